@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+use reqwest::header::{ETAG, IF_NONE_MATCH};
+use reqwest::{Client, StatusCode, Url, redirect};
+
+use super::AuthoritySettings;
+
+/// Why a document could not be had. Names no more than the operator set.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    #[error("the authority's URL `{0}` is not valid")]
+    Url(String),
+    #[error("the authority's URL `{0}` is not https; on a trusted network allow it by the setting")]
+    NotEncrypted(String),
+    #[error("no TLS client: {0}")]
+    Tls(String),
+    #[error("no answer: {0}")]
+    NoAnswer(String),
+    #[error("answered with status {0}")]
+    Status(u16),
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+/// One pinned host, no redirects, bounded time and size: what comes back can only be its own words.
+pub(super) struct Fetcher {
+    client: Client,
+    base: String,
+}
+
+/// A document with the name of its version.
+pub(super) struct Document {
+    pub text: Vec<u8>,
+    pub etag: Option<String>,
+}
+
+impl Fetcher {
+    pub fn new(settings: &AuthoritySettings) -> Result<Self, FetchError> {
+        let url = Url::parse(&settings.url).map_err(|_| FetchError::Url(settings.url.clone()))?;
+        let loopback = match url.host_str() {
+            Some("localhost") => true,
+            Some(host) => {
+                host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+            }
+            None => return Err(FetchError::Url(settings.url.clone())),
+        };
+        match url.scheme() {
+            "https" => {}
+            "http" if loopback || settings.allow_http => {}
+            "http" => return Err(FetchError::NotEncrypted(settings.url.clone())),
+            _ => return Err(FetchError::Url(settings.url.clone())),
+        }
+        let client = Client::builder()
+            .timeout(Duration::from_secs(2))
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| FetchError::Tls(error.to_string()))?;
+        Ok(Self { client, base: settings.url.trim_end_matches('/').to_owned() })
+    }
+
+    /// `None` when the version named by `etag` is still the current one.
+    pub async fn get(
+        &self,
+        path: &str,
+        etag: Option<&str>,
+        max_bytes: usize,
+    ) -> Result<Option<Document>, FetchError> {
+        let mut request = self.client.get(format!("{}{path}", self.base));
+        if let Some(etag) = etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let mut response = request.send().await.map_err(no_answer)?;
+        match response.status() {
+            StatusCode::NOT_MODIFIED => return Ok(None),
+            StatusCode::OK => {}
+            other => return Err(FetchError::Status(other.as_u16())),
+        }
+        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let mut text = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+            if text.len() + chunk.len() > max_bytes {
+                return Err(FetchError::TooLarge(max_bytes));
+            }
+            text.extend_from_slice(&chunk);
+        }
+        Ok(Some(Document { text, etag }))
+    }
+}
+
+fn no_answer(error: reqwest::Error) -> FetchError {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    FetchError::NoAnswer(text)
+}

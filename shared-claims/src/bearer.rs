@@ -1,0 +1,113 @@
+//! The `Authorization` header of a protected endpoint (RFC 6750), and the four ways to be rejected.
+
+use crate::error::Refusal;
+
+/// Why a request may not pass. The caller sees one of few words; `Refusal` is for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// No bearer token at all: 401 without an error code (RFC 6750 section 3.1).
+    Missing,
+    /// The header cannot be read as one bearer token: 400 `invalid_request`.
+    Malformed,
+    /// 401 `invalid_token`, whatever is wrong with it.
+    Invalid(Refusal),
+    /// 403 `insufficient_scope`, with the scope that the route needs.
+    InsufficientScope(&'static str),
+    /// No key set has arrived yet: 503, and worth a retry.
+    NotReady,
+}
+
+impl Rejection {
+    /// HTTP status code.
+    #[must_use]
+    pub fn http_status(self) -> u16 {
+        match self {
+            Self::Missing | Self::Invalid(_) => 401,
+            Self::Malformed => 400,
+            Self::InsufficientScope(_) => 403,
+            Self::NotReady => 503,
+        }
+    }
+
+    /// The word of RFC 6750 section 3.1; none where no token was presented.
+    #[must_use]
+    pub fn error_code(self) -> Option<&'static str> {
+        match self {
+            Self::Missing => None,
+            Self::Malformed => Some("invalid_request"),
+            Self::Invalid(_) => Some("invalid_token"),
+            Self::InsufficientScope(_) => Some("insufficient_scope"),
+            Self::NotReady => Some("temporarily_unavailable"),
+        }
+    }
+
+    /// What the caller may read. It names no claim, no key and no value.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Missing => "a bearer token is required",
+            Self::Malformed => "the Authorization header does not hold one bearer token",
+            Self::Invalid(_) => "the token is not valid here",
+            Self::InsufficientScope(_) => "the token does not have the scope that this needs",
+            Self::NotReady => "the keys to verify tokens have not arrived yet",
+        }
+    }
+
+    /// The value of `WWW-Authenticate` (RFC 6750 section 3), where the status calls for one.
+    #[must_use]
+    pub fn challenge(self) -> Option<String> {
+        match self {
+            Self::Missing => Some("Bearer".to_owned()),
+            Self::Malformed | Self::Invalid(_) => {
+                Some(format!("Bearer error=\"{}\"", self.error_code().unwrap_or_default()))
+            }
+            Self::InsufficientScope(scope) => {
+                Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+            }
+            Self::NotReady => None,
+        }
+    }
+}
+
+/// Takes the token out of the values of all `Authorization` headers of a request.
+///
+/// # Errors
+/// [`Rejection::Missing`] without a header or with another scheme; [`Rejection::Malformed`] for two
+/// headers, or for anything but one token behind the scheme.
+pub fn unverified_bearer_token<'a>(mut headers: impl Iterator<Item = &'a str>) -> Result<&'a str, Rejection> {
+    let header = headers.next().ok_or(Rejection::Missing)?;
+    if headers.next().is_some() {
+        return Err(Rejection::Malformed);
+    }
+    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Rejection::Missing);
+    }
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(Rejection::Malformed);
+    }
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bearer_token_is_taken_and_everything_else_is_told_apart() {
+        let table: &[(&[&str], Result<&str, Rejection>)] = &[
+            (&["Bearer a.b.c"], Ok("a.b.c")),
+            (&["bearer a.b.c"], Ok("a.b.c")),
+            (&[], Err(Rejection::Missing)),
+            (&["Basic YTpi"], Err(Rejection::Missing)),
+            (&["Bearer"], Err(Rejection::Malformed)),
+            (&["Bearer "], Err(Rejection::Malformed)),
+            (&["Bearer a b"], Err(Rejection::Malformed)),
+            (&["Bearer  a"], Err(Rejection::Malformed)),
+            (&["Bearer a", "Bearer b"], Err(Rejection::Malformed)),
+        ];
+        for (headers, expected) in table {
+            assert_eq!(&unverified_bearer_token(headers.iter().copied()), expected, "{headers:?}");
+        }
+    }
+}

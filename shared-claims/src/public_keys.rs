@@ -1,0 +1,276 @@
+//! The issuer's public keys (RFC 7517), checked one by one before any of them is used.
+
+use std::collections::HashMap;
+
+use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde_json::{Map, Value};
+
+use crate::error::Refusal;
+use crate::strict::{UnverifiedToken, parse_object};
+
+/// Largest JWKS that is read, in bytes.
+pub const MAX_JWKS_BYTES: usize = 64 * 1024;
+
+/// Most keys in one set.
+pub const MAX_KEYS: usize = 50;
+
+/// Members that only a private or symmetric key has (RFC 7518 section 6).
+const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+
+/// The algorithms that are verified. One key has one of them (RFC 8725 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignatureAlgorithm {
+    EdDsa,
+    Es256,
+    Es384,
+    Rs256,
+    Ps256,
+}
+
+impl SignatureAlgorithm {
+    /// Reads a JWS `alg`; `Ed25519` (RFC 9864) is the same as `EdDSA` here. Case matters.
+    #[must_use]
+    pub fn parse(alg: &str) -> Option<Self> {
+        match alg {
+            "EdDSA" | "Ed25519" => Some(Self::EdDsa),
+            "ES256" => Some(Self::Es256),
+            "ES384" => Some(Self::Es384),
+            "RS256" => Some(Self::Rs256),
+            "PS256" => Some(Self::Ps256),
+            _ => None,
+        }
+    }
+
+    fn jws(self) -> Algorithm {
+        match self {
+            Self::EdDsa => Algorithm::EdDSA,
+            Self::Es256 => Algorithm::ES256,
+            Self::Es384 => Algorithm::ES384,
+            Self::Rs256 => Algorithm::RS256,
+            Self::Ps256 => Algorithm::PS256,
+        }
+    }
+}
+
+/// Why a key, or a whole set, was not taken. Sets come from one pinned place, so the operator is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKeySet {
+    #[error("the key set is larger than {MAX_JWKS_BYTES} bytes")]
+    TooLarge,
+    #[error("the key set is not strict JSON with a `keys` array")]
+    NotAKeySet,
+    #[error("the key set holds {0} keys, more than {MAX_KEYS}")]
+    TooManyKeys(usize),
+    #[error("the key set holds no key that can verify a signature")]
+    NoUsableKey,
+    #[error("two keys share the key id of key {0}")]
+    DuplicateKeyId(usize),
+    #[error("key {0} has a private or symmetric member")]
+    PrivateMember(usize),
+    #[error("key {0}: {1}")]
+    Key(usize, &'static str),
+}
+
+/// One verified public key.
+#[derive(Clone)]
+pub struct PublicKey {
+    algorithm: SignatureAlgorithm,
+    key: DecodingKey,
+}
+
+/// A JWKS that was accepted as a whole.
+#[derive(Clone, Default)]
+pub struct KeySet {
+    keys: HashMap<String, PublicKey>,
+}
+
+impl KeySet {
+    /// Reads a JWKS.
+    ///
+    /// Keys of a type or algorithm that is unknown here, or marked for encryption, are passed over
+    /// (RFC 7517 section 5); a key that is known and wrong refuses the whole set, so that the last
+    /// good one stays in use.
+    ///
+    /// # Errors
+    /// [`InvalidKeySet`], by the place of the key in the set, counted from 0.
+    pub fn from_jwks(bytes: &[u8]) -> Result<Self, InvalidKeySet> {
+        if bytes.len() > MAX_JWKS_BYTES {
+            return Err(InvalidKeySet::TooLarge);
+        }
+        let mut document = parse_object(bytes).ok_or(InvalidKeySet::NotAKeySet)?;
+        let Some(Value::Array(items)) = document.remove("keys") else {
+            return Err(InvalidKeySet::NotAKeySet);
+        };
+        if items.len() > MAX_KEYS {
+            return Err(InvalidKeySet::TooManyKeys(items.len()));
+        }
+        let mut keys = HashMap::new();
+        for (place, item) in items.iter().enumerate() {
+            let Value::Object(jwk) = item else { return Err(InvalidKeySet::NotAKeySet) };
+            let Some((kid, key)) = PublicKey::from_jwk(place, jwk)? else { continue };
+            if keys.insert(kid, key).is_some() {
+                return Err(InvalidKeySet::DuplicateKeyId(place));
+            }
+        }
+        if keys.is_empty() {
+            return Err(InvalidKeySet::NoUsableKey);
+        }
+        Ok(Self { keys })
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    #[must_use]
+    pub fn contains(&self, kid: &str) -> bool {
+        self.keys.contains_key(kid)
+    }
+
+    /// Checks the signature of a token with the one key that its `kid` names.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownKey`], [`Refusal::Algorithm`] when `alg` is not that of the key, or
+    /// [`Refusal::Signature`].
+    pub fn check_signature(&self, token: &UnverifiedToken<'_>) -> Result<(), Refusal> {
+        let public = self.keys.get(&token.header.kid).ok_or(Refusal::UnknownKey)?;
+        if SignatureAlgorithm::parse(&token.header.alg) != Some(public.algorithm) {
+            return Err(Refusal::Algorithm);
+        }
+        let verified = jsonwebtoken::crypto::verify(
+            token.signature,
+            token.signing_input.as_bytes(),
+            &public.key,
+            public.algorithm.jws(),
+        );
+        match verified {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(Refusal::Signature),
+        }
+    }
+}
+
+impl PublicKey {
+    fn from_jwk(place: usize, jwk: &Map<String, Value>) -> Result<Option<(String, Self)>, InvalidKeySet> {
+        if PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(*name)) || text(jwk, "kty") == Some("oct") {
+            return Err(InvalidKeySet::PrivateMember(place));
+        }
+        let wrong = |why| InvalidKeySet::Key(place, why);
+        if jwk.get("use").is_some_and(|usage| usage != "sig") {
+            return Ok(None);
+        }
+        if let Some(operations) = jwk.get("key_ops") {
+            let verifies = operations.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify"));
+            if !verifies {
+                return Ok(None);
+            }
+        }
+        let Some(algorithm) = algorithm_of(jwk).map_err(wrong)? else { return Ok(None) };
+        let kid = text(jwk, "kid").filter(|kid| !kid.is_empty()).ok_or(wrong("it has no `kid`"))?;
+        let key = decoding_key(jwk, algorithm).map_err(wrong)?;
+        Ok(Some((kid.to_owned(), Self { algorithm, key })))
+    }
+}
+
+/// The one algorithm of a key: its `alg`, or what its type and curve leave open to no choice.
+fn algorithm_of(jwk: &Map<String, Value>) -> Result<Option<SignatureAlgorithm>, &'static str> {
+    use SignatureAlgorithm::{EdDsa, Es256, Es384, Ps256, Rs256};
+    let named = match jwk.get("alg") {
+        None => None,
+        Some(Value::String(alg)) => match SignatureAlgorithm::parse(alg) {
+            Some(known) => Some(known),
+            None => return Ok(None),
+        },
+        Some(_) => return Err("`alg` is not a string"),
+    };
+    let possible: &[SignatureAlgorithm] = match (text(jwk, "kty"), text(jwk, "crv")) {
+        (Some("OKP"), Some("Ed25519")) => &[EdDsa],
+        (Some("EC"), Some("P-256")) => &[Es256],
+        (Some("EC"), Some("P-384")) => &[Es384],
+        (Some("RSA"), None) => &[Rs256, Ps256],
+        (Some("OKP" | "EC" | "RSA"), _) if named.is_some() => return Err("`crv` does not fit `alg`"),
+        _ => return Ok(None),
+    };
+    match (named, possible) {
+        (Some(alg), _) if possible.contains(&alg) => Ok(Some(alg)),
+        (Some(_), _) => Err("`alg` does not fit the key type"),
+        (None, [only]) => Ok(Some(*only)),
+        (None, _) => Err("an RSA key must name its `alg`"),
+    }
+}
+
+fn decoding_key(
+    jwk: &Map<String, Value>,
+    algorithm: SignatureAlgorithm,
+) -> Result<DecodingKey, &'static str> {
+    match algorithm {
+        SignatureAlgorithm::EdDsa => {
+            let x = octets(jwk, "x")?;
+            parses(&signature::ED25519, &x, "`x` is not an Ed25519 public key")?;
+            Ok(DecodingKey::from_ed_der(&x))
+        }
+        SignatureAlgorithm::Es256 => elliptic(jwk, &signature::ECDSA_P256_SHA256_FIXED, 32),
+        SignatureAlgorithm::Es384 => elliptic(jwk, &signature::ECDSA_P384_SHA384_FIXED, 48),
+        SignatureAlgorithm::Rs256 | SignatureAlgorithm::Ps256 => rsa(jwk),
+    }
+}
+
+fn elliptic(
+    jwk: &Map<String, Value>,
+    algorithm: &'static dyn VerificationAlgorithm,
+    width: usize,
+) -> Result<DecodingKey, &'static str> {
+    let (x, y) = (octets(jwk, "x")?, octets(jwk, "y")?);
+    if x.len() != width || y.len() != width {
+        return Err("a coordinate has the wrong length");
+    }
+    let point = [&[0x04], x.as_slice(), y.as_slice()].concat();
+    parses(algorithm, &point, "the point is not on the curve")?;
+    Ok(DecodingKey::from_ec_der(&point))
+}
+
+fn rsa(jwk: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
+    let (n, e) = (octets(jwk, "n")?, octets(jwk, "e")?);
+    check_rsa_numbers(&n, &e)?;
+    Ok(DecodingKey::from_rsa_raw_components(&n, &e))
+}
+
+/// Modulus of 2048 to 8192 bits, odd, without leading zeros; exponent odd, 65537 or more, up to 32 bits.
+///
+/// # Errors
+/// What is wrong with the key, in words.
+pub fn check_rsa_numbers(n: &[u8], e: &[u8]) -> Result<(), &'static str> {
+    let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
+    if n.first() == Some(&0) || !(2048..=8192).contains(&bits) {
+        return Err("the RSA modulus is not 2048 to 8192 bits long");
+    }
+    if n.last().is_some_and(|last| last % 2 == 0) {
+        return Err("the RSA modulus is even");
+    }
+    let exponent = e.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    if e.len() > 4 || exponent < 65_537 || exponent % 2 == 0 {
+        return Err("the RSA exponent is not odd and 65537 or more");
+    }
+    Ok(())
+}
+
+fn parses(
+    algorithm: &'static dyn VerificationAlgorithm,
+    key: &[u8],
+    why: &'static str,
+) -> Result<(), &'static str> {
+    ParsedPublicKey::new(algorithm, key).map(drop).map_err(|_| why)
+}
+
+fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    jwk.get(name).and_then(Value::as_str)
+}
+
+fn octets(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, &'static str> {
+    let text = text(jwk, name).ok_or("a member of the public key is missing")?;
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| "a member of the public key is not base64url")
+}

@@ -1,0 +1,103 @@
+//! What the authority has taken back before it expired, held in memory by every verifier.
+//!
+//! The authority publishes it as a signed document (`GET /revocations`, `typ: revocations+jwt`),
+//! complete each time: constant work, no gap to repair. An entry lives only as long as a token that
+//! it hits could, so the document stays small. A revoked key is not in it: it leaves the key set,
+//! whose name the document carries.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use crate::claims::AccessClaims;
+use crate::error::Refusal;
+use crate::public_keys::KeySet;
+use crate::strict::UnverifiedToken;
+
+/// `typ` of the signed document.
+pub const DOCUMENT_TYPE: &str = "revocations+jwt";
+
+/// Largest document that is read, in bytes: about 40,000 live entries.
+pub const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The live revocations, by what they hit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revocations {
+    /// When the authority signed it, in seconds since the epoch.
+    pub issued_at: u64,
+    /// Names the key set that was current then (its ETag), so that a verifier knows when to fetch it.
+    pub key_set: String,
+    sessions: HashSet<String>,
+    tokens: HashSet<String>,
+    /// Tokens of this client issued up to this second are refused.
+    clients: HashMap<String, u64>,
+}
+
+impl Revocations {
+    /// Verifies and reads the document.
+    ///
+    /// # Errors
+    /// [`Refusal`] as for a token: size, form, signature, `typ`, issuer, or a malformed entry.
+    pub fn from_document(document: &str, issuer: &str, keys: &KeySet) -> Result<Self, Refusal> {
+        let token = UnverifiedToken::parse(document, MAX_DOCUMENT_BYTES)?;
+        if !token.header.is_of_type(DOCUMENT_TYPE) {
+            return Err(Refusal::Type);
+        }
+        keys.check_signature(&token)?;
+        let claims = token.unverified_claims;
+        if text(&claims, "iss")? != issuer {
+            return Err(Refusal::Issuer);
+        }
+        let mut revocations = Self {
+            issued_at: claims.get("iat").and_then(Value::as_u64).ok_or(Refusal::Claim("iat"))?,
+            key_set: text(&claims, "key_set")?.to_owned(),
+            ..Self::default()
+        };
+        let entries =
+            claims.get("revocations").and_then(Value::as_array).ok_or(Refusal::Claim("revocations"))?;
+        for entry in entries {
+            revocations.insert(entry.as_object().ok_or(Refusal::Claim("revocations"))?)?;
+        }
+        Ok(revocations)
+    }
+
+    fn insert(&mut self, entry: &Map<String, Value>) -> Result<(), Refusal> {
+        let id = text(entry, "id")?.to_owned();
+        match text(entry, "kind")? {
+            "session" => drop(self.sessions.insert(id)),
+            "token" => drop(self.tokens.insert(id)),
+            "client" => {
+                let not_before =
+                    entry.get("not_before").and_then(Value::as_u64).ok_or(Refusal::Claim("not_before"))?;
+                self.clients.insert(id, not_before);
+            }
+            // A later authority may know more kinds; the ones known here must go on working.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a verified token was taken back. Asked by claims, never by the token's text: a token
+    /// may have a second spelling (RFC 7515 signatures are malleable under ECDSA).
+    #[must_use]
+    pub fn hit(&self, claims: &AccessClaims) -> bool {
+        self.tokens.contains(&claims.jti)
+            || claims.sid.as_ref().is_some_and(|sid| self.sessions.contains(sid))
+            || self.clients.get(&claims.client_id).is_some_and(|not_before| claims.iat <= *not_before)
+    }
+
+    /// Number of live entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sessions.len() + self.tokens.len() + self.clients.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn text<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, Refusal> {
+    members.get(name).and_then(Value::as_str).ok_or(Refusal::Claim(name))
+}

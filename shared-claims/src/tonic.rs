@@ -1,0 +1,55 @@
+//! The interceptor, and the check that each method makes: `let claims = authorized::<NotesRead, _>(&request)?`.
+
+use std::sync::Arc;
+
+use tonic::service::Interceptor;
+use tonic::{Code, Request, Status};
+
+use crate::bearer::Rejection;
+use crate::claims::AccessClaims;
+use crate::guard::{Guard, RequiredScope};
+
+/// Lets only requests with a valid token through to the service behind it.
+#[derive(Clone)]
+pub struct BearerInterceptor {
+    guard: Arc<Guard>,
+}
+
+impl BearerInterceptor {
+    #[must_use]
+    pub fn new(guard: Arc<Guard>) -> Self {
+        Self { guard }
+    }
+}
+
+impl Interceptor for BearerInterceptor {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let headers = request.metadata().get_all("authorization").iter();
+        let headers = headers.map(|value| value.to_str().unwrap_or("Bearer"));
+        let claims = self.guard.authenticate(headers).map_err(status)?;
+        request.extensions_mut().insert(Arc::new(claims));
+        Ok(request)
+    }
+}
+
+/// The caller's claims, when they hold the scope `S`. Without the interceptor every call is refused.
+///
+/// # Errors
+/// UNAUTHENTICATED (16) without verified claims, PERMISSION_DENIED (7) without the scope.
+pub fn authorized<S: RequiredScope, T>(request: &Request<T>) -> Result<Arc<AccessClaims>, Status> {
+    let claims = request.extensions().get::<Arc<AccessClaims>>().ok_or_else(|| status(Rejection::Missing))?;
+    Guard::authorize::<S>(claims).map_err(status)?;
+    Ok(Arc::clone(claims))
+}
+
+/// A [`Rejection`] as a gRPC status: the same table as over HTTP.
+#[must_use]
+pub fn status(rejection: Rejection) -> Status {
+    let code = match rejection {
+        Rejection::Missing | Rejection::Invalid(_) => Code::Unauthenticated,
+        Rejection::Malformed => Code::InvalidArgument,
+        Rejection::InsufficientScope(_) => Code::PermissionDenied,
+        Rejection::NotReady => Code::Unavailable,
+    };
+    Status::new(code, rejection.description())
+}

@@ -1,0 +1,96 @@
+//! Verification of access tokens: every knob is set once, when the verifier is made.
+
+use crate::claims::AccessClaims;
+use crate::error::Refusal;
+use crate::public_keys::KeySet;
+use crate::strict::{DEFAULT_MAX_TOKEN_BYTES, UnverifiedToken};
+
+/// `typ` of an access token (RFC 9068 section 2.1).
+pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+/// Accepts the access tokens of one issuer for one audience, and nothing else.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    issuer: String,
+    /// `None` only at the authority itself, which reads the tokens of every audience.
+    audience: Option<String>,
+    leeway: u64,
+    max_life: u64,
+    max_bytes: usize,
+}
+
+impl Verifier {
+    /// A verifier with 30 s leeway, a size cap of 8 KiB and at most 24 h between `iat` and `exp`.
+    ///
+    /// `issuer` and `audience` are compared byte by byte (RFC 9068 section 4).
+    #[must_use]
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self { audience: Some(audience.into()), ..Self::of_any_audience(issuer) }
+    }
+
+    /// For the authority itself, when it answers questions about tokens that are meant for others.
+    /// A resource server that used this would accept tokens stolen at another one.
+    #[must_use]
+    pub fn of_any_audience(issuer: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            audience: None,
+            leeway: 30,
+            max_life: 24 * 60 * 60,
+            max_bytes: DEFAULT_MAX_TOKEN_BYTES,
+        }
+    }
+
+    /// Clock difference that is forgiven, in seconds, for `exp`, `nbf` and `iat`.
+    #[must_use]
+    pub fn with_leeway(self, seconds: u64) -> Self {
+        Self { leeway: seconds, ..self }
+    }
+
+    /// Longest accepted `exp - iat`, in seconds: a token of ten years was issued by mistake.
+    #[must_use]
+    pub fn with_max_life(self, seconds: u64) -> Self {
+        Self { max_life: seconds, ..self }
+    }
+
+    /// Verifies a token at `now`, in seconds since the epoch.
+    ///
+    /// # Errors
+    /// [`Refusal`]; revocation is the caller's next question, see [`crate::revocations`].
+    pub fn verify(&self, unverified_token: &str, keys: &KeySet, now: u64) -> Result<AccessClaims, Refusal> {
+        let token = UnverifiedToken::parse(unverified_token, self.max_bytes)?;
+        if !token.header.is_of_type(ACCESS_TOKEN_TYPE) {
+            return Err(Refusal::Type);
+        }
+        keys.check_signature(&token)?;
+        let claims = AccessClaims::from_members(token.unverified_claims)?;
+        self.check_parties(&claims)?;
+        self.check_times(&claims, now)?;
+        Ok(claims)
+    }
+
+    fn check_parties(&self, claims: &AccessClaims) -> Result<(), Refusal> {
+        if claims.iss != self.issuer {
+            return Err(Refusal::Issuer);
+        }
+        match &self.audience {
+            Some(audience) if !claims.aud.contains(audience) => Err(Refusal::Audience),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_times(&self, claims: &AccessClaims, now: u64) -> Result<(), Refusal> {
+        if now >= claims.exp + self.leeway {
+            return Err(Refusal::Expired);
+        }
+        let latest_start = now + self.leeway;
+        if claims.iat > latest_start || claims.nbf.is_some_and(|nbf| nbf > latest_start) {
+            return Err(Refusal::NotYetValid);
+        }
+        match claims.exp.checked_sub(claims.iat) {
+            None => Err(Refusal::Claim("exp")),
+            Some(life) if life > self.max_life => Err(Refusal::LivesTooLong),
+            Some(_) => Ok(()),
+        }
+    }
+}
