@@ -20,11 +20,16 @@ pub const DOCUMENT_TYPE: &str = "revocations+jwt";
 /// Largest document that is read, in bytes: about 40,000 live entries.
 pub const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 
+/// Longest time that a replica of the authority may be behind another.
+const REPLICA_LAG_SECONDS: u64 = 10;
+
 /// The live revocations, by what they hit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Revocations {
+    /// Grows with every revocation.
+    seq: i64,
     /// When the authority signed it, in seconds since the epoch.
-    pub issued_at: u64,
+    issued_at: u64,
     /// Names the key set that was current then (its ETag), so that a verifier knows when to fetch it.
     pub key_set: String,
     sessions: HashSet<String>,
@@ -49,6 +54,7 @@ impl Revocations {
             return Err(Refusal::Issuer);
         }
         let mut revocations = Self {
+            seq: claims.get("seq").and_then(Value::as_i64).ok_or(Refusal::Claim("seq"))?,
             issued_at: claims.get("iat").and_then(Value::as_u64).ok_or(Refusal::Claim("iat"))?,
             key_set: text(&claims, "key_set")?.to_owned(),
             ..Self::default()
@@ -84,6 +90,14 @@ impl Revocations {
         self.tokens.contains(&claims.jti)
             || claims.sid.as_ref().is_some_and(|sid| self.sessions.contains(sid))
             || self.clients.get(&claims.client_id).is_some_and(|not_before| claims.iat <= *not_before)
+    }
+
+    /// Whether this document may take the place of `held`. One with fewer revocations comes from a
+    /// replica that is a moment behind, and would let a revoked token through again; when it is newer
+    /// by more than such a moment, the authority's database was restored, and it is the truth.
+    #[must_use]
+    pub fn supersedes(&self, held: &Self) -> bool {
+        self.seq >= held.seq || self.issued_at > held.issued_at + REPLICA_LAG_SECONDS
     }
 
     /// Number of live entries.

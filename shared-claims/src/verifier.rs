@@ -15,6 +15,7 @@ pub struct Verifier {
     /// `None` only at the authority itself, which reads the tokens of every audience.
     audience: Option<String>,
     leeway: u64,
+    expiry_leeway: u64,
     max_life: u64,
     max_bytes: usize,
 }
@@ -36,6 +37,7 @@ impl Verifier {
             issuer: issuer.into(),
             audience: None,
             leeway: 30,
+            expiry_leeway: 30,
             max_life: 24 * 60 * 60,
             max_bytes: DEFAULT_MAX_TOKEN_BYTES,
         }
@@ -44,7 +46,13 @@ impl Verifier {
     /// Clock difference that is forgiven, in seconds, for `exp`, `nbf` and `iat`.
     #[must_use]
     pub fn with_leeway(self, seconds: u64) -> Self {
-        Self { leeway: seconds, ..self }
+        Self { leeway: seconds, expiry_leeway: seconds, ..self }
+    }
+
+    /// Clock difference that is forgiven at the end of a token's life only.
+    #[must_use]
+    pub fn with_expiry_leeway(self, seconds: u64) -> Self {
+        Self { expiry_leeway: seconds, ..self }
     }
 
     /// Longest accepted `exp - iat`, in seconds: a token of ten years was issued by mistake.
@@ -80,7 +88,7 @@ impl Verifier {
     }
 
     fn check_times(&self, claims: &AccessClaims, now: u64) -> Result<(), Refusal> {
-        if now >= claims.exp + self.leeway {
+        if now >= claims.exp + self.expiry_leeway {
             return Err(Refusal::Expired);
         }
         let latest_start = now + self.leeway;

@@ -1,0 +1,77 @@
+//! The authority: what the use cases work with. Each use case is one method, in the file of its
+//! feature; HTTP and gRPC only unpack a request, call it, and repack the answer.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use shared_claims::Verifier;
+
+use crate::clients::{Client, ClientDirectory};
+use crate::clock::{Clock, Timestamp};
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::{Algorithm, KeyPolicy, Keys, Signer};
+use crate::refresh_state::SeenChanges;
+use crate::revocations::RevocationDocument;
+use crate::storage::Storage;
+use crate::tokens::RefreshTokens;
+use crate::users::PasswordHasher;
+
+/// How long tokens and sessions live.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenPolicy {
+    pub access_ttl: Duration,
+    /// A session that is not refreshed for this long ends.
+    pub refresh_idle_ttl: Duration,
+    /// A session ends after this long, however often it is refreshed.
+    pub refresh_absolute_ttl: Duration,
+    /// How long a used refresh token is answered with the successor that it already has.
+    pub refresh_grace: Duration,
+}
+
+/// One per process, shared by everything that serves.
+pub struct Authority {
+    pub issuer: String,
+    pub policy: TokenPolicy,
+    pub key_policy: KeyPolicy,
+    pub default_algorithm: Algorithm,
+    /// Stands behind simplejwt's endpoints, which know no client.
+    pub first_party: Arc<Client>,
+    pub storage: Storage,
+    pub keys: Keys,
+    pub clients: ClientDirectory,
+    pub hasher: PasswordHasher,
+    pub clock: Arc<dyn Clock>,
+    pub(crate) refresh_tokens: RefreshTokens,
+    /// Reads the authority's own access tokens, whatever their audience.
+    pub(crate) verifier: Verifier,
+    pub(crate) revocation_document: ArcSwap<RevocationDocument>,
+    pub(crate) seen: SeenChanges,
+    /// Whether the database answered when it was last asked.
+    pub(crate) storage_answers: AtomicBool,
+}
+
+impl Authority {
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// When the last access token that is issued now has expired at every verifier.
+    #[must_use]
+    pub fn revoked_until(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.key_policy.longest_token)
+    }
+
+    /// The key that signs for an audience: of the audience's own algorithm if it has one, else of
+    /// the default; while the first key of a new default waits for its lead, whichever signs.
+    pub(crate) fn signer_for(&self, audience: &str) -> Result<Arc<Signer>> {
+        let ring = self.keys.ring();
+        let signer = match self.clients.algorithm_of(audience) {
+            Some(algorithm) => ring.signer(algorithm),
+            None => ring.signer(self.default_algorithm).or_else(|| ring.any_signer()),
+        };
+        signer.ok_or_else(|| Error::new(ErrorKind::Unavailable, "no key is active for this audience yet"))
+    }
+}

@@ -1,0 +1,140 @@
+//! The command line. Without a command it serves. Every command prints what a person needs next, or
+//! one JSON document with `--json`; secrets are shown once and never again.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such thing or the name is taken.
+
+mod audience;
+mod client;
+mod healthcheck;
+mod key;
+mod output;
+mod serve;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::authority::Authority;
+use crate::settings::{self, Settings};
+use crate::startup;
+use output::Output;
+
+/// Signet's authority: issues tokens over HTTP and gRPC.
+#[derive(Debug, Parser)]
+#[command(name = "auth-service", version)]
+pub struct Cli {
+    /// Settings file (TOML); the environment, `AUTH__SECTION__KEY`, wins over it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print one JSON document instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve HTTP and gRPC until SIGTERM (the default).
+    Serve,
+    /// Bring the database schema up to date.
+    Migrate,
+    /// People.
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Services that ask for tokens.
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// Services that accept tokens.
+    #[command(subcommand)]
+    Audience(audience::AudienceCommand),
+    /// Signing keys.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Ask a running authority whether it is ready; for container health checks.
+    Healthcheck,
+}
+
+/// Why a command did not do its work.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Failed(String),
+    /// No such thing, or the name is taken.
+    Wrong(String),
+}
+
+impl From<String> for Failure {
+    fn from(cause: String) -> Self {
+        Self::Failed(cause)
+    }
+}
+
+impl From<crate::error::Error> for Failure {
+    fn from(error: crate::error::Error) -> Self {
+        Self::Failed(error.cause)
+    }
+}
+
+impl From<crate::storage::StorageError> for Failure {
+    fn from(error: crate::storage::StorageError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+type Done = Result<(), Failure>;
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.json);
+    match run(cli, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(cause)) => output.failure(&cause, 1),
+        Err(Failure::Wrong(cause)) => output.failure(&cause, 3),
+    }
+}
+
+fn run(cli: Cli, output: &Output) -> Done {
+    let loaded = settings::load(cli.config.as_deref())?;
+    let command = cli.command.unwrap_or(Command::Serve);
+    let mut settings = loaded.settings;
+    if !matches!(command, Command::Serve) && settings.log.level == "info" {
+        // A person at a terminal reads the result, not how it came about.
+        "warn".clone_into(&mut settings.log.level);
+    }
+    startup::start_logging(&settings)?;
+    for key in loaded.unknown {
+        tracing::warn!(key, "unknown setting: is it misspelt?");
+    }
+    match command {
+        Command::Serve => serve::run(&settings, output),
+        Command::Migrate => migrate(&settings, output),
+        Command::User(command) => command.run(&*authority(&settings)?, output),
+        Command::Client(command) => command.run(&*authority(&settings)?, output),
+        Command::Audience(command) => command.run(&*authority(&settings)?, output),
+        Command::Key(command) => command.run(&*authority(&settings)?, output),
+        Command::Healthcheck => healthcheck::run(&settings, output),
+    }
+}
+
+fn authority(settings: &Settings) -> Result<Arc<Authority>, Failure> {
+    startup::harden_process()?;
+    let authority = startup::build(settings)?;
+    startup::register_default_audience(&authority)?;
+    Ok(authority)
+}
+
+fn migrate(settings: &Settings, output: &Output) -> Done {
+    let url = startup::database_url(settings)?;
+    let applied = startup::migrate(&url)?;
+    let text = match applied.len() {
+        0 => format!("{url}: the schema is up to date"),
+        _ => format!("{url}: applied {}", applied.join(", ")),
+    };
+    output.result(&serde_json::json!({"database": url.to_string(), "applied": applied}), &text);
+    Ok(())
+}

@@ -1,0 +1,42 @@
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::secret::PlainSecret;
+
+/// Where results go: text for people, or one JSON document for machines.
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// A reader that went away (`| head`) is no failure of the command.
+    pub fn result(&self, document: &Value, text: &str) {
+        let line = if self.json { document.to_string() } else { text.to_owned() };
+        let _ = writeln!(io::stdout().lock(), "{line}");
+    }
+
+    pub fn failure(&self, cause: &str, code: u8) -> ExitCode {
+        let line =
+            if self.json { json!({"error": cause}).to_string() } else { format!("auth-service: {cause}") };
+        let _ = writeln!(io::stderr().lock(), "{line}");
+        ExitCode::from(code)
+    }
+}
+
+/// The first line of standard input: a secret in an argument would stand in the process list.
+pub fn secret_from_stdin() -> Result<PlainSecret, String> {
+    let mut text = String::new();
+    io::stdin()
+        .lock()
+        .take(8 * 1024)
+        .read_to_string(&mut text)
+        .map_err(|error| format!("standard input: {error}"))?;
+    let line = text.lines().next().unwrap_or_default().to_owned();
+    Ok(PlainSecret::new(line))
+}

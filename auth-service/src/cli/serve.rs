@@ -1,0 +1,42 @@
+use std::io::{self, Write};
+
+use super::output::Output;
+use super::user::new_user;
+use super::{Done, Failure};
+use crate::authority::Authority;
+use crate::secret::PlainSecret;
+use crate::settings::Settings;
+use crate::startup;
+use crate::storage::StorageError;
+use crate::users::Username;
+
+pub fn run(settings: &Settings, output: &Output) -> Done {
+    let authority = super::authority(settings)?;
+    make_first_administrator(&authority, output)?;
+    startup::serve(settings, &authority).map_err(Failure::Failed)
+}
+
+/// An empty database gets an administrator whose password is shown once. Standard output, not the
+/// log: logs are kept and shipped.
+fn make_first_administrator(authority: &Authority, output: &Output) -> Done {
+    if authority.storage.has_users()? {
+        return Ok(());
+    }
+    let name = Username::parse("admin").ok_or_else(|| Failure::Failed("`admin` is no name".to_owned()))?;
+    let password = PlainSecret::generate().map_err(crate::error::Error::from)?;
+    let user = new_user(authority, &name, vec!["admin".to_owned()], &password)?;
+    match authority.storage.create_user(&user) {
+        Ok(()) => {}
+        // Another replica was first, and has shown its password.
+        Err(StorageError::Taken) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let document = serde_json::json!({"username": "admin", "password": password.expose()});
+    let text = format!(
+        "\n  First start: an administrator was made. This is shown once:\n\n    username: admin\n    password: {}\n\n  \
+         Change it by: auth-service user passwd admin\n",
+        password.expose()
+    );
+    output.result(&document, &text);
+    io::stdout().flush().map_err(|error| Failure::Failed(format!("standard output: {error}")))
+}

@@ -1,0 +1,150 @@
+use clap::Subcommand;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::output::{Output, secret_from_stdin};
+use super::{Done, Failure};
+use crate::authority::Authority;
+use crate::error::Error;
+use crate::secret::PlainSecret;
+use crate::storage::StorageError;
+use crate::users::{MAX_PASSWORD_BYTES, User, Username};
+
+/// Shortest password that is set (NIST SP 800-63B-4 section 3.1.1.2 with a second factor to come).
+const MIN_PASSWORD_CHARACTERS: usize = 8;
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Make an account; without --password-stdin its password is generated and shown once.
+    Create {
+        username: String,
+        /// A role in the account's tokens; may be repeated.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<String>,
+        /// Read the password from the first line of standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Disable an account and end its sessions.
+    Disable { username: String },
+    /// Set a password and end the sessions that the old one started.
+    Passwd {
+        username: String,
+        /// Read the password from the first line of standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+impl UserCommand {
+    pub fn run(self, authority: &Authority, output: &Output) -> Done {
+        match self {
+            Self::Create { username, roles, password_stdin } => {
+                create(authority, output, (&username, roles), password_stdin)
+            }
+            Self::Disable { username } => disable(authority, output, &username),
+            Self::Passwd { username, password_stdin } => passwd(authority, output, &username, password_stdin),
+        }
+    }
+}
+
+fn create(
+    authority: &Authority,
+    output: &Output,
+    (username, roles): (&str, Vec<String>),
+    from_stdin: bool,
+) -> Done {
+    let name = parse(username)?;
+    if roles.iter().any(|role| role.is_empty() || role.contains(char::is_whitespace)) {
+        return Err(Failure::Wrong("a role is one word".to_owned()));
+    }
+    let password = password(from_stdin)?;
+    let user = new_user(authority, &name, roles, &password)?;
+    authority.storage.create_user(&user).map_err(|error| match error {
+        StorageError::Taken => Failure::Wrong(format!("there is an account named {username} already")),
+        other => other.into(),
+    })?;
+    let mut document = json!({"username": name.as_str(), "id": user.id, "roles": user.roles});
+    let mut text = format!("made the account {} ({})", name.as_str(), user.id);
+    show_generated(from_stdin, &password, &mut document, &mut text);
+    output.result(&document, &text);
+    Ok(())
+}
+
+fn disable(authority: &Authority, output: &Output, username: &str) -> Done {
+    let now = authority.now();
+    let ended = authority.storage.disable_user(&parse(username)?, now, authority.revoked_until(now))?;
+    let ended = ended.ok_or_else(|| unknown(username))?;
+    let document = json!({"username": username, "disabled": true, "sessions_ended": ended});
+    output.result(&document, &format!("disabled {username}; {ended} session(s) ended"));
+    Ok(())
+}
+
+fn passwd(authority: &Authority, output: &Output, username: &str, from_stdin: bool) -> Done {
+    let name = parse(username)?;
+    let password = password(from_stdin)?;
+    let hash = authority.hasher.hash(&password).map_err(|error| error.to_string())?;
+    let now = authority.now();
+    let ended = authority.storage.set_password(&name, hash, (now, authority.revoked_until(now)))?;
+    let ended = ended.ok_or_else(|| unknown(username))?;
+    let mut document = json!({"username": username, "sessions_ended": ended});
+    let mut text = format!("set the password of {username}; {ended} session(s) ended");
+    show_generated(from_stdin, &password, &mut document, &mut text);
+    output.result(&document, &text);
+    Ok(())
+}
+
+/// A new account with its password hashed.
+pub(super) fn new_user(
+    authority: &Authority,
+    name: &Username,
+    roles: Vec<String>,
+    password: &PlainSecret,
+) -> Result<User, Failure> {
+    Ok(User {
+        id: Uuid::new_v4().to_string(),
+        username: name.as_str().to_owned(),
+        password_hash: authority.hasher.hash(password).map_err(|error| error.to_string())?,
+        password_epoch: 0,
+        roles,
+        created_at: authority.now(),
+        disabled_at: None,
+    })
+}
+
+fn password(from_stdin: bool) -> Result<PlainSecret, Failure> {
+    if !from_stdin {
+        return Ok(PlainSecret::generate().map_err(Error::from)?);
+    }
+    let password = secret_from_stdin()?;
+    if password.expose().chars().count() < MIN_PASSWORD_CHARACTERS {
+        return Err(Failure::Wrong(format!(
+            "the password has fewer than {MIN_PASSWORD_CHARACTERS} characters"
+        )));
+    }
+    if password.expose().len() > MAX_PASSWORD_BYTES {
+        return Err(Failure::Wrong(format!("the password has more than {MAX_PASSWORD_BYTES} bytes")));
+    }
+    Ok(password)
+}
+
+fn show_generated(
+    from_stdin: bool,
+    password: &PlainSecret,
+    document: &mut serde_json::Value,
+    text: &mut String,
+) {
+    if !from_stdin {
+        document["password"] = json!(password.expose());
+        text.push_str(&format!("\npassword, shown once: {}", password.expose()));
+    }
+}
+
+fn parse(username: &str) -> Result<Username, Failure> {
+    Username::parse(username)
+        .ok_or_else(|| Failure::Wrong("a name has 1 to 150 characters and no control characters".to_owned()))
+}
+
+fn unknown(username: &str) -> Failure {
+    Failure::Wrong(format!("there is no account named {username}"))
+}

@@ -1,0 +1,44 @@
+use std::sync::Arc;
+
+use super::{Client, ClientId};
+use crate::authority::Authority;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::PlainSecret;
+
+/// An id and a secret as they came, by whichever way.
+#[derive(Debug, Clone)]
+pub struct ClientCredentials {
+    pub unverified_id: String,
+    pub secret: PlainSecret,
+}
+
+impl Authority {
+    /// Whether the client can be authenticated without the database.
+    #[must_use]
+    pub fn knows_client(&self, credentials: &ClientCredentials) -> bool {
+        // An id that cannot be one needs no database to be refused.
+        ClientId::parse(&credentials.unverified_id).is_none_or(|id| self.clients.knows(&id))
+    }
+
+    /// Authenticates a client (RFC 6749 section 2.3.1). One that is not in memory may have been
+    /// registered a moment ago: the database is asked then.
+    ///
+    /// # Errors
+    /// `invalid_client`, the same for an unknown id, a wrong secret and a disabled client;
+    /// `Unavailable`.
+    pub fn authenticate_client(&self, credentials: &ClientCredentials) -> Result<Arc<Client>> {
+        let refused = |cause: String| Error::new(ErrorKind::InvalidClient, cause);
+        let id = ClientId::parse(&credentials.unverified_id)
+            .ok_or_else(|| refused("the client id is malformed".to_owned()))?;
+        if !self.clients.knows(&id) {
+            self.reload_clients()?;
+        }
+        let client =
+            self.clients.enabled(&id).ok_or_else(|| refused("no enabled client has this id".to_owned()))?;
+        if client.accepts(&credentials.secret, self.now()) {
+            Ok(client)
+        } else {
+            Err(refused(format!("wrong secret for client {id}")))
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Clients: the services that ask for tokens (RFC 6749 section 2).
+
+mod authenticate;
+mod directory;
+
+use std::fmt;
+
+use shared_claims::scope::ScopeSet;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::{HashedSecret, PlainSecret};
+
+pub use authenticate::ClientCredentials;
+pub use directory::ClientDirectory;
+
+/// 1 to 64 characters of `A-Z a-z 0-9 . _ -`, chosen by the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(String);
+
+impl ClientId {
+    /// `None` when the text is not an id.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(allowed);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A way to earn a token that a client may be registered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GrantType {
+    ClientCredentials,
+    RefreshToken,
+    /// A person's name and password, over gRPC and simplejwt's endpoint only, for first-party
+    /// clients. It is never offered at /oauth2/token (RFC 9700 section 2.4).
+    Password,
+}
+
+impl GrantType {
+    pub const ALL: [Self; 3] = [Self::ClientCredentials, Self::RefreshToken, Self::Password];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::RefreshToken => "refresh_token",
+            Self::Password => "password",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.as_str() == text)
+    }
+}
+
+/// A registered client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub id: ClientId,
+    /// The most that it may have; the empty set is nothing, not everything.
+    pub scope: ScopeSet,
+    /// Where its tokens may be used; the first is the default.
+    pub audiences: Vec<String>,
+    pub grants: Vec<GrantType>,
+    pub credentials: Credentials,
+    pub created_at: Timestamp,
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// How a client proves itself.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// The first-party client behind simplejwt's endpoints; it cannot authenticate anywhere.
+    FirstParty,
+    Secret {
+        current: HashedSecret,
+        /// Still good until the given time, so that a secret can be changed without a gap.
+        previous: Option<(HashedSecret, Timestamp)>,
+    },
+}
+
+impl Client {
+    /// Whether this secret is the client's, at `now`, in constant time.
+    #[must_use]
+    pub fn accepts(&self, secret: &PlainSecret, now: Timestamp) -> bool {
+        match &self.credentials {
+            Credentials::FirstParty => false,
+            Credentials::Secret { current, previous } => {
+                let previous = previous.as_ref().filter(|(_, until)| now < *until);
+                current.matches(secret) || previous.is_some_and(|(hash, _)| hash.matches(secret))
+            }
+        }
+    }
+
+    /// # Errors
+    /// `unauthorized_client` when it is not registered for the grant (RFC 6749 section 5.2).
+    pub fn check_grant(&self, grant: GrantType) -> Result<()> {
+        if self.grants.contains(&grant) {
+            return Ok(());
+        }
+        let cause = format!("client {} may not use {}", self.id, grant.as_str());
+        Err(Error::new(ErrorKind::UnauthorizedClient, cause))
+    }
+
+    /// The scope of a request: what was asked, when the client may have all of it; without a
+    /// question everything that it may have (RFC 6749 section 3.3).
+    ///
+    /// # Errors
+    /// `invalid_scope`.
+    pub fn narrow_scope(&self, asked: Option<&str>) -> Result<ScopeSet> {
+        narrow(&self.scope, asked)
+    }
+
+    /// The audience of a request (RFC 8707 section 2).
+    ///
+    /// # Errors
+    /// `invalid_target` when it is not one of the client's, or the client has none.
+    pub fn choose_audience(&self, asked: Option<&str>) -> Result<String> {
+        let found = match asked {
+            None => self.audiences.first(),
+            Some(asked) => self.audiences.iter().find(|audience| *audience == asked),
+        };
+        found.cloned().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidTarget, format!("client {} may not ask for that audience", self.id))
+        })
+    }
+}
+
+/// Scope only narrows.
+///
+/// # Errors
+/// `invalid_scope` when `asked` is malformed or exceeds `held`.
+pub fn narrow(held: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet> {
+    let refused = |cause: &str| Error::new(ErrorKind::InvalidScope, cause);
+    let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Ok(held.clone()) };
+    let asked = ScopeSet::parse(asked).map_err(|_| refused("the scope is malformed"))?;
+    if !asked.is_subset(held) {
+        return Err(refused("the scope exceeds what may be had"));
+    }
+    Ok(asked)
+}

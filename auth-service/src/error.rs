@@ -1,0 +1,138 @@
+//! One vocabulary of failures for the whole core. The edges translate it by exhaustive tables:
+//! `http/oauth/errors.rs`, `http/simplejwt/errors.rs` and `grpc/status.rs`.
+//!
+//! Each failure has two messages: what the caller may know follows from the kind, what the operator
+//! must know is the cause. The cause is logged once, at the edge, and never sent.
+
+use std::fmt;
+
+use crate::secret::NoRandomness;
+
+/// A failure of a use case.
+#[derive(Debug)]
+pub struct Error {
+    pub kind: ErrorKind,
+    /// For the operator; holds no secret, no token and no claim value.
+    pub cause: String,
+}
+
+/// What went wrong, in the words of RFC 6749 where it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// `invalid_request`, with a hint that names the parameter.
+    InvalidRequest(&'static str),
+    /// Unknown name, wrong password or disabled account: one face for all three.
+    InvalidCredentials,
+    /// The account behind a valid token is disabled or gone.
+    AccountInactive,
+    /// A token that was presented does not hold.
+    Token(TokenFault),
+    /// Client authentication failed (RFC 6749 section 5.2).
+    InvalidClient,
+    /// The client is known but may not use this grant.
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    /// The scope is malformed or exceeds what the client or session has.
+    InvalidScope,
+    /// The audience is malformed or not one of the client's (RFC 8707 section 2).
+    InvalidTarget,
+    /// Shed before any work was done; worth a retry in a moment.
+    Overloaded,
+    /// The database cannot be used now; nothing was stored.
+    Unavailable,
+    /// A defect or a broken machine.
+    Internal,
+}
+
+/// Why a presented token does not hold, as far as its holder may know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFault {
+    /// Not issued here, altered, or of another client.
+    Invalid,
+    Expired,
+    /// An access token where a refresh token belongs, or the reverse.
+    WrongType,
+    /// Taken back, used up, or its session has ended.
+    Revoked,
+}
+
+/// Every kind, for the test that prints the tables side by side.
+pub const ALL_KINDS: [ErrorKind; 15] = [
+    ErrorKind::InvalidRequest("the parameter `x` is missing"),
+    ErrorKind::InvalidCredentials,
+    ErrorKind::AccountInactive,
+    ErrorKind::Token(TokenFault::Invalid),
+    ErrorKind::Token(TokenFault::Expired),
+    ErrorKind::Token(TokenFault::WrongType),
+    ErrorKind::Token(TokenFault::Revoked),
+    ErrorKind::InvalidClient,
+    ErrorKind::UnauthorizedClient,
+    ErrorKind::UnsupportedGrantType,
+    ErrorKind::InvalidScope,
+    ErrorKind::InvalidTarget,
+    ErrorKind::Overloaded,
+    ErrorKind::Unavailable,
+    ErrorKind::Internal,
+];
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub fn new(kind: ErrorKind, cause: impl Into<String>) -> Self {
+        Self { kind, cause: cause.into() }
+    }
+
+    /// `invalid_request`, with a hint that is fit for both readers.
+    #[must_use]
+    pub fn invalid_request(hint: &'static str) -> Self {
+        Self::new(ErrorKind::InvalidRequest(hint), hint)
+    }
+
+    /// Logs the failure, once, where it leaves the core: loudly when it is ours, quietly when it is
+    /// the caller's.
+    pub fn log(&self) {
+        match self.kind {
+            ErrorKind::Internal | ErrorKind::Unavailable => {
+                tracing::error!(kind = ?self.kind, cause = self.cause, "request failed");
+            }
+            ErrorKind::Overloaded => tracing::warn!(cause = self.cause, "request shed"),
+            ErrorKind::InvalidRequest(_)
+            | ErrorKind::InvalidCredentials
+            | ErrorKind::AccountInactive
+            | ErrorKind::Token(_)
+            | ErrorKind::InvalidClient
+            | ErrorKind::UnauthorizedClient
+            | ErrorKind::UnsupportedGrantType
+            | ErrorKind::InvalidScope
+            | ErrorKind::InvalidTarget => {
+                tracing::info!(kind = ?self.kind, cause = self.cause, "request refused");
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.kind, self.cause)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<NoRandomness> for Error {
+    fn from(error: NoRandomness) -> Self {
+        Self::new(ErrorKind::Internal, error.to_string())
+    }
+}
+
+impl From<TokenFault> for Error {
+    fn from(fault: TokenFault) -> Self {
+        let cause = match fault {
+            TokenFault::Invalid => "the token was not issued here, was altered, or is another client's",
+            TokenFault::Expired => "the token has expired",
+            TokenFault::WrongType => "the token is of the other kind",
+            TokenFault::Revoked => "the token was taken back or its session has ended",
+        };
+        Self::new(ErrorKind::Token(fault), cause)
+    }
+}

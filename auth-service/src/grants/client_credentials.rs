@@ -1,0 +1,30 @@
+use crate::authority::Authority;
+use crate::clients::{Client, GrantType};
+use crate::error::Result;
+use crate::tokens::{Draft, IssuedTokens};
+
+impl Authority {
+    /// A token for the client itself (RFC 6749 section 4.4). No refresh token: the client can ask
+    /// again (section 4.4.3). Touches neither disk nor database.
+    ///
+    /// # Errors
+    /// `unauthorized_client`, `invalid_scope`, `invalid_target`; `Unavailable` without an active key.
+    pub fn issue_client_token(
+        &self,
+        client: &Client,
+        scope: Option<&str>,
+        audience: Option<&str>,
+    ) -> Result<IssuedTokens> {
+        client.check_grant(GrantType::ClientCredentials)?;
+        let scope = client.narrow_scope(scope)?;
+        let audience = client.choose_audience(audience)?;
+        let access_token =
+            self.mint_access_token(&Draft::for_machine(client, &audience, &scope), self.now())?;
+        Ok(IssuedTokens {
+            access_token,
+            expires_in: self.policy.access_ttl.as_secs(),
+            scope: scope.to_string(),
+            refresh_token: None,
+        })
+    }
+}

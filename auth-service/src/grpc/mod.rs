@@ -1,0 +1,100 @@
+//! The gRPC mouth: unpack a request, call the authority, repack the answer.
+
+mod client_auth;
+mod status;
+mod token_service;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signet_proto::auth::v1::token_service_server::TokenServiceServer;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic_health::server::HealthReporter;
+
+use crate::authority::Authority;
+use crate::blocking::Blocking;
+
+pub use status::grpc_error;
+use token_service::TokenServiceEdge;
+
+/// Largest message in, in bytes. Tokens are capped at 8 KiB; nothing here is near this.
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+/// Calls under way on one connection (rapid-reset attacks, CVE-2023-44487).
+const MAX_STREAMS: u32 = 100;
+/// A call without a deadline of its own gets this one.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections are asked to move on after this long, so that they spread over replicas.
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
+const CONNECTION_GRACE: Duration = Duration::from_secs(30);
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
+
+/// Serves until `stop` is cancelled. Health and, where it is switched on, reflection are the only
+/// methods that answer without client credentials.
+///
+/// # Errors
+/// What the transport says.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    (authority, blocking): (Arc<Authority>, Blocking),
+    reflection: bool,
+    stop: CancellationToken,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    tokio::spawn(report_health(reporter, Arc::clone(&authority), stop.clone()));
+    let tokens = TokenServiceServer::new(TokenServiceEdge::new(authority, blocking))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let reflection = match reflection {
+        true => Some(
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(signet_proto::DESCRIPTORS)
+                .build_v1()?,
+        ),
+        false => None,
+    };
+    Server::builder()
+        .timeout(CALL_TIMEOUT)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_connection_age(MAX_CONNECTION_AGE)
+        .max_connection_age_grace(CONNECTION_GRACE)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
+        .http2_max_header_list_size(16 * 1024)
+        .add_service(health)
+        .add_service(tokens)
+        .add_optional_service(reflection)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
+        .await?;
+    Ok(())
+}
+
+/// SERVING while the replica can do its work; NOT_SERVING as soon as it drains.
+async fn report_health(reporter: HealthReporter, authority: Arc<Authority>, stop: CancellationToken) {
+    loop {
+        if !stop.is_cancelled() && authority.check_ready().is_ok() {
+            reporter.set_serving::<TokenServiceServer<TokenServiceEdge>>().await;
+        } else {
+            reporter.set_not_serving::<TokenServiceServer<TokenServiceEdge>>().await;
+        }
+        if stop.is_cancelled() {
+            return;
+        }
+        let pause = tokio::time::sleep(Duration::from_millis(500));
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = pause => {}
+        }
+    }
+}
+
+/// Binds the gRPC listener.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn bind(address: SocketAddr) -> impl Future<Output = std::io::Result<tokio::net::TcpListener>> {
+    tokio::net::TcpListener::bind(address)
+}

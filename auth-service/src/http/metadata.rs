@@ -1,0 +1,57 @@
+//! Discovery (RFC 8414, OpenID Connect Discovery): one document at both places. It lists only what
+//! works, and no URL in it depends on the request.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use super::caching;
+use crate::clients::GrantType;
+
+/// The document, made once.
+pub struct Metadata {
+    text: String,
+    etag: String,
+}
+
+impl Metadata {
+    pub fn new(issuer: &str) -> Self {
+        let methods = json!(["client_secret_basic", "client_secret_post"]);
+        let text = json!({
+            "issuer": issuer,
+            "token_endpoint": format!("{issuer}/oauth2/token"),
+            "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
+            "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
+            "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+            "grant_types_supported": [GrantType::ClientCredentials.as_str(), GrantType::RefreshToken.as_str()],
+            "token_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_methods_supported": methods,
+            // Required members of the two specifications, empty: nobody logs in by a browser yet.
+            "response_types_supported": [],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [],
+        })
+        .to_string();
+        let hash = digest::digest(&digest::SHA256, text.as_bytes());
+        Self { etag: format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12])), text }
+    }
+}
+
+/// For an issuer with a path, RFC 8414 section 3 puts the path behind the well-known part and OpenID
+/// Connect in front of it.
+pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+    let places = [
+        format!("/.well-known/oauth-authorization-server{base}"),
+        format!("{base}/.well-known/openid-configuration"),
+    ];
+    for place in places {
+        app.route(&place, web::get().to(discovery));
+    }
+}
+
+async fn discovery(request: HttpRequest, metadata: web::Data<Metadata>) -> HttpResponse {
+    caching::document(&request, ("application/json", "public, max-age=300"), &metadata.etag, &metadata.text)
+}

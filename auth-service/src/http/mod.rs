@@ -1,0 +1,93 @@
+//! The HTTP mouth: unpack a request, call the authority, repack the answer. A file bears the name
+//! of what it serves. HTTP/1.1 only: nginx, or whatever stands in front, ends TLS and HTTP/2.
+
+mod body;
+mod caching;
+mod form;
+mod health;
+mod metadata;
+mod oauth;
+mod observe;
+mod published;
+mod simplejwt;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::{App, HttpServer, web};
+
+use crate::authority::Authority;
+use crate::blocking::Blocking;
+
+pub use oauth::errors::oauth_error;
+pub use simplejwt::errors::simplejwt_error;
+
+/// What every handler works with.
+#[derive(Clone)]
+pub struct Edge {
+    pub authority: Arc<Authority>,
+    pub blocking: Blocking,
+    /// Whether simplejwt's four endpoints are served.
+    pub simplejwt: bool,
+}
+
+/// Time for a client to send its request line and headers (slow-header attacks).
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time that an idle connection is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time for requests in flight at a shutdown, in seconds.
+const DRAIN_SECONDS: u64 = 20;
+
+/// Builds the server on a listener that is bound already.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn server(listener: TcpListener, edge: &Edge, workers: usize) -> std::io::Result<Server> {
+    let base = issuer_path(&edge.authority.issuer).to_owned();
+    let metadata = web::Data::new(metadata::Metadata::new(&edge.authority.issuer));
+    let edge = web::Data::new(edge.clone());
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
+            .wrap(from_fn(observe::observe))
+            .app_data(edge.clone())
+            .app_data(metadata.clone())
+            .configure(health::routes)
+            .configure(|app| metadata::routes(app, &base))
+            .service(
+                web::scope(&base)
+                    .configure(published::routes)
+                    .configure(oauth::routes)
+                    .configure(|app| simplejwt::routes(app, edge.simplejwt)),
+            )
+    })
+    .workers(workers)
+    .worker_max_blocking_threads(1)
+    .client_request_timeout(HEADER_TIMEOUT)
+    .keep_alive(IDLE_TIMEOUT)
+    .shutdown_timeout(DRAIN_SECONDS)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(server)
+}
+
+/// The path of the issuer, under which everything but health is served.
+fn issuer_path(issuer: &str) -> &str {
+    let rest = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+    rest.find('/').map_or("", |start| &rest[start..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_issuers_path_is_what_stands_behind_its_host() {
+        assert_eq!(issuer_path("https://auth.test"), "");
+        assert_eq!(issuer_path("http://127.0.0.1:8080/signet/eu"), "/signet/eu");
+    }
+}

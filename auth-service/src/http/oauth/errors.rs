@@ -1,0 +1,113 @@
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde_json::{Value, json};
+
+use crate::error::{Error, ErrorKind, TokenFault};
+
+/// The table: status, error word (RFC 6749 section 5.2, RFC 8707 section 2) and description.
+#[must_use]
+pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) {
+    let bad = StatusCode::BAD_REQUEST;
+    match kind {
+        ErrorKind::InvalidRequest(hint) => (bad, "invalid_request", hint),
+        ErrorKind::InvalidCredentials => (bad, "invalid_grant", "the credentials are not valid"),
+        ErrorKind::AccountInactive => (bad, "invalid_grant", "the account is not active"),
+        ErrorKind::Token(TokenFault::Invalid) => (bad, "invalid_grant", "the token is not valid"),
+        ErrorKind::Token(TokenFault::Expired) => (bad, "invalid_grant", "the token has expired"),
+        ErrorKind::Token(TokenFault::WrongType) => (bad, "invalid_grant", "the token is of another kind"),
+        ErrorKind::Token(TokenFault::Revoked) => (bad, "invalid_grant", "the token is no longer valid"),
+        ErrorKind::InvalidClient => {
+            (StatusCode::UNAUTHORIZED, "invalid_client", "client authentication failed")
+        }
+        ErrorKind::UnauthorizedClient => (bad, "unauthorized_client", "the client may not use this grant"),
+        ErrorKind::UnsupportedGrantType => (bad, "unsupported_grant_type", "this grant is not offered"),
+        ErrorKind::InvalidScope => {
+            (bad, "invalid_scope", "the scope is malformed or exceeds what may be had")
+        }
+        ErrorKind::InvalidTarget => (bad, "invalid_target", "the client may not ask for this audience"),
+        ErrorKind::Overloaded => {
+            (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too busy at this moment")
+        }
+        ErrorKind::Unavailable => {
+            (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "the storage cannot be reached")
+        }
+        ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "something broke here"),
+    }
+}
+
+/// What an OAuth endpoint answers when it does not do what was asked.
+#[derive(Debug)]
+pub enum Refused {
+    Failed(Error),
+    UnsupportedMediaType,
+    BodyTooLarge,
+    BodyTooSlow,
+}
+
+impl Refused {
+    pub fn body(error: &str, description: &str) -> Value {
+        json!({"error": error, "error_description": description})
+    }
+
+    fn parts(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Failed(error) => oauth_error(error.kind),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "invalid_request",
+                "the body must be application/x-www-form-urlencoded",
+            ),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large"),
+            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body took too long"),
+        }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.parts().1)
+    }
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        self.parts().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Failed(error) = self {
+            error.log();
+        }
+        let (status, word, description) = self.parts();
+        let mut response = no_store(HttpResponse::build(status));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                response
+                    .insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"signet\", charset=\"UTF-8\""));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                response.insert_header((header::RETRY_AFTER, "1"));
+            }
+            // The rest of the body is still on its way.
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
+                response.force_close();
+            }
+            _ => {}
+        }
+        response.json(Self::body(word, description))
+    }
+}
+
+/// Nothing from these endpoints may be kept by a cache (RFC 6749 section 5.1).
+pub fn no_store(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+    response.insert_header((header::CACHE_CONTROL, "no-store")).insert_header((header::PRAGMA, "no-cache"));
+    response
+}

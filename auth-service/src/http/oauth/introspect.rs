@@ -1,0 +1,35 @@
+use std::sync::Arc;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use super::client_auth::credentials;
+use super::errors::{Refused, no_store};
+use super::parameters::Parameters;
+use super::token::subject_token;
+use crate::http::Edge;
+use crate::tokens::Introspection;
+
+/// `POST /oauth2/introspect` (RFC 7662 section 2).
+pub async fn introspect(
+    request: HttpRequest,
+    payload: Payload,
+    edge: Data<Edge>,
+) -> Result<HttpResponse, Refused> {
+    let parameters = Parameters::read(&request, payload).await?;
+    let credentials = credentials(&request, &parameters)?;
+    let token = subject_token(&parameters);
+    let authority = Arc::clone(&edge.authority);
+    let answer = edge
+        .blocking
+        .run(move || {
+            let client = authority.authenticate_client(&credentials)?;
+            authority.introspect(&client, &token?)
+        })
+        .await?;
+    Ok(match answer {
+        Introspection::Inactive => no_store(HttpResponse::Ok()).json(json!({"active": false})),
+        Introspection::Active(token) => no_store(HttpResponse::Ok()).json(token),
+    })
+}

@@ -1,0 +1,38 @@
+//! The OAuth endpoints: token (RFC 6749), introspection (RFC 7662), revocation (RFC 7009).
+
+mod client_auth;
+pub mod errors;
+mod introspect;
+mod parameters;
+mod revoke;
+mod token;
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use errors::{Refused, no_store};
+
+pub fn routes(app: &mut web::ServiceConfig) {
+    app.service(
+        web::resource("/oauth2/token").route(web::post().to(token::token)).default_service(web::to(not_post)),
+    )
+    .service(
+        web::resource("/oauth2/introspect")
+            .route(web::post().to(introspect::introspect))
+            .default_service(web::to(not_post)),
+    )
+    .service(
+        web::resource("/oauth2/revoke")
+            .route(web::post().to(revoke::revoke))
+            .default_service(web::to(not_post)),
+    );
+}
+
+async fn not_post(request: HttpRequest) -> HttpResponse {
+    let mut response = no_store(HttpResponse::MethodNotAllowed());
+    response.insert_header(("Allow", "POST"));
+    if request.method() == Method::HEAD {
+        return response.finish();
+    }
+    response.json(Refused::body("invalid_request", "only POST is allowed here"))
+}

@@ -1,0 +1,29 @@
+use std::sync::Arc;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::client_auth::credentials;
+use super::errors::{Refused, no_store};
+use super::parameters::Parameters;
+use super::token::subject_token;
+use crate::http::Edge;
+
+/// `POST /oauth2/revoke` (RFC 7009 section 2): 200 without a body, also for a token that nobody knows.
+pub async fn revoke(
+    request: HttpRequest,
+    payload: Payload,
+    edge: Data<Edge>,
+) -> Result<HttpResponse, Refused> {
+    let parameters = Parameters::read(&request, payload).await?;
+    let credentials = credentials(&request, &parameters)?;
+    let token = subject_token(&parameters);
+    let authority = Arc::clone(&edge.authority);
+    edge.blocking
+        .run(move || {
+            let client = authority.authenticate_client(&credentials)?;
+            authority.revoke_token(&client, &token?)
+        })
+        .await?;
+    Ok(no_store(HttpResponse::Ok()).finish())
+}

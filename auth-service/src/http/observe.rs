@@ -1,0 +1,47 @@
+use std::time::Instant;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+use tracing::{Instrument, info_span};
+use uuid::Uuid;
+
+/// Most bytes of header names and values in one request.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Around every request: an id that its log lines and its answer share, the header cap, one line in
+/// the log. Neither query nor headers are logged: they may hold what is secret.
+pub async fn observe<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    // Our own, never the caller's: a foreign text in the log could pretend to be other lines.
+    let id = Uuid::new_v4().to_string();
+    let span = info_span!("request", id, mouth = "http", method = %request.method(), path = request.path());
+    let started = Instant::now();
+    let header_bytes: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let mut response = async {
+        let response = if header_bytes > MAX_HEADER_BYTES {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            let body = serde_json::json!({"error": "invalid_request", "error_description": "the headers are too large"});
+            request.into_response(HttpResponse::build(status).force_close().json(body)).map_into_right_body()
+        } else {
+            next.call(request).await?.map_into_left_body()
+        };
+        let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(status = response.status().as_u16(), took_us, "answered");
+        Ok::<_, Error>(response)
+    }
+    .instrument(span)
+    .await?;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    Ok(response)
+}

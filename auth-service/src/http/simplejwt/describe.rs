@@ -1,0 +1,44 @@
+use serde_json::{Map, Value, json};
+
+/// What OPTIONS says of an endpoint: the metadata of Django REST framework, with the one rendering
+/// that there is here.
+pub fn endpoint(path: &str) -> Value {
+    let (name, description, fields): (&str, &str, &[(&str, bool)]) = if path.ends_with("/refresh/") {
+        (
+            "Token Refresh",
+            "Takes a refresh type JSON web token and returns an access type JSON web\ntoken if the refresh token is valid.",
+            &[("refresh", true), ("access", false)],
+        )
+    } else if path.ends_with("/verify/") {
+        (
+            "Token Verify",
+            "Takes a token and indicates if it is valid.  This view provides no\ninformation about a token's fitness for a particular use.",
+            &[("token", true)],
+        )
+    } else if path.ends_with("/blacklist/") {
+        (
+            "Token Blacklist",
+            "Takes a token and blacklists it. Its session ends, with the access tokens that came from it.",
+            &[("refresh", true)],
+        )
+    } else {
+        (
+            "Token Obtain Pair",
+            "Takes a set of user credentials and returns an access and refresh JSON web\ntoken pair to prove the authentication of those credentials.",
+            &[("username", true), ("password", true)],
+        )
+    };
+    let fields: Map<String, Value> = fields.iter().map(|(name, input)| field(name, *input)).collect();
+    json!({
+        "name": name,
+        "description": description,
+        "renders": ["application/json"],
+        "parses": ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"],
+        "actions": {"POST": fields},
+    })
+}
+
+fn field(name: &str, input: bool) -> (String, Value) {
+    let label = name[..1].to_uppercase() + &name[1..];
+    (name.to_owned(), json!({"type": "string", "required": input, "read_only": !input, "label": label}))
+}

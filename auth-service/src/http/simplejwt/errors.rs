@@ -1,0 +1,128 @@
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, ErrorKind, TokenFault};
+
+/// The table: status and body of simplejwt 5.5.1 for each failure of the core.
+#[must_use]
+pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
+    let token =
+        |detail: &str| (StatusCode::UNAUTHORIZED, json!({"detail": detail, "code": "token_not_valid"}));
+    let detail = |status, detail: &str| (status, json!({"detail": detail}));
+    match kind {
+        ErrorKind::InvalidCredentials => {
+            detail(StatusCode::UNAUTHORIZED, "No active account found with the given credentials")
+        }
+        ErrorKind::AccountInactive => {
+            detail(StatusCode::UNAUTHORIZED, "No active account found for the given token.")
+        }
+        ErrorKind::Token(TokenFault::Invalid) => token("Token is invalid"),
+        ErrorKind::Token(TokenFault::Expired) => token("Token is expired"),
+        ErrorKind::Token(TokenFault::WrongType) => token("Token has wrong type"),
+        ErrorKind::Token(TokenFault::Revoked) => token("Token is blacklisted"),
+        ErrorKind::InvalidRequest(hint) => detail(StatusCode::BAD_REQUEST, hint),
+        // These need a client, a grant, a scope or an audience, and the endpoints take none.
+        ErrorKind::InvalidClient
+        | ErrorKind::UnauthorizedClient
+        | ErrorKind::UnsupportedGrantType
+        | ErrorKind::InvalidScope
+        | ErrorKind::InvalidTarget => {
+            detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action.")
+        }
+        ErrorKind::Overloaded | ErrorKind::Unavailable => {
+            detail(StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable, try again later.")
+        }
+        ErrorKind::Internal => detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred."),
+    }
+}
+
+/// What these endpoints answer when they do not do what was asked.
+#[derive(Debug)]
+pub enum Refused {
+    Failed(Error),
+    /// One or more fields are wrong.
+    Fields(Map<String, Value>),
+    /// JSON, but not an object: its Python type.
+    NotAnObject(&'static str),
+    /// JSON `null`.
+    NoData,
+    NotParsed(String),
+    MediaType(String),
+    BodyTooLarge,
+    BodyTooSlow,
+}
+
+impl Refused {
+    fn parts(&self) -> (StatusCode, Value) {
+        let bad = StatusCode::BAD_REQUEST;
+        match self {
+            Self::Failed(error) => simplejwt_error(error.kind),
+            Self::Fields(errors) => (bad, Value::Object(errors.clone())),
+            Self::NotAnObject(kind) => {
+                let message = format!("Invalid data. Expected a dictionary, but got {kind}.");
+                (bad, json!({"non_field_errors": [message]}))
+            }
+            Self::NoData => (bad, json!({"non_field_errors": ["No data provided"]})),
+            Self::NotParsed(message) => (bad, json!({"detail": message})),
+            Self::MediaType(given) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                json!({"detail": format!("Unsupported media type \"{given}\" in request.")}),
+            ),
+            Self::BodyTooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, json!({"detail": "The body is too large."}))
+            }
+            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, json!({"detail": "The body took too long."})),
+        }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.parts().0)
+    }
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        self.parts().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Failed(error) = self {
+            error.log();
+        }
+        let (status, body) = self.parts();
+        let mut response = answer(HttpResponse::build(status));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"api\""));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                response.insert_header((header::RETRY_AFTER, "1"));
+            }
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
+                response.force_close();
+            }
+            _ => {}
+        }
+        response.json(body)
+    }
+}
+
+/// The headers that every answer of these endpoints has.
+pub fn answer(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+    response
+        .insert_header((header::ALLOW, "POST, OPTIONS"))
+        .insert_header((header::VARY, "Accept"))
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    response
+}

@@ -1,0 +1,28 @@
+use serde_json::{Map, json};
+
+use super::errors::Refused;
+use super::request::Field;
+
+/// All fields, or an error that names each that is wrong, in the words of Django REST framework.
+pub fn all<const N: usize>(fields: [(&'static str, Field); N]) -> Result<[String; N], Refused> {
+    let mut errors = Map::new();
+    let texts = fields.map(|(name, field)| match check(field) {
+        Ok(text) => text,
+        Err(message) => {
+            errors.insert(name.to_owned(), json!([message]));
+            String::new()
+        }
+    });
+    if errors.is_empty() { Ok(texts) } else { Err(Refused::Fields(errors)) }
+}
+
+fn check(field: Field) -> Result<String, &'static str> {
+    match field {
+        Field::Missing => Err("This field is required."),
+        Field::Null => Err("This field may not be null."),
+        Field::NotText => Err("Not a valid string."),
+        Field::Text(text) if text.is_empty() => Err("This field may not be blank."),
+        Field::Text(text) if text.contains('\0') => Err("Null characters are not allowed."),
+        Field::Text(text) => Ok(text),
+    }
+}

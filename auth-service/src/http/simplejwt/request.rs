@@ -1,0 +1,115 @@
+use std::collections::HashMap;
+
+use actix_multipart::Multipart;
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use actix_web::web::{Bytes, Payload};
+use serde_json::Value;
+use tokio_stream::StreamExt;
+
+use super::errors::Refused;
+use crate::http::body::{self, BodyError};
+use crate::http::form;
+
+/// Largest body at these endpoints, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What a client sent, whichever of the three encodings it chose.
+pub struct Submitted(HashMap<String, Value>);
+
+/// One field as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field {
+    Missing,
+    Null,
+    NotText,
+    Text(String),
+}
+
+impl Submitted {
+    pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Refused> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+        let media_type = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        let body = body::read(request, payload, MAX_BODY_BYTES).await.map_err(|error| match error {
+            BodyError::TooLarge => Refused::BodyTooLarge,
+            BodyError::TooSlow => Refused::BodyTooSlow,
+            BodyError::Broken => Refused::NotParsed("the body broke off".to_owned()),
+        })?;
+        // As in Django REST framework: without a body there is nothing whose type could be wrong.
+        if body.is_empty() {
+            return Ok(Self(HashMap::new()));
+        }
+        match media_type.as_str() {
+            "application/json" => json(&body),
+            "application/x-www-form-urlencoded" => {
+                let pairs = form::parse(&body).map_err(|_| Refused::NotParsed("Invalid form.".to_owned()))?;
+                // The last of several values counts.
+                Ok(Self(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect()))
+            }
+            "multipart/form-data" => multipart(request, body).await,
+            _ => Err(Refused::MediaType(content_type)),
+        }
+    }
+
+    /// A text field without surrounding space; numbers count as text, as in a `CharField`.
+    pub fn trimmed(&mut self, name: &str) -> Field {
+        match self.untrimmed(name) {
+            Field::Text(text) => Field::Text(text.trim().to_owned()),
+            other => other,
+        }
+    }
+
+    /// A password: every character of it counts.
+    pub fn untrimmed(&mut self, name: &str) -> Field {
+        match self.0.remove(name) {
+            None => Field::Missing,
+            Some(Value::Null) => Field::Null,
+            Some(Value::String(text)) => Field::Text(text),
+            Some(Value::Number(number)) => Field::Text(number.to_string()),
+            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Field::NotText,
+        }
+    }
+}
+
+fn json(body: &Bytes) -> Result<Submitted, Refused> {
+    // The message of the parser says where, and never what.
+    let parsed = serde_json::from_slice(body).map_err(|error| {
+        Refused::NotParsed(format!("JSON parse error - line {} column {}", error.line(), error.column()))
+    })?;
+    let kind = match parsed {
+        Value::Object(members) => return Ok(Submitted(members.into_iter().collect())),
+        Value::Array(_) => "list",
+        Value::String(_) => "str",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::Null => return Err(Refused::NoData),
+    };
+    Err(Refused::NotAnObject(kind))
+}
+
+async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Submitted, Refused> {
+    let broken = || Refused::NotParsed("Multipart form parse error - Invalid boundary or part".to_owned());
+    let stream = tokio_stream::once(Ok::<_, actix_web::error::PayloadError>(body));
+    let mut parts = Multipart::new(request.headers(), stream);
+    let mut fields = HashMap::new();
+    while let Some(part) = parts.next().await {
+        let mut part = part.map_err(|_| broken())?;
+        let disposition = part.content_disposition();
+        let name = disposition.and_then(|disposition| disposition.get_name()).ok_or_else(broken)?.to_owned();
+        let is_file = disposition.is_some_and(|disposition| disposition.get_filename().is_some());
+        let mut bytes = Vec::new();
+        while let Some(chunk) = part.next().await {
+            bytes.extend_from_slice(&chunk.map_err(|_| broken())?);
+        }
+        // A file is not a string, whatever is in it.
+        let value = if is_file {
+            Value::Bool(true)
+        } else {
+            Value::String(String::from_utf8(bytes).map_err(|_| broken())?)
+        };
+        fields.insert(name, value);
+    }
+    Ok(Submitted(fields))
+}

@@ -1,0 +1,161 @@
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use aws_lc_rs::{digest, hkdf};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use crate::secret::random_bytes;
+
+/// 256 bits from which every other secret of the authority is derived, one for each purpose.
+pub struct MasterKey(Zeroizing<[u8; 32]>);
+
+/// What a derived key is for. One key never serves two purposes (NIST SP 800-57 section 5.2).
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose {
+    SealPrivateKeys,
+    RefreshTokenMac,
+    RefreshTokenId,
+}
+
+/// Why there is no master key. Ends the start; nothing is ever made in place of a key that exists.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    #[error("{path}: {cause}")]
+    File { path: String, cause: std::io::Error },
+    #[error("{0} can be read by others (mode {1:03o}): run `chmod 600` on it")]
+    OpenToOthers(String, u32),
+    #[error("{0} does not hold 32 bytes in base64url (43 characters)")]
+    Malformed(String),
+    #[error("{0} does not exist, and the database holds keys that only it can open: restore it")]
+    Missing(String),
+    #[error("the operating system's random generator failed")]
+    NoRandomness,
+}
+
+impl MasterKey {
+    /// Reads the key from a file that only its owner may read.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`]; `Ok(None)` when there is no such file.
+    pub fn read(path: &Path) -> Result<Option<Self>, MasterKeyError> {
+        let name = || path.display().to_string();
+        let failed = |cause| MasterKeyError::File { path: name(), cause };
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(MasterKeyError::OpenToOthers(name(), mode));
+        }
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+        let bytes = URL_SAFE_NO_PAD.decode(text.trim()).map(Zeroizing::new);
+        let bytes = bytes.map_err(|_| MasterKeyError::Malformed(name()))?;
+        let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| MasterKeyError::Malformed(name()))?;
+        Ok(Some(Self(Zeroizing::new(key))))
+    }
+
+    /// Makes a new key in a new file of mode 0600. A file that appeared meanwhile is read instead:
+    /// another replica was first.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`].
+    pub fn create(path: &Path) -> Result<Self, MasterKeyError> {
+        let failed = |cause| MasterKeyError::File { path: path.display().to_string(), cause };
+        let key = Zeroizing::new(random_bytes::<32>().map_err(|_| MasterKeyError::NoRandomness)?);
+        let text = Zeroizing::new(format!("{}\n", URL_SAFE_NO_PAD.encode(*key)));
+        // Written aside and linked into place: nobody can read half of a key.
+        let aside = path.with_extension(format!("new-{}", std::process::id()));
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).map_err(failed)?;
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let linked = written.and_then(|()| fs::hard_link(&aside, path));
+        fs::remove_file(&aside).map_err(failed)?;
+        match linked {
+            Ok(()) => Ok(Self(key)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Self::read(path)?.ok_or_else(|| MasterKeyError::Missing(path.display().to_string()))
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// HKDF-SHA256 (RFC 5869) with the purpose as `info`.
+    ///
+    /// # Panics
+    /// Never: the length asked for is one that HKDF-SHA256 can give.
+    #[must_use]
+    pub fn derive(&self, purpose: Purpose) -> Zeroizing<[u8; 32]> {
+        let info: &[u8] = match purpose {
+            Purpose::SealPrivateKeys => b"signet v1: seal private keys",
+            Purpose::RefreshTokenMac => b"signet v1: refresh token mac",
+            Purpose::RefreshTokenId => b"signet v1: refresh token id",
+        };
+        let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, b"signet").extract(self.0.as_slice());
+        let mut key = Zeroizing::new([0; 32]);
+        #[expect(clippy::expect_used, reason = "32 bytes are one block of HKDF-SHA256")]
+        pseudorandom
+            .expand(&[info], hkdf::HKDF_SHA256)
+            .and_then(|output| output.fill(key.as_mut_slice()))
+            .expect("HKDF-SHA256 gives 32 bytes");
+        key
+    }
+
+    /// Names the key without telling anything about it: the `kid` of refresh tokens.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let hash = digest::digest(&digest::SHA256, self.derive(Purpose::RefreshTokenMac).as_slice());
+        format!("rt-{}", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..6]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn temporary(name: &str) -> std::path::PathBuf {
+        let dir = std::env::temp_dir().join(format!("signet-master-key-{}-{name}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        dir.join("master.key")
+    }
+
+    #[test]
+    fn a_new_key_is_private_and_read_back_the_same() {
+        let path = temporary("new");
+        let made = MasterKey::create(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let read = MasterKey::read(&path).unwrap().unwrap();
+        assert_eq!(made.0, read.0);
+        let again = MasterKey::create(&path).unwrap();
+        assert_eq!(made.0, again.0, "an existing key is never replaced");
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_is_open_to_others_or_malformed_ends_the_start() {
+        let path = temporary("bad");
+        MasterKey::create(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(MasterKey::read(&path), Err(MasterKeyError::OpenToOthers(_, 0o644))));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        for content in ["", "short", &"A".repeat(42), &"A".repeat(44), &"*".repeat(43)] {
+            fs::write(&path, content).unwrap();
+            assert!(matches!(MasterKey::read(&path), Err(MasterKeyError::Malformed(_))), "{content:?}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(MasterKey::read(&path).unwrap().is_none());
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn each_purpose_has_a_key_of_its_own() {
+        let key = MasterKey(Zeroizing::new([7; 32]));
+        assert_ne!(key.derive(Purpose::SealPrivateKeys), key.derive(Purpose::RefreshTokenMac));
+        assert_ne!(key.derive(Purpose::RefreshTokenId), key.derive(Purpose::RefreshTokenMac));
+    }
+}

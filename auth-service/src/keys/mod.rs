@@ -1,0 +1,97 @@
+//! Signing keys: the only folder that ever sees a private one.
+//!
+//! A key goes through **prepared -> published -> active -> retired -> removed**, or to **revoked**
+//! from any of them. Its record holds the instants at which it moves on, so that every replica
+//! reads the same state off the clock and nobody has to be told: a rotation is one row.
+
+mod algorithm;
+mod import;
+mod master_key;
+mod ring;
+mod rotation;
+mod sealed;
+mod signing_key;
+
+use crate::clock::Timestamp;
+
+pub use algorithm::Algorithm;
+pub use import::{ImportError, import_pem};
+pub use master_key::{MasterKey, MasterKeyError, Purpose};
+pub use ring::{KeyRing, Keys, Signer, UnusableKey};
+pub use rotation::{KeyPolicy, Retirement, needed_key, rotation_due, successor};
+pub use signing_key::{InvalidKey, SigningKey};
+
+/// A key as it rests in the database.
+#[derive(Debug, Clone)]
+pub struct KeyRecord {
+    /// RFC 7638 thumbprint of the public key, SHA-256, base64url.
+    pub kid: String,
+    pub algorithm: Algorithm,
+    pub sealed_private_key: Vec<u8>,
+    /// The public key as it stands in the JWKS.
+    pub public_jwk: String,
+    pub created_at: Timestamp,
+    pub published_at: Timestamp,
+    pub activates_at: Timestamp,
+    /// When its successor takes over; unknown until there is one.
+    pub retires_at: Option<Timestamp>,
+    /// When the last token that it signed has expired everywhere.
+    pub removed_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Where a key stands at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    Prepared { publishes_at: Timestamp },
+    Published { activates_at: Timestamp },
+    Active { since: Timestamp },
+    Retired { removed_at: Option<Timestamp> },
+    Removed,
+    Revoked { at: Timestamp },
+}
+
+impl KeyRecord {
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        if let Some(at) = self.revoked_at {
+            return KeyState::Revoked { at };
+        }
+        if self.removed_at.is_some_and(|at| at <= now) {
+            return KeyState::Removed;
+        }
+        if self.retires_at.is_some_and(|at| at <= now) {
+            return KeyState::Retired { removed_at: self.removed_at };
+        }
+        if self.activates_at <= now {
+            return KeyState::Active { since: self.activates_at };
+        }
+        if self.published_at <= now {
+            return KeyState::Published { activates_at: self.activates_at };
+        }
+        KeyState::Prepared { publishes_at: self.published_at }
+    }
+}
+
+impl KeyState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prepared { .. } => "prepared",
+            Self::Published { .. } => "published",
+            Self::Active { .. } => "active",
+            Self::Retired { .. } => "retired",
+            Self::Removed => "removed",
+            Self::Revoked { .. } => "revoked",
+        }
+    }
+
+    /// Whether verifiers must know the key: from before its first signature until after its last token.
+    #[must_use]
+    pub fn is_public(self) -> bool {
+        match self {
+            Self::Published { .. } | Self::Active { .. } | Self::Retired { .. } => true,
+            Self::Prepared { .. } | Self::Removed | Self::Revoked { .. } => false,
+        }
+    }
+}

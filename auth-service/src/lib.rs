@@ -1,0 +1,39 @@
+//! Signet's authority: holds the private keys, issues tokens over HTTP and gRPC, and answers for
+//! them. Verifiers need nothing of this crate: they have `shared-claims`.
+//!
+//! The core is cut by feature, the edges by technology:
+//!
+//! | room | what it knows |
+//! |---|---|
+//! | [`authority`] | the one struct whose methods are the use cases |
+//! | [`grants`] | how a token is earned, one file a grant |
+//! | [`tokens`] | a token's life once it is earned |
+//! | [`clients`] [`users`] [`sessions`] [`revocations`] | the nouns, and the rules that need no database |
+//! | [`keys`] | the ring; nothing else ever sees a private key |
+//! | [`refresh_state`] | keeps what is in memory in step with the database |
+//! | [`http`] [`grpc`] | the two mouths: unpack, call, repack |
+//! | [`storage`] | diesel; atomic domain steps, not create-read-update-delete |
+//! | [`cli`] [`startup`] [`settings`] [`blocking`] | wiring |
+//!
+//! The core is synchronous; edges cross into it once, in [`blocking`]. `tests/architecture.rs` holds
+//! these borders.
+
+pub mod authority;
+pub mod blocking;
+pub mod cli;
+pub mod clients;
+pub mod clock;
+pub mod error;
+pub mod grants;
+pub mod grpc;
+pub mod http;
+pub mod keys;
+pub mod refresh_state;
+pub mod revocations;
+pub mod secret;
+pub mod sessions;
+pub mod settings;
+pub mod startup;
+pub mod storage;
+pub mod tokens;
+pub mod users;

@@ -1,0 +1,24 @@
+//! What was taken back before it expired, and the signed document that tells verifiers.
+
+mod document;
+
+use crate::clock::Timestamp;
+
+pub use document::RevocationDocument;
+
+/// One entry, needed only as long as a token that it hits could live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    pub thing: RevokedThing,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevokedThing {
+    /// Every access token of a session, by `sid`.
+    Session(String),
+    /// One token, by `jti`.
+    Token(String),
+    /// Every token of a client that was issued up to an instant.
+    Client { id: String, not_before: Timestamp },
+}

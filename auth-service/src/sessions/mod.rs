@@ -1,0 +1,219 @@
+//! Sessions: one login on one device, which is what RFC 9700 calls a refresh token family. One row
+//! a session; a refresh is one compare-and-set on its generation.
+
+use std::time::Duration;
+
+use shared_claims::scope::ScopeSet;
+
+use crate::clients::ClientId;
+use crate::clock::Timestamp;
+use crate::users::User;
+
+/// A session. What it may still do is for [`Session::judge`] to say.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub id: String,
+    pub user_id: String,
+    pub client_id: ClientId,
+    pub scope: ScopeSet,
+    pub audience: String,
+    pub auth_time: Timestamp,
+    /// How the person proved who they are (RFC 8176).
+    pub amr: Vec<String>,
+    pub created_at: Timestamp,
+    /// Ends the session unless it is refreshed before.
+    pub idle_expires_at: Timestamp,
+    /// Ends the session however often it is refreshed.
+    pub expires_at: Timestamp,
+    /// Number of refreshes; the refresh token of this generation is the one that is good.
+    pub generation: i64,
+    pub rotated_at: Timestamp,
+    pub ended: Option<Ended>,
+}
+
+/// A session that is over, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    pub at: Timestamp,
+    pub reason: EndReason,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// By the holder of its refresh token.
+    Revoked,
+    /// A refresh token was used a second time.
+    Reuse,
+    UserDisabled,
+    PasswordChanged,
+    ClientDisabled,
+}
+
+impl EndReason {
+    const ALL: [Self; 5] =
+        [Self::Revoked, Self::Reuse, Self::UserDisabled, Self::PasswordChanged, Self::ClientDisabled];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Reuse => "reuse",
+            Self::UserDisabled => "user_disabled",
+            Self::PasswordChanged => "password_changed",
+            Self::ClientDisabled => "client_disabled",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+/// A refresh token that was presented, as far as the session is concerned.
+#[derive(Debug, Clone)]
+pub struct Presented {
+    pub session_id: String,
+    pub generation: i64,
+    pub client_id: ClientId,
+    pub now: Timestamp,
+    /// How long the predecessor of the current generation is answered with the current one.
+    pub grace: Duration,
+}
+
+/// What a presented refresh token means for a session that did not rotate by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is the current generation: it may be spent.
+    Current,
+    /// The answer was lost on its way: the same successor again, and no row is written.
+    Repeated,
+    /// Somebody else has used it: the session ends.
+    Reused,
+    Expired,
+    Ended,
+    /// Another client's; says nothing about the session and spends nothing.
+    NotYours,
+}
+
+impl Session {
+    /// Judges a refresh token against this session. Nothing is compared by time but the grace, so
+    /// that reuse is noticed whatever a clock does; a clock that jumped makes the grace shorter,
+    /// never longer.
+    #[must_use]
+    pub fn judge(&self, presented: &Presented) -> Judgement {
+        if presented.client_id != self.client_id {
+            return Judgement::NotYours;
+        }
+        if self.ended.is_some() {
+            return Judgement::Ended;
+        }
+        if self.refresh_expires_at() <= presented.now {
+            return Judgement::Expired;
+        }
+        let within_grace =
+            self.rotated_at.distance(presented.now) <= presented.grace && !presented.grace.is_zero();
+        if presented.generation == self.generation {
+            Judgement::Current
+        } else if presented.generation + 1 == self.generation && within_grace {
+            Judgement::Repeated
+        } else {
+            Judgement::Reused
+        }
+    }
+
+    /// When the current refresh token expires: the idle end, but never after the absolute one.
+    #[must_use]
+    pub fn refresh_expires_at(&self) -> Timestamp {
+        self.idle_expires_at.min(self.expires_at)
+    }
+}
+
+/// The outcome of [`crate::storage::Storage::rotate_session`].
+#[derive(Debug)]
+pub enum Rotation {
+    /// The session as it stands now, whether this call rotated it or an earlier one did.
+    Holds {
+        session: Session,
+        user: User,
+        repeated: bool,
+    },
+    /// The token was spent before; the session has been ended by this call.
+    Reused {
+        session: Session,
+    },
+    Expired,
+    /// It had ended before; the reason is unknown only for a row that was edited by hand.
+    Ended(Option<EndReason>),
+    /// No such session, or another client's; nothing was spent.
+    Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(10);
+
+    fn session() -> Session {
+        Session {
+            id: "s".to_owned(),
+            user_id: "u".to_owned(),
+            client_id: ClientId::parse("web").unwrap(),
+            scope: ScopeSet::default(),
+            audience: "notes".to_owned(),
+            auth_time: Timestamp(0),
+            amr: vec![],
+            created_at: Timestamp(0),
+            idle_expires_at: Timestamp(3_600_000),
+            expires_at: Timestamp(7_200_000),
+            generation: 5,
+            rotated_at: Timestamp(1_000_000),
+            ended: None,
+        }
+    }
+
+    fn presented(generation: i64, at: i64) -> Presented {
+        Presented {
+            session_id: "s".to_owned(),
+            generation,
+            client_id: ClientId::parse("web").unwrap(),
+            now: Timestamp(at),
+            grace: GRACE,
+        }
+    }
+
+    #[test]
+    fn the_judgement_follows_the_generation_and_the_grace() {
+        let table = [
+            ("the current generation", 5, 1_000_001, Judgement::Current),
+            ("its predecessor at once", 4, 1_000_000, Judgement::Repeated),
+            ("its predecessor at the end of the grace", 4, 1_010_000, Judgement::Repeated),
+            ("its predecessor after the grace", 4, 1_010_001, Judgement::Reused),
+            ("its predecessor, the clock two hours back", 4, -6_200_000, Judgement::Reused),
+            ("one before that, at once", 3, 1_000_000, Judgement::Reused),
+            ("a generation that never was", 6, 1_000_001, Judgement::Reused),
+            ("the current one after the idle end", 5, 3_600_000, Judgement::Expired),
+            ("a reuse after the idle end", 1, 3_600_000, Judgement::Expired),
+        ];
+        for (what, generation, at, expected) in table {
+            assert_eq!(session().judge(&presented(generation, at)), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn without_a_grace_a_retry_is_reuse() {
+        let strict = Presented { grace: Duration::ZERO, ..presented(4, 1_000_000) };
+        assert_eq!(session().judge(&strict), Judgement::Reused);
+    }
+
+    #[test]
+    fn another_client_learns_nothing() {
+        let foreign = Presented { client_id: ClientId::parse("other").unwrap(), ..presented(1, 1_000_001) };
+        assert_eq!(session().judge(&foreign), Judgement::NotYours);
+        let ended =
+            Session { ended: Some(Ended { at: Timestamp(1), reason: EndReason::Reuse }), ..session() };
+        assert_eq!(ended.judge(&foreign), Judgement::NotYours);
+        assert_eq!(ended.judge(&presented(5, 1_000_001)), Judgement::Ended);
+    }
+}

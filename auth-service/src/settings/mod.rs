@@ -1,0 +1,232 @@
+//! Settings: built-in defaults, then `--config FILE` (TOML), then `AUTH__SECTION__KEY` in the
+//! environment. This is the only place that reads the environment.
+
+mod duration;
+mod load;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use load::{Loaded, load};
+
+/// Everything that can be set. With nothing set, the authority runs on SQLite under `./data/`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Settings {
+    /// `AUTH__ISSUER`: the `iss` of every token and the base of every URL in the metadata. Verifiers
+    /// compare it byte by byte. Default `http://127.0.0.1:8080`.
+    #[serde(deserialize_with = "load::issuer")]
+    pub issuer: String,
+    pub http: Http,
+    pub grpc: Grpc,
+    pub database: Database,
+    pub keys: Keys,
+    pub tokens: Tokens,
+    pub simplejwt: SimpleJwt,
+    pub passwords: Passwords,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Http {
+    /// `AUTH__HTTP__BIND`. Port 0 takes a free one. Default `127.0.0.1:8080`.
+    pub bind: SocketAddr,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Grpc {
+    /// `AUTH__GRPC__BIND`. Port 0 takes a free one. Default `127.0.0.1:9090`.
+    pub bind: SocketAddr,
+    /// `AUTH__GRPC__REFLECTION`: lets tools list the services; for development. Default `false`.
+    pub reflection: bool,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Database {
+    /// `AUTH__DATABASE__URL`: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`.
+    /// Default `sqlite://data/signet.db`.
+    pub url: String,
+    /// `AUTH__DATABASE__URL_FILE`: a file that holds the URL, for deployments that keep secrets in
+    /// files. It wins over the URL itself. Not set by default.
+    pub url_file: Option<PathBuf>,
+    /// `AUTH__DATABASE__MIGRATE`: bring the schema up to date at the start; `false` refuses to start
+    /// on an old schema instead. Default `true`.
+    pub migrate: bool,
+    /// `AUTH__DATABASE__POOL_SIZE`: connections, 1 to 100. Default 8.
+    #[serde(deserialize_with = "load::pool_size")]
+    pub pool_size: u32,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Keys {
+    /// `AUTH__KEYS__MASTER_KEY_FILE`: 32 bytes in base64url, mode 0600; made at the first start.
+    /// Default `data/master.key`.
+    pub master_key_file: PathBuf,
+    /// `AUTH__KEYS__ALGORITHM`: `EdDSA`, `ES256` or `RS256`, for audiences without one of their own.
+    /// Default `EdDSA`.
+    #[serde(deserialize_with = "load::algorithm")]
+    pub algorithm: String,
+    /// `AUTH__KEYS__ROTATION_PERIOD`: how long a key signs, 1 minute to 10 years. Default `30d`.
+    #[serde(
+        deserialize_with = "duration::between::<_, 60, 315_360_000>",
+        serialize_with = "duration::write"
+    )]
+    pub rotation_period: Duration,
+    /// `AUTH__KEYS__PUBLISH_LEAD`: how long a key is published before it signs, 1 second to 1 day.
+    /// The key set may be cached for half of it. Default `5m`.
+    #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
+    pub publish_lead: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Tokens {
+    /// `AUTH__TOKENS__ACCESS_TTL`: life of an access token, 1 second to 1 day. Default `5m`.
+    #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
+    pub access_ttl: Duration,
+    /// `AUTH__TOKENS__REFRESH_IDLE_TTL`: a session that is not refreshed for this long ends, 1 second
+    /// to 1 year. Default `24h`.
+    #[serde(deserialize_with = "duration::between::<_, 1, 31_536_000>", serialize_with = "duration::write")]
+    pub refresh_idle_ttl: Duration,
+    /// `AUTH__TOKENS__REFRESH_ABSOLUTE_TTL`: a session ends after this long, 1 second to 1 year.
+    /// Default `30d`.
+    #[serde(deserialize_with = "duration::between::<_, 1, 31_536_000>", serialize_with = "duration::write")]
+    pub refresh_absolute_ttl: Duration,
+    /// `AUTH__TOKENS__REFRESH_GRACE`: how long a used refresh token still gets the successor that it
+    /// already has, 0 to 60 seconds; `0s` makes every retry a reuse. Default `10s`.
+    #[serde(deserialize_with = "duration::between::<_, 0, 60>", serialize_with = "duration::write")]
+    pub refresh_grace: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct SimpleJwt {
+    /// `AUTH__SIMPLEJWT__ENABLED`: serve the four endpoints of djangorestframework-simplejwt.
+    /// Default `true`.
+    pub enabled: bool,
+    /// `AUTH__SIMPLEJWT__CLIENT_ID`: the `client_id` of their tokens. Default `simplejwt`.
+    #[serde(deserialize_with = "load::client_id")]
+    pub client_id: String,
+    /// `AUTH__SIMPLEJWT__AUDIENCE`: the `aud` of their tokens. Default `notes`.
+    #[serde(deserialize_with = "load::not_empty")]
+    pub audience: String,
+    /// `AUTH__SIMPLEJWT__SCOPE`: the scope of their tokens. Default `notes:read notes:write`.
+    #[serde(deserialize_with = "load::scope")]
+    pub scope: String,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Passwords {
+    /// `AUTH__PASSWORDS__THREADS`: how many passwords are hashed at once, 1 to 64; 0 for one a core.
+    /// Default 0.
+    #[serde(deserialize_with = "load::threads")]
+    pub threads: usize,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Log {
+    /// `AUTH__LOG__FORMAT`: `text` or `json`. Default `text`.
+    pub format: LogFormat,
+    /// `AUTH__LOG__LEVEL`: `error`, `warn`, `info`, `debug`, or a filter by module. Default `info`.
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            issuer: "http://127.0.0.1:8080".to_owned(),
+            http: Http::default(),
+            grpc: Grpc::default(),
+            database: Database::default(),
+            keys: Keys::default(),
+            tokens: Tokens::default(),
+            simplejwt: SimpleJwt::default(),
+            passwords: Passwords::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { bind: loopback(8080) }
+    }
+}
+
+impl Default for Grpc {
+    fn default() -> Self {
+        Self { bind: loopback(9090), reflection: false }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: "sqlite://data/signet.db".to_owned(), url_file: None, migrate: true, pool_size: 8 }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            master_key_file: PathBuf::from("data/master.key"),
+            algorithm: "EdDSA".to_owned(),
+            rotation_period: Duration::from_secs(30 * 24 * 3600),
+            publish_lead: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            access_ttl: Duration::from_secs(300),
+            refresh_idle_ttl: Duration::from_secs(24 * 3600),
+            refresh_absolute_ttl: Duration::from_secs(30 * 24 * 3600),
+            refresh_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for SimpleJwt {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            client_id: "simplejwt".to_owned(),
+            audience: "notes".to_owned(),
+            scope: "notes:read notes:write".to_owned(),
+        }
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "a default is a decision, and is read beside the others")]
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { threads: 0 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}

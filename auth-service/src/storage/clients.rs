@@ -1,0 +1,172 @@
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::error::StorageError;
+use super::revocations::{self, Hit};
+use super::schema::{audiences, clients};
+use super::sessions::{End, end_all_of_client};
+use super::{Storage, count_up, scope, words};
+use crate::clients::{Client, ClientId, Credentials, GrantType};
+use crate::clock::Timestamp;
+use crate::keys::Algorithm;
+use crate::secret::HashedSecret;
+use crate::sessions::EndReason;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = clients)]
+struct ClientRow {
+    id: String,
+    scope: String,
+    audiences: String,
+    grants: String,
+    secret_hash: Vec<u8>,
+    previous_secret_hash: Option<Vec<u8>>,
+    previous_secret_expires_at: Option<i64>,
+    created_at: i64,
+    disabled_at: Option<i64>,
+}
+
+impl Storage {
+    /// # Errors
+    /// [`StorageError::Taken`] when the id is in use.
+    pub fn create_client(&self, client: &Client, secret: &HashedSecret) -> Result<(), StorageError> {
+        let row = ClientRow {
+            id: client.id.to_string(),
+            scope: client.scope.to_string(),
+            audiences: client.audiences.join(" "),
+            grants: client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(" "),
+            secret_hash: secret.as_bytes().to_vec(),
+            previous_secret_hash: None,
+            previous_secret_expires_at: None,
+            created_at: client.created_at.0,
+            disabled_at: None,
+        };
+        self.write(move |connection| {
+            diesel::insert_into(clients::table).values(row).execute(connection)?;
+            count_up(connection, "clients").map(drop)
+        })
+    }
+
+    /// # Errors
+    /// [`StorageError`].
+    pub fn all_clients(&self) -> Result<Vec<Client>, StorageError> {
+        let rows: Vec<ClientRow> = self.read(|connection| {
+            Ok(clients::table.order(clients::id).select(ClientRow::as_select()).load(connection)?)
+        })?;
+        rows.into_iter().map(ClientRow::into_client).collect()
+    }
+
+    /// Disables a client, ends the sessions that it holds, and takes back the tokens that it was
+    /// issued. `Ok(None)` when there is no such client, else the number of sessions that ended.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn disable_client(
+        &self,
+        id: &ClientId,
+        now: Timestamp,
+        revoked_until: Timestamp,
+    ) -> Result<Option<usize>, StorageError> {
+        let id = id.clone();
+        self.write(move |connection| {
+            let disabled = diesel::update(clients::table.find(id.as_str()))
+                .set(clients::disabled_at.eq(now.0))
+                .execute(connection)?;
+            if disabled == 0 {
+                return Ok(None);
+            }
+            let end = End { now, reason: EndReason::ClientDisabled, revoked_until };
+            let ended = end_all_of_client(connection, &id, end)?;
+            revocations::append(connection, Hit::Client(id.as_str(), now), revoked_until)?;
+            count_up(connection, "clients")?;
+            Ok(Some(ended))
+        })
+    }
+
+    /// Gives a client a new secret; the old one stays good until `previous_until`. `Ok(false)` when
+    /// there is no such client.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn set_client_secret(
+        &self,
+        id: &ClientId,
+        secret: &HashedSecret,
+        previous_until: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let (id, secret) = (id.clone(), secret.as_bytes().to_vec());
+        self.write(move |connection| {
+            let changed = diesel::update(clients::table.find(id.as_str()))
+                .set((
+                    clients::previous_secret_hash.eq(clients::secret_hash.nullable()),
+                    clients::previous_secret_expires_at.eq(previous_until.0),
+                    clients::secret_hash.eq(secret),
+                ))
+                .execute(connection)?;
+            count_up(connection, "clients")?;
+            Ok(changed > 0)
+        })
+    }
+
+    /// Registers an audience, with the algorithm of its tokens if it needs another than the default.
+    ///
+    /// # Errors
+    /// [`StorageError::Taken`] when it is registered already.
+    pub fn create_audience(
+        &self,
+        name: &str,
+        algorithm: Option<Algorithm>,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let name = name.to_owned();
+        self.write(move |connection| {
+            diesel::insert_into(audiences::table)
+                .values((
+                    audiences::name.eq(name),
+                    audiences::algorithm.eq(algorithm.map(Algorithm::as_str)),
+                    audiences::created_at.eq(now.0),
+                ))
+                .execute(connection)?;
+            count_up(connection, "clients").map(drop)
+        })
+    }
+
+    /// Every registered audience with its algorithm.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn all_audiences(&self) -> Result<HashMap<String, Option<Algorithm>>, StorageError> {
+        let rows: Vec<(String, Option<String>)> = self.read(|connection| {
+            Ok(audiences::table.select((audiences::name, audiences::algorithm)).load(connection)?)
+        })?;
+        let audience = |(name, algorithm): (String, Option<String>)| match algorithm {
+            None => Ok((name, None)),
+            Some(text) => match Algorithm::parse(&text) {
+                Some(algorithm) => Ok((name, Some(algorithm))),
+                None => Err(StorageError::Unreadable("an audience with an unknown algorithm".to_owned())),
+            },
+        };
+        rows.into_iter().map(audience).collect()
+    }
+}
+
+impl ClientRow {
+    fn into_client(self) -> Result<Client, StorageError> {
+        let unreadable = |what: &str| StorageError::Unreadable(format!("client with a malformed {what}"));
+        let grant = |word: String| GrantType::parse(&word).ok_or_else(|| unreadable("grant"));
+        let previous = self.previous_secret_hash.zip(self.previous_secret_expires_at);
+        Ok(Client {
+            id: ClientId::parse(&self.id).ok_or_else(|| unreadable("id"))?,
+            scope: scope(&self.scope)?,
+            audiences: words(&self.audiences),
+            grants: words(&self.grants).into_iter().map(grant).collect::<Result<_, _>>()?,
+            credentials: Credentials::Secret {
+                current: HashedSecret::from_stored(self.secret_hash),
+                previous: previous.map(|(hash, until)| (HashedSecret::from_stored(hash), Timestamp(until))),
+            },
+            created_at: Timestamp(self.created_at),
+            disabled_at: self.disabled_at.map(Timestamp),
+        })
+    }
+}

@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::r2d2::{ManageConnection, R2D2Connection};
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, MultiConnection};
+
+use super::error::StorageError;
+use super::url::DatabaseUrl;
+
+/// Longest wait for SQLite's write lock, which another process may hold.
+pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(750);
+
+/// Longest time that PostgreSQL may take for one statement.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One set of queries for both databases.
+#[derive(MultiConnection)]
+pub enum AnyConnection {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Read,
+    Write,
+    Migrate,
+}
+
+impl AnyConnection {
+    /// Opens a connection by the URL's scheme. A SQLite file is made if it does not exist.
+    pub fn open(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, StorageError> {
+        let unavailable =
+            |error: &dyn std::error::Error| StorageError::Unavailable(one_line(&error.to_string()));
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                let path = path
+                    .to_str()
+                    .ok_or_else(|| StorageError::Unavailable("the path is not UTF-8".to_owned()))?;
+                let mut connection =
+                    SqliteConnection::establish(path).map_err(|error| unavailable(&error))?;
+                connection.batch_execute(&sqlite_pragmas(purpose)).map_err(|error| unavailable(&error))?;
+                Ok(Self::Sqlite(connection))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let url = with_connect_timeout(url);
+                let mut connection = PgConnection::establish(&url).map_err(|error| unavailable(&error))?;
+                let settings = postgres_settings(purpose);
+                connection.batch_execute(&settings).map_err(|error| unavailable(&error))?;
+                Ok(Self::Postgres(connection))
+            }
+        }
+    }
+}
+
+/// WAL with `synchronous=FULL`: a commit is on the disk before it is acknowledged.
+fn sqlite_pragmas(purpose: Purpose) -> String {
+    let query_only = i32::from(purpose == Purpose::Read);
+    format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+         PRAGMA foreign_keys = ON; PRAGMA query_only = {query_only};",
+        SQLITE_BUSY_TIMEOUT.as_millis()
+    )
+}
+
+fn postgres_settings(purpose: Purpose) -> String {
+    let timeout = if purpose == Purpose::Migrate { Duration::ZERO } else { STATEMENT_TIMEOUT };
+    format!("SET synchronous_commit = on; SET statement_timeout = {}", timeout.as_millis())
+}
+
+/// libpq waits for ever by default; 2 s is the least that it takes.
+fn with_connect_timeout(url: &str) -> String {
+    if url.contains("connect_timeout=") {
+        return url.to_owned();
+    }
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}connect_timeout=2")
+}
+
+/// libpq's messages have several lines; a cause is one.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Opens pooled connections.
+#[derive(Debug)]
+pub struct Manager {
+    pub url: DatabaseUrl,
+    pub purpose: Purpose,
+}
+
+impl ManageConnection for Manager {
+    type Connection = AnyConnection;
+    type Error = StorageError;
+
+    fn connect(&self) -> Result<AnyConnection, StorageError> {
+        AnyConnection::open(&self.url, self.purpose)
+    }
+
+    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), StorageError> {
+        connection.ping().map_err(StorageError::from)
+    }
+
+    fn has_broken(&self, connection: &mut AnyConnection) -> bool {
+        connection.is_broken()
+    }
+}

@@ -1,0 +1,80 @@
+use diesel::connection::Connection;
+use diesel::{RunQueryDsl, sql_query};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::connection::{AnyConnection, Purpose};
+use super::error::StorageError;
+use super::url::DatabaseUrl;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// The advisory lock under which replicas take turns; the number is only ours.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7305808869231650164)";
+
+/// Brings the schema up to date, all or nothing, and names the migrations that ran. Two replicas
+/// that start at once take turns; the second finds nothing to do.
+pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
+    let applied = match &mut AnyConnection::open(url, Purpose::Migrate)? {
+        AnyConnection::Sqlite(connection) => connection.exclusive_transaction(|connection| {
+            connection.run_pending_migrations(SQLITE).map(names).map_err(MigrationFailed::from)
+        }),
+        AnyConnection::Postgres(connection) => connection.transaction(|connection| {
+            sql_query(MIGRATION_LOCK).execute(connection)?;
+            connection.run_pending_migrations(POSTGRES).map(names).map_err(MigrationFailed::from)
+        }),
+    };
+    applied.map_err(|error| StorageError::Unavailable(format!("migration failed: {}", error.0)))
+}
+
+/// Names the migrations that are missing, without writing anything.
+pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
+    if let DatabaseUrl::Sqlite(path) = url
+        && !path.exists()
+    {
+        return Err(StorageError::Unavailable("the file does not exist".to_owned()));
+    }
+    let mut connection = AnyConnection::open(url, Purpose::Read)?;
+    let applied = match &mut connection {
+        AnyConnection::Sqlite(connection) => connection.applied_migrations(),
+        AnyConnection::Postgres(connection) => connection.applied_migrations(),
+    };
+    // No table of migrations yet: nothing was ever applied.
+    let applied: Vec<String> = names(applied.unwrap_or_default());
+    Ok(embedded(url)?.into_iter().filter(|version| !applied.contains(version)).collect())
+}
+
+fn embedded(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
+    use diesel::migration::{Migration, MigrationSource};
+    let unreadable =
+        |error: Box<dyn std::error::Error + Send + Sync>| StorageError::Unreadable(error.to_string());
+    Ok(match url {
+        DatabaseUrl::Sqlite(_) => {
+            let all: Vec<Box<dyn Migration<diesel::sqlite::Sqlite>>> =
+                SQLITE.migrations().map_err(unreadable)?;
+            all.iter().map(|migration| migration.name().version().to_string()).collect()
+        }
+        DatabaseUrl::Postgres(_) => {
+            let all: Vec<Box<dyn Migration<diesel::pg::Pg>>> = POSTGRES.migrations().map_err(unreadable)?;
+            all.iter().map(|migration| migration.name().version().to_string()).collect()
+        }
+    })
+}
+
+fn names(versions: Vec<diesel::migration::MigrationVersion<'_>>) -> Vec<String> {
+    versions.iter().map(ToString::to_string).collect()
+}
+
+struct MigrationFailed(String);
+
+impl From<diesel::result::Error> for MigrationFailed {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for MigrationFailed {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self(error.to_string())
+    }
+}

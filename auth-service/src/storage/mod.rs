@@ -1,0 +1,160 @@
+//! The database, behind atomic domain steps: a transaction never leaves this folder.
+//!
+//! One set of queries serves SQLite and PostgreSQL. Reads come from a pool. Writes go through the
+//! one writer thread on SQLite, and through the pool on PostgreSQL. Every step writes first, so
+//! that it takes its locks before it reads: a read-then-write transaction fails on SQLite under
+//! load whatever the time-out, and on PostgreSQL decides by what is no longer true.
+
+mod clients;
+mod connection;
+mod error;
+mod keys;
+mod migrate;
+mod revocations;
+mod schema;
+mod sessions;
+mod url;
+mod users;
+mod writer;
+
+use std::time::Duration;
+
+use diesel::r2d2::{Pool, PooledConnection};
+use diesel::{Connection, QueryDsl, RunQueryDsl};
+use shared_claims::scope::ScopeSet;
+
+use connection::{AnyConnection, Manager, Purpose};
+use schema::counters;
+use writer::SqliteWriter;
+
+pub use error::StorageError;
+pub use revocations::Hit;
+pub use sessions::Rotate;
+pub use url::{DatabaseUrl, InvalidUrl};
+
+/// Longest wait for a pooled connection; then the caller is told to come back (503).
+pub const POOL_WAIT: Duration = Duration::from_millis(500);
+
+/// A handle on the database.
+pub struct Storage {
+    reads: Pool<Manager>,
+    writes: Writes,
+}
+
+enum Writes {
+    Sqlite(SqliteWriter),
+    Postgres(Pool<Manager>),
+}
+
+/// Numbers that grow with every change, so that replicas learn of each other's writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChangeCounters {
+    pub keys: i64,
+    pub clients: i64,
+    pub revocations: i64,
+}
+
+impl Storage {
+    /// Connects once, so that a wrong URL or an absent server is told at the start and by its own
+    /// message, and then keeps pools of at most `pool_size` connections.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] with the database's own words.
+    pub fn connect(url: &DatabaseUrl, pool_size: u32) -> Result<Self, StorageError> {
+        match url {
+            DatabaseUrl::Sqlite(_) => {
+                let writer = SqliteWriter::start(url.clone())?;
+                let reads = pool(url, Purpose::Read, pool_size);
+                Ok(Self { reads, writes: Writes::Sqlite(writer) })
+            }
+            DatabaseUrl::Postgres(_) => {
+                AnyConnection::open(url, Purpose::Write)?;
+                let pool = pool(url, Purpose::Write, pool_size);
+                Ok(Self { reads: pool.clone(), writes: Writes::Postgres(pool) })
+            }
+        }
+    }
+
+    /// Brings the schema up to date and names the migrations that ran. Safe to run by several
+    /// replicas at once.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`].
+    pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
+        migrate::run(url)
+    }
+
+    /// The migrations that the database lacks.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`], also when there is no database file.
+    pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
+        migrate::pending(url)
+    }
+
+    /// # Errors
+    /// [`StorageError`].
+    pub fn change_counters(&self) -> Result<ChangeCounters, StorageError> {
+        let rows: Vec<(String, i64)> =
+            self.read(|connection| Ok(counters::table.select(counters::all_columns).load(connection)?))?;
+        let value = |name: &str| rows.iter().find(|row| row.0 == name).map_or(0, |row| row.1);
+        Ok(ChangeCounters {
+            keys: value("keys"),
+            clients: value("clients"),
+            revocations: value("revocations"),
+        })
+    }
+
+    fn read<T>(
+        &self,
+        step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        step(&mut *take(&self.reads)?)
+    }
+
+    fn write<T, F>(&self, step: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,
+    {
+        match &self.writes {
+            Writes::Sqlite(writer) => writer.write(step),
+            Writes::Postgres(pool) => {
+                let mut pooled = take(pool)?;
+                let connection: &mut AnyConnection = &mut pooled;
+                connection.transaction(step)
+            }
+        }
+    }
+}
+
+fn pool(url: &DatabaseUrl, purpose: Purpose, size: u32) -> Pool<Manager> {
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(1))
+        .connection_timeout(POOL_WAIT)
+        .test_on_check_out(false)
+        .build_unchecked(Manager { url: url.clone(), purpose })
+}
+
+fn take(pool: &Pool<Manager>) -> Result<PooledConnection<Manager>, StorageError> {
+    pool.get().map_err(|error| StorageError::Unavailable(error.to_string()))
+}
+
+/// The next value of a counter, in the transaction of the change that it counts. Its row lock makes
+/// the numbers of committed changes gapless, and the changes themselves one after the other.
+fn count_up(connection: &mut AnyConnection, name: &str) -> Result<i64, StorageError> {
+    use diesel::ExpressionMethods;
+    Ok(diesel::update(counters::table.find(name))
+        .set(counters::value.eq(counters::value + 1))
+        .returning(counters::value)
+        .get_result(connection)?)
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+fn scope(text: &str) -> Result<ScopeSet, StorageError> {
+    ScopeSet::parse(text).map_err(|_| StorageError::Unreadable("a malformed scope".to_owned()))
+}

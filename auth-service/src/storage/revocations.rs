@@ -1,0 +1,107 @@
+use diesel::prelude::*;
+
+use super::connection::AnyConnection;
+use super::error::StorageError;
+use super::schema::revocations;
+use super::{Storage, count_up};
+use crate::clock::Timestamp;
+use crate::revocations::{Revocation, RevokedThing};
+
+/// What a revocation hits.
+#[derive(Debug, Clone, Copy)]
+pub enum Hit<'a> {
+    /// Every access token of a session.
+    Session(&'a str),
+    /// One token, by its `jti`.
+    Token(&'a str),
+    /// Every token of a client that was issued up to now.
+    Client(&'a str, Timestamp),
+}
+
+impl Storage {
+    /// Takes one token back until it would have expired.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn revoke_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StorageError> {
+        let jti = jti.to_owned();
+        self.write(move |connection| {
+            let again =
+                revocations::table.filter(revocations::kind.eq("token")).filter(revocations::id.eq(&jti));
+            // Write first: the counter's lock makes the look and the insert one step.
+            let seq = count_up(connection, "revocations")?;
+            if again.select(revocations::seq).first::<i64>(connection).optional()?.is_some() {
+                return Err(StorageError::Taken);
+            }
+            insert(connection, seq, Hit::Token(&jti), expires_at)
+        })
+        .or_else(|error| if error == StorageError::Taken { Ok(()) } else { Err(error) })
+    }
+
+    /// # Errors
+    /// [`StorageError`].
+    pub fn is_token_revoked(&self, jti: &str) -> Result<bool, StorageError> {
+        let found = revocations::table.filter(revocations::kind.eq("token")).filter(revocations::id.eq(jti));
+        self.read(|connection| {
+            Ok(found.select(revocations::seq).first::<i64>(connection).optional()?.is_some())
+        })
+    }
+
+    /// Every revocation that can still hit a token at `now`, in order.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn live_revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StorageError> {
+        type Row = (String, String, Option<i64>, i64);
+        let live = revocations::table
+            .filter(revocations::expires_at.gt(now.0))
+            .order(revocations::seq)
+            .select((revocations::kind, revocations::id, revocations::not_before, revocations::expires_at));
+        let rows: Vec<Row> = self.read(|connection| Ok(live.load(connection)?))?;
+        rows.into_iter().map(revocation).collect()
+    }
+}
+
+/// Adds an entry in the transaction of the change that calls for it.
+pub(super) fn append(
+    connection: &mut AnyConnection,
+    hit: Hit<'_>,
+    until: Timestamp,
+) -> Result<(), StorageError> {
+    let seq = count_up(connection, "revocations")?;
+    insert(connection, seq, hit, until)
+}
+
+fn insert(
+    connection: &mut AnyConnection,
+    seq: i64,
+    hit: Hit<'_>,
+    until: Timestamp,
+) -> Result<(), StorageError> {
+    let (kind, id, not_before) = match hit {
+        Hit::Session(id) => ("session", id, None),
+        Hit::Token(jti) => ("token", jti, None),
+        Hit::Client(id, not_before) => ("client", id, Some(not_before.0)),
+    };
+    diesel::insert_into(revocations::table)
+        .values((
+            revocations::seq.eq(seq),
+            revocations::kind.eq(kind),
+            revocations::id.eq(id),
+            revocations::not_before.eq(not_before),
+            revocations::expires_at.eq(until.0),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+fn revocation(row: (String, String, Option<i64>, i64)) -> Result<Revocation, StorageError> {
+    let (kind, id, not_before, expires_at) = row;
+    let thing = match (kind.as_str(), not_before) {
+        ("session", _) => RevokedThing::Session(id),
+        ("token", _) => RevokedThing::Token(id),
+        ("client", Some(not_before)) => RevokedThing::Client { id, not_before: Timestamp(not_before) },
+        _ => return Err(StorageError::Unreadable("a revocation of an unknown kind".to_owned())),
+    };
+    Ok(Revocation { thing, expires_at: Timestamp(expires_at) })
+}

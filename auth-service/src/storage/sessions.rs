@@ -1,0 +1,265 @@
+use diesel::prelude::*;
+
+use super::connection::AnyConnection;
+use super::error::StorageError;
+use super::revocations::{self, Hit};
+use super::schema::{sessions, users};
+use super::users::find_user_by_id;
+use super::{Storage, scope, words};
+use crate::clients::ClientId;
+use crate::clock::Timestamp;
+use crate::sessions::{EndReason, Ended, Judgement, Presented, Rotation, Session};
+use crate::users::User;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+pub(super) struct SessionRow {
+    id: String,
+    user_id: String,
+    client_id: String,
+    scope: String,
+    audience: String,
+    auth_time: i64,
+    amr: String,
+    created_at: i64,
+    idle_expires_at: i64,
+    expires_at: i64,
+    generation: i64,
+    rotated_at: i64,
+    ended_at: Option<i64>,
+    end_reason: Option<String>,
+}
+
+/// A presented refresh token, and what the session becomes when it is the current one.
+#[derive(Debug, Clone)]
+pub struct Rotate {
+    pub presented: Presented,
+    pub idle_expires_at: Timestamp,
+    /// How long the session's access tokens may live on, should this turn out to be reuse.
+    pub revoked_until: Timestamp,
+}
+
+/// Whose sessions end, and why.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub now: Timestamp,
+    pub reason: EndReason,
+    /// When the last access token of the session has expired everywhere.
+    pub revoked_until: Timestamp,
+}
+
+impl Storage {
+    /// Starts a session, unless the account was disabled or its password changed since it was read.
+    ///
+    /// # Errors
+    /// [`StorageError`]; `Ok(false)` when the account has changed.
+    pub fn start_session(&self, session: &Session, user: &User) -> Result<bool, StorageError> {
+        let row = SessionRow::from_session(session);
+        let (user_id, epoch, now) = (user.id.clone(), user.password_epoch, session.created_at.0);
+        self.write(move |connection| {
+            // Write first: it takes the row's lock, so that disabling the account or changing its
+            // password comes wholly before this session or wholly after it, and then ends it.
+            let unchanged = users::table
+                .filter(users::id.eq(user_id))
+                .filter(users::password_epoch.eq(epoch))
+                .filter(users::disabled_at.is_null());
+            if diesel::update(unchanged).set(users::last_login_at.eq(now)).execute(connection)? == 0 {
+                return Ok(false);
+            }
+            diesel::insert_into(sessions::table).values(row).execute(connection)?;
+            Ok(true)
+        })
+    }
+
+    /// The compare-and-set behind every refresh: one winner, the same answer for a retry, and the
+    /// end of the session for a reuse. What is refused otherwise spends nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn rotate_session(&self, rotate: Rotate) -> Result<Rotation, StorageError> {
+        self.write(move |connection| {
+            let presented = &rotate.presented;
+            let now = presented.now.0;
+            let current = sessions::table
+                .filter(sessions::id.eq(&presented.session_id))
+                .filter(sessions::generation.eq(presented.generation))
+                .filter(sessions::client_id.eq(presented.client_id.as_str()))
+                .filter(sessions::idle_expires_at.gt(now))
+                .filter(sessions::expires_at.gt(now))
+                .filter(sessions::ended_at.is_null());
+            let won = diesel::update(current)
+                .set((
+                    sessions::generation.eq(presented.generation + 1),
+                    sessions::rotated_at.eq(now),
+                    sessions::idle_expires_at.eq(rotate.idle_expires_at.0),
+                ))
+                .returning(sessions::all_columns)
+                .get_result::<SessionRow>(connection)
+                .optional()?;
+            match won {
+                Some(row) => holds(connection, row.into_session()?, false),
+                None => not_rotated(connection, &rotate),
+            }
+        })
+    }
+
+    /// # Errors
+    /// [`StorageError`]; `Ok(None)` when there is no such session.
+    pub fn find_session(&self, id: &str) -> Result<Option<Session>, StorageError> {
+        self.read(|connection| find_session(connection, id))
+    }
+
+    /// Ends one session and takes its access tokens back. Idempotent: an ended session stays as it is.
+    ///
+    /// # Errors
+    /// [`StorageError`]; `Ok(false)` when it had ended before or never was.
+    pub fn end_session(
+        &self,
+        id: &str,
+        now: Timestamp,
+        revoked_until: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let id = id.to_owned();
+        self.write(move |connection| {
+            end_one(connection, &id, End { now, reason: EndReason::Revoked, revoked_until })
+        })
+    }
+}
+
+/// The slow path: the token is not the current one of a live session of this client.
+fn not_rotated(connection: &mut AnyConnection, rotate: &Rotate) -> Result<Rotation, StorageError> {
+    let presented = &rotate.presented;
+    let Some(session) = find_session(connection, &presented.session_id)? else {
+        return Ok(Rotation::Unknown);
+    };
+    match session.judge(presented) {
+        Judgement::Repeated => holds(connection, session, true),
+        Judgement::Reused => {
+            let end =
+                End { now: presented.now, reason: EndReason::Reuse, revoked_until: rotate.revoked_until };
+            end_one(connection, &session.id, end)?;
+            Ok(Rotation::Reused { session })
+        }
+        Judgement::Expired => Ok(Rotation::Expired),
+        Judgement::Ended => Ok(Rotation::Ended(session.ended.map(|ended| ended.reason))),
+        Judgement::NotYours => Ok(Rotation::Unknown),
+        // The update did not match a moment ago and the session has not moved since: only another
+        // replica's write in between can do that, and the caller may try again.
+        Judgement::Current => Err(StorageError::Unavailable("the session changed meanwhile".to_owned())),
+    }
+}
+
+fn holds(connection: &mut AnyConnection, session: Session, repeated: bool) -> Result<Rotation, StorageError> {
+    match find_user_by_id(connection, &session.user_id)? {
+        Some(user) if user.is_active() => Ok(Rotation::Holds { session, user, repeated }),
+        // Disabling ends every session in one transaction, so this is a row that was edited by hand.
+        _ => Err(StorageError::Unreadable("a live session of an inactive account".to_owned())),
+    }
+}
+
+fn find_session(connection: &mut AnyConnection, id: &str) -> Result<Option<Session>, StorageError> {
+    let row = sessions::table.find(id).select(SessionRow::as_select()).first(connection).optional()?;
+    row.map(SessionRow::into_session).transpose()
+}
+
+fn end_one(connection: &mut AnyConnection, id: &str, end: End) -> Result<bool, StorageError> {
+    let live = sessions::table.filter(sessions::id.eq(id)).filter(sessions::ended_at.is_null());
+    let ended = diesel::update(live)
+        .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
+        .execute(connection)?;
+    if ended > 0 {
+        revocations::append(connection, Hit::Session(id), end.revoked_until)?;
+    }
+    Ok(ended > 0)
+}
+
+/// Ends every live session of a user, in the transaction of the change that calls for it.
+pub(super) fn end_all_of_user(
+    connection: &mut AnyConnection,
+    user_id: &str,
+    end: End,
+) -> Result<usize, StorageError> {
+    let live = sessions::table.filter(sessions::user_id.eq(user_id)).filter(sessions::ended_at.is_null());
+    let ended = diesel::update(live)
+        .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    take_back(connection, &ended, end.revoked_until)
+}
+
+/// Ends every live session of a client.
+pub(super) fn end_all_of_client(
+    connection: &mut AnyConnection,
+    client_id: &ClientId,
+    end: End,
+) -> Result<usize, StorageError> {
+    let live = sessions::table
+        .filter(sessions::client_id.eq(client_id.as_str()))
+        .filter(sessions::ended_at.is_null());
+    let ended = diesel::update(live)
+        .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    take_back(connection, &ended, end.revoked_until)
+}
+
+/// All sessions first, the counter after them: two transactions that took these locks in another
+/// order could each wait for the other.
+fn take_back(
+    connection: &mut AnyConnection,
+    ids: &[String],
+    until: Timestamp,
+) -> Result<usize, StorageError> {
+    for id in ids {
+        revocations::append(connection, Hit::Session(id), until)?;
+    }
+    Ok(ids.len())
+}
+
+impl SessionRow {
+    fn from_session(session: &Session) -> Self {
+        Self {
+            id: session.id.clone(),
+            user_id: session.user_id.clone(),
+            client_id: session.client_id.to_string(),
+            scope: session.scope.to_string(),
+            audience: session.audience.clone(),
+            auth_time: session.auth_time.0,
+            amr: session.amr.join(" "),
+            created_at: session.created_at.0,
+            idle_expires_at: session.idle_expires_at.0,
+            expires_at: session.expires_at.0,
+            generation: session.generation,
+            rotated_at: session.rotated_at.0,
+            ended_at: session.ended.map(|ended| ended.at.0),
+            end_reason: session.ended.map(|ended| ended.reason.as_str().to_owned()),
+        }
+    }
+
+    fn into_session(self) -> Result<Session, StorageError> {
+        let unreadable = |what: &str| StorageError::Unreadable(format!("session with a malformed {what}"));
+        let ended = match (self.ended_at, self.end_reason.as_deref()) {
+            (None, None) => None,
+            (Some(at), Some(reason)) => {
+                let reason = EndReason::parse(reason).ok_or_else(|| unreadable("end_reason"))?;
+                Some(Ended { at: Timestamp(at), reason })
+            }
+            _ => return Err(unreadable("end")),
+        };
+        Ok(Session {
+            client_id: ClientId::parse(&self.client_id).ok_or_else(|| unreadable("client_id"))?,
+            scope: scope(&self.scope)?,
+            id: self.id,
+            user_id: self.user_id,
+            audience: self.audience,
+            auth_time: Timestamp(self.auth_time),
+            amr: words(&self.amr),
+            created_at: Timestamp(self.created_at),
+            idle_expires_at: Timestamp(self.idle_expires_at),
+            expires_at: Timestamp(self.expires_at),
+            generation: self.generation,
+            rotated_at: Timestamp(self.rotated_at),
+            ended,
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! Reading a token that somebody presents, of whichever kind.
+
+use shared_claims::AccessClaims;
+use shared_claims::Refusal;
+
+use super::refresh_token::{self, RefreshClaims};
+use crate::authority::Authority;
+use crate::clients::ClientId;
+use crate::clock::Timestamp;
+use crate::error::{Result, TokenFault};
+use crate::sessions::{Judgement, Presented};
+
+/// A token that was issued here and has not expired. Whether it was taken back is not known yet.
+pub(super) enum KnownToken {
+    Access(AccessClaims),
+    Refresh(RefreshClaims),
+}
+
+impl Authority {
+    pub(super) fn read_token(
+        &self,
+        unverified: &str,
+        now: Timestamp,
+    ) -> std::result::Result<KnownToken, TokenFault> {
+        let token = refresh_token::parse(unverified)?;
+        if refresh_token::claims_to_be_one(&token) {
+            return self.refresh_tokens.read(&token, now).map(KnownToken::Refresh);
+        }
+        self.read_access_token(unverified, now).map(KnownToken::Access)
+    }
+
+    fn read_access_token(
+        &self,
+        unverified: &str,
+        now: Timestamp,
+    ) -> std::result::Result<AccessClaims, TokenFault> {
+        let keys = self.keys.ring();
+        self.verifier.verify(unverified, &keys.key_set, now.seconds()).map_err(|refusal| {
+            tracing::debug!(%refusal, "access token refused");
+            if refusal == Refusal::Expired { TokenFault::Expired } else { TokenFault::Invalid }
+        })
+    }
+
+    /// A refresh token where one is needed.
+    pub(crate) fn read_refresh_token(
+        &self,
+        unverified: &str,
+        now: Timestamp,
+    ) -> std::result::Result<RefreshClaims, TokenFault> {
+        match self.read_token(unverified, now)? {
+            KnownToken::Refresh(claims) => Ok(claims),
+            KnownToken::Access(_) => Err(TokenFault::WrongType),
+        }
+    }
+
+    /// Whether a known token still holds: not taken back, its session alive, its client enabled.
+    ///
+    /// # Errors
+    /// `Token(Revoked)`, or `Unavailable` when the database cannot say.
+    pub(super) fn check_holds(&self, token: &KnownToken, now: Timestamp) -> Result<()> {
+        let holds = match token {
+            KnownToken::Access(claims) => self.access_token_holds(claims)?,
+            KnownToken::Refresh(claims) => self.refresh_token_holds(claims, now)?,
+        };
+        if holds { Ok(()) } else { Err(TokenFault::Revoked.into()) }
+    }
+
+    fn access_token_holds(&self, claims: &AccessClaims) -> Result<bool> {
+        if !self.client_may_act(&claims.client_id) {
+            return Ok(false);
+        }
+        let session_lives = match &claims.sid {
+            None => true,
+            Some(sid) => self.storage.find_session(sid)?.is_some_and(|session| session.ended.is_none()),
+        };
+        Ok(session_lives && !self.storage.is_token_revoked(&claims.jti)?)
+    }
+
+    fn refresh_token_holds(&self, claims: &RefreshClaims, now: Timestamp) -> Result<bool> {
+        let Some(session) = self.storage.find_session(&claims.session_id)? else { return Ok(false) };
+        let judgement = session.judge(&self.presented(claims, &claims.client_id, now));
+        let current = matches!(judgement, Judgement::Current | Judgement::Repeated);
+        Ok(current && self.client_may_act(claims.client_id.as_str()))
+    }
+
+    fn client_may_act(&self, id: &str) -> bool {
+        id == self.first_party.id.as_str()
+            || ClientId::parse(id).is_some_and(|id| self.clients.enabled(&id).is_some())
+    }
+
+    /// A refresh token as its session sees it, presented by a client.
+    pub(crate) fn presented(
+        &self,
+        claims: &RefreshClaims,
+        client_id: &ClientId,
+        now: Timestamp,
+    ) -> Presented {
+        Presented {
+            session_id: claims.session_id.clone(),
+            generation: claims.generation,
+            client_id: client_id.clone(),
+            now,
+            grace: self.policy.refresh_grace,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! A token's life once it is earned: made, read, asked about, taken back.
+
+mod access_token;
+mod introspect;
+mod known;
+mod refresh_token;
+mod revoke;
+mod verify;
+
+pub use access_token::Draft;
+pub(crate) use access_token::sign;
+pub use introspect::{ActiveToken, Introspection};
+pub use refresh_token::{RefreshClaims, RefreshTokens};
+
+/// What a grant hands out.
+#[derive(Clone)]
+pub struct IssuedTokens {
+    pub access_token: String,
+    /// Seconds.
+    pub expires_in: u64,
+    pub scope: String,
+    /// None for machines: they can ask again.
+    pub refresh_token: Option<String>,
+}

@@ -1,0 +1,127 @@
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+use shared_claims::strict::{DEFAULT_MAX_TOKEN_BYTES, UnverifiedToken};
+
+use crate::clients::ClientId;
+use crate::clock::Timestamp;
+use crate::error::TokenFault;
+use crate::keys::{MasterKey, Purpose};
+use crate::secret::hex;
+use crate::sessions::Session;
+
+/// Another `typ`, another algorithm and another key than an access token's: the two can never be
+/// taken for each other (RFC 8725 section 3.12).
+const TYPE: &str = "rt+jwt";
+const ALGORITHM: &str = "HS256";
+
+/// Makes and reads refresh tokens. Only the authority ever reads one, so a MAC is enough; the token
+/// follows from the session's row alone, so that a retry gets the same bytes and nothing that could
+/// be replayed is stored.
+pub struct RefreshTokens {
+    issuer: String,
+    /// Names the MAC key, so that another master key is told from a forgery in the log.
+    kid: String,
+    mac: hmac::Key,
+    id: hmac::Key,
+}
+
+/// A refresh token whose MAC holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshClaims {
+    pub session_id: String,
+    pub generation: i64,
+    pub user_id: String,
+    pub client_id: ClientId,
+    pub jti: String,
+    /// Seconds since the epoch.
+    pub iat: u64,
+    pub exp: u64,
+}
+
+impl RefreshTokens {
+    #[must_use]
+    pub fn new(issuer: String, master: &MasterKey) -> Self {
+        let key = |purpose| hmac::Key::new(hmac::HMAC_SHA256, master.derive(purpose).as_slice());
+        Self {
+            issuer,
+            kid: master.name(),
+            mac: key(Purpose::RefreshTokenMac),
+            id: key(Purpose::RefreshTokenId),
+        }
+    }
+
+    /// The refresh token of the session's current generation: the same bytes each time.
+    #[must_use]
+    pub fn mint(&self, session: &Session) -> String {
+        let header = json!({"alg": ALGORITHM, "typ": TYPE, "kid": self.kid});
+        let claims = json!({
+            "token_type": "refresh",
+            "exp": session.refresh_expires_at().seconds(),
+            "iat": session.rotated_at.seconds(),
+            "jti": self.jti(&session.id, session.generation),
+            "user_id": session.user_id,
+            "iss": self.issuer,
+            "sub": session.user_id,
+            "aud": self.issuer,
+            "sid": session.id,
+            "gen": session.generation,
+            "client_id": session.client_id.as_str(),
+        });
+        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut token);
+        let tag = hmac::sign(&self.mac, token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(tag.as_ref(), &mut token);
+        token
+    }
+
+    /// Checks the MAC, in constant time, and then the expiry.
+    ///
+    /// # Errors
+    /// `Invalid`, `WrongType` for another `typ`, `Expired`.
+    pub fn read(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<RefreshClaims, TokenFault> {
+        if token.header.alg != ALGORITHM || !token.header.is_of_type(TYPE) {
+            return Err(TokenFault::WrongType);
+        }
+        let tag = URL_SAFE_NO_PAD.decode(token.signature).map_err(|_| TokenFault::Invalid)?;
+        hmac::verify(&self.mac, token.signing_input.as_bytes(), &tag).map_err(|_| TokenFault::Invalid)?;
+        let claims = self.claims(&token.unverified_claims).ok_or(TokenFault::Invalid)?;
+        if claims.exp <= now.seconds() {
+            return Err(TokenFault::Expired);
+        }
+        Ok(claims)
+    }
+
+    /// 128 bits in hexadecimal, as simplejwt's; cannot be foreseen without the key.
+    fn jti(&self, session_id: &str, generation: i64) -> String {
+        let tag = hmac::sign(&self.id, format!("{session_id}.{generation}").as_bytes());
+        hex(&tag.as_ref()[..16])
+    }
+
+    fn claims(&self, members: &Map<String, Value>) -> Option<RefreshClaims> {
+        let text = |name: &str| members.get(name).and_then(Value::as_str);
+        let ours = text("iss")? == self.issuer && text("aud")? == self.issuer;
+        ours.then_some(RefreshClaims {
+            session_id: text("sid")?.to_owned(),
+            generation: members.get("gen")?.as_i64()?,
+            user_id: text("user_id")?.to_owned(),
+            client_id: ClientId::parse(text("client_id")?)?,
+            jti: text("jti")?.to_owned(),
+            iat: members.get("iat")?.as_u64()?,
+            exp: members.get("exp")?.as_u64()?,
+        })
+    }
+}
+
+/// Whether a token calls itself a refresh token; says nothing about its truth.
+pub(super) fn claims_to_be_one(token: &UnverifiedToken<'_>) -> bool {
+    token.header.is_of_type(TYPE)
+}
+
+/// Takes a token apart under the size cap.
+pub(super) fn parse(unverified_token: &str) -> Result<UnverifiedToken<'_>, TokenFault> {
+    UnverifiedToken::parse(unverified_token, DEFAULT_MAX_TOKEN_BYTES).map_err(|_| TokenFault::Invalid)
+}
