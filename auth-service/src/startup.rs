@@ -5,13 +5,13 @@ use std::fs::DirBuilder;
 use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use service_kit::signals::{exit_at_next_signal, told_to_stop};
 use shared_claims::{ScopeSet, Verifier};
 use tokio_util::sync::CancellationToken;
 
@@ -209,11 +209,7 @@ async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores
         () = told_to_stop() => tracing::info!("stopping: requests under way are finished first"),
         ended = &mut grpc_task => early = Some(format!("grpc ended: {ended:?}")),
     }
-    // A second signal does not wait for anybody.
-    tokio::spawn(async {
-        told_to_stop().await;
-        std::process::exit(130);
-    });
+    exit_at_next_signal();
     stop.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         http_handle.stop(true).await;
@@ -230,20 +226,6 @@ async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores
     early.map_or(Ok(()), Err)
 }
 
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("no signal handlers: stop the process by SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-}
-
 /// Private keys are in memory: no core dump may carry them away, and no other process may look.
 ///
 /// # Errors
@@ -254,21 +236,6 @@ pub fn harden_process() -> Result<()> {
         .map_err(|error| format!("core dumps cannot be switched off: {error}"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|error| format!("the memory cannot be protected: {error}"))
-}
-
-/// Starts logging to standard error.
-///
-/// # Errors
-/// A level that is none.
-pub fn start_logging(settings: &Settings) -> Result<()> {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::from_str(&settings.log.level).map_err(|error| format!("log.level: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match settings.log.format {
-        crate::settings::LogFormat::Json => log.json().init(),
-        crate::settings::LogFormat::Text => log.with_ansi(false).init(),
-    }
-    Ok(())
 }
 
 /// Registers the audience of the first-party tokens, so that it can be given an algorithm of its own.

@@ -1,1 +1,50 @@
-fn main() {}
+//! The binary. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use resource_service::{settings, startup};
+
+/// Signet's sample resource service: notes over HTTP and gRPC.
+#[derive(Debug, Parser)]
+#[command(name = "resource-service", version)]
+struct Cli {
+    /// Settings file (TOML); the environment, `RESOURCE__SECTION__KEY`, wins over it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve HTTP and gRPC until SIGTERM (the default).
+    Serve,
+    /// Ask a running service whether it is ready; for container health checks.
+    Healthcheck,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => {
+            // Nobody is left to tell when standard error is gone.
+            let _ = writeln!(std::io::stderr().lock(), "resource-service: {cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), String> {
+    let loaded = settings::load(cli.config.as_deref())?;
+    service_kit::logging::start(&loaded.settings.log)?;
+    for key in loaded.unknown {
+        tracing::warn!(key, "unknown setting: is it misspelt?");
+    }
+    match cli.command {
+        Some(Command::Healthcheck) => service_kit::healthcheck::ask(loaded.settings.http.bind),
+        Some(Command::Serve) | None => startup::serve(&loaded.settings),
+    }
+}

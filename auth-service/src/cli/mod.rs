@@ -5,7 +5,6 @@
 
 mod audience;
 mod client;
-mod healthcheck;
 mod key;
 mod output;
 mod serve;
@@ -106,7 +105,7 @@ fn run(cli: Cli, output: &Output) -> Done {
         // A person at a terminal reads the result, not how it came about.
         "warn".clone_into(&mut settings.log.level);
     }
-    startup::start_logging(&settings)?;
+    service_kit::logging::start(&settings.log)?;
     for key in loaded.unknown {
         tracing::warn!(key, "unknown setting: is it misspelt?");
     }
@@ -117,7 +116,7 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::Client(command) => command.run(&*authority(&settings)?, output),
         Command::Audience(command) => command.run(&*authority(&settings)?, output),
         Command::Key(command) => command.run(&*authority(&settings)?, output),
-        Command::Healthcheck => healthcheck::run(&settings, output),
+        Command::Healthcheck => healthcheck(&settings, output),
     }
 }
 
@@ -136,5 +135,11 @@ fn migrate(settings: &Settings, output: &Output) -> Done {
         _ => format!("{url}: applied {}", applied.join(", ")),
     };
     output.result(&serde_json::json!({"database": url.to_string(), "applied": applied}), &text);
+    Ok(())
+}
+
+fn healthcheck(settings: &Settings, output: &Output) -> Done {
+    service_kit::healthcheck::ask(settings.http.bind)?;
+    output.result(&serde_json::json!({"ready": true}), "ready");
     Ok(())
 }

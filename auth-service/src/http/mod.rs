@@ -7,7 +7,6 @@ mod form;
 mod health;
 mod metadata;
 mod oauth;
-mod observe;
 mod published;
 mod simplejwt;
 
@@ -52,7 +51,7 @@ pub fn server(listener: TcpListener, edge: &Edge, workers: usize) -> std::io::Re
     let server = HttpServer::new(move || {
         App::new()
             .wrap(DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
-            .wrap(from_fn(observe::observe))
+            .wrap(from_fn(service_kit::observe::observe))
             .app_data(edge.clone())
             .app_data(metadata.clone())
             .configure(health::routes)

@@ -1,7 +1,6 @@
 //! Settings: built-in defaults, then `--config FILE` (TOML), then `AUTH__SECTION__KEY` in the
 //! environment. This is the only place that reads the environment.
 
-mod duration;
 mod load;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,8 +8,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use service_kit::duration;
+use service_kit::logging::Log;
 
-pub use load::{Loaded, load};
+pub use load::load;
 
 /// Everything that can be set. With nothing set, the authority runs on SQLite under `./data/`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -18,7 +19,7 @@ pub use load::{Loaded, load};
 pub struct Settings {
     /// `AUTH__ISSUER`: the `iss` of every token and the base of every URL in the metadata. Verifiers
     /// compare it byte by byte. Default `http://127.0.0.1:8080`.
-    #[serde(deserialize_with = "load::issuer")]
+    #[serde(deserialize_with = "service_kit::settings::issuer")]
     pub issuer: String,
     pub http: Http,
     pub grpc: Grpc,
@@ -27,6 +28,7 @@ pub struct Settings {
     pub tokens: Tokens,
     pub simplejwt: SimpleJwt,
     pub passwords: Passwords,
+    /// `AUTH__LOG__FORMAT` (`text` or `json`) and `AUTH__LOG__LEVEL`. Default `text`, `info`.
     pub log: Log,
 }
 
@@ -115,7 +117,7 @@ pub struct SimpleJwt {
     #[serde(deserialize_with = "load::client_id")]
     pub client_id: String,
     /// `AUTH__SIMPLEJWT__AUDIENCE`: the `aud` of their tokens. Default `notes`.
-    #[serde(deserialize_with = "load::not_empty")]
+    #[serde(deserialize_with = "service_kit::settings::word")]
     pub audience: String,
     /// `AUTH__SIMPLEJWT__SCOPE`: the scope of their tokens. Default `notes:read notes:write`.
     #[serde(deserialize_with = "load::scope")]
@@ -129,22 +131,6 @@ pub struct Passwords {
     /// Default 0.
     #[serde(deserialize_with = "load::threads")]
     pub threads: usize,
-}
-
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(default)]
-pub struct Log {
-    /// `AUTH__LOG__FORMAT`: `text` or `json`. Default `text`.
-    pub format: LogFormat,
-    /// `AUTH__LOG__LEVEL`: `error`, `warn`, `info`, `debug`, or a filter by module. Default `info`.
-    pub level: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    Text,
-    Json,
 }
 
 const fn loopback(port: u16) -> SocketAddr {
@@ -222,11 +208,5 @@ impl Default for SimpleJwt {
 impl Default for Passwords {
     fn default() -> Self {
         Self { threads: 0 }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: LogFormat::Text, level: "info".to_owned() }
     }
 }

@@ -14,8 +14,11 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Around every request: an id that its log lines and its answer share, the header cap, one line in
+/// Around every request, by `actix_web::middleware::from_fn`: an id that its log lines and its answer share, the header cap, one line in
 /// the log. Neither query nor headers are logged: they may hold what is secret.
+///
+/// # Errors
+/// Those of the handler.
 pub async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -6,6 +6,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// A whole number and one unit; nothing else, so that `5` is not five of something.
+#[must_use]
 pub fn parse(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -21,7 +22,10 @@ pub fn parse(text: &str) -> Option<Duration> {
     number.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
-/// A duration of `MIN` to `MAX` seconds.
+/// A duration of `MIN` to `MAX` seconds. For `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// What was expected.
 pub fn between<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
@@ -34,6 +38,10 @@ pub fn between<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
     Ok(duration)
 }
 
+/// For `#[serde(serialize_with)]`.
+///
+/// # Errors
+/// Those of the serializer.
 pub fn write<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format!("{}ms", duration.as_millis()))
 }

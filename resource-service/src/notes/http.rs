@@ -1,0 +1,170 @@
+//! `GET/POST /notes`, `GET/DELETE /notes/{id}`.
+
+use std::sync::Arc;
+
+use actix_web::error::{JsonPayloadError, QueryPayloadError};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Json, Path, Query};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use serde::Deserialize;
+use serde_json::json;
+use shared_claims::actix::Authorized;
+
+use super::{Note, NoteError, NotePage, NoteStore, NoteText, NotesRead, NotesWrite, PageRequest};
+
+/// Largest body, in bytes: the longest note, all of it escaped.
+const MAX_BODY_BYTES: usize = 128 * 1024;
+
+pub fn routes(app: &mut web::ServiceConfig) {
+    app.app_data(
+        web::JsonConfig::default().limit(MAX_BODY_BYTES).error_handler(|error, _| json_error(&error).into()),
+    )
+    .app_data(web::QueryConfig::default().error_handler(|error, _| query_error(&error).into()))
+    .service(
+        web::resource("/notes")
+            .route(web::get().to(list))
+            .route(web::post().to(create))
+            .default_service(web::to(|request| not_allowed(request, "GET, POST"))),
+    )
+    .service(
+        web::resource("/notes/{id}")
+            .route(web::get().to(get))
+            .route(web::delete().to(delete))
+            .default_service(web::to(|request| not_allowed(request, "GET, DELETE"))),
+    );
+}
+
+#[derive(Deserialize)]
+struct ListQuery {
+    page_size: Option<u32>,
+    #[serde(default)]
+    after: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewNote {
+    text: String,
+}
+
+async fn list(
+    token: Authorized<NotesRead>,
+    store: Data<Arc<NoteStore>>,
+    query: Query<ListQuery>,
+) -> Result<Json<NotePage>, Refused> {
+    let page = PageRequest::parse(query.page_size, &query.after)?;
+    on_disk(&store, move |store| store.list(&token.claims.sub, &page)).await.map(Json)
+}
+
+async fn create(
+    token: Authorized<NotesWrite>,
+    store: Data<Arc<NoteStore>>,
+    body: Json<NewNote>,
+) -> Result<HttpResponse, Refused> {
+    let text = NoteText::parse(body.into_inner().text)?;
+    let note = on_disk(&store, move |store| store.create(&token.claims.sub, &text)).await?;
+    let location = format!("/notes/{}", note.id);
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(note))
+}
+
+async fn get(
+    token: Authorized<NotesRead>,
+    store: Data<Arc<NoteStore>>,
+    id: Path<String>,
+) -> Result<Json<Note>, Refused> {
+    on_disk(&store, move |store| store.get(&token.claims.sub, &id)).await.map(Json)
+}
+
+async fn delete(
+    token: Authorized<NotesWrite>,
+    store: Data<Arc<NoteStore>>,
+    id: Path<String>,
+) -> Result<HttpResponse, Refused> {
+    on_disk(&store, move |store| store.delete(&token.claims.sub, &id)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// SQLite blocks: its work leaves the event loop.
+async fn on_disk<T: Send + 'static>(
+    store: &Arc<NoteStore>,
+    work: impl FnOnce(&NoteStore) -> Result<T, NoteError> + Send + 'static,
+) -> Result<T, Refused> {
+    let store = Arc::clone(store);
+    match web::block(move || work(&store)).await {
+        Ok(outcome) => outcome.map_err(Refused::Note),
+        Err(cancelled) => Err(Refused::Note(NoteError::Unavailable(cancelled.to_string()))),
+    }
+}
+
+async fn not_allowed(request: HttpRequest, allow: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::MethodNotAllowed();
+    response.insert_header((header::ALLOW, allow));
+    let description = format!("{} is not allowed here", request.method());
+    response.json(json!({"error": "invalid_request", "error_description": description}))
+}
+
+/// What is answered when a request about notes is not served.
+#[derive(Debug)]
+enum Refused {
+    Note(NoteError),
+    Malformed(StatusCode, &'static str),
+}
+
+impl From<NoteError> for Refused {
+    fn from(error: NoteError) -> Self {
+        Self::Note(error)
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Note(error) => write!(f, "{error}"),
+            Self::Malformed(_, description) => f.write_str(description),
+        }
+    }
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Note(NoteError::Invalid(_)) => StatusCode::BAD_REQUEST,
+            Self::Note(NoteError::NotFound) => StatusCode::NOT_FOUND,
+            Self::Note(NoteError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Malformed(status, _) => *status,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        let word = match self {
+            Self::Note(NoteError::Invalid(_)) | Self::Malformed(..) => "invalid_request",
+            Self::Note(NoteError::NotFound) => "not_found",
+            Self::Note(error @ NoteError::Unavailable(_)) => {
+                error.log();
+                response.insert_header((header::RETRY_AFTER, "1"));
+                "temporarily_unavailable"
+            }
+        };
+        response.json(json!({"error": word, "error_description": self.to_string()}))
+    }
+}
+
+fn json_error(error: &JsonPayloadError) -> Refused {
+    match error {
+        JsonPayloadError::ContentType => {
+            Refused::Malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
+        }
+        JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
+            Refused::Malformed(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
+        }
+        _ => Refused::Malformed(
+            StatusCode::BAD_REQUEST,
+            "the body is not JSON of the form {\"text\": \"...\"}",
+        ),
+    }
+}
+
+fn query_error(_: &QueryPayloadError) -> Refused {
+    Refused::Malformed(StatusCode::BAD_REQUEST, "`page_size` is not a number of 1 to 100")
+}

@@ -1,0 +1,202 @@
+//! From settings to a running service.
+
+use std::fs::{self, DirBuilder};
+use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::{App, HttpResponse, HttpServer, web};
+use serde_json::json;
+use service_kit::signals::{exit_at_next_signal, told_to_stop};
+use shared_claims::Verifier;
+use shared_claims::authority::{Authority, AuthoritySettings};
+use shared_claims::guard::Guard;
+use shared_claims::tonic::BearerInterceptor;
+use signet_proto::notes::v1::notes_service_server::NotesServiceServer;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::service::interceptor::InterceptedService;
+
+use crate::notes::grpc::NotesEdge;
+use crate::notes::{self, NoteStore};
+use crate::settings::Settings;
+
+const DRAIN: Duration = Duration::from_secs(25);
+const DRAIN_SECONDS: u64 = 20;
+const MAX_MESSAGE_BYTES: usize = 128 * 1024;
+const MAX_STREAMS: u32 = 100;
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const BLOCKING_THREADS: usize = 16;
+
+/// Serves until SIGTERM or SIGINT; a second one ends the process at once.
+///
+/// # Errors
+/// One line: what could not be opened or bound.
+pub fn serve(settings: &Settings) -> Result<(), String> {
+    make_data_dir(&settings.data_dir)?;
+    let store = Arc::new(NoteStore::open(&settings.data_dir.join("notes.db"))?);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime: {error}"))?;
+    let outcome = runtime.block_on(serve_until_told(settings, store, cores));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usize) -> Result<(), String> {
+    let stop = CancellationToken::new();
+    let authority =
+        Authority::start(authority_settings(settings), stop.clone()).map_err(|error| error.to_string())?;
+    let verifier = Verifier::new(&settings.authority.issuer, &settings.audience);
+    let guard = Arc::new(Guard::new(verifier, Arc::clone(&authority)));
+
+    let http_listener = TcpListener::bind(settings.http.bind)
+        .map_err(|error| format!("http.bind {}: {error}", settings.http.bind))?;
+    let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
+    let grpc_listener = tokio::net::TcpListener::bind(settings.grpc.bind)
+        .await
+        .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
+    let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
+
+    let edge =
+        HttpEdge { guard: Arc::clone(&guard), store: Arc::clone(&store), authority: Arc::clone(&authority) };
+    let http = http_server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
+    let http_handle = http.handle();
+    let http_task = tokio::spawn(http);
+    let mut grpc_task = tokio::spawn(serve_grpc(grpc_listener, guard, (store, authority), stop.clone()));
+    tracing::info!(http = %http_address, grpc = %grpc_address, audience = settings.audience, "ready");
+
+    let mut early = None;
+    tokio::select! {
+        () = told_to_stop() => tracing::info!("stopping: requests under way are finished first"),
+        ended = &mut grpc_task => early = Some(format!("grpc ended: {ended:?}")),
+    }
+    exit_at_next_signal();
+    stop.cancel();
+    let drained = tokio::time::timeout(DRAIN, async {
+        http_handle.stop(true).await;
+        if early.is_none() {
+            let _ = (&mut grpc_task).await;
+        }
+        let _ = http_task.await;
+    });
+    if drained.await.is_err() {
+        tracing::warn!("some connections did not end in time and were cut");
+    }
+    tracing::info!("stopped");
+    early.map_or(Ok(()), Err)
+}
+
+#[derive(Clone)]
+struct HttpEdge {
+    guard: Arc<Guard>,
+    store: Arc<NoteStore>,
+    authority: Arc<Authority>,
+}
+
+fn http_server(listener: TcpListener, edge: &HttpEdge, workers: usize) -> std::io::Result<Server> {
+    let edge = edge.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(
+                DefaultHeaders::new()
+                    .add(("X-Content-Type-Options", "nosniff"))
+                    .add(("Cache-Control", "no-store")),
+            )
+            .wrap(from_fn(service_kit::observe::observe))
+            .app_data(web::Data::new(Arc::clone(&edge.guard)))
+            .app_data(web::Data::new(Arc::clone(&edge.store)))
+            .app_data(web::Data::new(Arc::clone(&edge.authority)))
+            .route("/healthz", web::get().to(alive))
+            .route("/readyz", web::get().to(ready))
+            .configure(notes::http::routes)
+    })
+    .workers(workers)
+    .worker_max_blocking_threads(BLOCKING_THREADS / workers.max(1))
+    .client_request_timeout(Duration::from_secs(5))
+    .keep_alive(Duration::from_secs(60))
+    .shutdown_timeout(DRAIN_SECONDS)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(server)
+}
+
+async fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// Ready as soon as there are keys to verify with, also old ones from the disk.
+async fn ready(authority: web::Data<Arc<Authority>>) -> HttpResponse {
+    if authority.is_ready() {
+        return HttpResponse::Ok().json(json!({"status": "ready"}));
+    }
+    HttpResponse::ServiceUnavailable()
+        .insert_header(("Retry-After", "1"))
+        .json(json!({"status": "not ready", "missing": "the authority's key set has not arrived yet"}))
+}
+
+async fn serve_grpc(
+    listener: tokio::net::TcpListener,
+    guard: Arc<Guard>,
+    (store, authority): (Arc<NoteStore>, Arc<Authority>),
+    stop: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    type Notes = NotesServiceServer<NotesEdge>;
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let health_stop = stop.clone();
+    tokio::spawn(async move {
+        while !health_stop.is_cancelled() {
+            match authority.is_ready() {
+                true => reporter.set_serving::<Notes>().await,
+                false => reporter.set_not_serving::<Notes>().await,
+            }
+            tokio::select! {
+                () = health_stop.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            }
+        }
+        reporter.set_not_serving::<Notes>().await;
+    });
+    let service = Notes::new(NotesEdge::new(store)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    tonic::transport::Server::builder()
+        .timeout(CALL_TIMEOUT)
+        .max_concurrent_streams(MAX_STREAMS)
+        .http2_max_header_list_size(16 * 1024)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .add_service(health)
+        .add_service(InterceptedService::new(service, BearerInterceptor::new(guard)))
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
+        .await
+}
+
+fn authority_settings(settings: &Settings) -> AuthoritySettings {
+    AuthoritySettings {
+        url: settings.authority.url.clone(),
+        issuer: settings.authority.issuer.clone(),
+        data_dir: Some(settings.data_dir.clone()),
+        poll_interval: settings.authority.poll_interval,
+        allow_http: settings.authority.allow_http,
+    }
+}
+
+/// The folder, not the way to it: a mistyped path must not make one.
+fn make_data_dir(folder: &Path) -> Result<(), String> {
+    if fs::metadata(folder).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(());
+    }
+    DirBuilder::new()
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| format!("data_dir {}: {error}", folder.display()))
+}

@@ -1,0 +1,17 @@
+//! What both binaries need to be good services, and nothing of what they are for.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`settings`] | defaults, then a TOML file, then the environment; unknown keys by name |
+//! | [`duration`] | `30s`, `5m`, `24h` |
+//! | [`logging`] | text or JSON lines on standard error |
+//! | [`signals`] | SIGTERM and SIGINT |
+//! | [`healthcheck`] | asks `/readyz`, for images without a shell |
+//! | [`observe`] | around every HTTP request: an id, the header cap, one line in the log |
+
+pub mod duration;
+pub mod healthcheck;
+pub mod logging;
+pub mod observe;
+pub mod settings;
+pub mod signals;

@@ -1,0 +1,110 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Settings that hold, and the keys that nobody knows.
+#[derive(Debug)]
+pub struct Loaded<S> {
+    pub settings: S,
+    /// `section.key`, to be named in a warning: most likely a misspelt one.
+    pub unknown: Vec<String>,
+}
+
+/// Reads all layers: the defaults of `S`, the file, and `PREFIX__SECTION__KEY` in the environment.
+///
+/// # Errors
+/// One line with the key, what was expected, and where the value came from.
+pub fn load<S: DeserializeOwned + Serialize + Default>(
+    prefix: &str,
+    file: Option<&Path>,
+) -> Result<Loaded<S>, String> {
+    let mut layers = Config::builder();
+    if let Some(path) = file {
+        if !path.is_file() {
+            return Err(format!("the settings file {} does not exist", path.display()));
+        }
+        layers = layers.add_source(File::from(path).format(FileFormat::Toml));
+    }
+    // Without `try_parsing`: it would turn a secret of digits into a number and back.
+    let environment = Environment::with_prefix(prefix).prefix_separator("__").separator("__");
+    let layered = layers.add_source(environment).build().map_err(|error| one_line(&error))?;
+    let given = layered.cache.clone();
+    let settings = layered.try_deserialize().map_err(|error| one_line(&error))?;
+    Ok(Loaded { settings, unknown: unknown_keys::<S>(&given)? })
+}
+
+fn one_line(error: &config::ConfigError) -> String {
+    let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("settings: {text}")
+}
+
+/// The keys that were given and that no setting has.
+fn unknown_keys<S: Serialize + Default>(given: &Value) -> Result<Vec<String>, String> {
+    let known = serde_json::to_value(S::default()).map_err(|error| error.to_string())?;
+    let mut known_keys = BTreeSet::new();
+    collect_known("", &known, &mut known_keys);
+    let mut given_keys = BTreeSet::new();
+    collect_given("", given, &mut given_keys);
+    Ok(given_keys.difference(&known_keys).cloned().collect())
+}
+
+fn collect_known(prefix: &str, value: &serde_json::Value, keys: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, member) in members {
+                collect_known(&join(prefix, name), member, keys);
+            }
+        }
+        _ => drop(keys.insert(prefix.to_owned())),
+    }
+}
+
+fn collect_given(prefix: &str, value: &Value, keys: &mut BTreeSet<String>) {
+    match &value.kind {
+        ValueKind::Table(members) => {
+            for (name, member) in members {
+                collect_given(&join(prefix, name), member, keys);
+            }
+        }
+        _ => drop(keys.insert(prefix.to_owned())),
+    }
+}
+
+fn join(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+}
+
+/// An http or https URL without user, query, fragment or trailing slash, as an issuer must be
+/// (RFC 8414 section 2). For `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// What was expected.
+pub fn issuer<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    use serde::de::{Deserialize, Error};
+    let issuer = String::deserialize(deserializer)?;
+    let rest = issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://"));
+    let plain =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@\"\\<>".contains(&byte));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.ends_with('/') && plain(rest) => {
+            Ok(issuer)
+        }
+        _ => Err(D::Error::custom("expected an http(s) URL without query, fragment and trailing slash")),
+    }
+}
+
+/// A text of at least one character and without white space. For `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// What was expected.
+pub fn word<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    use serde::de::{Deserialize, Error};
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Err(D::Error::custom("expected a text without white space"));
+    }
+    Ok(text)
+}
