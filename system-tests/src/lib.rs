@@ -1,1 +1,85 @@
+//! The harness of the black-box tests: sentences about real binaries.
+//!
+//! `let system = System::start(Database::Sqlite).await;` gives an authority and a resource service
+//! of one's own, on free ports, with a fresh database. Nothing is mocked and nothing is slept for:
+//! [`eventually`] waits for a condition and gives up after a bound.
 
+pub mod database;
+pub mod mouth;
+pub mod processes;
+pub mod system;
+
+pub use database::Database;
+pub use mouth::{Mouth, Pair, Refused};
+pub use system::System;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks until the answer is `Some`, at most for [`PATIENCE`].
+///
+/// # Panics
+/// When it never is.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// One test for each mouth and each database.
+#[macro_export]
+macro_rules! through_both_mouths_on_both_databases {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use $crate::{Database, Mouth};
+
+            #[tokio::test]
+            async fn http_sqlite() {
+                super::$name(Mouth::Http, Database::Sqlite).await;
+            }
+
+            #[tokio::test]
+            async fn http_postgres() {
+                super::$name(Mouth::Http, Database::Postgres).await;
+            }
+
+            #[tokio::test]
+            async fn grpc_sqlite() {
+                super::$name(Mouth::Grpc, Database::Sqlite).await;
+            }
+
+            #[tokio::test]
+            async fn grpc_postgres() {
+                super::$name(Mouth::Grpc, Database::Postgres).await;
+            }
+        }
+    )*};
+}
+
+/// One test for each database.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use $crate::Database;
+
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name(Database::Sqlite).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$name(Database::Postgres).await;
+            }
+        }
+    )*};
+}

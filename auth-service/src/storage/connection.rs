@@ -46,6 +46,9 @@ impl AnyConnection {
                 Ok(Self::Sqlite(connection))
             }
             DatabaseUrl::Postgres(url) => {
+                // Before libpq does it: OpenSSL would else tear itself down at the process's end,
+                // under the feet of a pool thread that is in a handshake, and crash the exit.
+                openssl_sys::init();
                 let url = with_connect_timeout(url);
                 let mut connection = PgConnection::establish(&url).map_err(|error| unavailable(&error))?;
                 let settings = postgres_settings(purpose);

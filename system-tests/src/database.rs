@@ -1,0 +1,64 @@
+use std::env;
+use std::path::Path;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection};
+use uuid::Uuid;
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    /// The URL of a fresh, empty database: a file in `folder`, or a database of the cluster that
+    /// `scripts/with-postgres` started.
+    ///
+    /// # Panics
+    /// Without that cluster.
+    #[must_use]
+    pub fn fresh(self, folder: &Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite://{}/signet.db", folder.display()),
+            Self::Postgres => {
+                let name = format!("test_{}", Uuid::new_v4().simple());
+                admin(&format!("CREATE DATABASE {name}"));
+                let cluster = cluster_url();
+                let (server, _) = cluster.rsplit_once('/').expect("the cluster's URL names a database");
+                format!("{server}/{name}")
+            }
+        }
+    }
+}
+
+/// The URL of the cluster's own database.
+///
+/// # Panics
+/// Without a cluster; the message says how to get one.
+#[must_use]
+pub fn cluster_url() -> String {
+    env::var("SIGNET_TEST_POSTGRES_URL").expect(
+        "no PostgreSQL for the tests: run `scripts/test`, or `scripts/with-postgres cargo nextest run`",
+    )
+}
+
+/// Runs a statement as the cluster's superuser.
+///
+/// # Panics
+/// When it fails.
+pub fn admin(statement: &str) {
+    let mut connection =
+        PgConnection::establish(&cluster_url()).expect("the test cluster accepts connections");
+    connection.batch_execute(statement).expect("the statement holds");
+}
+
+/// The database's name in a PostgreSQL URL.
+///
+/// # Panics
+/// When it has none.
+#[must_use]
+pub fn name_of(url: &str) -> &str {
+    url.rsplit('/').next().expect("the URL names a database")
+}

@@ -1,0 +1,163 @@
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{PATIENCE, eventually};
+
+/// A running binary of this workspace, killed when it is dropped.
+pub struct Service {
+    child: Child,
+    log: PathBuf,
+    pub http: SocketAddr,
+    pub grpc: SocketAddr,
+}
+
+/// Environment variables for a binary, and nothing of the test's own `AUTH__` or `RESOURCE__`.
+pub type Env = BTreeMap<String, String>;
+
+impl Service {
+    /// Starts a binary and waits until it has said where it listens.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub async fn start(name: &str, folder: &Path, env: &Env) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let out = folder.join(format!("{name}.out"));
+        let stderr = File::options().create(true).append(true).open(&log).expect("the log opens");
+        let stdout = File::options().create(true).append(true).open(out).expect("the output opens");
+        let begins_at = stderr.metadata().expect("the log has a size").len();
+        let mut child = command(name, folder, env).stdout(stdout).stderr(stderr).spawn().expect("it starts");
+        let ready = eventually(&format!("{name} is ready"), || {
+            let ended = child.try_wait().expect("the child is ours");
+            let text = read_from(&log, begins_at);
+            async move {
+                let line = text.lines().find(|line| line.contains(" ready http=")).map(str::to_owned);
+                assert!(line.is_some() || ended.is_none(), "{name} ended: {text}");
+                line
+            }
+        })
+        .await;
+        let address = |key: &str| {
+            let value = ready.split(key).nth(1).and_then(|rest| rest.split_whitespace().next());
+            value.and_then(|text| text.parse().ok()).expect("the address is logged")
+        };
+        Self { http: address("http="), grpc: address("grpc="), child, log }
+    }
+
+    /// Everything that it has logged, over all its runs.
+    #[must_use]
+    pub fn log(&self) -> String {
+        read_from(&self.log, 0)
+    }
+
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGTERM, and the wait for the end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn stop(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        eventually("the service stops", || {
+            let status = self.child.try_wait().expect("the child is ours");
+            async move { status }
+        })
+        .await
+    }
+
+    /// SIGKILL: no goodbye.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the child is ours");
+        self.child.wait().expect("the child is ours");
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("the child is ours");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a binary to its end, which must come within the patience of a test.
+///
+/// # Panics
+/// When it does not end.
+#[must_use]
+pub fn run(name: &str, arguments: &[&str], folder: &Path, env: &Env, stdin: &str) -> Output {
+    use std::io::Write;
+    let mut child = command(name, folder, env)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut pipe = child.stdin.take().expect("its input is a pipe");
+    // A command that does not read its input closes the pipe.
+    let _ = pipe.write_all(stdin.as_bytes());
+    drop(pipe);
+    let started = Instant::now();
+    while child.try_wait().expect("the child is ours").is_none() {
+        if started.elapsed() > PATIENCE {
+            child.kill().expect("the child is ours");
+            panic!("{name} {arguments:?} did not end");
+        }
+        pause();
+    }
+    child.wait_with_output().expect("its output is read")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the wait for a child's end has no other form without a runtime"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(10));
+}
+
+fn command(name: &str, folder: &Path, env: &Env) -> Command {
+    let mut command = Command::new(binary(name));
+    command.current_dir(folder).stdin(Stdio::null());
+    for (key, _) in std::env::vars_os() {
+        let key = key.to_string_lossy().into_owned();
+        if key.starts_with("AUTH__") || key.starts_with("RESOURCE__") {
+            command.env_remove(key);
+        }
+    }
+    command.envs(env);
+    command
+}
+
+/// A binary beside the test's own: cargo puts both into one target folder.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("the test has a path");
+    let folder = own.parent().and_then(Path::parent).expect("the test lies in target/PROFILE/deps");
+    let path = folder.join(name);
+    assert!(path.is_file(), "{} is not built: run `cargo build --workspace` first", path.display());
+    path
+}
+
+fn read_from(path: &Path, offset: u64) -> String {
+    let bytes = fs::read(path).unwrap_or_default();
+    let offset = usize::try_from(offset).expect("a log fits the memory");
+    String::from_utf8_lossy(bytes.get(offset..).unwrap_or_default()).into_owned()
+}

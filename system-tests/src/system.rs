@@ -1,0 +1,215 @@
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::database::Database;
+use crate::processes::{Env, Service, run};
+
+/// The password of every account that a test makes.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The name of the account that every system has.
+pub const USER: &str = "alice";
+
+/// The client that calls over gRPC: first-party, may do everything.
+pub const GATEWAY: &str = "gateway";
+
+/// The resource service as a client: it may ask about tokens that are meant for it.
+pub const NOTES: &str = "notes";
+
+/// An authority and a resource service of one test, with one account and two clients.
+pub struct System {
+    pub folder: TempDir,
+    pub auth: Service,
+    pub resource: Service,
+    pub auth_env: Env,
+    pub resource_env: Env,
+    pub gateway_secret: String,
+    pub notes_secret: String,
+    pub http: reqwest::Client,
+}
+
+impl System {
+    /// With the default settings.
+    pub async fn start(database: Database) -> Self {
+        Self::with(database, &[]).await
+    }
+
+    /// With settings of the authority, by their environment variables.
+    ///
+    /// # Panics
+    /// When something does not start.
+    pub async fn with(database: Database, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let auth_env = auth_env(database, folder.path(), settings);
+        let created = cli(folder.path(), &auth_env, &["user", "create", USER, "--password-stdin"], PASSWORD);
+        assert_eq!(created["username"], USER);
+        let gateway_secret = secret_of(&cli(
+            folder.path(),
+            &auth_env,
+            &[
+                "client",
+                "create",
+                GATEWAY,
+                "--grant",
+                "password",
+                "--grant",
+                "refresh_token",
+                "--grant",
+                "client_credentials",
+                "--scope",
+                "notes:read notes:write",
+                "--audience",
+                "notes",
+            ],
+            "",
+        ));
+        let notes_secret = secret_of(&cli(folder.path(), &auth_env, &["client", "create", NOTES], ""));
+        let auth = Service::start("auth-service", folder.path(), &auth_env).await;
+        let resource_env = resource_env(&auth, folder.path());
+        let resource = Service::start("resource-service", folder.path(), &resource_env).await;
+        let system = Self {
+            folder,
+            auth,
+            resource,
+            auth_env,
+            resource_env,
+            gateway_secret,
+            notes_secret,
+            http: reqwest::Client::new(),
+        };
+        system.resource_is_ready().await;
+        system
+    }
+
+    /// Waits until the resource service has keys.
+    pub async fn resource_is_ready(&self) {
+        crate::eventually("the resource service has keys", || async {
+            let answer = self.http.get(self.resource_url("/readyz")).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// Runs `auth-service --json` on this system's database; it must succeed.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn cli(&self, arguments: &[&str]) -> Value {
+        cli(self.folder.path(), &self.auth_env, arguments, "")
+    }
+
+    #[must_use]
+    pub fn auth_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.auth.http)
+    }
+
+    #[must_use]
+    pub fn resource_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.resource.http)
+    }
+
+    /// GET /notes with a token: the status.
+    ///
+    /// # Panics
+    /// Without an answer.
+    pub async fn notes_over_http(&self, access_token: &str) -> u16 {
+        let request = self.http.get(self.resource_url("/notes")).bearer_auth(access_token);
+        request.send().await.expect("the resource service answers").status().as_u16()
+    }
+
+    /// The same over gRPC: the code.
+    ///
+    /// # Panics
+    /// Without a connection.
+    pub async fn notes_over_grpc(&self, access_token: &str) -> tonic::Code {
+        use signet_proto::notes::v1::ListNotesRequest;
+        use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
+        let url = format!("http://{}", self.resource.grpc);
+        let mut client = NotesServiceClient::connect(url).await.expect("the resource service answers");
+        let mut request = tonic::Request::new(ListNotesRequest::default());
+        let header = format!("Bearer {access_token}").parse().expect("a token is ASCII");
+        request.metadata_mut().insert("authorization", header);
+        client.list_notes(request).await.map_or_else(|status| status.code(), |_| tonic::Code::Ok)
+    }
+
+    /// Whether the notes accept a token, which both mouths must agree on.
+    ///
+    /// # Panics
+    /// When they do not, or answer something else.
+    pub async fn notes_accept(&self, access_token: &str) -> bool {
+        let (http, grpc) =
+            (self.notes_over_http(access_token).await, self.notes_over_grpc(access_token).await);
+        match (http, grpc) {
+            (200, tonic::Code::Ok) => true,
+            (401, tonic::Code::Unauthenticated) => false,
+            other => panic!("the mouths of the resource service disagree: {other:?}"),
+        }
+    }
+
+    /// Waits until the notes refuse a token that they accepted; the bound is that of the promise,
+    /// with room for a busy machine.
+    ///
+    /// # Panics
+    /// When they go on accepting it.
+    pub async fn notes_come_to_refuse(&self, access_token: &str) {
+        crate::eventually("the notes refuse the token", || async {
+            (self.notes_over_http(access_token).await == 401).then_some(())
+        })
+        .await;
+        assert_eq!(self.notes_over_grpc(access_token).await, tonic::Code::Unauthenticated);
+    }
+}
+
+/// The environment of an authority on a fresh database, with its data in `folder`.
+#[must_use]
+pub fn auth_env(database: Database, folder: &Path, settings: &[(&str, &str)]) -> Env {
+    let mut env: Env = [
+        ("AUTH__ISSUER", "https://auth.test".to_owned()),
+        ("AUTH__HTTP__BIND", "127.0.0.1:0".to_owned()),
+        ("AUTH__GRPC__BIND", "127.0.0.1:0".to_owned()),
+        ("AUTH__DATABASE__URL", database.fresh(folder)),
+        ("AUTH__KEYS__MASTER_KEY_FILE", format!("{}/master.key", folder.display())),
+        ("AUTH__LOG__LEVEL", "debug".to_owned()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect();
+    env.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    env
+}
+
+/// The environment of a resource service that trusts `auth`.
+#[must_use]
+pub fn resource_env(auth: &Service, folder: &Path) -> Env {
+    [
+        ("RESOURCE__HTTP__BIND", "127.0.0.1:0".to_owned()),
+        ("RESOURCE__GRPC__BIND", "127.0.0.1:0".to_owned()),
+        ("RESOURCE__AUTHORITY__URL", format!("http://{}", auth.http)),
+        ("RESOURCE__AUTHORITY__ISSUER", "https://auth.test".to_owned()),
+        ("RESOURCE__DATA_DIR", format!("{}/resource", folder.display())),
+        ("RESOURCE__LOG__LEVEL", "debug".to_owned()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
+}
+
+/// Runs `auth-service --json`; it must succeed.
+///
+/// # Panics
+/// When it does not, or prints no JSON.
+#[must_use]
+pub fn cli(folder: &Path, env: &Env, arguments: &[&str], stdin: &str) -> Value {
+    let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+    let output = run("auth-service", &arguments, folder, env, stdin);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {}: {stderr}", output.status);
+    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {stdout}"))
+}
+
+fn secret_of(created: &Value) -> String {
+    created["client_secret"].as_str().expect("a secret is shown").to_owned()
+}

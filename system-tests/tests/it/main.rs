@@ -1,0 +1,15 @@
+//! Black-box tests of the whole: one binary, a module a subject.
+
+mod bad_input;
+mod clients;
+mod compose;
+mod django;
+mod keys;
+mod life_cycle;
+mod logs;
+mod outages;
+mod published;
+mod sessions;
+mod settings;
+mod simplejwt_contract;
+mod walk;
