@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -6,7 +8,7 @@ use signet_proto::auth::v1::{
     IntrospectRequest, IssueClientTokenRequest, ObtainPairRequest, RefreshRequest, RevokeRequest,
     VerifyRequest,
 };
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
@@ -168,12 +170,18 @@ impl Mouth {
     }
 }
 
-/// A gRPC client of the authority.
+/// A connection to a gRPC listener.
 ///
 /// # Panics
-/// Without a connection.
+/// Without one.
+pub async fn channel(address: SocketAddr) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address makes a URL");
+    endpoint.connect().await.expect("the service answers")
+}
+
+/// A gRPC client of the authority.
 pub async fn client(system: &System) -> TokenServiceClient<Channel> {
-    TokenServiceClient::connect(format!("http://{}", system.auth.grpc)).await.expect("the authority answers")
+    TokenServiceClient::new(channel(system.auth.grpc).await)
 }
 
 /// A call with Basic credentials in its metadata.

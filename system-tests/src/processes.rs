@@ -66,6 +66,14 @@ impl Service {
     /// When it does not end.
     pub async fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// The wait for the end of a service that was told to stop, or killed.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn ended(&mut self) -> ExitStatus {
         eventually("the service stops", || {
             let status = self.child.try_wait().expect("the child is ours");
             async move { status }

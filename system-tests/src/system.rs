@@ -4,6 +4,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::database::Database;
+use crate::mouth::channel;
 use crate::processes::{Env, Service, run};
 
 /// The password of every account that a test makes.
@@ -92,6 +93,30 @@ impl System {
         .await;
     }
 
+    /// Starts the authority again on the address that it had, so that the resource service finds it.
+    /// It must have been told to stop, or killed, before.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart_auth(&mut self) {
+        self.auth.ended().await;
+        let mut env = self.auth_env.clone();
+        env.insert("AUTH__HTTP__BIND".to_owned(), self.auth.http.to_string());
+        env.insert("AUTH__GRPC__BIND".to_owned(), self.auth.grpc.to_string());
+        self.auth = Service::start("auth-service", self.folder.path(), &env).await;
+    }
+
+    /// Stops the resource service and starts it again, on another port, with what it had saved.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart_resource(&mut self) {
+        self.resource.signal(rustix::process::Signal::TERM);
+        self.resource.ended().await;
+        self.resource = Service::start("resource-service", self.folder.path(), &self.resource_env).await;
+        self.resource_is_ready().await;
+    }
+
     /// Runs `auth-service --json` on this system's database; it must succeed.
     ///
     /// # Panics
@@ -127,8 +152,7 @@ impl System {
     pub async fn notes_over_grpc(&self, access_token: &str) -> tonic::Code {
         use signet_proto::notes::v1::ListNotesRequest;
         use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
-        let url = format!("http://{}", self.resource.grpc);
-        let mut client = NotesServiceClient::connect(url).await.expect("the resource service answers");
+        let mut client = NotesServiceClient::new(channel(self.resource.grpc).await);
         let mut request = tonic::Request::new(ListNotesRequest::default());
         let header = format!("Bearer {access_token}").parse().expect("a token is ASCII");
         request.metadata_mut().insert("authorization", header);

@@ -1,1 +1,165 @@
+//! Starting, stopping, starting again: nothing is lost.
 
+use std::fs;
+
+use system_tests::processes::{Service, run};
+use system_tests::system::{PASSWORD, USER, auth_env, cli, resource_env};
+use system_tests::{
+    Database, Mouth, Refused, System, eventually, on_both_databases, through_both_mouths_on_both_databases,
+};
+
+through_both_mouths_on_both_databases! {
+    everything_holds_over_a_restart_of_both_services
+}
+
+on_both_databases! {
+    a_resource_service_starts_while_the_authority_is_away
+    two_replicas_start_at_once_and_share_everything
+    a_killed_authority_loses_no_acknowledged_revocation
+    sigterm_ends_both_services_cleanly
+    an_old_schema_is_refused_when_migration_is_switched_off
+    the_first_start_makes_an_administrator_once
+}
+
+async fn everything_holds_over_a_restart_of_both_services(mouth: Mouth, database: Database) {
+    let mut system = System::start(database).await;
+    let kept = mouth.obtain(&system, USER, PASSWORD).await.unwrap();
+    let ended = mouth.obtain(&system, USER, PASSWORD).await.unwrap();
+    mouth.end(&system, &ended.refresh).await.unwrap();
+
+    system.auth.signal(rustix::process::Signal::TERM);
+    system.restart_auth().await;
+    system.restart_resource().await;
+
+    assert!(system.notes_accept(&kept.access).await);
+    assert_eq!(mouth.refresh(&system, &ended.refresh).await, Err(Refused::Revoked));
+    system.notes_come_to_refuse(&ended.access).await;
+    let next = mouth.refresh(&system, &kept.refresh).await.unwrap();
+    let retried = mouth.refresh(&system, &kept.refresh).await.unwrap();
+    assert_eq!(next.refresh, retried.refresh);
+    assert!(system.notes_accept(&next.access).await);
+}
+
+async fn a_resource_service_starts_while_the_authority_is_away(database: Database) {
+    let mut system = System::start(database).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let ended = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    Mouth::Http.end(&system, &ended.refresh).await.unwrap();
+    system.notes_come_to_refuse(&ended.access).await;
+
+    // Gone without a goodbye, and the port with it.
+    system.auth.signal(rustix::process::Signal::KILL);
+    eventually("the authority is gone", || async {
+        system.http.get(system.auth_url("/healthz")).send().await.err().map(drop)
+    })
+    .await;
+    system.restart_resource().await;
+    assert!(system.notes_accept(&pair.access).await, "the saved keys verify");
+    assert!(!system.notes_accept(&ended.access).await, "the saved revocations refuse");
+
+    // Without a saved state it says that it is not ready, and refuses.
+    let empty = tempfile::tempdir().unwrap();
+    let mut env = system.resource_env.clone();
+    env.insert("RESOURCE__DATA_DIR".to_owned(), format!("{}/new", empty.path().display()));
+    let fresh = Service::start("resource-service", empty.path(), &env).await;
+    let ready = system.http.get(format!("http://{}/readyz", fresh.http)).send().await.unwrap();
+    assert_eq!(ready.status(), 503);
+    let notes = system.http.get(format!("http://{}/notes", fresh.http)).bearer_auth(&pair.access);
+    assert_eq!(notes.send().await.unwrap().status(), 503);
+}
+
+async fn two_replicas_start_at_once_and_share_everything(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let env = auth_env(database, folder.path(), &[]);
+    let second_folder = tempfile::tempdir().unwrap();
+    let (one, two) = tokio::join!(
+        Service::start("auth-service", folder.path(), &env),
+        Service::start("auth-service", second_folder.path(), &env),
+    );
+    let _ = cli(folder.path(), &env, &["user", "create", USER, "--password-stdin"], PASSWORD);
+    let http = reqwest::Client::new();
+    let post = async |service: &Service, path: &str, form: &[(&str, &str)]| {
+        let answer = http.post(format!("http://{}{path}", service.http)).form(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap())
+    };
+    let (status, pair) = post(&one, "/api/token/", &[("username", USER), ("password", PASSWORD)]).await;
+    assert_eq!(status, 200);
+    let refresh = pair["refresh"].as_str().unwrap();
+    let (_, by_one) = post(&one, "/api/token/refresh/", &[("refresh", refresh)]).await;
+    let (_, by_two) = post(&two, "/api/token/refresh/", &[("refresh", refresh)]).await;
+    assert_eq!(by_one["refresh"], by_two["refresh"], "a retry at another replica gets the same successor");
+    let (status, _) =
+        post(&two, "/api/token/blacklist/", &[("refresh", by_one["refresh"].as_str().unwrap())]).await;
+    assert_eq!(status, 200);
+    let (status, _) =
+        post(&one, "/api/token/verify/", &[("token", by_one["access"].as_str().unwrap())]).await;
+    assert_eq!(status, 401, "what one takes back the other refuses at once");
+    let keys = cli(folder.path(), &env, &["key", "list"], "");
+    assert_eq!(keys.as_array().unwrap().len(), 1, "one first key, however many replicas started: {keys}");
+    let shown = [folder.path(), second_folder.path()]
+        .map(|folder| fs::read_to_string(folder.join("auth-service.out")).unwrap());
+    assert_eq!(
+        shown.iter().filter(|text| text.contains("password:")).count(),
+        1,
+        "one administrator: {shown:?}"
+    );
+}
+
+async fn a_killed_authority_loses_no_acknowledged_revocation(database: Database) {
+    let mut system = System::start(database).await;
+    for _ in 0..5 {
+        let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        let next = Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
+        Mouth::Http.end(&system, &next.refresh).await.unwrap();
+        system.auth.signal(rustix::process::Signal::KILL);
+        system.restart_auth().await;
+        assert_eq!(Mouth::Http.refresh(&system, &next.refresh).await, Err(Refused::Revoked));
+    }
+}
+
+async fn sigterm_ends_both_services_cleanly(database: Database) {
+    let system = System::start(database).await;
+    // Connections that are open and idle must not hold the end up.
+    let _ = system_tests::mouth::client(&system).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    assert!(system.notes_accept(&pair.access).await);
+    let System { auth, resource, .. } = system;
+    assert_eq!(resource.stop().await.code(), Some(0));
+    assert_eq!(auth.stop().await.code(), Some(0));
+}
+
+async fn an_old_schema_is_refused_when_migration_is_switched_off(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let env = auth_env(database, folder.path(), &[("AUTH__DATABASE__MIGRATE", "false")]);
+    let refused = run("auth-service", &[], folder.path(), &env, "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(!folder.path().join("signet.db").exists(), "no stray file");
+    let migrated = cli(folder.path(), &env, &["migrate"], "");
+    assert_eq!(migrated["applied"].as_array().unwrap().len(), 1);
+    let again = cli(folder.path(), &env, &["migrate"], "");
+    assert_eq!(again["applied"].as_array().unwrap().len(), 0);
+    let started = Service::start("auth-service", folder.path(), &env).await;
+    let resource =
+        Service::start("resource-service", folder.path(), &resource_env(&started, folder.path())).await;
+    assert_eq!(resource.stop().await.code(), Some(0));
+}
+
+async fn the_first_start_makes_an_administrator_once(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let env = auth_env(database, folder.path(), &[]);
+    let first = Service::start("auth-service", folder.path(), &env).await;
+    let out = folder.path().join("auth-service.out");
+    let shown = fs::read_to_string(&out).unwrap();
+    let password = shown
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("password: "))
+        .expect("it is shown")
+        .to_owned();
+    assert!(!first.log().contains(&password), "standard output is not the log");
+    let form = [("username", "admin"), ("password", password.as_str())];
+    let login = reqwest::Client::new().post(format!("http://{}/api/token/", first.http)).form(&form);
+    assert_eq!(login.send().await.unwrap().status(), 200);
+    first.kill();
+    let _second = Service::start("auth-service", folder.path(), &env).await;
+    assert_eq!(fs::read_to_string(&out).unwrap(), shown, "shown once");
+}

@@ -1,1 +1,158 @@
+//! What anybody may fetch: keys, discovery, health; and what gRPC shows to whom.
 
+use reqwest::StatusCode;
+use serde_json::Value;
+use signet_proto::auth::v1::VerifyRequest;
+use signet_proto::auth::v1::token_service_client::TokenServiceClient;
+use system_tests::mouth::channel;
+use system_tests::system::{GATEWAY, PASSWORD, USER};
+use system_tests::{Database, Mouth, System, on_both_databases};
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+
+on_both_databases! {
+    the_key_set_is_public_cacheable_and_has_no_private_member
+    discovery_lists_what_works_and_nothing_else
+    health_and_readiness_answer_over_both_mouths
+    grpc_denies_by_default_and_reflects_in_development_only
+}
+
+async fn the_key_set_is_public_cacheable_and_has_no_private_member(database: Database) {
+    let system = System::start(database).await;
+    let url = system.auth_url("/.well-known/jwks.json");
+    let answer = system.http.get(&url).send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/jwk-set+json");
+    assert_eq!(answer.headers()["cache-control"], "public, max-age=150", "half of the publish lead");
+    let etag = answer.headers()["etag"].clone();
+    let body: Value = answer.json().await.unwrap();
+    for key in body["keys"].as_array().unwrap() {
+        for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+            assert!(key[private].is_null(), "{private}");
+        }
+        assert_eq!((&key["use"], &key["alg"]), (&"sig".into(), &"EdDSA".into()));
+        assert_eq!(key["kid"].as_str().unwrap().len(), 43, "an RFC 7638 thumbprint");
+    }
+    let again = system.http.get(&url).header("if-none-match", etag).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    let other = system.http.get(&url).header("if-none-match", "\"other\"").send().await.unwrap();
+    assert_eq!(other.status(), StatusCode::OK);
+}
+
+async fn discovery_lists_what_works_and_nothing_else(database: Database) {
+    let system = System::start(database).await;
+    let fetch = async |path: &str| -> Value {
+        let request = system
+            .http
+            .get(system.auth_url(path))
+            .header("host", "evil.test")
+            .header("x-forwarded-host", "evil.test");
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let oauth = fetch("/.well-known/oauth-authorization-server").await;
+    assert_eq!(oauth, fetch("/.well-known/openid-configuration").await, "the two documents agree");
+    assert_eq!(oauth["issuer"], "https://auth.test");
+    assert!(!oauth.to_string().contains("evil.test"), "no URL depends on the request");
+
+    // Every endpoint that is listed is there, and every grant and method that is listed works.
+    for (name, url) in oauth
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
+    {
+        let path = url.as_str().unwrap().strip_prefix("https://auth.test").unwrap();
+        let status = system.http.get(system.auth_url(path)).send().await.unwrap().status();
+        assert_ne!(status, StatusCode::NOT_FOUND, "{name}");
+    }
+    let secret = system.gateway_secret.as_str();
+    let pair = Mouth::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
+    let known = [
+        "client_credentials",
+        "refresh_token",
+        "password",
+        "authorization_code",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    ];
+    for grant in known {
+        let listed = oauth["grant_types_supported"].as_array().unwrap().contains(&grant.into());
+        let form = [
+            ("grant_type", grant),
+            ("refresh_token", pair.refresh.as_str()),
+            ("username", USER),
+            ("password", PASSWORD),
+        ];
+        let request =
+            system.http.post(system.auth_url("/oauth2/token")).basic_auth(GATEWAY, Some(secret)).form(&form);
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(status == 200, listed, "{grant}: {body}");
+        if !listed {
+            assert_eq!(body["error"], "unsupported_grant_type", "{grant}");
+        }
+    }
+}
+
+async fn health_and_readiness_answer_over_both_mouths(database: Database) {
+    let system = System::start(database).await;
+    for url in [
+        system.auth_url("/healthz"),
+        system.auth_url("/readyz"),
+        system.resource_url("/healthz"),
+        system.resource_url("/readyz"),
+    ] {
+        assert_eq!(system.http.get(&url).send().await.unwrap().status(), 200, "{url}");
+    }
+    let services = [
+        (system.auth.grpc, "signet.auth.v1.TokenService"),
+        (system.resource.grpc, "signet.notes.v1.NotesService"),
+    ];
+    for (address, service) in services {
+        system_tests::eventually("gRPC health says SERVING", || async {
+            let mut client = HealthClient::new(channel(address).await);
+            let request = HealthCheckRequest { service: service.to_owned() };
+            let status = client.check(request).await.ok()?.into_inner().status;
+            (status == 1).then_some(())
+        })
+        .await;
+    }
+}
+
+async fn reflects(system: &System) -> bool {
+    let mut client = ServerReflectionClient::new(channel(system.auth.grpc).await);
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let request = async_stream(request);
+    match client.server_reflection_info(request).await {
+        Ok(answer) => {
+            let message = answer.into_inner().message().await.unwrap().unwrap();
+            format!("{message:?}").contains("signet.auth.v1.TokenService")
+        }
+        Err(status) => {
+            assert_eq!(status.code(), Code::Unimplemented);
+            false
+        }
+    }
+}
+
+/// A stream of one message, which stays open until it is dropped.
+fn async_stream<T: Send + 'static>(message: T) -> impl tonic::codegen::tokio_stream::Stream<Item = T> {
+    tonic::codegen::tokio_stream::once(message)
+}
+
+async fn grpc_denies_by_default_and_reflects_in_development_only(database: Database) {
+    let system = System::start(database).await;
+    assert!(!reflects(&system).await);
+    let mut client = TokenServiceClient::new(channel(system.auth.grpc).await);
+    let refused = client.verify(VerifyRequest { token: "x".to_owned() }).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated, "a method without credentials");
+
+    let developing = System::with(database, &[("AUTH__GRPC__REFLECTION", "true")]).await;
+    assert!(reflects(&developing).await);
+}
