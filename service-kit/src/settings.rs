@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -30,15 +30,28 @@ pub fn load<S: DeserializeOwned + Serialize + Default>(
     }
     // Without `try_parsing`: it would turn a secret of digits into a number and back.
     let environment = Environment::with_prefix(prefix).prefix_separator("__").separator("__");
-    let layered = layers.add_source(environment).build().map_err(|error| one_line(&error))?;
+    let layered = layers.add_source(environment).build().map_err(|error| one_line(&error.to_string()))?;
     let given = layered.cache.clone();
-    let settings = layered.try_deserialize().map_err(|error| one_line(&error))?;
+    let settings = layered.try_deserialize().map_err(|error| explain(&error, &given))?;
     Ok(Loaded { settings, unknown: unknown_keys::<S>(&given)? })
 }
 
-fn one_line(error: &config::ConfigError) -> String {
-    let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("settings: {text}")
+/// The library names the key but forgets where its value came from.
+fn explain(error: &ConfigError, given: &Value) -> String {
+    let text = error.to_string();
+    let ConfigError::At { key: Some(key), origin: None, .. } = error else { return one_line(&text) };
+    let value = key.split('.').try_fold(given, |value, name| match &value.kind {
+        ValueKind::Table(members) => members.get(name),
+        _ => None,
+    });
+    match value.and_then(Value::origin) {
+        Some(origin) => one_line(&format!("{text} in {origin}")),
+        None => one_line(&text),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    format!("settings: {}", text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The keys that were given and that no setting has.

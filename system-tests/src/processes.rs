@@ -36,17 +36,21 @@ impl Service {
             let ended = child.try_wait().expect("the child is ours");
             let text = read_from(&log, begins_at);
             async move {
-                let line = text.lines().find(|line| line.contains(" ready http=")).map(str::to_owned);
+                let ready =
+                    |line: &&str| line.contains(" ready http=") || line.contains("\"message\":\"ready\"");
+                let line = text.lines().find(ready).map(str::to_owned);
                 assert!(line.is_some() || ended.is_none(), "{name} ended: {text}");
                 line
             }
         })
         .await;
         let address = |key: &str| {
-            let value = ready.split(key).nth(1).and_then(|rest| rest.split_whitespace().next());
+            let json = format!("\"{key}\":\"");
+            let rest = ready.split(&json).nth(1).or_else(|| ready.split(&format!(" {key}=")).nth(1));
+            let value = rest.and_then(|rest| rest.split([' ', '"']).next());
             value.and_then(|text| text.parse().ok()).expect("the address is logged")
         };
-        Self { http: address("http="), grpc: address("grpc="), child, log }
+        Self { http: address("http"), grpc: address("grpc"), child, log }
     }
 
     /// Everything that it has logged, over all its runs.

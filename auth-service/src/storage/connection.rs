@@ -96,18 +96,37 @@ pub struct Manager {
 }
 
 impl ManageConnection for Manager {
-    type Connection = AnyConnection;
+    type Connection = Tracked;
     type Error = StorageError;
 
-    fn connect(&self) -> Result<AnyConnection, StorageError> {
-        AnyConnection::open(&self.url, self.purpose)
+    fn connect(&self) -> Result<Tracked, StorageError> {
+        Ok(Tracked { connection: AnyConnection::open(&self.url, self.purpose)?, suspect: false })
     }
 
-    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), StorageError> {
-        connection.ping().map_err(StorageError::from)
+    fn is_valid(&self, tracked: &mut Tracked) -> Result<(), StorageError> {
+        tracked.connection.ping().map_err(StorageError::from)
     }
 
-    fn has_broken(&self, connection: &mut AnyConnection) -> bool {
-        connection.is_broken()
+    fn has_broken(&self, tracked: &mut Tracked) -> bool {
+        tracked.suspect || tracked.connection.is_broken()
+    }
+}
+
+/// A pooled connection that remembers a failure. diesel does not notice that a server has gone, and
+/// asking it before each use would cost a round trip.
+pub struct Tracked {
+    connection: AnyConnection,
+    suspect: bool,
+}
+
+impl Tracked {
+    /// Runs a step; the pool replaces the connection when the step found the database unusable.
+    pub fn run<T>(
+        &mut self,
+        step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let outcome = step(&mut self.connection);
+        self.suspect |= matches!(outcome, Err(StorageError::Unavailable(_)));
+        outcome
     }
 }

@@ -109,7 +109,7 @@ impl Storage {
         &self,
         step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        step(&mut *take(&self.reads)?)
+        take(&self.reads)?.run(step)
     }
 
     fn write<T, F>(&self, step: F) -> Result<T, StorageError>
@@ -119,11 +119,7 @@ impl Storage {
     {
         match &self.writes {
             Writes::Sqlite(writer) => writer.write(step),
-            Writes::Postgres(pool) => {
-                let mut pooled = take(pool)?;
-                let connection: &mut AnyConnection = &mut pooled;
-                connection.transaction(step)
-            }
+            Writes::Postgres(pool) => take(pool)?.run(|connection| connection.transaction(step)),
         }
     }
 }

@@ -1,1 +1,90 @@
+//! The database goes away and comes back.
 
+use std::time::{Duration, Instant};
+
+use system_tests::database::{admin, name_of};
+use system_tests::system::{GATEWAY, PASSWORD, USER};
+use system_tests::{Database, Mouth, System, eventually};
+
+#[tokio::test]
+async fn without_its_database_the_authority_goes_on_with_what_needs_none() {
+    let system = System::start(Database::Postgres).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let database = name_of(&system.auth_env["AUTH__DATABASE__URL"]).to_owned();
+
+    admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false"));
+    admin(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"));
+    eventually("it says that it is not ready", || async {
+        let answer = system.http.get(system.auth_url("/readyz")).send().await.unwrap();
+        (answer.status() == 503).then_some(())
+    })
+    .await;
+
+    let started = Instant::now();
+    let form = [("username", USER), ("password", PASSWORD)];
+    let login = system.http.post(system.auth_url("/api/token/")).form(&form).send().await.unwrap();
+    assert_eq!(login.status(), 503);
+    assert_eq!(login.headers()["retry-after"], "1");
+    let refresh = [("refresh", pair.refresh.as_str())];
+    let answer =
+        system.http.post(system.auth_url("/api/token/refresh/")).form(&refresh).send().await.unwrap();
+    assert_eq!(answer.status(), 503, "nothing was spent, nothing is claimed");
+    assert!(started.elapsed() < Duration::from_secs(10), "no request hangs");
+
+    let machine = (GATEWAY, system.gateway_secret.as_str());
+    let token = Mouth::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens go on");
+    for path in ["/healthz", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/revocations"] {
+        assert_eq!(system.http.get(system.auth_url(path)).send().await.unwrap().status(), 200, "{path}");
+    }
+    assert!(system.notes_accept(&token).await && system.notes_accept(&pair.access).await);
+
+    admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true"));
+    eventually("it is ready again, without a restart", || async {
+        let answer = system.http.get(system.auth_url("/readyz")).send().await.unwrap();
+        (answer.status() == 200).then_some(())
+    })
+    .await;
+    Mouth::Http.refresh(&system, &pair.refresh).await.expect("the token was not lost");
+}
+
+#[tokio::test]
+async fn a_write_lock_held_by_another_process_is_a_503_and_not_a_500() {
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, SqliteConnection};
+    let system = System::start(Database::Sqlite).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let path = system.folder.path().join("signet.db");
+    let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+
+    let refresh = [("refresh", pair.refresh.as_str())];
+    let answer =
+        system.http.post(system.auth_url("/api/token/refresh/")).form(&refresh).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    let verify = [("token", pair.access.as_str())];
+    let answer = system.http.post(system.auth_url("/api/token/verify/")).form(&verify).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "reads go on");
+
+    other.batch_execute("ROLLBACK").unwrap();
+    Mouth::Http.refresh(&system, &pair.refresh).await.expect("the token was not spent");
+}
+
+#[tokio::test]
+async fn postgres_over_tls_works_and_a_certificate_that_does_not_fit_ends_the_start() {
+    use system_tests::processes::run;
+    use system_tests::system::{auth_env, cli};
+    let folder = tempfile::tempdir().unwrap();
+    let mut env = auth_env(Database::Postgres, folder.path(), &[]);
+    let ca = std::env::var("SIGNET_TEST_POSTGRES_CA").expect("scripts/with-postgres names the certificate");
+    let plain = env["AUTH__DATABASE__URL"].clone();
+    env.insert("AUTH__DATABASE__URL".to_owned(), format!("{plain}?sslmode=verify-full&sslrootcert={ca}"));
+    let keys = cli(folder.path(), &env, &["key", "list"], "");
+    assert_eq!(keys.as_array().unwrap().len(), 1);
+    env.insert(
+        "AUTH__DATABASE__URL".to_owned(),
+        format!("{plain}?sslmode=verify-full&sslrootcert=/etc/hostname"),
+    );
+    let refused = run("auth-service", &["key", "list"], folder.path(), &env, "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(String::from_utf8(refused.stderr).unwrap().lines().count(), 1);
+}

@@ -1,1 +1,134 @@
+//! Settings that are wrong end the start with one line that says what and where.
 
+use std::fs;
+
+use system_tests::processes::{Service, run};
+use system_tests::system::auth_env;
+use system_tests::{Database, System};
+
+#[tokio::test]
+async fn a_wrong_setting_is_refused_with_its_key_and_leaves_nothing_behind() {
+    let table = [
+        ("AUTH__TOKENS__ACCESS_TTL", "5", "tokens.access_ttl"),
+        ("AUTH__TOKENS__ACCESS_TTL", "25h", "tokens.access_ttl"),
+        ("AUTH__TOKENS__ACCESS_TTL", "0s", "tokens.access_ttl"),
+        ("AUTH__TOKENS__REFRESH_GRACE", "2m", "tokens.refresh_grace"),
+        ("AUTH__TOKENS__REFRESH_IDLE_TTL", "31d", "tokens.refresh_idle_ttl"),
+        ("AUTH__HTTP__BIND", "localhost", "http.bind"),
+        ("AUTH__GRPC__BIND", "127.0.0.1:99999", "grpc.bind"),
+        ("AUTH__KEYS__ALGORITHM", "HS256", "keys.algorithm"),
+        ("AUTH__KEYS__PUBLISH_LEAD", "40d", "keys.publish_lead"),
+        ("AUTH__ISSUER", "https://auth.test/", "issuer"),
+        ("AUTH__ISSUER", "auth.test", "issuer"),
+        ("AUTH__DATABASE__POOL_SIZE", "many", "database.pool_size"),
+        ("AUTH__DATABASE__POOL_SIZE", "0", "database.pool_size"),
+        ("AUTH__DATABASE__URL", "mysql://localhost/signet", "database.url"),
+        ("AUTH__DATABASE__URL", "postgress://localhost/signet", "database.url"),
+        ("AUTH__DATABASE__URL", "signet.db", "database.url"),
+        ("AUTH__DATABASE__URL", "host=localhost dbname=signet", "database.url"),
+        ("AUTH__DATABASE__URL", "sqlite://nowhere/signet.db", "nowhere"),
+        ("AUTH__DATABASE__URL", "postgres://app:hunter2@127.0.0.1:1/signet", "127.0.0.1:1/signet"),
+        ("AUTH__DATABASE__URL_FILE", "no-such-file", "no-such-file"),
+        ("AUTH__SIMPLEJWT__SCOPE", "a  b", "simplejwt.scope"),
+        ("AUTH__LOG__FORMAT", "xml", "log.format"),
+    ];
+    for (key, value, named) in table {
+        let folder = tempfile::tempdir().unwrap();
+        let env = auth_env(Database::Sqlite, folder.path(), &[(key, value)]);
+        let refused = run("auth-service", &[], folder.path(), &env, "");
+        let stderr = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{key}={value}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{key}={value}: one line: {stderr}");
+        assert!(stderr.contains(named), "{key}={value}: names it: {stderr}");
+        assert!(!stderr.contains("hunter2"), "no password: {stderr}");
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.is_empty(), "{key}={value} left {left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_read_the_environment_wins_and_unknown_keys_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("signet.toml");
+    fs::write(
+        &file,
+        "issuer = \"https://file.test\"\nisuer = \"x\"\n[tokens]\naccess_ttl = \"7m\"\nacces_ttl = \"1m\"\n",
+    )
+    .unwrap();
+    let mut env = auth_env(Database::Sqlite, folder.path(), &[("AUTH__TOKENS__REFRESH_GRAC", "1s")]);
+    let listed =
+        run("auth-service", &["--config", file.to_str().unwrap(), "key", "list"], folder.path(), &env, "");
+    let stderr = String::from_utf8(listed.stderr).unwrap();
+    assert!(listed.status.success(), "{stderr}");
+    for unknown in ["isuer", "tokens.acces_ttl", "tokens.refresh_grac"] {
+        assert!(stderr.contains(&format!("key=\"{unknown}\"")), "{unknown} is named: {stderr}");
+    }
+    env.insert("AUTH__ISSUER".to_owned(), "https://environment.test".to_owned());
+    let service = Service::start("auth-service", folder.path(), &env).await;
+    assert!(service.log().contains("https://environment.test"));
+
+    fs::write(&file, "[tokens]\naccess_ttl = \"soon\"\n").unwrap();
+    let refused = run("auth-service", &["--config", file.to_str().unwrap()], folder.path(), &env, "");
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        stderr.contains("tokens.access_ttl") && stderr.contains("signet.toml"),
+        "key and source: {stderr}"
+    );
+    let absent = run("auth-service", &["--config", "absent.toml"], folder.path(), &env, "");
+    assert!(String::from_utf8(absent.stderr).unwrap().contains("absent.toml"));
+}
+
+#[tokio::test]
+async fn a_master_key_that_is_wrong_or_lost_ends_the_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let system = System::start(Database::Sqlite).await;
+    let file = system.folder.path().join("master.key");
+    let key = fs::read_to_string(&file).unwrap();
+    let refusal = || {
+        let refused = run("auth-service", &["key", "list"], system.folder.path(), &system.auth_env, "");
+        assert_eq!(refused.status.code(), Some(1));
+        String::from_utf8(refused.stderr).unwrap()
+    };
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(refusal().contains("chmod 600"));
+    fs::remove_file(&file).unwrap();
+    assert!(refusal().contains("restore it"));
+    assert!(!file.exists(), "a lost key is never replaced");
+    fs::write(&file, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(refusal().contains("is this the master key that it was made with?"));
+    fs::write(&file, &key[..20]).unwrap();
+    assert!(refusal().contains("32 bytes"));
+    fs::write(&file, key).unwrap();
+    let _ = system.cli(&["key", "list"]);
+}
+
+#[tokio::test]
+async fn commands_say_what_is_wrong_by_their_exit_codes() {
+    let system = System::start(Database::Sqlite).await;
+    let code = |arguments: &[&str]| {
+        run("auth-service", arguments, system.folder.path(), &system.auth_env, "short\n").status.code()
+    };
+    assert_eq!(code(&["user", "create", "alice"]), Some(3), "the name is taken");
+    assert_eq!(code(&["user", "create", "bob", "--password-stdin"]), Some(3), "the password is too short");
+    assert_eq!(code(&["user", "disable", "nobody"]), Some(3));
+    assert_eq!(code(&["user", "passwd", "nobody"]), Some(3));
+    assert_eq!(code(&["client", "create", "gateway"]), Some(3));
+    assert_eq!(code(&["client", "create", "a b"]), Some(3));
+    assert_eq!(code(&["client", "create", "x", "--audience", "unregistered"]), Some(3));
+    assert_eq!(code(&["client", "create", "x", "--grant", "implicit"]), Some(3));
+    assert_eq!(code(&["client", "disable", "nobody"]), Some(3));
+    assert_eq!(code(&["client", "secret", "nobody"]), Some(3));
+    assert_eq!(code(&["key", "rotate", "--algorithm", "HS256"]), Some(3));
+    assert_eq!(code(&["audience", "create", "notes"]), Some(3));
+    assert_eq!(code(&["no-such-command"]), Some(2), "wrong usage");
+    assert_eq!(code(&["client", "list"]), Some(0));
+    let mut env = system.auth_env.clone();
+    env.insert("AUTH__HTTP__BIND".to_owned(), system.auth.http.to_string());
+    let health = run("auth-service", &["healthcheck"], system.folder.path(), &env, "");
+    assert_eq!(health.status.code(), Some(0));
+    env.insert("AUTH__HTTP__BIND".to_owned(), "127.0.0.1:1".to_owned());
+    let health = run("auth-service", &["healthcheck"], system.folder.path(), &env, "");
+    assert_eq!(health.status.code(), Some(1));
+}
