@@ -1,4 +1,3 @@
-use std::env;
 use std::path::Path;
 
 use diesel::connection::SimpleConnection;
@@ -39,7 +38,7 @@ impl Database {
 /// Without a cluster; the message says how to get one.
 #[must_use]
 pub fn cluster_url() -> String {
-    env::var("SIGNET_TEST_POSTGRES_URL").expect(
+    setting("SIGNET_TEST_POSTGRES_URL").expect(
         "no PostgreSQL for the tests: run `scripts/test`, or `scripts/with-postgres cargo nextest run`",
     )
 }
@@ -61,4 +60,11 @@ pub fn admin(statement: &str) {
 #[must_use]
 pub fn name_of(url: &str) -> &str {
     url.rsplit('/').next().expect("the URL names a database")
+}
+
+/// What `scripts/with-postgres` tells the tests.
+#[expect(clippy::disallowed_methods, reason = "a script talks to tests by the environment")]
+#[must_use]
+pub fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -118,27 +118,22 @@ impl MasterKey {
 mod tests {
     use super::*;
 
-    fn temporary(name: &str) -> std::path::PathBuf {
-        let dir = std::env::temp_dir().join(format!("signet-master-key-{}-{name}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        dir.join("master.key")
-    }
-
     #[test]
     fn a_new_key_is_private_and_read_back_the_same() {
-        let path = temporary("new");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
         let made = MasterKey::create(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let read = MasterKey::read(&path).unwrap().unwrap();
         assert_eq!(made.0, read.0);
         let again = MasterKey::create(&path).unwrap();
         assert_eq!(made.0, again.0, "an existing key is never replaced");
-        fs::remove_dir_all(path.parent().unwrap()).unwrap();
     }
 
     #[test]
     fn a_key_that_is_open_to_others_or_malformed_ends_the_start() {
-        let path = temporary("bad");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
         MasterKey::create(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(MasterKey::read(&path), Err(MasterKeyError::OpenToOthers(_, 0o644))));
@@ -149,7 +144,6 @@ mod tests {
         }
         fs::remove_file(&path).unwrap();
         assert!(MasterKey::read(&path).unwrap().is_none());
-        fs::remove_dir_all(path.parent().unwrap()).unwrap();
     }
 
     #[test]

@@ -1,1 +1,132 @@
+//! A Django resource service on djangorestframework-simplejwt, changed by settings alone, accepts our
+//! access tokens and refuses what it should.
 
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use system_tests::mouth::unverified_claims;
+use system_tests::processes::binary;
+use system_tests::system::{GATEWAY, PASSWORD, USER};
+use system_tests::{Database, Mouth, System, eventually};
+
+/// All of a Django project in one file. What is between the marks is what a team changes.
+const PROJECT: &str = r#"
+import sys
+from django.conf import settings
+
+authority, audience, issuer = sys.argv.pop(), sys.argv.pop(), sys.argv.pop()
+settings.configure(
+    SECRET_KEY="only for this test", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, USE_TZ=True,
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"],
+    REST_FRAMEWORK={
+        "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"],
+        "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    },
+    # -- changed
+    SIMPLE_JWT={
+        "ALGORITHM": "EdDSA",
+        "JWK_URL": authority + "/.well-known/jwks.json",
+        "AUDIENCE": audience,
+        "ISSUER": issuer,
+    },
+    # -- changed
+)
+import django
+django.setup()
+from django.urls import path
+from rest_framework.decorators import api_view
+from rest_framework.response import Response
+
+@api_view()
+def whoami(request):
+    return Response({"user": str(request.user.id), "scope": request.user.token["scope"]})
+
+urlpatterns = [path("whoami/", whoami)]
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"#;
+
+struct Django {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Django {
+    fn start(folder: &Path, authority: &str) -> Self {
+        let project = folder.join("project.py");
+        std::fs::write(&project, PROJECT).unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let log = std::fs::File::create(folder.join("django.log")).unwrap();
+        let child = Command::new(python())
+            .arg(&project)
+            .args(["runserver", "--noreload", "--skip-checks", &address.to_string()])
+            .args(["https://auth.test", "notes", authority])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { child, address }
+    }
+
+    async fn whoami(&self, token: Option<&str>) -> Option<(u16, Value)> {
+        let mut request = reqwest::Client::new().get(format!("http://{}/whoami/", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.ok()?;
+        Some((answer.status().as_u16(), answer.json().await.ok()?))
+    }
+}
+
+impl Drop for Django {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The interpreter of the virtual environment that `scripts/django-venv` makes in the target folder.
+fn python() -> PathBuf {
+    let target = binary("auth-service");
+    let target = target.parent().and_then(Path::parent).unwrap().to_path_buf();
+    let python = target.join("django-venv/bin/python");
+    assert!(python.is_file(), "{} is missing: run `scripts/django-venv`", python.display());
+    python
+}
+
+#[tokio::test]
+async fn an_unmodified_django_service_accepts_our_access_token_and_refuses_a_bad_one() {
+    let system = System::start(Database::Sqlite).await;
+    let django = Django::start(system.folder.path(), &system.auth_url(""));
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let (status, body) = eventually("Django answers", || django.whoami(Some(&pair.access))).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body["user"], unverified_claims(&pair.access)["sub"]);
+    assert_eq!(body["scope"], "notes:read notes:write");
+
+    let machine = (GATEWAY, system.gateway_secret.as_str());
+    let token = Mouth::Http.client_token(&system, machine, ("notes:read", "notes")).await.unwrap();
+    let (status, body) = django.whoami(Some(&token)).await.unwrap();
+    assert_eq!((status, &body["user"]), (200, &"client:gateway".into()));
+
+    let _ = system.cli(&["audience", "create", "elsewhere"]);
+    let created = system.cli(&["client", "create", "far", "--audience", "elsewhere"]);
+    let far = ("far", created["client_secret"].as_str().unwrap());
+    let elsewhere = Mouth::Http.client_token(&system, far, ("", "")).await.unwrap();
+    let altered = pair.access.replacen('.', ".A", 1);
+    for (what, token) in [
+        ("no token", None),
+        ("a refresh token", Some(pair.refresh.as_str())),
+        ("an altered token", Some(altered.as_str())),
+        ("another audience", Some(elsewhere.as_str())),
+        ("garbage", Some("a.b.c")),
+    ] {
+        let (status, body) = django.whoami(token).await.unwrap();
+        assert_eq!(status, 401, "{what}: {body}");
+    }
+}

@@ -75,7 +75,8 @@ async fn postgres_over_tls_works_and_a_certificate_that_does_not_fit_ends_the_st
     use system_tests::system::{auth_env, cli};
     let folder = tempfile::tempdir().unwrap();
     let mut env = auth_env(Database::Postgres, folder.path(), &[]);
-    let ca = std::env::var("SIGNET_TEST_POSTGRES_CA").expect("scripts/with-postgres names the certificate");
+    let ca = system_tests::database::setting("SIGNET_TEST_POSTGRES_CA")
+        .expect("scripts/with-postgres names the certificate");
     let plain = env["AUTH__DATABASE__URL"].clone();
     env.insert("AUTH__DATABASE__URL".to_owned(), format!("{plain}?sslmode=verify-full&sslrootcert={ca}"));
     let keys = cli(folder.path(), &env, &["key", "list"], "");

@@ -1,0 +1,32 @@
+# syntax=docker/dockerfile:1
+# One file, a target per service: `docker build --target auth-service .`
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked -p auth-service -p resource-service
+# Folders that the services may write to; volumes start as copies of them.
+RUN mkdir -p /empty/data && chown -R 65532:65532 /empty/data
+
+FROM debian:bookworm-slim AS base
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build --chown=65532:65532 /empty/data /data
+USER 65532:65532
+WORKDIR /
+STOPSIGNAL SIGTERM
+
+FROM base AS auth-service
+COPY --from=build /src/target/release/auth-service /usr/local/bin/auth-service
+ENV AUTH__HTTP__BIND=0.0.0.0:8080 AUTH__GRPC__BIND=0.0.0.0:9090
+EXPOSE 8080 9090
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s CMD ["auth-service", "healthcheck"]
+ENTRYPOINT ["auth-service"]
+
+FROM base AS resource-service
+COPY --from=build /src/target/release/resource-service /usr/local/bin/resource-service
+ENV RESOURCE__HTTP__BIND=0.0.0.0:8081 RESOURCE__GRPC__BIND=0.0.0.0:9091 RESOURCE__DATA_DIR=/data
+EXPOSE 8081 9091
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s CMD ["resource-service", "healthcheck"]
+ENTRYPOINT ["resource-service"]

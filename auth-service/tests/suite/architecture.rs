@@ -1,0 +1,226 @@
+//! The borders of the house. A line of code may touch what its room may touch.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A word that only some rooms may say. Paths are prefixes, relative to the workspace.
+struct Border {
+    word: &'static str,
+    within: &'static [&'static str],
+    allowed: &'static [&'static str],
+    why: &'static str,
+}
+
+const BORDERS: &[Border] = &[
+    Border {
+        word: "diesel",
+        within: &["auth-service/src"],
+        allowed: &["auth-service/src/storage/"],
+        why: "SQL stays in storage/",
+    },
+    Border {
+        word: "openssl_sys",
+        within: &["auth-service/src", "shared-claims/src", "resource-service/src"],
+        allowed: &["auth-service/src/storage/connection.rs"],
+        why: "OpenSSL is there for libpq's TLS alone; aws-lc-rs is the crypto library",
+    },
+    Border {
+        word: "actix_web",
+        within: &["auth-service/src"],
+        allowed: &["auth-service/src/http/"],
+        why: "only http/ knows HTTP",
+    },
+    Border {
+        word: "StatusCode",
+        within: &["auth-service/src"],
+        allowed: &["auth-service/src/http/"],
+        why: "the core has words, not status codes",
+    },
+    Border {
+        word: "tonic",
+        within: &["auth-service/src"],
+        allowed: &["auth-service/src/grpc/"],
+        why: "only grpc/ knows gRPC",
+    },
+    Border {
+        word: "signet_proto",
+        within: &["auth-service/src"],
+        allowed: &["auth-service/src/grpc/"],
+        why: "protobuf messages stop at the edge",
+    },
+    Border {
+        word: "Ed25519KeyPair",
+        within: &["auth-service/src", "shared-claims/src", "resource-service/src"],
+        allowed: &["auth-service/src/keys/"],
+        why: "a private key is never seen outside keys/",
+    },
+    Border {
+        word: "EncodingKey",
+        within: &["auth-service/src", "shared-claims/src", "resource-service/src"],
+        allowed: &[],
+        why: "jsonwebtoken verifies; keys/ signs",
+    },
+    Border {
+        word: "hmac",
+        within: &["shared-claims/src", "resource-service/src"],
+        allowed: &[],
+        why: "a verifier has no symmetric key",
+    },
+    Border {
+        word: "from_secret",
+        within: &["shared-claims/src", "resource-service/src"],
+        allowed: &[],
+        why: "a verifier has no symmetric key",
+    },
+    Border {
+        word: "std::env",
+        within: &["auth-service/src", "shared-claims/src", "resource-service/src", "service-kit/src"],
+        allowed: &[],
+        why: "the config crate reads the environment, for settings only",
+    },
+    Border {
+        word: "SystemTime::now",
+        within: &["auth-service/src", "shared-claims/src", "resource-service/src", "service-kit/src"],
+        allowed: &["auth-service/src/clock.rs", "shared-claims/src/clock.rs"],
+        why: "time is a parameter",
+    },
+    Border {
+        word: "tokio",
+        within: &[
+            "auth-service/src/clients",
+            "auth-service/src/grants",
+            "auth-service/src/keys",
+            "auth-service/src/revocations",
+            "auth-service/src/sessions",
+            "auth-service/src/storage",
+            "auth-service/src/tokens",
+            "auth-service/src/users",
+        ],
+        allowed: &[],
+        why: "the core is synchronous; edges cross into it once, in blocking.rs",
+    },
+    Border {
+        word: "crate::http",
+        within: &["auth-service/src"],
+        allowed: &[
+            "auth-service/src/http/",
+            "auth-service/src/startup.rs",
+            "auth-service/src/grpc/status.rs",
+        ],
+        why: "the core does not know its edges; the two error tables share their words",
+    },
+    Border {
+        word: "crate::grpc",
+        within: &["auth-service/src"],
+        allowed: &["auth-service/src/grpc/", "auth-service/src/startup.rs"],
+        why: "the core does not know its edges",
+    },
+    Border {
+        word: "crate::grants",
+        within: &[
+            "auth-service/src/keys",
+            "auth-service/src/tokens",
+            "auth-service/src/sessions",
+            "auth-service/src/users",
+        ],
+        allowed: &[],
+        why: "grants use the nouns, never the reverse",
+    },
+    Border {
+        word: "shared/",
+        within: &[
+            "auth-service",
+            "shared-claims",
+            "resource-service",
+            "service-kit",
+            "system-tests/src",
+            "scripts",
+            "proto",
+        ],
+        allowed: &["auth-service/tests/suite/architecture.rs"],
+        why: "the project stands by itself",
+    },
+];
+
+#[test]
+fn every_line_stays_in_its_room() {
+    let mut trespasses = Vec::new();
+    for border in BORDERS {
+        for folder in border.within {
+            for file in sources(&workspace().join(folder)) {
+                let name = file.strip_prefix(workspace()).unwrap().to_string_lossy().into_owned();
+                if border.allowed.iter().any(|allowed| name.starts_with(allowed)) {
+                    continue;
+                }
+                let text = fs::read_to_string(&file).unwrap();
+                for (number, line) in code_lines(&text) {
+                    if says(line, border.word) {
+                        trespasses.push(format!("{name}:{number}: `{}`: {}", border.word, border.why));
+                    }
+                }
+            }
+        }
+    }
+    assert!(trespasses.is_empty(), "\n{}", trespasses.join("\n"));
+}
+
+#[test]
+fn a_trespass_would_be_seen() {
+    let text = "use diesel::prelude::*;\n// diesel in prose\nlet x = 1;\n";
+    let seen: Vec<usize> =
+        code_lines(text).filter(|(_, line)| says(line, "diesel")).map(|(number, _)| number).collect();
+    assert_eq!(seen, [1]);
+    assert!(!says("let diesels = 1;", "diesel"), "whole words only");
+    assert!(says("tonic::Status", "tonic") && !says("shared_claims_tonic_x", "tonic"));
+}
+
+#[test]
+fn files_and_functions_stay_small_enough_to_be_read() {
+    let large: Vec<String> =
+        ["auth-service/src", "shared-claims/src", "resource-service/src", "service-kit/src"]
+            .iter()
+            .flat_map(|folder| sources(&workspace().join(folder)))
+            .filter_map(|file| {
+                let lines = fs::read_to_string(&file).unwrap().lines().count();
+                (lines > 400).then(|| format!("{}: {lines} lines", file.display()))
+            })
+            .collect();
+    assert!(large.is_empty(), "is it one subject? {large:?}");
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "toml") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Lines of code with their numbers: no comments, which may speak of other rooms.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(number, line)| (number + 1, line.split(" // ").next().unwrap_or(line)));
+    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// Whether a line holds the word, not as part of a longer name.
+fn says(line: &str, word: &str) -> bool {
+    let is_name = |character: char| character.is_alphanumeric() || character == '_';
+    line.match_indices(word).any(|(start, _)| {
+        let before = line[..start].chars().next_back().is_some_and(is_name);
+        let after = line[start + word.len()..].chars().next().is_some_and(is_name);
+        let longer = (before && word.starts_with(is_name)) || (after && word.ends_with(is_name));
+        !longer
+    })
+}

@@ -1,0 +1,8 @@
+//! What can be said of the authority without starting it: its walls, its tables, its storage.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by panicking")]
+
+mod architecture;
+mod error_tables;
+mod storage_contract;
+mod supply_chain;

@@ -1,0 +1,449 @@
+//! Every storage step, on both databases: one suite, two runs of it.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use auth_service::clients::{Client, ClientId, Credentials, GrantType};
+use auth_service::clock::Timestamp;
+use auth_service::keys::{Algorithm, KeyRecord, Retirement};
+use auth_service::revocations::RevokedThing;
+use auth_service::secret::{HashedSecret, PlainSecret};
+use auth_service::sessions::{EndReason, Presented, Rotation, Session};
+use auth_service::storage::{DatabaseUrl, Rotate, Storage, StorageError};
+use auth_service::users::{User, Username};
+use shared_claims::ScopeSet;
+use system_tests::Database;
+use tempfile::TempDir;
+
+macro_rules! contract {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use system_tests::Database;
+
+            #[test]
+            fn sqlite() {
+                super::$name(&super::Fixture::new(Database::Sqlite));
+            }
+
+            #[test]
+            fn postgres() {
+                super::$name(&super::Fixture::new(Database::Postgres));
+            }
+        }
+    )*};
+}
+
+contract! {
+    migrations_run_once_however_many_start
+    a_name_is_taken_once_and_the_failed_step_leaves_nothing
+    a_session_starts_only_for_the_account_as_it_was_read
+    a_rotation_has_one_winner_and_a_retry_gets_the_same_session
+    a_reuse_ends_the_session_and_takes_its_tokens_back
+    what_is_refused_spends_nothing
+    many_at_once_move_a_session_by_one_generation
+    a_session_ends_once
+    disabling_and_passwords_end_every_session_in_one_step
+    revocations_are_numbered_without_gaps_under_concurrent_writers
+    a_token_is_taken_back_once_and_only_while_it_could_live
+    clients_keep_what_they_were_given_and_change_the_counter
+    disabling_a_client_ends_its_sessions_and_hits_its_tokens
+    audiences_have_an_algorithm_or_the_default
+    keys_are_planned_under_a_lock
+    a_revoked_key_stays_revoked
+}
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const GRACE: Duration = Duration::from_secs(10);
+
+struct Fixture {
+    storage: Arc<Storage>,
+    url: DatabaseUrl,
+    _folder: TempDir,
+}
+
+impl Fixture {
+    fn new(database: Database) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::parse(&database.fresh(folder.path())).unwrap();
+        assert_eq!(Storage::migrate(&url).unwrap().len(), 1);
+        let storage = Arc::new(Storage::connect(&url, 8).unwrap());
+        Self { storage, url, _folder: folder }
+    }
+
+    fn user(&self, name: &str) -> User {
+        let user = User {
+            id: format!("id-of-{name}"),
+            username: name.to_owned(),
+            password_hash: "hash".to_owned(),
+            password_epoch: 0,
+            roles: vec!["admin".to_owned(), "staff".to_owned()],
+            created_at: NOW,
+            disabled_at: None,
+        };
+        self.storage.create_user(&user).unwrap();
+        user
+    }
+
+    fn session(&self, id: &str, user: &User) -> Session {
+        let session = Session {
+            id: id.to_owned(),
+            user_id: user.id.clone(),
+            client_id: client_id("web"),
+            scope: ScopeSet::parse("a b").unwrap(),
+            audience: "notes".to_owned(),
+            auth_time: NOW,
+            amr: vec!["pwd".to_owned()],
+            created_at: NOW,
+            idle_expires_at: NOW.plus(Duration::from_secs(100)),
+            expires_at: NOW.plus(Duration::from_secs(1000)),
+            generation: 0,
+            rotated_at: NOW,
+            ended: None,
+        };
+        assert!(self.storage.start_session(&session, user).unwrap());
+        session
+    }
+
+    fn revoked(&self) -> Vec<RevokedThing> {
+        self.storage.live_revocations(NOW).unwrap().into_iter().map(|entry| entry.thing).collect()
+    }
+}
+
+fn client_id(text: &str) -> ClientId {
+    ClientId::parse(text).unwrap()
+}
+
+fn name(text: &str) -> Username {
+    Username::parse(text).unwrap()
+}
+
+fn later(seconds: u64) -> Timestamp {
+    NOW.plus(Duration::from_secs(seconds))
+}
+
+fn rotate(session: &str, generation: i64, at: Timestamp) -> Rotate {
+    Rotate {
+        presented: Presented {
+            session_id: session.to_owned(),
+            generation,
+            client_id: client_id("web"),
+            now: at,
+            grace: GRACE,
+        },
+        idle_expires_at: at.plus(Duration::from_secs(100)),
+        revoked_until: at.plus(Duration::from_secs(360)),
+    }
+}
+
+/// Runs the same work on several threads that start together.
+fn together<T: Send + 'static>(
+    threads: usize,
+    storage: &Arc<Storage>,
+    work: impl Fn(&Storage, usize) -> T + Send + Sync + 'static,
+) -> Vec<T> {
+    let (barrier, work) = (Arc::new(Barrier::new(threads)), Arc::new(work));
+    let running: Vec<_> = (0..threads)
+        .map(|number| {
+            let (storage, barrier, work) = (Arc::clone(storage), Arc::clone(&barrier), Arc::clone(&work));
+            thread::spawn(move || {
+                barrier.wait();
+                work(&storage, number)
+            })
+        })
+        .collect();
+    running.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+fn migrations_run_once_however_many_start(fixture: &Fixture) {
+    assert!(Storage::migrate(&fixture.url).unwrap().is_empty());
+    assert!(Storage::pending_migrations(&fixture.url).unwrap().is_empty());
+    let database = match fixture.url {
+        DatabaseUrl::Sqlite(_) => Database::Sqlite,
+        DatabaseUrl::Postgres(_) => Database::Postgres,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::parse(&database.fresh(folder.path())).unwrap();
+    let applied: usize =
+        together(4, &fixture.storage, move |_, _| Storage::migrate(&url).unwrap().len()).iter().sum();
+    assert_eq!(applied, 1, "one wins, the others find nothing to do");
+}
+
+fn a_name_is_taken_once_and_the_failed_step_leaves_nothing(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    assert!(fixture.storage.has_users().unwrap());
+    let again = User { id: "other".to_owned(), ..user.clone() };
+    assert_eq!(fixture.storage.create_user(&again), Err(StorageError::Taken));
+    assert!(fixture.storage.find_user_by_id("other").unwrap().is_none());
+    let found = fixture.storage.find_user(&name("alice")).unwrap().unwrap();
+    assert_eq!((found.id, found.roles), (user.id, user.roles));
+    assert!(fixture.storage.find_user(&name("ALICE")).unwrap().is_none());
+    let outcomes = together(8, &fixture.storage, |storage, number| {
+        let user = User {
+            id: format!("racer-{number}"),
+            username: "racer".to_owned(),
+            password_hash: String::new(),
+            password_epoch: 0,
+            roles: vec![],
+            created_at: NOW,
+            disabled_at: None,
+        };
+        storage.create_user(&user)
+    });
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Err(StorageError::Taken)).count(), 7);
+}
+
+fn a_session_starts_only_for_the_account_as_it_was_read(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    let session = fixture.session("one", &user);
+    let read = fixture.storage.find_session("one").unwrap().unwrap();
+    assert_eq!((read.scope, read.amr, read.generation), (session.scope.clone(), session.amr.clone(), 0));
+
+    let next = Session { id: "two".to_owned(), ..session };
+    fixture.storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();
+    assert!(!fixture.storage.start_session(&next, &user).unwrap(), "it was checked against the old password");
+    let user = fixture.storage.find_user(&name("alice")).unwrap().unwrap();
+    fixture.storage.disable_user(&name("alice"), NOW, later(360)).unwrap();
+    assert!(!fixture.storage.start_session(&next, &user).unwrap(), "the account was disabled meanwhile");
+    assert!(fixture.storage.find_session("two").unwrap().is_none());
+}
+
+fn a_rotation_has_one_winner_and_a_retry_gets_the_same_session(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    fixture.session("s", &user);
+    let Rotation::Holds { session: won, repeated: false, user: holder } =
+        fixture.storage.rotate_session(rotate("s", 0, later(5))).unwrap()
+    else {
+        panic!("the current generation wins");
+    };
+    assert_eq!((won.generation, won.rotated_at, holder.id), (1, later(5), user.id));
+    assert_eq!(won.idle_expires_at, later(105));
+    let Rotation::Holds { session: again, repeated: true, .. } =
+        fixture.storage.rotate_session(rotate("s", 0, later(15))).unwrap()
+    else {
+        panic!("a retry within the grace holds");
+    };
+    assert_eq!((again.generation, again.rotated_at), (won.generation, won.rotated_at), "no row was written");
+    assert_eq!(again.refresh_expires_at(), won.refresh_expires_at());
+}
+
+fn a_reuse_ends_the_session_and_takes_its_tokens_back(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    fixture.session("s", &user);
+    fixture.storage.rotate_session(rotate("s", 0, later(5))).unwrap();
+    let reused = fixture.storage.rotate_session(rotate("s", 0, later(16))).unwrap();
+    assert!(matches!(reused, Rotation::Reused { .. }), "{reused:?}");
+    assert_eq!(fixture.revoked(), [RevokedThing::Session("s".to_owned())]);
+    for generation in [0, 1, 2] {
+        let outcome = fixture.storage.rotate_session(rotate("s", generation, later(17))).unwrap();
+        assert!(matches!(outcome, Rotation::Ended(Some(EndReason::Reuse))), "{outcome:?}");
+    }
+    assert_eq!(fixture.revoked().len(), 1, "it ends once");
+}
+
+fn what_is_refused_spends_nothing(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    fixture.session("s", &user);
+    let mut foreign = rotate("s", 0, later(5));
+    foreign.presented.client_id = client_id("thief");
+    assert!(matches!(fixture.storage.rotate_session(foreign).unwrap(), Rotation::Unknown));
+    assert!(matches!(
+        fixture.storage.rotate_session(rotate("none", 0, later(5))).unwrap(),
+        Rotation::Unknown
+    ));
+    let mut foreign_reuse = rotate("s", 7, later(5));
+    foreign_reuse.presented.client_id = client_id("thief");
+    assert!(matches!(fixture.storage.rotate_session(foreign_reuse).unwrap(), Rotation::Unknown));
+    assert!(matches!(fixture.storage.rotate_session(rotate("s", 0, later(100))).unwrap(), Rotation::Expired));
+    assert_eq!(fixture.storage.find_session("s").unwrap().unwrap().generation, 0);
+    assert!(matches!(
+        fixture.storage.rotate_session(rotate("s", 0, later(99))).unwrap(),
+        Rotation::Holds { .. }
+    ));
+    assert!(matches!(
+        fixture.storage.rotate_session(rotate("s", 1, later(1000))).unwrap(),
+        Rotation::Expired
+    ));
+}
+
+fn many_at_once_move_a_session_by_one_generation(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    fixture.session("s", &user);
+    for generation in 0..5 {
+        let outcomes = together(16, &fixture.storage, move |storage, _| {
+            storage.rotate_session(rotate("s", generation, later(5))).unwrap()
+        });
+        let mut winners = 0;
+        for outcome in outcomes {
+            let Rotation::Holds { session, repeated, .. } = outcome else { panic!("{outcome:?}") };
+            assert_eq!(session.generation, generation + 1);
+            winners += usize::from(!repeated);
+        }
+        assert_eq!(winners, 1, "one winner; everybody else gets what it got");
+    }
+}
+
+fn a_session_ends_once(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    fixture.session("s", &user);
+    let outcomes =
+        together(8, &fixture.storage, |storage, _| storage.end_session("s", NOW, later(360)).unwrap());
+    assert_eq!(outcomes.iter().filter(|ended| **ended).count(), 1);
+    assert_eq!(fixture.revoked().len(), 1);
+    assert!(!fixture.storage.end_session("none", NOW, later(360)).unwrap());
+    let ended = fixture.storage.find_session("s").unwrap().unwrap().ended.unwrap();
+    assert_eq!((ended.at, ended.reason), (NOW, EndReason::Revoked));
+}
+
+fn disabling_and_passwords_end_every_session_in_one_step(fixture: &Fixture) {
+    let (alice, bob) = (fixture.user("alice"), fixture.user("bob"));
+    for (id, user) in [("a1", &alice), ("a2", &alice), ("b1", &bob)] {
+        fixture.session(id, user);
+    }
+    fixture.storage.end_session("a1", NOW, later(360)).unwrap();
+    let ended = fixture.storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();
+    assert_eq!(ended, Some(1), "the one that was still alive");
+    let changed = fixture.storage.find_user(&name("alice")).unwrap().unwrap();
+    assert_eq!((changed.password_hash.as_str(), changed.password_epoch), ("new", 1));
+    assert_eq!(fixture.storage.disable_user(&name("bob"), NOW, later(360)).unwrap(), Some(1));
+    assert!(!fixture.storage.find_user(&name("bob")).unwrap().unwrap().is_active());
+    assert_eq!(fixture.revoked().len(), 3);
+    assert_eq!(fixture.storage.disable_user(&name("nobody"), NOW, NOW).unwrap(), None);
+    assert_eq!(fixture.storage.set_password(&name("nobody"), String::new(), (NOW, NOW)).unwrap(), None);
+}
+
+fn revocations_are_numbered_without_gaps_under_concurrent_writers(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    for thread in 0..8 {
+        for number in 0..5 {
+            fixture.session(&format!("s-{thread}-{number}"), &user);
+        }
+    }
+    together(8, &fixture.storage, |storage, thread| {
+        for number in 0..5 {
+            storage.end_session(&format!("s-{thread}-{number}"), NOW, later(360)).unwrap();
+            storage.revoke_token(&format!("t-{thread}-{number}"), later(60)).unwrap();
+        }
+    });
+    let count = i64::try_from(fixture.revoked().len()).unwrap();
+    assert_eq!(count, 80);
+    assert_eq!(
+        fixture.storage.change_counters().unwrap().revocations,
+        count,
+        "a number for each, and no other"
+    );
+}
+
+fn a_token_is_taken_back_once_and_only_while_it_could_live(fixture: &Fixture) {
+    for _ in 0..3 {
+        fixture.storage.revoke_token("jti", later(60)).unwrap();
+    }
+    assert!(fixture.storage.is_token_revoked("jti").unwrap());
+    assert!(!fixture.storage.is_token_revoked("other").unwrap());
+    assert_eq!(fixture.revoked(), [RevokedThing::Token("jti".to_owned())]);
+    assert!(fixture.storage.live_revocations(later(60)).unwrap().is_empty(), "nothing grows for ever");
+}
+
+fn client(id: &str) -> Client {
+    Client {
+        id: client_id(id),
+        scope: ScopeSet::parse("a b").unwrap(),
+        audiences: vec!["notes".to_owned(), "https://x.test/a".to_owned()],
+        grants: vec![GrantType::ClientCredentials, GrantType::Password],
+        credentials: Credentials::FirstParty,
+        created_at: NOW,
+        disabled_at: None,
+    }
+}
+
+fn clients_keep_what_they_were_given_and_change_the_counter(fixture: &Fixture) {
+    let counter = || fixture.storage.change_counters().unwrap().clients;
+    let (old, new) = (PlainSecret::generate().unwrap(), PlainSecret::generate().unwrap());
+    let before = counter();
+    fixture.storage.create_client(&client("c"), &HashedSecret::of(&old)).unwrap();
+    assert!(counter() > before);
+    let taken = fixture.storage.create_client(&client("c"), &HashedSecret::of(&new));
+    assert_eq!(taken, Err(StorageError::Taken));
+
+    let read = |_: ()| fixture.storage.all_clients().unwrap().remove(0);
+    let stored = read(());
+    assert_eq!(
+        (stored.audiences.clone(), stored.grants.clone()),
+        (client("c").audiences, client("c").grants)
+    );
+    assert!(stored.accepts(&old, NOW) && !stored.accepts(&new, NOW));
+
+    let before = counter();
+    assert!(fixture.storage.set_client_secret(&client_id("c"), &HashedSecret::of(&new), later(60)).unwrap());
+    assert!(counter() > before);
+    let changed = read(());
+    assert!(changed.accepts(&new, NOW) && changed.accepts(&old, later(59)), "both, during the overlap");
+    assert!(!changed.accepts(&old, later(60)), "and then the new one only");
+    assert!(!fixture.storage.set_client_secret(&client_id("none"), &HashedSecret::of(&new), NOW).unwrap());
+}
+
+fn disabling_a_client_ends_its_sessions_and_hits_its_tokens(fixture: &Fixture) {
+    let secret = HashedSecret::of(&PlainSecret::generate().unwrap());
+    fixture.storage.create_client(&client("web"), &secret).unwrap();
+    let user = fixture.user("alice");
+    fixture.session("s", &user);
+    assert_eq!(fixture.storage.disable_client(&client_id("web"), NOW, later(360)).unwrap(), Some(1));
+    assert!(fixture.storage.all_clients().unwrap()[0].disabled_at.is_some());
+    let expected = [
+        RevokedThing::Session("s".to_owned()),
+        RevokedThing::Client { id: "web".to_owned(), not_before: NOW },
+    ];
+    assert_eq!(fixture.revoked(), expected);
+    assert_eq!(fixture.storage.disable_client(&client_id("none"), NOW, NOW).unwrap(), None);
+}
+
+fn audiences_have_an_algorithm_or_the_default(fixture: &Fixture) {
+    fixture.storage.create_audience("notes", None, NOW).unwrap();
+    fixture.storage.create_audience("legacy", Some(Algorithm::Rs256), NOW).unwrap();
+    assert_eq!(fixture.storage.create_audience("notes", None, NOW), Err(StorageError::Taken));
+    let all = fixture.storage.all_audiences().unwrap();
+    assert_eq!((all["notes"], all["legacy"]), (None, Some(Algorithm::Rs256)));
+}
+
+fn key(kid: &str) -> KeyRecord {
+    KeyRecord {
+        kid: kid.to_owned(),
+        algorithm: Algorithm::Es256,
+        sealed_private_key: vec![0, 1, 255],
+        public_jwk: "{}".to_owned(),
+        created_at: NOW,
+        published_at: NOW,
+        activates_at: later(300),
+        retires_at: None,
+        removed_at: None,
+        revoked_at: None,
+    }
+}
+
+fn keys_are_planned_under_a_lock(fixture: &Fixture) {
+    let outcomes = together(8, &fixture.storage, |storage, number| {
+        storage
+            .add_key(move |existing| existing.is_empty().then(|| (key(&format!("k{number}")), vec![])))
+            .unwrap()
+    });
+    assert_eq!(outcomes.iter().filter(|added| **added).count(), 1, "one replica acts");
+    let first = fixture.storage.all_keys().unwrap().remove(0);
+    assert_eq!(first.sealed_private_key, [0, 1, 255]);
+
+    let retirement = Retirement { kid: first.kid.clone(), retires_at: later(1), removed_at: later(2) };
+    assert!(fixture.storage.add_key(move |_| Some((key("next"), vec![retirement]))).unwrap());
+    let keys = fixture.storage.all_keys().unwrap();
+    let old = keys.iter().find(|key| key.kid == first.kid).unwrap();
+    assert_eq!((old.retires_at, old.removed_at), (Some(later(1)), Some(later(2))));
+    let taken = fixture.storage.add_key(|_| Some((key("next"), vec![])));
+    assert_eq!(taken, Err(StorageError::Taken));
+}
+
+fn a_revoked_key_stays_revoked(fixture: &Fixture) {
+    fixture.storage.add_key(|_| Some((key("k"), vec![]))).unwrap();
+    assert!(fixture.storage.revoke_key("k", NOW).unwrap());
+    assert!(!fixture.storage.revoke_key("k", later(1)).unwrap());
+    assert!(!fixture.storage.revoke_key("none", NOW).unwrap());
+    assert_eq!(fixture.storage.all_keys().unwrap()[0].revoked_at, Some(NOW));
+}
