@@ -206,12 +206,14 @@ impl Authority {
             wanted.then(|| (record, successor(records, algorithm, (now, activates_at), &policy)))
         });
         match added {
-            Ok(true) => {
-                tracing::info!(kid, %algorithm, activates_in_s = activates_at.distance(now).as_secs(), "key added");
+            Ok(added) => {
+                // Also when another replica was quicker: its key is the one that is needed here.
                 self.reload_keys(now)?;
-                Ok(Some(kid))
+                if added {
+                    tracing::info!(kid, %algorithm, activates_in_s = activates_at.distance(now).as_secs(), "key added");
+                }
+                Ok(added.then_some(kid))
             }
-            Ok(false) => Ok(None),
             Err(StorageError::Taken) => Err(Error::new(
                 ErrorKind::InvalidRequest("the key is in the ring already"),
                 "key imported twice",

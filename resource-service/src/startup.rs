@@ -12,7 +12,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::json;
-use service_kit::signals::{exit_at_next_signal, told_to_stop};
+use service_kit::run;
 use shared_claims::Verifier;
 use shared_claims::authority::{Authority, AuthoritySettings};
 use shared_claims::guard::Guard;
@@ -26,8 +26,6 @@ use crate::notes::grpc::NotesEdge;
 use crate::notes::{self, NoteStore};
 use crate::settings::Settings;
 
-const DRAIN: Duration = Duration::from_secs(25);
-const DRAIN_SECONDS: u64 = 20;
 const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 const MAX_STREAMS: u32 = 100;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -70,30 +68,9 @@ async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usi
     let edge =
         HttpEdge { guard: Arc::clone(&guard), store: Arc::clone(&store), authority: Arc::clone(&authority) };
     let http = http_server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
-    let http_handle = http.handle();
-    let http_task = tokio::spawn(http);
-    let mut grpc_task = tokio::spawn(serve_grpc(grpc_listener, guard, (store, authority), stop.clone()));
+    let grpc = tokio::spawn(serve_grpc(grpc_listener, guard, (store, authority), stop.clone()));
     tracing::info!(http = %http_address, grpc = %grpc_address, audience = settings.audience, "ready");
-
-    let mut early = None;
-    tokio::select! {
-        () = told_to_stop() => tracing::info!("stopping: requests under way are finished first"),
-        ended = &mut grpc_task => early = Some(format!("grpc ended: {ended:?}")),
-    }
-    exit_at_next_signal();
-    stop.cancel();
-    let drained = tokio::time::timeout(DRAIN, async {
-        http_handle.stop(true).await;
-        if early.is_none() {
-            let _ = (&mut grpc_task).await;
-        }
-        let _ = http_task.await;
-    });
-    if drained.await.is_err() {
-        tracing::warn!("some connections did not end in time and were cut");
-    }
-    tracing::info!("stopped");
-    early.map_or(Ok(()), Err)
+    run::until_told(http, grpc, stop).await
 }
 
 #[derive(Clone)]
@@ -124,7 +101,7 @@ fn http_server(listener: TcpListener, edge: &HttpEdge, workers: usize) -> std::i
     .worker_max_blocking_threads(BLOCKING_THREADS / workers.max(1))
     .client_request_timeout(Duration::from_secs(5))
     .keep_alive(Duration::from_secs(60))
-    .shutdown_timeout(DRAIN_SECONDS)
+    .shutdown_timeout(run::HTTP_DRAIN_SECONDS)
     .disable_signals()
     .listen(listener)?
     .run();

@@ -5,6 +5,7 @@
 //! | [`settings`] | defaults, then a TOML file, then the environment; unknown keys by name |
 //! | [`duration`] | `30s`, `5m`, `24h` |
 //! | [`logging`] | text or JSON lines on standard error |
+//! | [`run`] | serving until told to stop, and a bounded drain |
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
 //! | [`observe`] | around every HTTP request: an id, the header cap, one line in the log |
@@ -13,5 +14,6 @@ pub mod duration;
 pub mod healthcheck;
 pub mod logging;
 pub mod observe;
+pub mod run;
 pub mod settings;
 pub mod signals;

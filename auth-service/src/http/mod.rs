@@ -8,6 +8,7 @@ mod health;
 mod metadata;
 mod oauth;
 mod published;
+mod refusal;
 mod simplejwt;
 
 use std::net::TcpListener;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
+use service_kit::run::HTTP_DRAIN_SECONDS;
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
@@ -37,8 +39,6 @@ pub struct Edge {
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time that an idle connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time for requests in flight at a shutdown, in seconds.
-const DRAIN_SECONDS: u64 = 20;
 
 /// Builds the server on a listener that is bound already.
 ///
@@ -67,7 +67,7 @@ pub fn server(listener: TcpListener, edge: &Edge, workers: usize) -> std::io::Re
     .worker_max_blocking_threads(1)
     .client_request_timeout(HEADER_TIMEOUT)
     .keep_alive(IDLE_TIMEOUT)
-    .shutdown_timeout(DRAIN_SECONDS)
+    .shutdown_timeout(HTTP_DRAIN_SECONDS)
     .disable_signals()
     .listen(listener)?
     .run();

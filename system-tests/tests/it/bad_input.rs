@@ -39,7 +39,8 @@ async fn error_of(answer: Response) -> (u16, String) {
 async fn the_oauth_endpoints_answer_in_the_words_of_their_rfcs() {
     let system = System::start(Database::Sqlite).await;
     let token = "/oauth2/token";
-    let table: &[(&str, &str, &str, &[u8], u16, &str)] = &[
+    type Row = (&'static str, &'static str, &'static str, &'static [u8], u16, &'static str);
+    let table: &[Row] = &[
         ("no grant type", token, FORM, b"", 400, "invalid_request"),
         ("an empty grant type", token, FORM, b"grant_type=", 400, "invalid_request"),
         ("an unknown grant", token, FORM, b"grant_type=magic", 400, "unsupported_grant_type"),

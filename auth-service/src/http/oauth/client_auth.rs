@@ -1,7 +1,6 @@
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use actix_web::web::Payload;
 
 use super::errors::Refused;
 use super::parameters::Parameters;
@@ -10,8 +9,18 @@ use crate::error::{Error, ErrorKind};
 use crate::http::form;
 use crate::secret::PlainSecret;
 
+/// Reads what every OAuth endpoint begins with: the form, and the client's credentials.
+pub async fn read(
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<(Parameters, ClientCredentials), Refused> {
+    let parameters = Parameters::read(request, payload).await?;
+    let credentials = credentials(request, &parameters)?;
+    Ok((parameters, credentials))
+}
+
 /// The client's credentials: by HTTP Basic or in the body, never by both (RFC 6749 section 2.3).
-pub fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientCredentials, Refused> {
+fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientCredentials, Refused> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let (header, second) = (headers.next(), headers.next());
     let in_body = parameters.get("client_id").zip(parameters.get("client_secret"));
@@ -36,16 +45,7 @@ pub fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<Cli
 
 /// Both halves are form-encoded inside (RFC 6749 section 2.3.1).
 fn basic(header: &str) -> Option<ClientCredentials> {
-    let (scheme, encoded) = header.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (id, secret) = decoded.split_once(':')?;
-    Some(ClientCredentials {
-        unverified_id: form::decode(id.as_bytes()).ok()?,
-        secret: PlainSecret::new(form::decode(secret.as_bytes()).ok()?),
-    })
+    ClientCredentials::from_basic(header, |half| form::decode(half.as_bytes()).ok())
 }
 
 fn invalid(hint: &'static str) -> Refused {

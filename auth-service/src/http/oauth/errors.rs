@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, TokenFault};
+use crate::http::refusal::advise;
 
 /// The table: status, error word (RFC 6749 section 5.2, RFC 8707 section 2) and description.
 #[must_use]
@@ -88,20 +89,7 @@ impl ResponseError for Refused {
         }
         let (status, word, description) = self.parts();
         let mut response = no_store(HttpResponse::build(status));
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                response
-                    .insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"signet\", charset=\"UTF-8\""));
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                response.insert_header((header::RETRY_AFTER, "1"));
-            }
-            // The rest of the body is still on its way.
-            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
-                response.force_close();
-            }
-            _ => {}
-        }
+        advise(&mut response, status, "Basic realm=\"signet\", charset=\"UTF-8\"");
         response.json(Self::body(word, description))
     }
 }

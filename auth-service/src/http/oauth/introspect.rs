@@ -4,9 +4,8 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::client_auth::credentials;
+use super::client_auth;
 use super::errors::{Refused, no_store};
-use super::parameters::Parameters;
 use super::token::subject_token;
 use crate::http::Edge;
 use crate::tokens::Introspection;
@@ -17,8 +16,7 @@ pub async fn introspect(
     payload: Payload,
     edge: Data<Edge>,
 ) -> Result<HttpResponse, Refused> {
-    let parameters = Parameters::read(&request, payload).await?;
-    let credentials = credentials(&request, &parameters)?;
+    let (parameters, credentials) = client_auth::read(&request, payload).await?;
     let token = subject_token(&parameters);
     let authority = Arc::clone(&edge.authority);
     let answer = edge

@@ -3,9 +3,8 @@ use std::sync::Arc;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::client_auth::credentials;
+use super::client_auth;
 use super::errors::{Refused, no_store};
-use super::parameters::Parameters;
 use super::token::subject_token;
 use crate::http::Edge;
 
@@ -15,8 +14,7 @@ pub async fn revoke(
     payload: Payload,
     edge: Data<Edge>,
 ) -> Result<HttpResponse, Refused> {
-    let parameters = Parameters::read(&request, payload).await?;
-    let credentials = credentials(&request, &parameters)?;
+    let (parameters, credentials) = client_auth::read(&request, payload).await?;
     let token = subject_token(&parameters);
     let authority = Arc::clone(&edge.authority);
     edge.blocking

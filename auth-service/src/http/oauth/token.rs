@@ -4,7 +4,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::client_auth::credentials;
+use super::client_auth;
 use super::errors::{Refused, no_store};
 use super::parameters::Parameters;
 use crate::error::{Error, ErrorKind};
@@ -18,8 +18,7 @@ pub async fn token(
     payload: Payload,
     edge: Data<Edge>,
 ) -> Result<HttpResponse, Refused> {
-    let parameters = Parameters::read(&request, payload).await?;
-    let credentials = credentials(&request, &parameters)?;
+    let (parameters, credentials) = client_auth::read(&request, payload).await?;
     let authority = Arc::clone(&edge.authority);
     let grant = grant(&parameters);
     let from_memory =

@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, TokenFault};
+use crate::http::refusal::advise;
 
 /// The table: status and body of simplejwt 5.5.1 for each failure of the core.
 #[must_use]
@@ -102,18 +103,7 @@ impl ResponseError for Refused {
         }
         let (status, body) = self.parts();
         let mut response = answer(HttpResponse::build(status));
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"api\""));
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                response.insert_header((header::RETRY_AFTER, "1"));
-            }
-            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
-                response.force_close();
-            }
-            _ => {}
-        }
+        advise(&mut response, status, "Bearer realm=\"api\"");
         response.json(body)
     }
 }

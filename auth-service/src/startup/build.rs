@@ -1,8 +1,4 @@
-//! From settings to a running authority: what is made at the first start, what ends a start, and the
-//! order in which things stop.
-
 use std::fs::DirBuilder;
-use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,35 +7,25 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use service_kit::signals::{exit_at_next_signal, told_to_stop};
 use shared_claims::{ScopeSet, Verifier};
-use tokio_util::sync::CancellationToken;
 
+use super::Result;
 use crate::authority::{Authority, TokenPolicy};
-use crate::blocking::{self, Blocking};
 use crate::clients::{Client, ClientDirectory, ClientId, Credentials, GrantType};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
-use crate::grpc;
-use crate::http::{self, Edge};
 use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey};
-use crate::refresh_state::{Keeper, SeenChanges};
+use crate::refresh_state::SeenChanges;
 use crate::revocations::RevocationDocument;
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::RefreshTokens;
 use crate::users::PasswordHasher;
 
-/// One line for the operator; the start ends with it.
-pub type Result<T> = std::result::Result<T, String>;
-
 /// Clock difference and time on the way that a token may be accepted beyond its `exp`.
 const VERIFIER_SLACK: Duration = Duration::from_secs(60);
 
-/// Longest drain of what is under way at a shutdown.
-const DRAIN: Duration = Duration::from_secs(25);
-
-/// 2020-01-01: a clock before it was never set (F14).
+/// 2020-01-01: a clock before it was never set.
 const EARLIEST_CLOCK: Timestamp = Timestamp(1_577_836_800_000);
 
 /// Builds the authority: schema, master key, first signing key. What it finds wrong ends the start.
@@ -90,7 +76,7 @@ pub fn build(settings: &Settings) -> Result<Arc<Authority>> {
 ///
 /// # Errors
 /// One line that names the database without its password.
-pub fn open_storage(settings: &Settings) -> Result<Storage> {
+fn open_storage(settings: &Settings) -> Result<Storage> {
     let url = database_url(settings)?;
     if settings.database.migrate {
         migrate(&url)?;
@@ -159,83 +145,6 @@ fn first_party(settings: &Settings) -> Result<Client> {
         created_at: Timestamp(0),
         disabled_at: None,
     })
-}
-
-/// Serves until SIGTERM or SIGINT; a second one ends the process at once.
-///
-/// # Errors
-/// One line: a listener that cannot be bound, a transport that broke.
-pub fn serve(settings: &Settings, authority: &Arc<Authority>) -> Result<()> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores)
-        .max_blocking_threads(blocking::THREADS)
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no runtime: {error}"))?;
-    let keeper = Keeper::start(Arc::clone(authority)).map_err(|error| error.cause)?;
-    let outcome = runtime.block_on(serve_until_told(settings, authority, cores));
-    keeper.stop();
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    outcome
-}
-
-async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores: usize) -> Result<()> {
-    let blocking = Blocking::new(tokio::runtime::Handle::current());
-    let http_listener = TcpListener::bind(settings.http.bind)
-        .map_err(|error| format!("http.bind {}: {error}", settings.http.bind))?;
-    let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
-    let grpc_listener = grpc::bind(settings.grpc.bind)
-        .await
-        .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
-    let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
-
-    let edge = Edge {
-        authority: Arc::clone(authority),
-        blocking: blocking.clone(),
-        simplejwt: settings.simplejwt.enabled,
-    };
-    let http = http::server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
-    let http_handle = http.handle();
-    let http_task = tokio::spawn(http);
-    let stop = CancellationToken::new();
-    let mouth = (Arc::clone(authority), blocking);
-    let mut grpc_task =
-        tokio::spawn(grpc::serve(grpc_listener, mouth, settings.grpc.reflection, stop.clone()));
-    tracing::info!(http = %http_address, grpc = %grpc_address, issuer = settings.issuer, "ready");
-
-    let mut early = None;
-    tokio::select! {
-        () = told_to_stop() => tracing::info!("stopping: requests under way are finished first"),
-        ended = &mut grpc_task => early = Some(format!("grpc ended: {ended:?}")),
-    }
-    exit_at_next_signal();
-    stop.cancel();
-    let drained = tokio::time::timeout(DRAIN, async {
-        http_handle.stop(true).await;
-        if early.is_none() {
-            // An idle peer can hold this open for ever (hyper#4170): hence the bound around it.
-            let _ = (&mut grpc_task).await;
-        }
-        let _ = http_task.await;
-    });
-    if drained.await.is_err() {
-        tracing::warn!("some connections did not end in time and were cut");
-    }
-    tracing::info!("stopped");
-    early.map_or(Ok(()), Err)
-}
-
-/// Private keys are in memory: no core dump may carry them away, and no other process may look.
-///
-/// # Errors
-/// What the system refused.
-pub fn harden_process() -> Result<()> {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
-        .map_err(|error| format!("core dumps cannot be switched off: {error}"))?;
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|error| format!("the memory cannot be protected: {error}"))
 }
 
 /// Registers the audience of the first-party tokens, so that it can be given an algorithm of its own.

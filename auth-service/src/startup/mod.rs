@@ -1,0 +1,22 @@
+//! From settings to a running authority: what is made at the first start, and what ends a start.
+
+mod build;
+mod serve;
+
+pub use build::{build, database_url, migrate, register_default_audience};
+pub use serve::serve;
+
+/// One line for the operator; the start ends with it.
+pub type Result<T> = std::result::Result<T, String>;
+
+/// Private keys are in memory: no core dump may carry them away, and no other process may look.
+///
+/// # Errors
+/// What the system refused.
+pub fn harden_process() -> Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+        .map_err(|error| format!("core dumps cannot be switched off: {error}"))?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|error| format!("the memory cannot be protected: {error}"))
+}

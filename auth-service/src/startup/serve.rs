@@ -1,0 +1,57 @@
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use service_kit::run;
+use tokio_util::sync::CancellationToken;
+
+use super::Result;
+use crate::authority::Authority;
+use crate::blocking::{self, Blocking};
+use crate::grpc;
+use crate::http::{self, Edge};
+use crate::refresh_state::Keeper;
+use crate::settings::Settings;
+
+/// Serves until SIGTERM or SIGINT; a second one ends the process at once.
+///
+/// # Errors
+/// One line: a listener that cannot be bound, a transport that broke.
+pub fn serve(settings: &Settings, authority: &Arc<Authority>) -> Result<()> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
+        .max_blocking_threads(blocking::THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime: {error}"))?;
+    let keeper = Keeper::start(Arc::clone(authority)).map_err(|error| error.cause)?;
+    let outcome = runtime.block_on(serve_until_told(settings, authority, cores));
+    keeper.stop();
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores: usize) -> Result<()> {
+    let blocking = Blocking::new(tokio::runtime::Handle::current());
+    let http_listener = TcpListener::bind(settings.http.bind)
+        .map_err(|error| format!("http.bind {}: {error}", settings.http.bind))?;
+    let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
+    let grpc_listener = grpc::bind(settings.grpc.bind)
+        .await
+        .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
+    let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
+
+    let edge = Edge {
+        authority: Arc::clone(authority),
+        blocking: blocking.clone(),
+        simplejwt: settings.simplejwt.enabled,
+    };
+    let http = http::server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
+    let stop = CancellationToken::new();
+    let mouth = (Arc::clone(authority), blocking);
+    let grpc = tokio::spawn(grpc::serve(grpc_listener, mouth, settings.grpc.reflection, stop.clone()));
+    tracing::info!(http = %http_address, grpc = %grpc_address, issuer = settings.issuer, "ready");
+    run::until_told(http, grpc, stop).await
+}
