@@ -10,10 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::authority::Authority;
-use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::keys::{Algorithm, SigningKey, needed_key, rotation_due, successor};
-use crate::storage::{ChangeCounters, StorageError};
+use crate::storage::ChangeCounters;
 
 /// How often the counters are looked at. A revocation reaches a verifier within this time and the
 /// verifier's own interval, together less than a second.
@@ -156,81 +154,4 @@ impl Authority {
         self.clients.replace(clients, audiences);
         Ok(())
     }
-
-    fn reload_keys(&self, now: Timestamp) -> Result<()> {
-        let records = self.storage.all_keys()?;
-        self.keys.rebuild(records, now).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
-    }
-
-    /// Makes the keys that are needed or due. Every replica looks; the database lets one act.
-    fn tend_keys(&self, now: Timestamp) -> Result<()> {
-        let by_audience = self.clients.algorithms();
-        for algorithm in Algorithm::ALL {
-            let asked = by_audience.contains(&algorithm);
-            if algorithm != self.default_algorithm && !asked {
-                continue;
-            }
-            let ring = self.keys.ring();
-            if let Some(activates_at) = needed_key(&ring.records, (algorithm, asked), now, &self.key_policy) {
-                self.add_key(&generate(algorithm)?, (now, activates_at), KeyReason::Needed { asked })?;
-            } else if rotation_due(&ring.records, algorithm, now, &self.key_policy) {
-                let activates_at = now.plus(self.key_policy.publish_lead);
-                self.add_key(&generate(algorithm)?, (now, activates_at), KeyReason::Scheduled)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds a key that signs from `activates_at` on, unless another replica has done so meanwhile.
-    /// Returns its `kid`, or `None` when there was nothing to do any more.
-    ///
-    /// # Errors
-    /// `Unavailable`; `InvalidRequest` for a key that is there already.
-    pub fn add_key(
-        &self,
-        key: &SigningKey,
-        (now, activates_at): (Timestamp, Timestamp),
-        reason: KeyReason,
-    ) -> Result<Option<String>> {
-        let internal = |cause: String| Error::new(ErrorKind::Internal, cause);
-        let record = self.keys.record(key, now, activates_at).map_err(|error| internal(error.to_string()))?;
-        let (kid, algorithm, policy) = (record.kid.clone(), record.algorithm, self.key_policy);
-        let added = self.storage.add_key(move |records| {
-            let wanted = match reason {
-                KeyReason::Needed { asked } => {
-                    needed_key(records, (algorithm, asked), now, &policy).is_some()
-                }
-                KeyReason::Scheduled => rotation_due(records, algorithm, now, &policy),
-                KeyReason::ByHand => true,
-            };
-            wanted.then(|| (record, successor(records, algorithm, (now, activates_at), &policy)))
-        });
-        match added {
-            Ok(added) => {
-                // Also when another replica was quicker: its key is the one that is needed here.
-                self.reload_keys(now)?;
-                if added {
-                    tracing::info!(kid, %algorithm, activates_in_s = activates_at.distance(now).as_secs(), "key added");
-                }
-                Ok(added.then_some(kid))
-            }
-            Err(StorageError::Taken) => Err(Error::new(
-                ErrorKind::InvalidRequest("the key is in the ring already"),
-                "key imported twice",
-            )),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// Why a key is added: what is checked again under the database's lock.
-#[derive(Debug, Clone, Copy)]
-pub enum KeyReason {
-    Needed { asked: bool },
-    Scheduled,
-    ByHand,
-}
-
-fn generate(algorithm: Algorithm) -> Result<SigningKey> {
-    SigningKey::generate(algorithm).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
 }

@@ -7,8 +7,7 @@ use zeroize::Zeroizing;
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::keys::{Algorithm, KeyState, SigningKey, import_pem};
-use crate::refresh_state::KeyReason;
+use crate::keys::{Algorithm, KeyReason, KeyState, SigningKey, import_pem};
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {

@@ -11,6 +11,7 @@ mod ring;
 mod rotation;
 mod sealed;
 mod signing_key;
+mod tend;
 
 use crate::clock::Timestamp;
 
@@ -18,8 +19,10 @@ pub use algorithm::Algorithm;
 pub use import::{ImportError, import_pem};
 pub use master_key::{MasterKey, MasterKeyError, Purpose};
 pub use ring::{KeyRing, Keys, Signer, UnusableKey};
-pub use rotation::{KeyPolicy, Retirement, needed_key, rotation_due, successor};
+pub use rotation::{KeyPolicy, Retirement};
+use rotation::{needed_key, rotation_due, successor};
 pub use signing_key::{InvalidKey, SigningKey};
+pub use tend::KeyReason;
 
 /// A key as it rests in the database.
 #[derive(Debug, Clone)]

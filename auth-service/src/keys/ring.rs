@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
@@ -12,6 +13,9 @@ use zeroize::Zeroizing;
 use super::sealed::{self, CannotOpen};
 use super::{Algorithm, InvalidKey, KeyRecord, KeyState, MasterKey, Purpose, SigningKey};
 use crate::clock::Timestamp;
+
+/// How far the clocks of two replicas may be apart.
+const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 
 /// The keys as they are at one moment, prepared so that a request does no work for them.
 pub struct KeyRing {
@@ -69,7 +73,8 @@ impl Keys {
         self.ring.load_full()
     }
 
-    /// A record for a new key that is published now.
+    /// A record for a new key that is published now. The times are set back a little, or a replica
+    /// whose clock is behind would not see a key that signs at once.
     ///
     /// # Errors
     /// [`InvalidKey`].
@@ -88,8 +93,8 @@ impl Keys {
             sealed_private_key,
             public_jwk: jwk.to_string(),
             created_at: now,
-            published_at: now,
-            activates_at,
+            published_at: now.minus(CLOCK_DIFFERENCE),
+            activates_at: if activates_at <= now { now.minus(CLOCK_DIFFERENCE) } else { activates_at },
             retires_at: None,
             removed_at: None,
             revoked_at: None,

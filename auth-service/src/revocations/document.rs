@@ -42,14 +42,20 @@ struct Entry<'a> {
 }
 
 impl Authority {
-    /// Makes the document anew.
-    pub(crate) fn publish_revocations(&self, seq: i64, live: &[Revocation], now: Timestamp) -> Result<()> {
+    /// Makes the document anew. `counted` is the counter as it stood before `live` was read; a newer
+    /// entry among them raises it, so that no replica's document of this number lacks it.
+    pub(crate) fn publish_revocations(
+        &self,
+        counted: i64,
+        live: &[Revocation],
+        now: Timestamp,
+    ) -> Result<()> {
         let ring = self.keys.ring();
         let signer = self.signer_for("")?;
         let claims = Claims {
             iss: &self.issuer,
             iat: now.seconds(),
-            seq,
+            seq: live.iter().map(|revocation| revocation.seq).fold(counted, i64::max),
             key_set: &ring.etag,
             revocations: live.iter().map(Entry::of).collect(),
         };

@@ -9,6 +9,8 @@ pub use document::RevocationDocument;
 /// One entry, needed only as long as a token that it hits could live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
+    /// Its number; revocations are numbered without gaps in the order in which they were committed.
+    pub seq: i64,
     pub thing: RevokedThing,
     pub expires_at: Timestamp,
 }

@@ -7,6 +7,8 @@ use super::{Storage, count_up};
 use crate::clock::Timestamp;
 use crate::revocations::{Revocation, RevokedThing};
 
+type Row = (i64, String, String, Option<i64>, i64);
+
 /// What a revocation hits.
 #[derive(Debug, Clone, Copy)]
 pub enum Hit<'a> {
@@ -52,11 +54,10 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn live_revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StorageError> {
-        type Row = (String, String, Option<i64>, i64);
         let live = revocations::table
             .filter(revocations::expires_at.gt(now.0))
             .order(revocations::seq)
-            .select((revocations::kind, revocations::id, revocations::not_before, revocations::expires_at));
+            .select(revocations::all_columns);
         let rows: Vec<Row> = self.read(|connection| Ok(live.load(connection)?))?;
         rows.into_iter().map(revocation).collect()
     }
@@ -95,13 +96,12 @@ fn insert(
     Ok(())
 }
 
-fn revocation(row: (String, String, Option<i64>, i64)) -> Result<Revocation, StorageError> {
-    let (kind, id, not_before, expires_at) = row;
+fn revocation((seq, kind, id, not_before, expires_at): Row) -> Result<Revocation, StorageError> {
     let thing = match (kind.as_str(), not_before) {
         ("session", _) => RevokedThing::Session(id),
         ("token", _) => RevokedThing::Token(id),
         ("client", Some(not_before)) => RevokedThing::Client { id, not_before: Timestamp(not_before) },
         _ => return Err(StorageError::Unreadable("a revocation of an unknown kind".to_owned())),
     };
-    Ok(Revocation { thing, expires_at: Timestamp(expires_at) })
+    Ok(Revocation { seq, thing, expires_at: Timestamp(expires_at) })
 }
