@@ -194,3 +194,53 @@ fn jwks(public: &[&KeyRecord]) -> serde_json::Result<String> {
     let keys = serde_json::to_string(&keys)?;
     Ok(format!("{{\"keys\":{keys}}}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        let folder = tempfile::tempdir().unwrap();
+        Keys::new(&MasterKey::create(&folder.path().join("master.key")).unwrap())
+    }
+
+    #[test]
+    fn a_key_that_signs_at_once_signs_also_where_the_clock_is_behind() {
+        let (keys, now) = (keys(), Timestamp(1_800_000_000_000));
+        let record = keys.record(&SigningKey::generate(Algorithm::EdDsa).unwrap(), now, now).unwrap();
+        keys.rebuild(vec![record.clone()], now.minus(Duration::from_secs(4))).unwrap();
+        assert_eq!(keys.ring().signer(Algorithm::EdDsa).unwrap().kid, record.kid);
+        assert!(keys.ring().key_set.contains(&record.kid));
+    }
+
+    #[test]
+    fn the_newest_active_key_signs_and_the_ring_knows_when_that_changes() {
+        let (keys, now) = (keys(), Timestamp(1_800_000_000_000));
+        let make = |activates_at| {
+            keys.record(&SigningKey::generate(Algorithm::Es256).unwrap(), now, activates_at).unwrap()
+        };
+        let (old, next) = (make(now), make(now.plus(Duration::from_secs(300))));
+        keys.rebuild(vec![old.clone(), next.clone()], now).unwrap();
+        let ring = keys.ring();
+        assert_eq!(ring.signer(Algorithm::Es256).unwrap().kid, old.kid);
+        assert!(ring.signer(Algorithm::EdDsa).is_none());
+        assert_eq!(ring.next_change, Some(next.activates_at));
+        keys.rebuild(vec![old, next.clone()], next.activates_at).unwrap();
+        assert_eq!(keys.ring().signer(Algorithm::Es256).unwrap().kid, next.kid);
+        assert_ne!(keys.ring().etag, "");
+    }
+
+    #[test]
+    fn a_row_that_was_tampered_with_is_not_used_and_the_ring_stays() {
+        let (keys, now) = (keys(), Timestamp(1_800_000_000_000));
+        let good = keys.record(&SigningKey::generate(Algorithm::EdDsa).unwrap(), now, now).unwrap();
+        let other = keys.record(&SigningKey::generate(Algorithm::EdDsa).unwrap(), now, now).unwrap();
+        keys.rebuild(vec![good.clone()], now).unwrap();
+        let swapped = KeyRecord { sealed_private_key: other.sealed_private_key.clone(), ..good.clone() };
+        let fresh = self::keys();
+        assert!(matches!(fresh.rebuild(vec![swapped], now), Err(UnusableKey::CannotOpen(..))));
+        let mismatched = KeyRecord { public_jwk: good.public_jwk.clone(), ..other };
+        assert!(matches!(keys.rebuild(vec![mismatched], now), Err(UnusableKey::Mismatched(_))));
+        assert_eq!(keys.ring().signer(Algorithm::EdDsa).unwrap().kid, good.kid);
+    }
+}
