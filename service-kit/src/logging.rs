@@ -1,19 +1,23 @@
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 /// How the log looks.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Log {
     /// `LOG__FORMAT`: `text` or `json`. Default `text`.
+    #[serde(deserialize_with = "format")]
     pub format: LogFormat,
     /// `LOG__LEVEL`: `error`, `warn`, `info`, `debug`, or a filter by module. Default `info`.
+    #[serde(deserialize_with = "level")]
     pub level: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     Text,
@@ -33,10 +37,35 @@ impl Default for Log {
 pub fn start(settings: &Log) -> Result<(), String> {
     let filter =
         EnvFilter::from_str(&settings.level).map_err(|error| format!("settings: log.level: {error}"))?;
+    // actix reports each malformed request as an error of ours, and anybody could fill the log with it.
+    let quiet = Directive::from_str("actix_http::h1::dispatcher=off").map_err(|error| error.to_string())?;
+    let filter = filter.add_directive(quiet);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.format {
         LogFormat::Json => log.json().init(),
         LogFormat::Text => log.with_ansi(false).init(),
     }
     Ok(())
+}
+
+fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(D::Error::custom("expected `text` or `json`")),
+    }
+}
+
+/// A lone word that is no level would be a filter for a module of that name: silence.
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let known = |word: &str| ["off", "error", "warn", "info", "debug", "trace"].contains(&word);
+    let directive = |text: &str| match text.split_once('=') {
+        None => known(text),
+        Some((module, level)) => !module.is_empty() && known(level),
+    };
+    if !text.split(',').all(directive) {
+        return Err(D::Error::custom("expected a level such as `info`, or `info,MODULE=debug`"));
+    }
+    Ok(text)
 }

@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use crate::signals::{exit_at_next_signal, told_to_stop};
 
 /// Time for HTTP requests under way at a stop, in seconds; for actix's `shutdown_timeout`.
-pub const HTTP_DRAIN_SECONDS: u64 = 20;
+pub const HTTP_DRAIN_SECONDS: u64 = 10;
 
-/// Longest drain of everything together: shorter than the 30 s that an orchestrator waits.
-const DRAIN: Duration = Duration::from_secs(25);
+/// Longest drain of everything together. A call takes at most 10 s, so what is left then is a peer that
+/// holds a connection or a health watch open, and waits for us.
+const DRAIN: Duration = Duration::from_secs(12);
 
 /// Serves HTTP and gRPC until SIGTERM or SIGINT, then cancels `stop`, lets what is under way finish
 /// within bounds, and returns. A second signal ends the process at once.

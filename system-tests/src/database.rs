@@ -48,6 +48,8 @@ pub fn cluster_url() -> String {
 /// # Panics
 /// When it fails.
 pub fn admin(statement: &str) {
+    // First of all, as the authority does it, or the end of a test process could crash in OpenSSL's own.
+    openssl_sys::init();
     let mut connection =
         PgConnection::establish(&cluster_url()).expect("the test cluster accepts connections");
     connection.batch_execute(statement).expect("the statement holds");

@@ -31,8 +31,12 @@ impl AudienceCommand {
 }
 
 fn create(authority: &Authority, output: &Output, name: &str, algorithm: Option<&str>) -> Done {
-    if name.is_empty() || name.len() > 255 || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Failure::Wrong("an audience has 1 to 255 visible ASCII characters".to_owned()));
+    if name.is_empty()
+        || name.len() > 255
+        || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+    {
+        let rule = "an audience has 1 to 255 visible ASCII characters and no # (RFC 8707 section 2)";
+        return Err(Failure::Usage(rule.to_owned()));
     }
     let algorithm = algorithm.map(parse_algorithm).transpose()?;
     authority.storage.create_audience(name, algorithm, authority.now()).map_err(|error| match error {

@@ -70,12 +70,12 @@ fn new_client(
     let grant = |text: &String| {
         GrantType::parse(text).ok_or_else(|| {
             let known = GrantType::ALL.map(GrantType::as_str).join(", ");
-            Failure::Wrong(format!("{text} is no grant: {known}"))
+            Failure::Usage(format!("{text} is no grant: {known}"))
         })
     };
     Ok(Client {
         id: parse(id)?,
-        scope: ScopeSet::parse(scope).map_err(|error| Failure::Wrong(error.to_string()))?,
+        scope: ScopeSet::parse(scope).map_err(|error| Failure::Usage(error.to_string()))?,
         audiences,
         grants: grants.iter().map(grant).collect::<Result<_, _>>()?,
         credentials: Credentials::FirstParty,
@@ -145,7 +145,7 @@ fn describe(client: &Client) -> Value {
 
 fn parse(id: &str) -> Result<ClientId, Failure> {
     ClientId::parse(id)
-        .ok_or_else(|| Failure::Wrong("a client id has 1 to 64 characters of A-Z a-z 0-9 . _ -".to_owned()))
+        .ok_or_else(|| Failure::Usage("a client id has 1 to 64 characters of A-Z a-z 0-9 . _ -".to_owned()))
 }
 
 fn unknown(id: &str) -> Failure {

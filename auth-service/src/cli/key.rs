@@ -96,7 +96,7 @@ fn list(authority: &Authority, output: &Output) -> Done {
 }
 
 fn read(file: &Path, algorithm: Algorithm) -> Result<SigningKey, Failure> {
-    let wrong = |cause: String| Failure::Wrong(format!("{}: {cause}", file.display()));
+    let wrong = |cause: String| Failure::Usage(format!("{}: {cause}", file.display()));
     let pem = std::fs::read(file).map(Zeroizing::new).map_err(|error| wrong(error.to_string()))?;
     import_pem(algorithm, &pem).map_err(|error| wrong(error.to_string()))
 }
@@ -134,5 +134,5 @@ fn revoke(authority: &Authority, output: &Output, kid: &str) -> Done {
 
 pub(super) fn parse_algorithm(text: &str) -> Result<Algorithm, Failure> {
     Algorithm::parse(text)
-        .ok_or_else(|| Failure::Wrong(format!("{text} is no algorithm: EdDSA, ES256 or RS256")))
+        .ok_or_else(|| Failure::Usage(format!("{text} is no algorithm: EdDSA, ES256 or RS256")))
 }

@@ -61,6 +61,8 @@ enum Command {
 #[derive(Debug)]
 pub(crate) enum Failure {
     Failed(String),
+    /// An argument or an input that can never be right.
+    Usage(String),
     /// No such thing, or the name is taken.
     Wrong(String),
 }
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
     match run(cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(cause)) => output.failure(&cause, 1),
+        Err(Failure::Usage(cause)) => output.failure(&cause, 2),
         Err(Failure::Wrong(cause)) => output.failure(&cause, 3),
     }
 }

@@ -56,7 +56,7 @@ fn create(
 ) -> Done {
     let name = parse(username)?;
     if roles.iter().any(|role| role.is_empty() || role.contains(char::is_whitespace)) {
-        return Err(Failure::Wrong("a role is one word".to_owned()));
+        return Err(Failure::Usage("a role is one word".to_owned()));
     }
     let password = password(from_stdin)?;
     let user = new_user(authority, &name, roles, &password)?;
@@ -118,12 +118,12 @@ fn password(from_stdin: bool) -> Result<PlainSecret, Failure> {
     }
     let password = secret_from_stdin()?;
     if password.expose().chars().count() < MIN_PASSWORD_CHARACTERS {
-        return Err(Failure::Wrong(format!(
+        return Err(Failure::Usage(format!(
             "the password has fewer than {MIN_PASSWORD_CHARACTERS} characters"
         )));
     }
     if password.expose().len() > MAX_PASSWORD_BYTES {
-        return Err(Failure::Wrong(format!("the password has more than {MAX_PASSWORD_BYTES} bytes")));
+        return Err(Failure::Usage(format!("the password has more than {MAX_PASSWORD_BYTES} bytes")));
     }
     Ok(password)
 }
@@ -142,7 +142,7 @@ fn show_generated(
 
 fn parse(username: &str) -> Result<Username, Failure> {
     Username::parse(username)
-        .ok_or_else(|| Failure::Wrong("a name has 1 to 150 characters and no control characters".to_owned()))
+        .ok_or_else(|| Failure::Usage("a name has 1 to 150 characters and no control characters".to_owned()))
 }
 
 fn unknown(username: &str) -> Failure {

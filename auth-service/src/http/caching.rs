@@ -1,5 +1,27 @@
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
+
+use super::Edge;
+
+/// A path that is read by GET and HEAD; every other method is a 405 (RFC 9110 section 15.5.6).
+pub fn read_only<H, A>(path: &str, handler: H) -> Resource
+where
+    H: Handler<A> + Clone,
+    A: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    let other = || async { HttpResponse::MethodNotAllowed().insert_header((ALLOW, "GET, HEAD")).finish() };
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(other))
+}
+
+/// Whatever names keys may be cached for half of the publish lead: a new one has then been fetched by
+/// everybody, twice over, before it signs.
+pub fn half_of_the_lead(edge: &Edge) -> String {
+    format!("public, max-age={}", edge.authority.key_policy.publish_lead.as_secs() / 2)
+}
 
 /// A prepared document with its entity tag; 304 without a body when the caller has this version
 /// (RFC 9110 section 13.1.2).

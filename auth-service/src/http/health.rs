@@ -2,14 +2,10 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::Edge;
+use super::caching::read_only;
 
 pub fn routes(app: &mut web::ServiceConfig) {
-    for (path, method) in [("/healthz", web::get()), ("/healthz", web::head())] {
-        app.route(path, method.to(alive));
-    }
-    for (path, method) in [("/readyz", web::get()), ("/readyz", web::head())] {
-        app.route(path, method.to(ready));
-    }
+    app.service(read_only("/healthz", alive)).service(read_only("/readyz", ready));
 }
 
 /// The process answers; that is all it says.

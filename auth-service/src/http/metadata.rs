@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use super::caching;
+use super::Edge;
+use super::caching::{self, read_only};
 use crate::clients::GrantType;
 
 /// The document, made once.
@@ -48,10 +49,15 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
         format!("{base}/.well-known/openid-configuration"),
     ];
     for place in places {
-        app.route(&place, web::get().to(discovery));
+        app.service(read_only(&place, discovery));
     }
 }
 
-async fn discovery(request: HttpRequest, metadata: web::Data<Metadata>) -> HttpResponse {
-    caching::document(&request, ("application/json", "public, max-age=300"), &metadata.etag, &metadata.text)
+async fn discovery(
+    request: HttpRequest,
+    edge: web::Data<Edge>,
+    metadata: web::Data<Metadata>,
+) -> HttpResponse {
+    let cache_control = caching::half_of_the_lead(&edge);
+    caching::document(&request, ("application/json", &cache_control), &metadata.etag, &metadata.text)
 }

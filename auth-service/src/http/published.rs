@@ -2,20 +2,17 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{Edge, caching};
+use super::Edge;
+use super::caching::{self, read_only};
 
 pub fn routes(app: &mut web::ServiceConfig) {
-    app.route("/.well-known/jwks.json", web::get().to(jwks))
-        .route("/.well-known/jwks.json", web::head().to(jwks))
-        .route("/revocations", web::get().to(revocations));
+    app.service(read_only("/.well-known/jwks.json", jwks)).service(read_only("/revocations", revocations));
 }
 
-/// RFC 7517 section 5. May be cached for half of the publish lead, so that a new key has been
-/// fetched by everybody, twice over, before it signs.
+/// RFC 7517 section 5.
 async fn jwks(request: HttpRequest, edge: web::Data<Edge>) -> HttpResponse {
     let ring = edge.authority.keys.ring();
-    let max_age = edge.authority.key_policy.publish_lead.as_secs() / 2;
-    let cache_control = format!("public, max-age={max_age}");
+    let cache_control = caching::half_of_the_lead(&edge);
     caching::document(&request, ("application/jwk-set+json", &cache_control), &ring.etag, &ring.jwks)
 }
 

@@ -53,16 +53,22 @@ pub fn scope<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
 }
 
 pub fn pool_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    within(u32::deserialize(deserializer)?, 1, 100)
+    within(deserializer, 1, 100)
 }
 
 pub fn threads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    within(usize::deserialize(deserializer)?, 0, 64)
+    within(deserializer, 0, 64)
 }
 
-fn within<T: PartialOrd + std::fmt::Display, E: Error>(number: T, least: T, most: T) -> Result<T, E> {
-    if number < least || number > most {
-        return Err(E::custom(format!("expected a number of {least} to {most}")));
+fn within<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
+    deserializer: D,
+    least: i64,
+    most: i64,
+) -> Result<T, D::Error> {
+    let expected = || D::Error::custom(format!("expected a number of {least} to {most}"));
+    let number = i64::deserialize(deserializer).map_err(|_| expected())?;
+    if !(least..=most).contains(&number) {
+        return Err(expected());
     }
-    Ok(number)
+    T::try_from(number).map_err(|_| expected())
 }

@@ -23,6 +23,8 @@ pub enum InvalidUrl {
     Parameters,
     #[error("names no database: write postgres://USER@HOST/DATABASE")]
     NoDatabase,
+    #[error("is malformed: write special characters of user and password as %XX, such as %40 for @")]
+    Malformed,
 }
 
 impl DatabaseUrl {
@@ -34,13 +36,7 @@ impl DatabaseUrl {
             "sqlite" if rest.is_empty() || rest.ends_with('/') => Err(InvalidUrl::NoPath),
             "sqlite" if rest.contains(['?', '#']) => Err(InvalidUrl::Parameters),
             "sqlite" => Ok(Self::Sqlite(PathBuf::from(rest))),
-            "postgres" | "postgresql" => {
-                let location = rest.split('?').next().unwrap_or_default();
-                match location.split_once('/') {
-                    Some((_, database)) if !database.is_empty() => Ok(Self::Postgres(url.to_owned())),
-                    _ => Err(InvalidUrl::NoDatabase),
-                }
-            }
+            "postgres" | "postgresql" => check_postgres(rest).map(|()| Self::Postgres(url.to_owned())),
             _ => Err(InvalidUrl::UnknownScheme),
         }
     }
@@ -53,6 +49,32 @@ impl DatabaseUrl {
             Self::Postgres(_) => None,
         }
     }
+}
+
+/// libpq's own messages quote the part that it stumbles over, which may be the password: what it
+/// could stumble over does not get that far.
+fn check_postgres(rest: &str) -> Result<(), InvalidUrl> {
+    let location = rest.split('?').next().unwrap_or_default();
+    let (authority, database) = location.split_once('/').ok_or(InvalidUrl::NoDatabase)?;
+    if database.is_empty() {
+        return Err(InvalidUrl::NoDatabase);
+    }
+    let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:,[]%".contains(&byte);
+    let host = |host: &str| match host.rsplit_once(':') {
+        Some((_, port)) if !host.ends_with(']') => port.parse::<u16>().is_ok(),
+        _ => true,
+    };
+    let whole = user.bytes().all(|byte| byte.is_ascii_graphic() && !b"@/[]".contains(&byte))
+        && hosts.bytes().all(host_byte)
+        && hosts.split(',').all(host)
+        && !database.contains(['/', '@', ':'])
+        && rest.bytes().all(|byte| byte.is_ascii_graphic())
+        && rest
+            .split('%')
+            .skip(1)
+            .all(|escaped| escaped.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
+    if whole { Ok(()) } else { Err(InvalidUrl::Malformed) }
 }
 
 /// Without user and password.
@@ -93,9 +115,28 @@ mod tests {
             ("mysql://localhost/signet", Err(InvalidUrl::UnknownScheme)),
             ("postgres://localhost", Err(InvalidUrl::NoDatabase)),
             ("postgres://localhost/?sslmode=require", Err(InvalidUrl::NoDatabase)),
+            ("postgres://u:se kret@db/signet", Err(InvalidUrl::Malformed)),
+            ("postgres://u:sek%zzret@db/signet", Err(InvalidUrl::Malformed)),
+            ("postgres://u:sek@ret@db/signet", Err(InvalidUrl::Malformed)),
+            ("postgres://u:sek/ret@db/signet", Err(InvalidUrl::Malformed)),
+            ("postgres://u:sek?ret@db/signet", Err(InvalidUrl::NoDatabase)),
+            ("postgres://u:p@db:many/signet", Err(InvalidUrl::Malformed)),
         ];
         for (url, expected) in table {
             assert_eq!(DatabaseUrl::parse(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_libpq_understands_is_passed_on() {
+        for url in [
+            "postgres://signet@127.0.0.1:5432/signet",
+            "postgresql://u:p%40ss%2Fword@db.example/signet?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+            "postgres://u@one:5432,two:5433/signet?target_session_attrs=read-write",
+            "postgres://u@[::1]:5432/signet",
+            "postgres:///signet?host=/run/postgresql",
+        ] {
+            assert_eq!(DatabaseUrl::parse(url), Ok(DatabaseUrl::Postgres(url.to_owned())), "{url}");
         }
     }
 

@@ -138,6 +138,14 @@ async fn the_oauth_endpoints_answer_in_the_words_of_their_rfcs() {
             400,
             "invalid_request",
         ),
+        (
+            "a secret beside Basic",
+            token,
+            FORM,
+            b"grant_type=client_credentials&client_secret=x",
+            400,
+            "invalid_request",
+        ),
         ("no token to introspect", "/oauth2/introspect", FORM, b"", 400, "invalid_request"),
         ("no token to revoke", "/oauth2/revoke", FORM, b"token=", 400, "invalid_request"),
         ("JSON to introspect", "/oauth2/introspect", "application/json", b"{}", 415, "invalid_request"),
@@ -321,4 +329,49 @@ async fn grpc_refuses_what_is_too_large_too_late_or_not_authenticated() {
     let mut bearer = tonic::Request::new(message());
     bearer.metadata_mut().insert("authorization", "Bearer abc".parse().unwrap());
     assert_eq!(grpc.introspect(bearer).await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_multipart_body_that_does_not_end_is_answered_and_frees_its_connection() {
+    let system = System::start(Database::Sqlite).await;
+    let part = "--XX\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nalice";
+    let bodies = [
+        format!("{part}\r\n"),
+        part.to_owned(),
+        format!("{part}\r\n--XX"),
+        format!("{part}\r\n--XX\r\n"),
+        "--XX".to_owned(),
+        "--XX\r\nContent-Disposition: form-data\r\n\r\nx\r\n--XX--".to_owned(),
+    ];
+    for body in bodies {
+        for path in ["/api/token/", "/api/token/refresh/", "/api/token/verify/", "/api/token/blacklist/"] {
+            let request = system.http.post(system.auth_url(path)).timeout(Duration::from_secs(5));
+            let request =
+                request.header("content-type", "multipart/form-data; boundary=XX").body(body.clone());
+            let answer = request.send().await.unwrap_or_else(|error| panic!("{body:?}: {error}"));
+            assert_eq!(answer.status(), 400, "{body:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_by_get_answers_head_and_refuses_the_rest() {
+    let system = System::start(Database::Sqlite).await;
+    let paths = [
+        "/healthz",
+        "/readyz",
+        "/revocations",
+        "/.well-known/jwks.json",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+    ];
+    for path in paths {
+        let url = system.auth_url(path);
+        assert_eq!(system.http.head(&url).send().await.unwrap().status(), 200, "{path}");
+        let answer = system.http.post(&url).send().await.unwrap();
+        assert_eq!(answer.status(), 405, "{path}");
+        assert_eq!(answer.headers()["allow"], "GET, HEAD", "{path}");
+    }
+    let nowhere = system.http.get(system.auth_url("/nowhere")).send().await.unwrap();
+    assert_eq!(nowhere.status(), 404);
 }

@@ -2,11 +2,14 @@
 
 use std::fs;
 
+use system_tests::mouth::channel;
 use system_tests::processes::{Service, run};
 use system_tests::system::{PASSWORD, USER, auth_env, cli, resource_env};
 use system_tests::{
     Database, Mouth, Refused, System, eventually, on_both_databases, through_both_mouths_on_both_databases,
 };
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 through_both_mouths_on_both_databases! {
     everything_holds_over_a_restart_of_both_services
@@ -120,12 +123,19 @@ async fn a_killed_authority_loses_no_acknowledged_revocation(database: Database)
 async fn sigterm_ends_both_services_cleanly(database: Database) {
     let system = System::start(database).await;
     // Connections that are open and idle must not hold the end up.
-    let _ = system_tests::mouth::client(&system).await;
+    let _idle = system_tests::mouth::client(&system).await;
+    let mut watcher = HealthClient::new(channel(system.auth.grpc).await);
+    let request = HealthCheckRequest { service: "signet.auth.v1.TokenService".to_owned() };
+    let mut watch = watcher.watch(request).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status, 1, "SERVING");
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     assert!(system.notes_accept(&pair.access).await);
     let System { auth, resource, .. } = system;
+    auth.signal(rustix::process::Signal::TERM);
+    assert_eq!(watch.message().await.unwrap().unwrap().status, 2, "NOT_SERVING comes first");
     assert_eq!(resource.stop().await.code(), Some(0));
-    assert_eq!(auth.stop().await.code(), Some(0));
+    let mut auth = auth;
+    assert_eq!(auth.ended().await.code(), Some(0), "within the bound, though a watch is open");
 }
 
 async fn an_old_schema_is_refused_when_migration_is_switched_off(database: Database) {

@@ -23,11 +23,12 @@ pub async fn read(
 fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientCredentials, Refused> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let (header, second) = (headers.next(), headers.next());
-    let in_body = parameters.get("client_id").zip(parameters.get("client_secret"));
+    let secret_in_body = parameters.get("client_secret");
+    let in_body = parameters.get("client_id").zip(secret_in_body);
     match (header, in_body) {
         _ if second.is_some() => Err(invalid("two Authorization headers")),
-        (Some(_), Some(_)) => Err(invalid("the client authenticates in two ways")),
-        (Some(header), None) => {
+        (Some(_), _) if secret_in_body.is_some() => Err(invalid("the client authenticates in two ways")),
+        (Some(header), _) => {
             let found = header.to_str().ok().and_then(basic);
             let found = found.ok_or_else(|| refused("the Authorization header is not well-formed Basic"))?;
             match parameters.get("client_id") {

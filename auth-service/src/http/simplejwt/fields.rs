@@ -21,7 +21,7 @@ fn check(field: Field) -> Result<String, &'static str> {
         Field::Missing => Err("This field is required."),
         Field::Null => Err("This field may not be null."),
         Field::NotText => Err("Not a valid string."),
-        Field::Text(text) if text.is_empty() => Err("This field may not be blank."),
+        Field::Text(text) if text.trim().is_empty() => Err("This field may not be blank."),
         Field::Text(text) if text.contains('\0') => Err("Null characters are not allowed."),
         Field::Text(text) => Ok(text),
     }

@@ -1,11 +1,9 @@
 use std::collections::HashMap;
 
-use actix_multipart::Multipart;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Payload};
 use serde_json::Value;
-use tokio_stream::StreamExt;
 
 use super::errors::Refused;
 use crate::http::body::{self, BodyError};
@@ -47,7 +45,9 @@ impl Submitted {
                 // The last of several values counts.
                 Ok(Self(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect()))
             }
-            "multipart/form-data" => multipart(request, body).await,
+            "multipart/form-data" => multipart(&content_type, body).await,
+            // What Django makes of an absent content type.
+            "" => Err(Refused::MediaType("text/plain".to_owned())),
             _ => Err(Refused::MediaType(content_type)),
         }
     }
@@ -89,25 +89,22 @@ fn json(body: &Bytes) -> Result<Submitted, Refused> {
     Err(Refused::NotAnObject(kind))
 }
 
-async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Submitted, Refused> {
+async fn multipart(content_type: &str, body: Bytes) -> Result<Submitted, Refused> {
     let broken = || Refused::NotParsed("Multipart form parse error - Invalid boundary or part".to_owned());
-    let stream = tokio_stream::once(Ok::<_, actix_web::error::PayloadError>(body));
-    let mut parts = Multipart::new(request.headers(), stream);
+    let boundary = multer::parse_boundary(content_type).map_err(|_| broken())?;
+    // The whole body is here already: nothing below waits for the client.
+    let stream = tokio_stream::once(Ok::<_, std::convert::Infallible>(body));
+    let mut parts = multer::Multipart::new(stream, boundary);
     let mut fields = HashMap::new();
-    while let Some(part) = parts.next().await {
-        let mut part = part.map_err(|_| broken())?;
-        let disposition = part.content_disposition();
-        let name = disposition.and_then(|disposition| disposition.get_name()).ok_or_else(broken)?.to_owned();
-        let is_file = disposition.is_some_and(|disposition| disposition.get_filename().is_some());
-        let mut bytes = Vec::new();
-        while let Some(chunk) = part.next().await {
-            bytes.extend_from_slice(&chunk.map_err(|_| broken())?);
-        }
+    while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
+        let name = part.name().ok_or_else(broken)?.to_owned();
+        let is_file = part.file_name().is_some_and(|name| !name.is_empty());
+        let bytes = part.bytes().await.map_err(|_| broken())?;
         // A file is not a string, whatever is in it.
-        let value = if is_file {
-            Value::Bool(true)
-        } else {
-            Value::String(String::from_utf8(bytes).map_err(|_| broken())?)
+        let value = match std::str::from_utf8(&bytes) {
+            Ok(text) if !is_file => Value::String(text.to_owned()),
+            Err(_) if !is_file => return Err(broken()),
+            _ => Value::Bool(true),
         };
         fields.insert(name, value);
     }
