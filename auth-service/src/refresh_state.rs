@@ -112,9 +112,7 @@ impl Authority {
         let changed =
             |of: fn(&ChangeCounters) -> i64| seen.as_ref().is_none_or(|seen| of(seen) != of(&counters));
         let now = self.now();
-        if changed(|counters| counters.clients) {
-            self.reload_clients()?;
-        }
+        self.reload_clients_if_changed(counters)?;
         let key_due = self.keys.ring().next_change.is_some_and(|at| at <= now);
         let keys_changed = changed(|counters| counters.keys) || key_due;
         if keys_changed {
@@ -149,9 +147,11 @@ impl Authority {
         Ok(())
     }
 
-    pub(crate) fn reload_clients(&self) -> Result<()> {
-        let (clients, audiences) = (self.storage.all_clients()?, self.storage.all_audiences()?);
-        self.clients.replace(clients, audiences);
+    pub(crate) fn reload_clients_if_changed(&self, counters: ChangeCounters) -> Result<()> {
+        if counters.clients != self.clients.version() {
+            let (clients, audiences) = (self.storage.all_clients()?, self.storage.all_audiences()?);
+            self.clients.replace(counters.clients, clients, audiences);
+        }
         Ok(())
     }
 }

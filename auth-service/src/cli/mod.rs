@@ -101,6 +101,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, output: &Output) -> Done {
+    startup::harden_process()?;
     let loaded = settings::load(cli.config.as_deref())?;
     let command = cli.command.unwrap_or(Command::Serve);
     let mut settings = loaded.settings;
@@ -124,7 +125,6 @@ fn run(cli: Cli, output: &Output) -> Done {
 }
 
 fn authority(settings: &Settings) -> Result<Arc<Authority>, Failure> {
-    startup::harden_process()?;
     let authority = startup::build(settings)?;
     startup::register_default_audience(&authority)?;
     Ok(authority)

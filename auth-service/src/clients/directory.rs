@@ -15,15 +15,23 @@ pub struct ClientDirectory {
 
 #[derive(Default)]
 struct State {
+    version: i64,
     clients: HashMap<ClientId, Arc<Client>>,
     audiences: HashMap<String, Option<Algorithm>>,
 }
 
 impl ClientDirectory {
-    /// `audiences` maps each registered audience to the algorithm of its tokens, if it has its own.
-    pub fn replace(&self, clients: Vec<Client>, audiences: HashMap<String, Option<Algorithm>>) {
+    /// `version` is the change counter as it stood before the rest was read; `audiences` maps each
+    /// registered audience to the algorithm of its tokens, if it has its own.
+    pub fn replace(&self, version: i64, clients: Vec<Client>, audiences: HashMap<String, Option<Algorithm>>) {
         let clients = clients.into_iter().map(|client| (client.id.clone(), Arc::new(client))).collect();
-        self.state.store(Arc::new(State { clients, audiences }));
+        self.state.store(Arc::new(State { version, clients, audiences }));
+    }
+
+    /// The change counter of what is held here.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.state.load().version
     }
 
     /// The client, unless it is unknown or disabled.

@@ -14,7 +14,11 @@ pub type Result<T> = std::result::Result<T, String>;
 /// # Errors
 /// What the system refused.
 pub fn harden_process() -> Result<()> {
+    use rustix::fs::Mode;
+    use rustix::process::umask;
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    // What is made here (the database, its log, the master key) is nobody else's to read.
+    umask(Mode::RWXG | Mode::RWXO);
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
         .map_err(|error| format!("core dumps cannot be switched off: {error}"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)

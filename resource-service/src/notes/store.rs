@@ -90,7 +90,7 @@ impl NoteStore {
     /// [`NoteError::Unavailable`].
     pub fn create(&self, owner: &str, text: &NoteText) -> Result<Note, NoteError> {
         let now = unix_now();
-        // Ordered by time, so that pages are.
+        // Ordered by time, to the second, so that pages are.
         let id = Uuid::new_v7(Timestamp::from_unix(NoContext, now, 0)).to_string();
         let created_at = i64::try_from(now).unwrap_or(i64::MAX);
         diesel::insert_into(notes::table)

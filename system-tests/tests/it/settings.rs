@@ -97,6 +97,10 @@ async fn a_master_key_that_is_wrong_or_lost_ends_the_start() {
         assert_eq!(refused.status.code(), Some(1));
         String::from_utf8(refused.stderr).unwrap()
     };
+    for made in ["signet.db", "master.key"] {
+        let mode = fs::metadata(system.folder.path().join(made)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{made} is nobody else's to read");
+    }
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(refusal().contains("chmod 600"));
     fs::remove_file(&file).unwrap();
