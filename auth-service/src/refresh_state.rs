@@ -3,6 +3,7 @@
 //! One thread looks a few times a second whether a change counter has moved, which is one small
 //! read; only then is anything loaded. So replicas, and the command line, need not talk to each other.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,7 +81,10 @@ fn keep(authority: &Authority, signals: &Receiver<Signal>) {
             Ok(Signal::LookNow) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
-        match authority.refresh_state() {
+        // A defect must not stop the clock of everything: the next look may go well.
+        let outcome = catch_unwind(AssertUnwindSafe(|| authority.refresh_state()))
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the keeper panicked")));
+        match outcome {
             Ok(()) => {
                 authority.storage_answers.store(true, Ordering::Relaxed);
                 if last_failure.take().is_some() {

@@ -24,9 +24,10 @@ pub struct Retirement {
     pub removed_at: Timestamp,
 }
 
-/// When the first key of an algorithm must start to sign: at once when nothing else can, or when an
-/// audience has asked for this algorithm; else after the lead, while the keys of the algorithm that
-/// was the default before go on signing. `None` when there is a key already.
+/// When a key that an algorithm lacks must start to sign: at once when nothing else can, or when an
+/// audience has asked for this algorithm, even if a successor is published already (its predecessor was
+/// revoked); else after the lead, while the keys of the algorithm that was the default before go on
+/// signing. `None` when there is nothing to do.
 #[must_use]
 pub fn needed_key(
     records: &[KeyRecord],
@@ -34,19 +35,20 @@ pub fn needed_key(
     now: Timestamp,
     policy: &KeyPolicy,
 ) -> Option<Timestamp> {
-    let signs_or_will = |key: &&KeyRecord| {
-        matches!(
-            key.state(now),
-            KeyState::Prepared { .. } | KeyState::Published { .. } | KeyState::Active { .. }
-        )
-    };
-    let mut live = records.iter().filter(signs_or_will);
-    if live.clone().any(|key| key.algorithm == algorithm) {
+    let of_algorithm = |key: &&KeyRecord| key.algorithm == algorithm;
+    let mut active = records.iter().filter(|key| matches!(key.state(now), KeyState::Active { .. }));
+    if active.clone().any(|key| of_algorithm(&key)) {
         return None;
     }
-    let another_signs = live.any(|key| matches!(key.state(now), KeyState::Active { .. }));
-    let wait = another_signs && !asked_by_audience;
-    Some(if wait { now.plus(policy.publish_lead) } else { now })
+    let another_signs = active.next().is_some();
+    if !another_signs || asked_by_audience {
+        return Some(now);
+    }
+    let waiting = records
+        .iter()
+        .filter(of_algorithm)
+        .any(|key| matches!(key.state(now), KeyState::Prepared { .. } | KeyState::Published { .. }));
+    if waiting { None } else { Some(now.plus(policy.publish_lead)) }
 }
 
 /// Whether the schedule wants a successor now: early enough to be published for the whole lead.
@@ -122,6 +124,9 @@ mod tests {
         assert_eq!(need(std::slice::from_ref(&ed), Algorithm::EdDsa, false), None);
         assert_eq!(need(std::slice::from_ref(&ed), Algorithm::Es256, false), Some(Timestamp(105_000)));
         assert_eq!(need(&[ed], Algorithm::Es256, true), Some(Timestamp(5000)));
+        let waiting = key("b", Algorithm::EdDsa, 9000);
+        assert_eq!(need(std::slice::from_ref(&waiting), Algorithm::EdDsa, false), Some(Timestamp(5000)));
+        assert_eq!(need(&[key("a", Algorithm::Es256, 0), waiting], Algorithm::EdDsa, false), None);
         let revoked = KeyRecord { revoked_at: Some(Timestamp(1)), ..key("a", Algorithm::EdDsa, 0) };
         assert_eq!(need(&[revoked], Algorithm::EdDsa, false), Some(Timestamp(5000)));
     }

@@ -6,6 +6,9 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::StorageError;
 
+/// Verifiers refuse a key set of more than 50; a rotation by hand stops before.
+const MOST_PUBLIC_KEYS: usize = 40;
+
 /// Why a key is added: what is checked again under the database's lock.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyReason {
@@ -54,6 +57,11 @@ impl Authority {
         (now, activates_at): (Timestamp, Timestamp),
         reason: KeyReason,
     ) -> Result<Option<String>> {
+        let public = self.keys.ring().records.iter().filter(|key| key.state(now).is_public()).count();
+        if public >= MOST_PUBLIC_KEYS {
+            let hint = "as many keys are published as verifiers take: wait until old ones are removed";
+            return Err(Error::invalid_request(hint));
+        }
         let internal = |cause: String| Error::new(ErrorKind::Internal, cause);
         let record = self.keys.record(key, now, activates_at).map_err(|error| internal(error.to_string()))?;
         let (kid, algorithm, policy) = (record.kid.clone(), record.algorithm, self.key_policy);
