@@ -17,7 +17,7 @@ use crate::strict::UnverifiedToken;
 /// `typ` of the signed document.
 pub const DOCUMENT_TYPE: &str = "revocations+jwt";
 
-/// Largest document that is read, in bytes: about 40,000 live entries.
+/// Largest document that is read, in bytes: about 37,000 live entries.
 pub const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// Longest time that a replica of the authority may be behind another.
