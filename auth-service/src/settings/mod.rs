@@ -14,7 +14,9 @@ use service_kit::logging::Log;
 pub use load::load;
 
 /// Everything that can be set. With nothing set, the authority runs on SQLite under `./data/`.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+///
+/// No `Debug`, here and on [`Database`]: the URL may hold a password, and cannot be printed by accident.
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Settings {
     /// `AUTH__ISSUER`: the `iss` of every token and the base of every URL in the metadata. Verifiers
@@ -48,7 +50,7 @@ pub struct Grpc {
     pub reflection: bool,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Database {
     /// `AUTH__DATABASE__URL`: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`.
