@@ -1,4 +1,5 @@
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -11,6 +12,9 @@ use super::url::DatabaseUrl;
 
 /// Longest wait for SQLite's write lock, which another process may hold.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(750);
+
+/// Longest wait for another process that opens, migrates or closes the file.
+const SQLITE_OPEN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest time that PostgreSQL may take for one statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,15 +40,7 @@ impl AnyConnection {
         let unavailable =
             |error: &dyn std::error::Error| StorageError::Unavailable(one_line(&error.to_string()));
         match url {
-            DatabaseUrl::Sqlite(path) => {
-                let path = path
-                    .to_str()
-                    .ok_or_else(|| StorageError::Unavailable("the path is not UTF-8".to_owned()))?;
-                let mut connection =
-                    SqliteConnection::establish(path).map_err(|error| unavailable(&error))?;
-                connection.batch_execute(&sqlite_pragmas(purpose)).map_err(|error| unavailable(&error))?;
-                Ok(Self::Sqlite(connection))
-            }
+            DatabaseUrl::Sqlite(path) => open_sqlite(path, purpose).map(Self::Sqlite),
             DatabaseUrl::Postgres(url) => {
                 // Before libpq does it: OpenSSL would else tear itself down at the process's end,
                 // under the feet of a pool thread that is in a handshake, and crash the exit.
@@ -59,13 +55,38 @@ impl AnyConnection {
     }
 }
 
+/// SQLite does not wait by itself where another process switches the journal or closes the last
+/// connection: replicas that start at once would refuse each other.
+fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, StorageError> {
+    let path = path.to_str().ok_or_else(|| StorageError::Unavailable("the path is not UTF-8".to_owned()))?;
+    let give_up = Instant::now() + SQLITE_OPEN_PATIENCE;
+    loop {
+        let opened =
+            SqliteConnection::establish(path).map_err(|error| error.to_string()).and_then(|mut opened| {
+                opened.batch_execute(&sqlite_pragmas(purpose)).map_err(|error| error.to_string())?;
+                Ok(opened)
+            });
+        match opened {
+            Ok(connection) => return Ok(connection),
+            Err(cause) if cause.contains("locked") && Instant::now() < give_up => pause(),
+            Err(cause) => return Err(StorageError::Unavailable(one_line(&cause))),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "SQLite tells nobody when a lock is free")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(10));
+}
+
 /// WAL with `synchronous=FULL`: a commit is on the disk before it is acknowledged.
 fn sqlite_pragmas(purpose: Purpose) -> String {
     let query_only = i32::from(purpose == Purpose::Read);
+    let patience = if purpose == Purpose::Migrate { SQLITE_OPEN_PATIENCE } else { SQLITE_BUSY_TIMEOUT };
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
          PRAGMA foreign_keys = ON; PRAGMA query_only = {query_only};",
-        SQLITE_BUSY_TIMEOUT.as_millis()
+        patience.as_millis()
     )
 }
 

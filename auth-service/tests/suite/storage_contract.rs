@@ -36,6 +36,7 @@ macro_rules! contract {
 
 contract! {
     migrations_run_once_however_many_start
+    replicas_that_start_and_stop_at_once_do_not_refuse_each_other
     a_name_is_taken_once_and_the_failed_step_leaves_nothing
     a_session_starts_only_for_the_account_as_it_was_read
     a_rotation_has_one_winner_and_a_retry_gets_the_same_session
@@ -167,6 +168,24 @@ fn migrations_run_once_however_many_start(fixture: &Fixture) {
     let applied: usize =
         together(4, &fixture.storage, move |_, _| Storage::migrate(&url).unwrap().len()).iter().sum();
     assert_eq!(applied, 1, "one wins, the others find nothing to do");
+}
+
+fn replicas_that_start_and_stop_at_once_do_not_refuse_each_other(fixture: &Fixture) {
+    let database = match fixture.url {
+        DatabaseUrl::Sqlite(_) => Database::Sqlite,
+        DatabaseUrl::Postgres(_) => Database::Postgres,
+    };
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::parse(&database.fresh(folder.path())).unwrap();
+        let started = together(6, &fixture.storage, move |_, _| {
+            Storage::migrate(&url)?;
+            Storage::connect(&url, 1)?.change_counters()
+        });
+        for outcome in started {
+            outcome.unwrap();
+        }
+    }
 }
 
 fn a_name_is_taken_once_and_the_failed_step_leaves_nothing(fixture: &Fixture) {
