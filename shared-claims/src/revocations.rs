@@ -7,12 +7,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value};
-
 use crate::claims::AccessClaims;
 use crate::error::Refusal;
 use crate::public_keys::KeySet;
-use crate::strict::UnverifiedToken;
+use crate::strict::{Members, StrictValue, UnverifiedToken};
 
 /// `typ` of the signed document.
 pub const DOCUMENT_TYPE: &str = "revocations+jwt";
@@ -45,36 +43,39 @@ impl Revocations {
     /// [`Refusal`] as for a token: size, form, signature, `typ`, issuer, or a malformed entry.
     pub fn from_document(document: &str, issuer: &str, keys: &KeySet) -> Result<Self, Refusal> {
         let token = UnverifiedToken::parse(document, MAX_DOCUMENT_BYTES)?;
-        if !token.header.is_of_type(DOCUMENT_TYPE) {
+        let header = token.header()?;
+        if !header.is_of_type(DOCUMENT_TYPE) {
             return Err(Refusal::Type);
         }
-        keys.check_signature(&token)?;
-        let claims = token.unverified_claims;
+        keys.check_signature(&header, &token)?;
+        let claims = token.unverified_claims()?;
         if text(&claims, "iss")? != issuer {
             return Err(Refusal::Issuer);
         }
         let mut revocations = Self {
-            seq: claims.get("seq").and_then(Value::as_i64).ok_or(Refusal::Claim("seq"))?,
-            issued_at: claims.get("iat").and_then(Value::as_u64).ok_or(Refusal::Claim("iat"))?,
+            seq: claims.get("seq").and_then(StrictValue::as_i64).ok_or(Refusal::Claim("seq"))?,
+            issued_at: claims.get("iat").and_then(StrictValue::as_u64).ok_or(Refusal::Claim("iat"))?,
             key_set: text(&claims, "key_set")?.to_owned(),
             ..Self::default()
         };
         let entries =
-            claims.get("revocations").and_then(Value::as_array).ok_or(Refusal::Claim("revocations"))?;
+            claims.get("revocations").and_then(StrictValue::as_array).ok_or(Refusal::Claim("revocations"))?;
         for entry in entries {
             revocations.insert(entry.as_object().ok_or(Refusal::Claim("revocations"))?)?;
         }
         Ok(revocations)
     }
 
-    fn insert(&mut self, entry: &Map<String, Value>) -> Result<(), Refusal> {
+    fn insert(&mut self, entry: &Members<'_>) -> Result<(), Refusal> {
         let id = text(entry, "id")?.to_owned();
         match text(entry, "kind")? {
             "session" => drop(self.sessions.insert(id)),
             "token" => drop(self.tokens.insert(id)),
             "client" => {
-                let not_before =
-                    entry.get("not_before").and_then(Value::as_u64).ok_or(Refusal::Claim("not_before"))?;
+                let not_before = entry
+                    .get("not_before")
+                    .and_then(StrictValue::as_u64)
+                    .ok_or(Refusal::Claim("not_before"))?;
                 self.clients.insert(id, not_before);
             }
             // A later authority may know more kinds; the ones known here must go on working.
@@ -112,6 +113,6 @@ impl Revocations {
     }
 }
 
-fn text<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, Refusal> {
-    members.get(name).and_then(Value::as_str).ok_or(Refusal::Claim(name))
+fn text<'a>(members: &'a Members<'_>, name: &'static str) -> Result<&'a str, Refusal> {
+    members.get(name).and_then(StrictValue::as_str).ok_or(Refusal::Claim(name))
 }

@@ -1,16 +1,15 @@
 //! Scopes (RFC 6749 section 3.3).
 
-use std::borrow::Borrow;
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// One scope-token: 1 to 128 characters of printable ASCII without space, `"` and `\`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(String);
 
-/// A set of scopes, written in order, space-separated, without duplicates.
+/// A set of scopes, held as it is written: in order, space-separated, without duplicates. Sets are
+/// small, so that looking through one costs less than a tree of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ScopeSet(BTreeSet<Scope>);
+pub struct ScopeSet(String);
 
 /// The text is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,11 +20,7 @@ impl Scope {
     /// # Errors
     /// [`InvalidScope`] when the text is empty, too long or holds another character.
     pub fn parse(text: &str) -> Result<Self, InvalidScope> {
-        let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-        if text.is_empty() || text.len() > 128 || !text.bytes().all(allowed) {
-            return Err(InvalidScope);
-        }
-        Ok(Self(text.to_owned()))
+        check(text).map(|()| Self(text.to_owned()))
     }
 
     #[must_use]
@@ -34,10 +29,10 @@ impl Scope {
     }
 }
 
-impl Borrow<str> for Scope {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
+fn check(scope: &str) -> Result<(), InvalidScope> {
+    let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+    let fits = !scope.is_empty() && scope.len() <= 128 && scope.bytes().all(allowed);
+    if fits { Ok(()) } else { Err(InvalidScope) }
 }
 
 impl ScopeSet {
@@ -49,22 +44,38 @@ impl ScopeSet {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        text.split(' ').map(Scope::parse).collect::<Result<_, _>>().map(Self)
+        text.split(' ').try_for_each(check)?;
+        if text.split(' ').is_sorted_by(|one, next| one < next) {
+            return Ok(Self(text.to_owned()));
+        }
+        let mut scopes: Vec<&str> = text.split(' ').collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Ok(Self(scopes.join(" ")))
     }
 
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
-        self.0.contains(scope)
+        self.iter().any(|held| held == scope)
     }
 
     #[must_use]
     pub fn is_subset(&self, of: &Self) -> bool {
-        self.0.is_subset(&of.0)
+        self.iter().all(|scope| of.contains(scope))
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ').filter(|scope| !scope.is_empty())
     }
 }
 
@@ -76,13 +87,7 @@ impl fmt::Display for Scope {
 
 impl fmt::Display for ScopeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, scope) in self.0.iter().enumerate() {
-            if place > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(scope.as_str())?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
@@ -94,6 +99,17 @@ mod tests {
     fn a_set_has_one_spelling() {
         let set = ScopeSet::parse("notes:write notes:read notes:write").map(|s| s.to_string());
         assert_eq!(set.as_deref(), Ok("notes:read notes:write"));
+    }
+
+    #[test]
+    fn a_set_holds_whole_scopes_only() {
+        let set = ScopeSet::parse("notes:read notes:write").unwrap();
+        assert!(set.contains("notes:read"));
+        for other in ["notes:rea", "notes:read ", "read", "", " ", "notes:read notes:write"] {
+            assert!(!set.contains(other), "{other:?}");
+        }
+        assert!(ScopeSet::default().is_subset(&set));
+        assert!(!set.is_subset(&ScopeSet::parse("notes:read").unwrap()));
     }
 
     #[test]

@@ -67,11 +67,13 @@ impl Verifier {
     /// [`Refusal`]; revocation is the caller's next question, see [`crate::revocations`].
     pub fn verify(&self, unverified_token: &str, keys: &KeySet, now: u64) -> Result<AccessClaims, Refusal> {
         let token = UnverifiedToken::parse(unverified_token, self.max_bytes)?;
-        if !token.header.is_of_type(ACCESS_TOKEN_TYPE) {
+        let header = token.header()?;
+        if !header.is_of_type(ACCESS_TOKEN_TYPE) {
             return Err(Refusal::Type);
         }
-        keys.check_signature(&token)?;
-        let claims = AccessClaims::from_members(token.unverified_claims)?;
+        let unverified_claims = token.unverified_claims()?;
+        keys.check_signature(&header, &token)?;
+        let claims = AccessClaims::from_members(unverified_claims)?;
         self.check_parties(&claims)?;
         self.check_times(&claims, now)?;
         Ok(claims)

@@ -243,6 +243,10 @@ fn spare_bits_in_a_signature_are_not_a_second_spelling() {
     assert_eq!(accepted, 1);
 }
 
+/// The product of two primes `k*M + 65537^a mod M`, `M` the product of the first 126 primes: what
+/// CVE-2017-15361 is about, made for this test.
+const ROCA_MODULUS: &str = "2OfTmMtjFsdqBoqcrgclrOdVUW08oFNEn-dtiqH2tjuJwueUkohBZPVcZv6eLzV6apsnbYUXmSMBxtd8ndDO43hxjrzoxiIn5fw3qTgNrG3a-LeSHgGM7YXbXNYmAk5grGUvKaF7kBhRQVjSqrKLa4_qNH-V1oduS-8yFAxXdnJzmVr8gYJZPFPtjAXzRJWt68Pjau5wyaC0IvSLx66WyMI9DJIw5Hbs3cVP5SYrhOUFTByQckAV4W3agR0_qc-WE9i5LpsCn5ML-DzIeBY2Pbcp9rh1VsGenoGZx7yzf-AwGZeqBDsRHHEDUXjbxqyzYlL-NPzH_SDHufb2d_AM1Q";
+
 #[test]
 fn a_key_set_is_taken_as_a_whole_or_not_at_all() {
     let key = Ed25519KeyPair::generate().unwrap();
@@ -271,6 +275,7 @@ fn a_key_set_is_taken_as_a_whole_or_not_at_all() {
         ("RSA of 1024 bits", json!([rsa(128, "AQAB")])),
         ("RSA with exponent 1", json!([rsa(256, "AQ")])),
         ("RSA with exponent 3", json!([rsa(256, "Aw")])),
+        ("RSA of the ROCA kind", json!([with(rsa(256, "AQAB"), "n", json!(ROCA_MODULUS))])),
         ("RSA without an algorithm", json!([with(rsa(256, "AQAB"), "alg", json!("-"))])),
         ("no key for signatures", json!([with(good.clone(), "use", json!("enc"))])),
         (

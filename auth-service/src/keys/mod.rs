@@ -10,6 +10,7 @@ mod master_key;
 mod ring;
 mod rotation;
 mod sealed;
+mod self_test;
 mod signing_key;
 mod tend;
 

@@ -11,6 +11,7 @@ use shared_claims::KeySet;
 use zeroize::Zeroizing;
 
 use super::sealed::{self, CannotOpen};
+use super::self_test;
 use super::{Algorithm, InvalidKey, KeyRecord, KeyState, MasterKey, Purpose, SigningKey};
 use crate::clock::Timestamp;
 
@@ -131,7 +132,8 @@ impl Keys {
         let key = SigningKey::from_pkcs8(record.algorithm, &der)
             .map_err(|error| UnusableKey::Invalid(record.kid.clone(), error))?;
         let (kid, jwk) = key.public_jwk();
-        if kid != record.kid || serde_json::from_str(&record.public_jwk).ok() != Some(jwk) {
+        let published = serde_json::from_str(&record.public_jwk).unwrap_or_default();
+        if kid != record.kid || jwk != published || !self_test::holds(&key, &published) {
             return Err(UnusableKey::Mismatched(record.kid.clone()));
         }
         let key = Arc::new(key);

@@ -23,8 +23,9 @@ impl Authority {
         now: Timestamp,
     ) -> std::result::Result<KnownToken, TokenFault> {
         let token = refresh_token::parse(unverified)?;
-        if refresh_token::claims_to_be_one(&token) {
-            return self.refresh_tokens.read(&token, now).map(KnownToken::Refresh);
+        let header = token.header().map_err(|_| TokenFault::Invalid)?;
+        if refresh_token::is_one(&header) {
+            return self.refresh_tokens.read(&header, &token, now).map(KnownToken::Refresh);
         }
         self.read_access_token(unverified, now).map(KnownToken::Access)
     }

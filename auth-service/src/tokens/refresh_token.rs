@@ -1,8 +1,10 @@
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value, json};
-use shared_claims::strict::{DEFAULT_MAX_TOKEN_BYTES, UnverifiedToken};
+use serde_json::json;
+use shared_claims::strict::{
+    DEFAULT_MAX_TOKEN_BYTES, Members, StrictValue, UnverifiedHeader, UnverifiedToken,
+};
 
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
@@ -82,13 +84,19 @@ impl RefreshTokens {
     ///
     /// # Errors
     /// `Invalid`, `WrongType` for another `typ`, `Expired`.
-    pub fn read(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<RefreshClaims, TokenFault> {
-        if token.header.alg != ALGORITHM || !token.header.is_of_type(TYPE) {
+    pub fn read(
+        &self,
+        header: &UnverifiedHeader<'_>,
+        token: &UnverifiedToken<'_>,
+        now: Timestamp,
+    ) -> Result<RefreshClaims, TokenFault> {
+        if header.alg != ALGORITHM || !is_one(header) {
             return Err(TokenFault::WrongType);
         }
-        let tag = URL_SAFE_NO_PAD.decode(token.signature).map_err(|_| TokenFault::Invalid)?;
-        hmac::verify(&self.mac, token.signing_input.as_bytes(), &tag).map_err(|_| TokenFault::Invalid)?;
-        let claims = self.claims(&token.unverified_claims).ok_or(TokenFault::Invalid)?;
+        hmac::verify(&self.mac, token.signing_input.as_bytes(), token.signature())
+            .map_err(|_| TokenFault::Invalid)?;
+        let members = token.unverified_claims().map_err(|_| TokenFault::Invalid)?;
+        let claims = self.claims(&members).ok_or(TokenFault::Invalid)?;
         if claims.exp <= now.seconds() {
             return Err(TokenFault::Expired);
         }
@@ -101,8 +109,8 @@ impl RefreshTokens {
         hex(&tag.as_ref()[..16])
     }
 
-    fn claims(&self, members: &Map<String, Value>) -> Option<RefreshClaims> {
-        let text = |name: &str| members.get(name).and_then(Value::as_str);
+    fn claims(&self, members: &Members<'_>) -> Option<RefreshClaims> {
+        let text = |name: &str| members.get(name).and_then(StrictValue::as_str);
         let ours = text("iss")? == self.issuer && text("aud")? == self.issuer;
         ours.then_some(RefreshClaims {
             session_id: text("sid")?.to_owned(),
@@ -117,8 +125,8 @@ impl RefreshTokens {
 }
 
 /// Whether a token calls itself a refresh token; says nothing about its truth.
-pub(super) fn claims_to_be_one(token: &UnverifiedToken<'_>) -> bool {
-    token.header.is_of_type(TYPE)
+pub(super) fn is_one(unverified_header: &UnverifiedHeader<'_>) -> bool {
+    unverified_header.is_of_type(TYPE)
 }
 
 /// Takes a token apart under the size cap.

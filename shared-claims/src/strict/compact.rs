@@ -1,8 +1,9 @@
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
 
-use super::parse_object;
+use super::{Members, StrictValue, parse_object};
 use crate::error::Refusal;
 
 /// Longest `kid` that is looked up, in bytes.
@@ -14,63 +15,80 @@ const FORBIDDEN: [&str; 9] = ["crit", "b64", "zip", "enc", "cty", "jwk", "jku", 
 
 /// A token in compact serialisation whose form is right and whose signature nobody has checked yet.
 pub struct UnverifiedToken<'a> {
-    pub header: UnverifiedHeader,
-    pub unverified_claims: Map<String, Value>,
     /// `header.payload` as sent: the octets under the signature (RFC 7515 section 5.1).
     pub signing_input: &'a str,
-    /// The third segment, canonical base64url.
-    pub signature: &'a str,
+    /// The three segments one behind the other, decoded.
+    decoded: Vec<u8>,
+    header_end: usize,
+    payload_end: usize,
 }
 
 /// The header parameters that verification uses.
-pub struct UnverifiedHeader {
-    pub alg: String,
-    pub typ: Option<String>,
-    pub kid: String,
+pub struct UnverifiedHeader<'t> {
+    pub alg: Cow<'t, str>,
+    pub typ: Option<Cow<'t, str>>,
+    pub kid: Cow<'t, str>,
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Takes a token apart.
+    /// Takes a token apart: three non-empty segments of canonical, unpadded base64url. Spare bits and
+    /// foreign characters in any of them would be a second spelling of the same token.
     ///
     /// # Errors
-    /// [`Refusal::TooLong`] before anything is decoded; [`Refusal::NotCompact`],
-    /// [`Refusal::NotStrictJson`], [`Refusal::ForbiddenHeader`], [`Refusal::Algorithm`],
-    /// [`Refusal::Type`] or [`Refusal::KeyId`] for what the name says.
+    /// [`Refusal::TooLong`] before anything is decoded; [`Refusal::NotCompact`].
     pub fn parse(token: &'a str, max_bytes: usize) -> Result<Self, Refusal> {
         if token.len() > max_bytes {
             return Err(Refusal::TooLong);
         }
         let (signing_input, signature) = token.rsplit_once('.').ok_or(Refusal::NotCompact)?;
         let (header, payload) = signing_input.split_once('.').ok_or(Refusal::NotCompact)?;
-        // Spare bits and foreign characters in any segment: a second spelling of the same token.
-        decode(signature)?;
-        let header = parse_object(&decode(header)?).ok_or(Refusal::NotStrictJson)?;
-        let unverified_claims = parse_object(&decode(payload)?).ok_or(Refusal::NotStrictJson)?;
-        Ok(Self {
-            header: UnverifiedHeader::from_members(&header)?,
-            unverified_claims,
-            signing_input,
-            signature,
-        })
+        let mut decoded = Vec::with_capacity(token.len());
+        let header_end = decode(header, &mut decoded)?;
+        let payload_end = decode(payload, &mut decoded)?;
+        decode(signature, &mut decoded)?;
+        Ok(Self { signing_input, decoded, header_end, payload_end })
+    }
+
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// [`Refusal::NotStrictJson`], [`Refusal::ForbiddenHeader`], [`Refusal::Algorithm`],
+    /// [`Refusal::Type`] or [`Refusal::KeyId`] for what the name says.
+    pub fn header(&self) -> Result<UnverifiedHeader<'_>, Refusal> {
+        UnverifiedHeader::from_members(strict(self.decoded.get(..self.header_end))?)
+    }
+
+    /// Reads the payload.
+    ///
+    /// # Errors
+    /// [`Refusal::NotStrictJson`].
+    pub fn unverified_claims(&self) -> Result<Members<'_>, Refusal> {
+        strict(self.decoded.get(self.header_end..self.payload_end))
+    }
+
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        self.decoded.get(self.payload_end..).unwrap_or_default()
     }
 }
 
-impl UnverifiedHeader {
-    fn from_members(members: &Map<String, Value>) -> Result<Self, Refusal> {
-        if let Some(name) = FORBIDDEN.into_iter().find(|name| members.contains_key(*name)) {
+impl<'t> UnverifiedHeader<'t> {
+    fn from_members(mut members: Members<'t>) -> Result<Self, Refusal> {
+        if let Some(name) = FORBIDDEN.into_iter().find(|name| members.contains(name)) {
             return Err(Refusal::ForbiddenHeader(name));
         }
-        let alg = members.get("alg").and_then(Value::as_str).ok_or(Refusal::Algorithm)?;
-        let typ = match members.get("typ") {
+        let Some(StrictValue::Text(alg)) = members.take("alg") else { return Err(Refusal::Algorithm) };
+        let typ = match members.take("typ") {
             None => None,
-            Some(Value::String(typ)) => Some(typ.clone()),
+            Some(StrictValue::Text(typ)) => Some(typ),
             Some(_) => return Err(Refusal::Type),
         };
-        let kid = members.get("kid").and_then(Value::as_str).ok_or(Refusal::KeyId)?;
-        if kid.is_empty() || kid.len() > MAX_KID_BYTES {
-            return Err(Refusal::KeyId);
+        match members.take("kid") {
+            Some(StrictValue::Text(kid)) if !kid.is_empty() && kid.len() <= MAX_KID_BYTES => {
+                Ok(Self { alg, typ, kid })
+            }
+            _ => Err(Refusal::KeyId),
         }
-        Ok(Self { alg: alg.to_owned(), typ, kid: kid.to_owned() })
     }
 
     /// Whether `typ` names this kind, with or without `application/` (RFC 7515 section 4.1.9).
@@ -86,10 +104,15 @@ impl UnverifiedHeader {
     }
 }
 
-/// Non-empty, canonical, unpadded base64url. A dot left over from a fourth segment fails here too.
-fn decode(segment: &str) -> Result<Vec<u8>, Refusal> {
+/// Appends a segment and says where it ends. A dot left over from a fourth segment fails here too.
+fn decode(segment: &str, into: &mut Vec<u8>) -> Result<usize, Refusal> {
     if segment.is_empty() {
         return Err(Refusal::NotCompact);
     }
-    URL_SAFE_NO_PAD.decode(segment).map_err(|_| Refusal::NotCompact)
+    URL_SAFE_NO_PAD.decode_vec(segment, into).map_err(|_| Refusal::NotCompact)?;
+    Ok(into.len())
+}
+
+fn strict(bytes: Option<&[u8]>) -> Result<Members<'_>, Refusal> {
+    bytes.and_then(parse_object).ok_or(Refusal::NotStrictJson)
 }

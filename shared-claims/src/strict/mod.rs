@@ -8,7 +8,7 @@ mod compact;
 mod json;
 
 pub use compact::{UnverifiedHeader, UnverifiedToken};
-pub use json::parse_object;
+pub use json::{Members, StrictValue, parse_object};
 
 /// Longest token that is looked at, in bytes, unless a caller sets another cap.
 pub const DEFAULT_MAX_TOKEN_BYTES: usize = 8 * 1024;
