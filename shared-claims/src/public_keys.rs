@@ -131,6 +131,11 @@ impl KeySet {
         self.keys.contains_key(kid)
     }
 
+    #[must_use]
+    pub fn get(&self, kid: &str) -> Option<&PublicKey> {
+        self.keys.get(kid)
+    }
+
     /// Checks the signature of a token with the one key that its `kid` names.
     ///
     /// # Errors
@@ -141,16 +146,23 @@ impl KeySet {
         header: &UnverifiedHeader<'_>,
         token: &UnverifiedToken<'_>,
     ) -> Result<(), Refusal> {
-        let public = self.keys.get(header.kid.as_ref()).ok_or(Refusal::UnknownKey)?;
-        if SignatureAlgorithm::parse(&header.alg) != Some(public.algorithm) {
+        let key = self.get(&header.kid).ok_or(Refusal::UnknownKey)?;
+        if SignatureAlgorithm::parse(&header.alg) != Some(key.algorithm) {
             return Err(Refusal::Algorithm);
         }
-        let verified = public.key.verify_sig(token.signing_input.as_bytes(), token.signature());
-        verified.map_err(|_| Refusal::Signature)
+        key.verify(token.signing_input.as_bytes(), token.signature())
     }
 }
 
 impl PublicKey {
+    /// Checks a signature as a JWS holds it (RFC 7518 section 3).
+    ///
+    /// # Errors
+    /// [`Refusal::Signature`].
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Refusal> {
+        self.key.verify_sig(message, signature).map_err(|_| Refusal::Signature)
+    }
+
     fn from_jwk(place: usize, jwk: &Members<'_>) -> Result<Option<(String, Self)>, InvalidKeySet> {
         if PRIVATE_MEMBERS.iter().any(|name| jwk.contains(name)) || text(jwk, "kty") == Some("oct") {
             return Err(InvalidKeySet::PrivateMember(place));

@@ -1,7 +1,5 @@
 //! The verifier against tokens that are right but for one thing.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
-
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -330,4 +328,19 @@ fn revocations_are_signed_and_never_go_back() {
     let foreign = Issuer::new().sign(&header, &json!({"iss": "https://auth.test"}));
     assert_eq!(read(&foreign), Err(Refusal::Signature));
     assert_eq!(read(&document(1, NOW, json!([{"kind": "session"}]))), Err(Refusal::Claim("id")));
+}
+
+#[test]
+fn a_key_of_one_issuer_never_vouches_for_another() {
+    let (ours, theirs) = (Issuer::new(), Issuer::new());
+    // The same kid under two issuers, and the name of ours under their key (Storm-0558).
+    for iss in ["https://auth.test", "https://other.test"] {
+        let token = theirs.sign(&header(), &with(claims(), "iss", json!(iss)));
+        assert_eq!(ours.verdict(&token), Err(Refusal::Signature), "{iss}");
+    }
+    let verifier = Verifier::new("https://other.test", "notes");
+    let token = theirs.sign(&header(), &with(claims(), "iss", json!("https://auth.test")));
+    assert_eq!(verifier.verify(&token, &theirs.keys, NOW).map(drop), Err(Refusal::Issuer));
+    let unknown = theirs.sign(&with(header(), "kid", json!("k2")), &claims());
+    assert_eq!(ours.verdict(&unknown), Err(Refusal::UnknownKey));
 }

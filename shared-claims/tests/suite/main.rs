@@ -1,0 +1,6 @@
+//! What can be said of the verifier without a service around it.
+
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+mod verifier;
+mod wycheproof;
