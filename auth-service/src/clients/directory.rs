@@ -46,6 +46,12 @@ impl ClientDirectory {
         self.state.load().clients.contains_key(id)
     }
 
+    /// Whether a token may be meant for this audience at all.
+    #[must_use]
+    pub fn is_audience(&self, name: &str) -> bool {
+        self.state.load().audiences.contains_key(name)
+    }
+
     /// The algorithm that an audience asked for, if it did.
     #[must_use]
     pub fn algorithm_of(&self, audience: &str) -> Option<Algorithm> {

@@ -36,10 +36,16 @@ impl Authority {
         now: Timestamp,
     ) -> std::result::Result<AccessClaims, TokenFault> {
         let keys = self.keys.ring();
-        self.verifier.verify(unverified, &keys.key_set, now.seconds()).map_err(|refusal| {
+        let claims = self.verifier.verify(unverified, &keys.key_set, now.seconds()).map_err(|refusal| {
             tracing::debug!(%refusal, "access token refused");
             if refusal == Refusal::Expired { TokenFault::Expired } else { TokenFault::Invalid }
-        })
+        })?;
+        // The authority asks for no audience of its own, but none that it does not know was ever issued.
+        if claims.aud.iter().any(|audience| self.clients.is_audience(audience)) {
+            return Ok(claims);
+        }
+        tracing::debug!("access token for an audience that is not registered refused");
+        Err(TokenFault::Invalid)
     }
 
     /// A refresh token where one is needed.

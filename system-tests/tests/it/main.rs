@@ -4,6 +4,7 @@ mod bad_input;
 mod clients;
 mod compose;
 mod django;
+mod hostile_tokens;
 mod keys;
 mod life_cycle;
 mod logs;

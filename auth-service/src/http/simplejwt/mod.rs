@@ -3,7 +3,8 @@
 //!
 //! What differs on purpose: verify and refresh always honour the blacklist, blacklisting ends the
 //! session with its access tokens, a refresh always rotates and does so once, a deleted or disabled
-//! account is a 401 and never a 500, `Cache-Control: no-store` is sent, passwords are not trimmed.
+//! account is a 401 and never a 500, `Cache-Control: no-store` is sent, passwords and tokens are not
+//! trimmed.
 
 mod describe;
 pub mod errors;
@@ -79,7 +80,8 @@ async fn blacklist(
 
 async fn only_field(request: &HttpRequest, payload: Payload, name: &'static str) -> Result<String, Refused> {
     let mut submitted = Submitted::read(request, payload).await?;
-    let [token] = fields::all([(name, submitted.trimmed(name))])?;
+    // A token is not trimmed: space around it would be a second spelling of it.
+    let [token] = fields::all([(name, submitted.untrimmed(name))])?;
     Ok(token)
 }
 
