@@ -1,12 +1,19 @@
 //! The one place where an asynchronous edge crosses into the synchronous core.
+//!
+//! What touches neither disk nor a password hash is done where it came in: it costs less than the way to
+//! another thread. A refresh waits for the disk without holding a thread. Everything else takes one.
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tracing::Span;
 
+use crate::authority::Authority;
+use crate::clients::{Client, ClientCredentials};
 use crate::error::{Error, ErrorKind, Result};
+use crate::grants::Grant;
+use crate::tokens::IssuedTokens;
 
 /// Threads that may block. More than wait for passwords, so that a flood of logins leaves some.
 pub const THREADS: usize = 64;
@@ -46,5 +53,66 @@ impl Blocking {
             span.in_scope(work)
         });
         task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a use case panicked")))
+    }
+
+    /// Authenticates a client: from memory, unless it may have been registered a moment ago.
+    ///
+    /// # Errors
+    /// As [`Authority::authenticate_client`].
+    pub async fn authenticate(
+        &self,
+        authority: &Arc<Authority>,
+        credentials: ClientCredentials,
+    ) -> Result<Arc<Client>> {
+        if authority.knows_client(&credentials) {
+            return authority.authenticate_client(&credentials);
+        }
+        let authority = Arc::clone(authority);
+        self.run(move || authority.authenticate_client(&credentials)).await
+    }
+
+    /// The grants of the token endpoint.
+    ///
+    /// # Errors
+    /// As the grant's own method.
+    pub async fn grant(
+        &self,
+        authority: &Arc<Authority>,
+        client: Arc<Client>,
+        grant: Grant,
+    ) -> Result<IssuedTokens> {
+        match grant {
+            Grant::ClientCredentials { scope, audience } => {
+                authority.issue_client_token(&client, scope.as_deref(), audience.as_deref())
+            }
+            Grant::RefreshToken { refresh_token, scope } => {
+                self.refresh(authority, client, refresh_token, scope).await
+            }
+        }
+    }
+
+    /// A refresh: checked and signed here, and in between with the storage, which calls back when the
+    /// rotation is durable.
+    ///
+    /// # Errors
+    /// As [`Authority::refresh`].
+    pub async fn refresh(
+        &self,
+        authority: &Arc<Authority>,
+        client: Arc<Client>,
+        refresh_token: String,
+        scope: Option<String>,
+    ) -> Result<IssuedTokens> {
+        if scope.is_some() {
+            let authority = Arc::clone(authority);
+            let work = move || authority.refresh(&client, &refresh_token, scope.as_deref());
+            return self.run(work).await;
+        }
+        let pending = authority.begin_refresh(&client, &refresh_token, None)?;
+        let (reply, answer) = oneshot::channel();
+        let reply = Box::new(move |outcome| drop(reply.send(outcome)));
+        authority.storage.rotate_session_then(pending.rotate.clone(), reply);
+        let ended = |_| Error::new(ErrorKind::Unavailable, "the storage has ended");
+        authority.finish_refresh(&pending, answer.await.map_err(ended)??)
     }
 }

@@ -8,6 +8,7 @@ pub mod database;
 pub mod hostile;
 pub mod mouth;
 pub mod processes;
+pub mod replicas;
 pub mod system;
 
 pub use database::Database;

@@ -49,7 +49,7 @@ impl Authority {
             ended: None,
         };
         let access_token =
-            self.mint_access_token(&Draft::for_person(&session, &user, &session.scope), now)?;
+            self.mint_access_token(&Draft::for_person(&session, &user.roles, &session.scope), now)?;
         if !self.storage.start_session(&session, &user)? {
             return Err(refused("the account was disabled or its password changed during the login"));
         }

@@ -1,16 +1,28 @@
 use crate::authority::Authority;
 use crate::clients::{Client, GrantType, narrow};
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, TokenFault};
 use crate::sessions::{EndReason, Rotation};
 use crate::storage::Rotate;
-use crate::tokens::{Draft, IssuedTokens};
+use crate::tokens::{Draft, IssuedTokens, RefreshClaims};
+
+/// A refresh that was checked as far as can be without the database: what the storage is asked, and what
+/// is needed to answer when it has decided.
+pub struct PendingRefresh {
+    pub rotate: Rotate,
+    claims: RefreshClaims,
+    scope: Option<String>,
+    now: Timestamp,
+}
 
 impl Authority {
     /// A refresh token for its successor (RFC 6749 section 6), once: whoever comes second within the
     /// grace gets the same successor, byte for byte; whoever comes later ends the session
     /// (RFC 9700 section 4.14.2).
     ///
-    /// Everything that can be refused is refused before the token is spent.
+    /// Everything that can be refused is refused before the token is spent. The steps of this method are
+    /// those of an edge that does not wait for the storage: [`Self::begin_refresh`], the storage's
+    /// `rotate_session_then`, [`Self::finish_refresh`].
     ///
     /// # Errors
     /// `unauthorized_client`, `invalid_scope`; `Token` with the fault; `AccountInactive`;
@@ -21,23 +33,48 @@ impl Authority {
         unverified_token: &str,
         scope: Option<&str>,
     ) -> Result<IssuedTokens> {
+        let pending = self.begin_refresh(client, unverified_token, scope)?;
+        if let Some(scope) = scope {
+            self.check_narrower(&pending.claims.session_id, scope)?;
+        }
+        let rotation = self.storage.rotate_session(pending.rotate.clone())?;
+        self.finish_refresh(&pending, rotation)
+    }
+
+    /// What can be checked without the database. A `scope` must be checked against the session before the
+    /// token is spent, which [`Self::refresh`] does.
+    ///
+    /// # Errors
+    /// `unauthorized_client`; `Token` with the fault.
+    pub fn begin_refresh(
+        &self,
+        client: &Client,
+        unverified_token: &str,
+        scope: Option<&str>,
+    ) -> Result<PendingRefresh> {
         client.check_grant(GrantType::RefreshToken)?;
         let now = self.now();
         let claims = self.read_refresh_token(unverified_token, now)?;
-        if let Some(scope) = scope {
-            self.check_narrower(&claims.session_id, scope)?;
-        }
-        let rotation = self.storage.rotate_session(Rotate {
+        let rotate = Rotate {
             presented: self.presented(&claims, &client.id, now),
             idle_expires_at: now.plus(self.policy.refresh_idle_ttl),
             revoked_until: self.revoked_until(now),
-        })?;
+        };
+        Ok(PendingRefresh { rotate, claims, scope: scope.map(str::to_owned), now })
+    }
+
+    /// Answers by what the storage decided.
+    ///
+    /// # Errors
+    /// As [`Self::refresh`].
+    pub fn finish_refresh(&self, pending: &PendingRefresh, rotation: Rotation) -> Result<IssuedTokens> {
         match rotation {
-            Rotation::Holds { session, user, repeated } => {
+            Rotation::Holds { session, roles, repeated } => {
                 tracing::debug!(session = session.id, generation = session.generation, repeated, "refreshed");
-                let scope = narrow(&session.scope, scope)?;
+                let scope = narrow(&session.scope, pending.scope.as_deref())?;
+                let draft = Draft::for_person(&session, &roles, &scope);
                 Ok(IssuedTokens {
-                    access_token: self.mint_access_token(&Draft::for_person(&session, &user, &scope), now)?,
+                    access_token: self.mint_access_token(&draft, pending.now)?,
                     expires_in: self.policy.access_ttl.as_secs(),
                     scope: scope.to_string(),
                     refresh_token: Some(self.refresh_tokens.mint(&session)),
@@ -48,7 +85,7 @@ impl Authority {
                     session = session.id,
                     user = session.user_id,
                     client = %session.client_id,
-                    presented = claims.generation,
+                    presented = pending.claims.generation,
                     current = session.generation,
                     "a refresh token was used twice: its session has been ended"
                 );

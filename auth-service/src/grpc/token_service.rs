@@ -16,7 +16,7 @@ use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::clients::Client;
 use crate::error::Result;
-use crate::grants::PasswordLogin;
+use crate::grants::{Grant, PasswordLogin};
 use crate::secret::PlainSecret;
 use crate::tokens::{Introspection, IssuedTokens};
 
@@ -31,31 +31,25 @@ impl TokenServiceEdge {
         Self { authority, blocking }
     }
 
-    /// Authenticates the caller and runs the use case, off the event loop.
-    async fn call<T, A>(
+    /// Authenticates the caller and runs the use case, in a span of its own.
+    async fn call<T, A, F>(
         &self,
         method: &'static str,
         request: Request<T>,
-        use_case: impl FnOnce(&Authority, Arc<Client>, T) -> Result<A> + Send + 'static,
+        use_case: impl FnOnce(Arc<Client>, T) -> F,
     ) -> std::result::Result<Response<A>, Status>
     where
-        T: Send + 'static,
-        A: Send + 'static,
+        F: Future<Output = Result<A>>,
     {
         let span = info_span!("request", id = %Uuid::new_v4(), mouth = "grpc", method);
         async {
             let started = Instant::now();
-            let authority = Arc::clone(&self.authority);
-            let credentials = credentials(request.metadata());
-            let message = request.into_inner();
-            let outcome = self
-                .blocking
-                .run(move || {
-                    let client = authority.authenticate_client(&credentials?)?;
-                    use_case(&authority, client, message)
-                })
-                .await;
-            let answer = outcome.map(Response::new).map_err(|error| refuse(&error));
+            let outcome = async {
+                let credentials = credentials(request.metadata())?;
+                let client = self.blocking.authenticate(&self.authority, credentials).await?;
+                use_case(client, request.into_inner()).await
+            };
+            let answer = outcome.await.map(Response::new).map_err(|error| refuse(&error));
             let code = answer.as_ref().err().map_or(tonic::Code::Ok, Status::code);
             let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             tracing::info!(status = ?code, took_us, "answered");
@@ -63,6 +57,15 @@ impl TokenServiceEdge {
         }
         .instrument(span)
         .await
+    }
+
+    /// A use case that may touch the disk or hash a password.
+    async fn off_the_loop<A: Send + 'static>(
+        &self,
+        use_case: impl FnOnce(&Authority) -> Result<A> + Send + 'static,
+    ) -> Result<A> {
+        let authority = Arc::clone(&self.authority);
+        self.blocking.run(move || use_case(&authority)).await
     }
 }
 
@@ -72,7 +75,7 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<ObtainPairRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
-        self.call("ObtainPair", request, |authority, client, message| {
+        self.call("ObtainPair", request, |client, message| async {
             let login = PasswordLogin {
                 client,
                 unverified_username: message.username,
@@ -80,7 +83,7 @@ impl TokenService for TokenServiceEdge {
                 scope: given(message.scope),
                 audience: given(message.audience),
             };
-            authority.obtain_pair(&login).map(pair)
+            self.off_the_loop(move |authority| authority.obtain_pair(&login).map(pair)).await
         })
         .await
     }
@@ -89,8 +92,9 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<RefreshRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
-        self.call("Refresh", request, |authority, client, message| {
-            authority.refresh(&client, &message.refresh_token, given(message.scope).as_deref()).map(pair)
+        self.call("Refresh", request, |client, message| async {
+            let (token, scope) = (message.refresh_token, given(message.scope));
+            self.blocking.refresh(&self.authority, client, token, scope).await.map(pair)
         })
         .await
     }
@@ -99,8 +103,9 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<VerifyRequest>,
     ) -> std::result::Result<Response<VerifyResponse>, Status> {
-        self.call("Verify", request, |authority, _, message| {
-            authority.verify_token(&message.token).map(|()| VerifyResponse {})
+        self.call("Verify", request, |_, message| async {
+            self.off_the_loop(move |authority| authority.verify_token(&message.token)).await?;
+            Ok(VerifyResponse {})
         })
         .await
     }
@@ -109,8 +114,9 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<RevokeRequest>,
     ) -> std::result::Result<Response<RevokeResponse>, Status> {
-        self.call("Revoke", request, |authority, client, message| {
-            authority.revoke_token(&client, &message.token).map(|()| RevokeResponse {})
+        self.call("Revoke", request, |client, message| async {
+            self.off_the_loop(move |authority| authority.revoke_token(&client, &message.token)).await?;
+            Ok(RevokeResponse {})
         })
         .await
     }
@@ -119,9 +125,10 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<IssueClientTokenRequest>,
     ) -> std::result::Result<Response<ClientToken>, Status> {
-        self.call("IssueClientToken", request, |authority, client, message| {
-            let (scope, audience) = (given(message.scope), given(message.audience));
-            let issued = authority.issue_client_token(&client, scope.as_deref(), audience.as_deref())?;
+        self.call("IssueClientToken", request, |client, message| async {
+            let grant =
+                Grant::ClientCredentials { scope: given(message.scope), audience: given(message.audience) };
+            let issued = self.blocking.grant(&self.authority, client, grant).await?;
             Ok(ClientToken {
                 access_token: issued.access_token,
                 expires_in: issued.expires_in,
@@ -135,8 +142,9 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<IntrospectRequest>,
     ) -> std::result::Result<Response<IntrospectResponse>, Status> {
-        self.call("Introspect", request, |authority, client, message| {
-            authority.introspect(&client, &message.token).map(introspection)
+        self.call("Introspect", request, |client, message| async {
+            let ask = move |authority: &Authority| authority.introspect(&client, &message.token);
+            self.off_the_loop(ask).await.map(introspection)
         })
         .await
     }

@@ -7,7 +7,6 @@ use shared_claims::scope::ScopeSet;
 
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
-use crate::users::User;
 
 /// A session. What it may still do is for [`Session::judge`] to say.
 #[derive(Debug, Clone)]
@@ -135,7 +134,8 @@ pub enum Rotation {
     /// The session as it stands now, whether this call rotated it or an earlier one did.
     Holds {
         session: Session,
-        user: User,
+        /// Of its account, which is active.
+        roles: Vec<String>,
         repeated: bool,
     },
     /// The token was spent before; the session has been ended by this call.

@@ -1,7 +1,8 @@
 //! The database, behind atomic domain steps: a transaction never leaves this folder.
 //!
 //! One set of queries serves SQLite and PostgreSQL. Reads come from a pool. Writes go through the
-//! one writer thread on SQLite, and through the pool on PostgreSQL. Every step writes first, so
+//! one writer thread on SQLite, and through the pool on PostgreSQL, where rotations have a thread too:
+//! what is done most often shares commits on both. Every step writes first, so
 //! that it takes its locks before it reads: a read-then-write transaction fails on SQLite under
 //! load whatever the time-out, and on PostgreSQL decides by what is no longer true.
 
@@ -11,6 +12,8 @@ mod error;
 mod keys;
 mod migrate;
 mod revocations;
+mod rotate;
+mod rotator;
 mod schema;
 mod sessions;
 mod url;
@@ -24,12 +27,13 @@ use diesel::{Connection, QueryDsl, RunQueryDsl};
 use shared_claims::scope::ScopeSet;
 
 use connection::{AnyConnection, Manager, Purpose};
+use rotator::Rotator;
 use schema::counters;
 use writer::SqliteWriter;
 
 pub use error::StorageError;
 pub use revocations::Hit;
-pub use sessions::Rotate;
+pub use rotate::{Reply, Rotate};
 pub use url::{DatabaseUrl, InvalidUrl};
 
 /// Longest wait for a pooled connection; then the caller is told to come back (503).
@@ -43,7 +47,7 @@ pub struct Storage {
 
 enum Writes {
     Sqlite(SqliteWriter),
-    Postgres(Pool<Manager>),
+    Postgres { pool: Pool<Manager>, rotator: Rotator },
 }
 
 /// Numbers that grow with every change, so that replicas learn of each other's writes.
@@ -70,7 +74,8 @@ impl Storage {
             DatabaseUrl::Postgres(_) => {
                 AnyConnection::open(url, Purpose::Write)?;
                 let pool = pool(url, Purpose::Write, pool_size);
-                Ok(Self { reads: pool.clone(), writes: Writes::Postgres(pool) })
+                let rotator = Rotator::start(pool.clone())?;
+                Ok(Self { reads: pool.clone(), writes: Writes::Postgres { pool, rotator } })
             }
         }
     }
@@ -119,7 +124,7 @@ impl Storage {
     {
         match &self.writes {
             Writes::Sqlite(writer) => writer.write(step),
-            Writes::Postgres(pool) => take(pool)?.run(|connection| connection.transaction(step)),
+            Writes::Postgres { pool, .. } => take(pool)?.run(|connection| connection.transaction(step)),
         }
     }
 }

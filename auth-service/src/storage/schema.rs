@@ -85,3 +85,6 @@ diesel::table! {
         value -> BigInt,
     }
 }
+
+diesel::joinable!(sessions -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(sessions, users);

@@ -4,17 +4,16 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations::{self, Hit};
 use super::schema::{sessions, users};
-use super::users::find_user_by_id;
 use super::{Storage, scope, words};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
-use crate::sessions::{EndReason, Ended, Judgement, Presented, Rotation, Session};
+use crate::sessions::{EndReason, Ended, Presented, Session};
 use crate::users::User;
 
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
 pub(super) struct SessionRow {
-    id: String,
+    pub(super) id: String,
     user_id: String,
     client_id: String,
     scope: String,
@@ -28,15 +27,6 @@ pub(super) struct SessionRow {
     rotated_at: i64,
     ended_at: Option<i64>,
     end_reason: Option<String>,
-}
-
-/// A presented refresh token, and what the session becomes when it is the current one.
-#[derive(Debug, Clone)]
-pub struct Rotate {
-    pub presented: Presented,
-    pub idle_expires_at: Timestamp,
-    /// How long the session's access tokens may live on, should this turn out to be reuse.
-    pub revoked_until: Timestamp,
 }
 
 /// Whose sessions end, and why.
@@ -71,38 +61,6 @@ impl Storage {
         })
     }
 
-    /// The compare-and-set behind every refresh: one winner, the same answer for a retry, and the
-    /// end of the session for a reuse. What is refused otherwise spends nothing.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn rotate_session(&self, rotate: Rotate) -> Result<Rotation, StorageError> {
-        self.write(move |connection| {
-            let presented = &rotate.presented;
-            let now = presented.now.0;
-            let current = sessions::table
-                .filter(sessions::id.eq(&presented.session_id))
-                .filter(sessions::generation.eq(presented.generation))
-                .filter(sessions::client_id.eq(presented.client_id.as_str()))
-                .filter(sessions::idle_expires_at.gt(now))
-                .filter(sessions::expires_at.gt(now))
-                .filter(sessions::ended_at.is_null());
-            let won = diesel::update(current)
-                .set((
-                    sessions::generation.eq(presented.generation + 1),
-                    sessions::rotated_at.eq(now),
-                    sessions::idle_expires_at.eq(rotate.idle_expires_at.0),
-                ))
-                .returning(sessions::all_columns)
-                .get_result::<SessionRow>(connection)
-                .optional()?;
-            match won {
-                Some(row) => holds(connection, row.into_session()?, false),
-                None => not_rotated(connection, &rotate),
-            }
-        })
-    }
-
     /// # Errors
     /// [`StorageError`]; `Ok(None)` when there is no such session.
     pub fn find_session(&self, id: &str) -> Result<Option<Session>, StorageError> {
@@ -126,43 +84,12 @@ impl Storage {
     }
 }
 
-/// The slow path: the token is not the current one of a live session of this client.
-fn not_rotated(connection: &mut AnyConnection, rotate: &Rotate) -> Result<Rotation, StorageError> {
-    let presented = &rotate.presented;
-    let Some(session) = find_session(connection, &presented.session_id)? else {
-        return Ok(Rotation::Unknown);
-    };
-    match session.judge(presented) {
-        Judgement::Repeated => holds(connection, session, true),
-        Judgement::Reused => {
-            let end =
-                End { now: presented.now, reason: EndReason::Reuse, revoked_until: rotate.revoked_until };
-            end_one(connection, &session.id, end)?;
-            Ok(Rotation::Reused { session })
-        }
-        Judgement::Expired => Ok(Rotation::Expired),
-        Judgement::Ended => Ok(Rotation::Ended(session.ended.map(|ended| ended.reason))),
-        Judgement::NotYours => Ok(Rotation::Unknown),
-        // The update did not match a moment ago and the session has not moved since: only another
-        // replica's write in between can do that, and the caller may try again.
-        Judgement::Current => Err(StorageError::Unavailable("the session changed meanwhile".to_owned())),
-    }
-}
-
-fn holds(connection: &mut AnyConnection, session: Session, repeated: bool) -> Result<Rotation, StorageError> {
-    match find_user_by_id(connection, &session.user_id)? {
-        Some(user) if user.is_active() => Ok(Rotation::Holds { session, user, repeated }),
-        // Disabling ends every session in one transaction, so this is a row that was edited by hand.
-        _ => Err(StorageError::Unreadable("a live session of an inactive account".to_owned())),
-    }
-}
-
 fn find_session(connection: &mut AnyConnection, id: &str) -> Result<Option<Session>, StorageError> {
     let row = sessions::table.find(id).select(SessionRow::as_select()).first(connection).optional()?;
     row.map(SessionRow::into_session).transpose()
 }
 
-fn end_one(connection: &mut AnyConnection, id: &str, end: End) -> Result<bool, StorageError> {
+pub(super) fn end_one(connection: &mut AnyConnection, id: &str, end: End) -> Result<bool, StorageError> {
     let live = sessions::table.filter(sessions::id.eq(id)).filter(sessions::ended_at.is_null());
     let ended = diesel::update(live)
         .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
@@ -236,7 +163,12 @@ impl SessionRow {
         }
     }
 
-    fn into_session(self) -> Result<Session, StorageError> {
+    /// Whether an update that returned this row was asked for by this token.
+    pub(super) fn was_rotated_by(&self, presented: &Presented) -> bool {
+        self.generation == presented.generation + 1 && self.client_id == presented.client_id.as_str()
+    }
+
+    pub(super) fn into_session(self) -> Result<Session, StorageError> {
         let unreadable = |what: &str| StorageError::Unreadable(format!("session with a malformed {what}"));
         let ended = match (self.ended_at, self.end_reason.as_deref()) {
             (None, None) => None,

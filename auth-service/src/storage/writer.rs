@@ -13,10 +13,10 @@ use super::error::StorageError;
 use super::url::DatabaseUrl;
 
 /// Most steps in one commit: what is behind them waits no longer than a few milliseconds.
-const MAX_BATCH: usize = 64;
+pub(super) const MAX_BATCH: usize = 64;
 
 /// Most steps that wait; more are shed at once.
-const MAX_WAITING: usize = 1024;
+pub(super) const MAX_WAITING: usize = 1024;
 
 /// Runs a step, or refuses it, and says what is to be done once the commit is known.
 type Job = Box<dyn FnOnce(Result<&mut AnyConnection, StorageError>) -> Finish + Send>;
@@ -46,18 +46,39 @@ impl SqliteWriter {
         F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,
     {
         let (reply, answer) = sync_channel(1);
-        let job: Job = Box::new(move |connection| {
-            let outcome = connection.and_then(|connection| in_savepoint(connection, step));
-            // A caller that went away does not want to know.
-            Box::new(move |committed| drop(reply.send(committed.and(outcome))))
-        });
-        self.jobs.try_send(job).map_err(|error| {
-            StorageError::Unavailable(match error {
-                TrySendError::Full(_) => "too many writes are waiting".to_owned(),
-                TrySendError::Disconnected(_) => "the writer thread has ended".to_owned(),
-            })
-        })?;
+        let reply = move |outcome| drop(reply.send(outcome));
+        self.submit(move |connection| in_savepoint(connection, step), reply);
         answer.recv().map_err(|_| StorageError::Unavailable("the writer thread has ended".to_owned()))?
+    }
+
+    /// Runs `step`, which must undo itself when it fails, as a single statement does, and calls `reply`
+    /// from the writer thread when it is durable.
+    pub fn submit<T, F>(&self, step: F, reply: impl FnOnce(Result<T, StorageError>) + Send + 'static)
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,
+    {
+        let job: Job = Box::new(move |connection| {
+            let outcome = connection.and_then(|connection| {
+                catch_unwind(AssertUnwindSafe(|| step(connection)))
+                    .unwrap_or_else(|_| Err(StorageError::Unreadable("a storage step panicked".to_owned())))
+            });
+            Box::new(move |committed| reply(committed.and(outcome)))
+        });
+        if let Err(refused) = self.jobs.try_send(job) {
+            let cause = match &refused {
+                TrySendError::Full(_) => "too many writes are waiting",
+                TrySendError::Disconnected(_) => "the writer thread has ended",
+            };
+            not_sent(refused)(Err(StorageError::Unavailable(cause.to_owned())))(Ok(()));
+        }
+    }
+}
+
+/// What a full or closed channel did not take.
+pub(super) fn not_sent<T>(refused: TrySendError<T>) -> T {
+    match refused {
+        TrySendError::Full(item) | TrySendError::Disconnected(item) => item,
     }
 }
 
@@ -88,21 +109,15 @@ fn commit(connection: &mut AnyConnection) -> Result<(), StorageError> {
     })
 }
 
-fn in_savepoint<T>(
+/// A step of several statements, undone as a whole when it fails or panics.
+pub(super) fn in_savepoint<T>(
     connection: &mut AnyConnection,
     step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
 ) -> Result<T, StorageError> {
     connection.batch_execute("SAVEPOINT step")?;
     let outcome = catch_unwind(AssertUnwindSafe(|| step(connection)))
         .unwrap_or_else(|_| Err(StorageError::Unreadable("a storage step panicked".to_owned())));
-    match outcome {
-        Ok(value) => {
-            connection.batch_execute("RELEASE step")?;
-            Ok(value)
-        }
-        Err(error) => {
-            connection.batch_execute("ROLLBACK TO step; RELEASE step")?;
-            Err(error)
-        }
-    }
+    let end = if outcome.is_ok() { "RELEASE step" } else { "ROLLBACK TO step; RELEASE step" };
+    connection.batch_execute(end)?;
+    outcome
 }

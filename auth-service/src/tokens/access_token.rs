@@ -11,14 +11,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Signer;
 use crate::secret::random_id;
 use crate::sessions::Session;
-use crate::users::User;
 
 /// Whom an access token is for, and what it allows.
 pub struct Draft<'a> {
     client_id: &'a ClientId,
     audience: &'a str,
     scope: &'a ScopeSet,
-    person: Option<(&'a Session, &'a User)>,
+    person: Option<(&'a Session, &'a [String])>,
 }
 
 /// The claims in the order in which simplejwt writes its own, then those of RFC 9068 section 2.2.
@@ -60,12 +59,12 @@ impl<'a> Draft<'a> {
 
     /// For a person, within a session; `scope` may be narrower than the session's.
     #[must_use]
-    pub fn for_person(session: &'a Session, user: &'a User, scope: &'a ScopeSet) -> Self {
+    pub fn for_person(session: &'a Session, roles: &'a [String], scope: &'a ScopeSet) -> Self {
         Self {
             client_id: &session.client_id,
             audience: &session.audience,
             scope,
-            person: Some((session, user)),
+            person: Some((session, roles)),
         }
     }
 }
@@ -81,7 +80,7 @@ impl Authority {
         let (sub, session) = match draft.person {
             // A person's sub is a UUID, which holds no colon: the two can never meet (RFC 9068 section 5).
             None => (machine.as_str(), None),
-            Some((session, user)) => (user.id.as_str(), Some(session)),
+            Some((session, _)) => (session.user_id.as_str(), Some(session)),
         };
         let claims = Claims {
             token_type: "access",
@@ -97,7 +96,7 @@ impl Authority {
             sid: session.map(|session| session.id.as_str()),
             auth_time: session.map(|session| session.auth_time.seconds()),
             amr: session.map(|session| session.amr.as_slice()),
-            roles: draft.person.map(|(_, user)| user.roles.as_slice()),
+            roles: draft.person.map(|(_, roles)| roles),
         };
         sign(&signer, ACCESS_TOKEN_TYPE, &claims)
     }

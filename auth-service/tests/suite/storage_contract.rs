@@ -231,12 +231,12 @@ fn a_session_starts_only_for_the_account_as_it_was_read(fixture: &Fixture) {
 fn a_rotation_has_one_winner_and_a_retry_gets_the_same_session(fixture: &Fixture) {
     let user = fixture.user("alice");
     fixture.session("s", &user);
-    let Rotation::Holds { session: won, repeated: false, user: holder } =
+    let Rotation::Holds { session: won, repeated: false, roles } =
         fixture.storage.rotate_session(rotate("s", 0, later(5))).unwrap()
     else {
         panic!("the current generation wins");
     };
-    assert_eq!((won.generation, won.rotated_at, holder.id), (1, later(5), user.id));
+    assert_eq!((won.generation, won.rotated_at, roles), (1, later(5), user.roles));
     assert_eq!(won.idle_expires_at, later(105));
     let Rotation::Holds { session: again, repeated: true, .. } =
         fixture.storage.rotate_session(rotate("s", 0, later(15))).unwrap()

@@ -12,6 +12,7 @@ mod notes;
 mod outages;
 mod overload;
 mod published;
+mod refresh_under_fire;
 mod sessions;
 mod settings;
 mod simplejwt_contract;

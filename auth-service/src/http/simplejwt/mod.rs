@@ -54,8 +54,8 @@ async fn obtain(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Res
 
 async fn refresh(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "refresh").await?;
-    let authority = Arc::clone(&edge.authority);
-    let issued = edge.blocking.run(move || authority.refresh(&authority.first_party, &token, None)).await?;
+    let client = Arc::clone(&edge.authority.first_party);
+    let issued = edge.blocking.refresh(&edge.authority, client, token, None).await?;
     Ok(answer(HttpResponse::Ok())
         .json(Rotated { access: issued.access_token, refresh: issued.refresh_token }))
 }

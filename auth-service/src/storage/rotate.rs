@@ -1,0 +1,170 @@
+//! The compare-and-set behind every refresh: one statement, planned once, many to a commit.
+
+use diesel::backend::Backend;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text};
+
+use super::connection::AnyConnection;
+use super::error::StorageError;
+use super::schema::{sessions, users};
+use super::sessions::{End, SessionRow, end_one};
+use super::writer::in_savepoint;
+use super::{Storage, Writes, words};
+use crate::clock::Timestamp;
+use crate::sessions::{EndReason, Judgement, Presented, Rotation, Session};
+
+/// A presented refresh token, and what the session becomes when it is the current one.
+#[derive(Debug, Clone)]
+pub struct Rotate {
+    pub presented: Presented,
+    pub idle_expires_at: Timestamp,
+    /// How long the session's access tokens may live on, should this turn out to be reuse.
+    pub revoked_until: Timestamp,
+}
+
+/// Called once, from a thread of the storage, when the outcome is durable.
+pub type Reply = Box<dyn FnOnce(Result<Rotation, StorageError>) + Send>;
+
+/// A session as it was at one moment, with the roles of its account; none when that is disabled.
+pub(super) type SessionAndRoles = (SessionRow, Option<String>);
+
+impl Storage {
+    /// The compare-and-set behind every refresh: one winner, the same answer for a retry, and the
+    /// end of the session for a reuse. What is refused otherwise spends nothing. Returns at once.
+    pub fn rotate_session_then(&self, rotate: Rotate, reply: Reply) {
+        match &self.writes {
+            Writes::Sqlite(writer) => writer.submit(move |connection| one(connection, &rotate), reply),
+            Writes::Postgres { rotator, .. } => rotator.submit(rotate, reply),
+        }
+    }
+
+    /// The same, for a caller that may wait.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn rotate_session(&self, rotate: Rotate) -> Result<Rotation, StorageError> {
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        self.rotate_session_then(rotate, Box::new(move |outcome| drop(reply.send(outcome))));
+        answer.recv().map_err(|_| StorageError::Unavailable("the storage has ended".to_owned()))?
+    }
+}
+
+/// One rotation within the transaction of the caller.
+pub(super) fn one(connection: &mut AnyConnection, rotate: &Rotate) -> Result<Rotation, StorageError> {
+    let statement = RotateOne(rotate);
+    let won: Option<SessionAndRoles> = match connection {
+        AnyConnection::Sqlite(connection) => statement.get_result(connection).optional()?,
+        AnyConnection::Postgres(connection) => statement.get_result(connection).optional()?,
+    };
+    match won {
+        Some(row) => holds(row, false),
+        None => in_savepoint(connection, |connection| not_rotated(connection, rotate)),
+    }
+}
+
+/// The slow path: the token is not the current one of a live session of this client.
+fn not_rotated(connection: &mut AnyConnection, rotate: &Rotate) -> Result<Rotation, StorageError> {
+    let presented = &rotate.presented;
+    let found = sessions::table.inner_join(users::table).filter(sessions::id.eq(&presented.session_id));
+    // One statement, and so of one moment: an account that is disabled between two would be seen
+    // disabled and its session alive.
+    let columns = (SessionRow::as_select(), users::roles, users::disabled_at);
+    let row = found.select(columns).first(connection).optional()?.map(session_and_roles);
+    if let Some(settled) = settled(row.clone(), presented)? {
+        return Ok(settled);
+    }
+    let session = row.ok_or_else(changed_meanwhile)?.0.into_session()?;
+    if session.judge(presented) != Judgement::Reused {
+        return Err(changed_meanwhile());
+    }
+    let end = End { now: presented.now, reason: EndReason::Reuse, revoked_until: rotate.revoked_until };
+    end_one(connection, &session.id, end)?;
+    Ok(Rotation::Reused { session })
+}
+
+/// The update did not match a moment ago and matches now: only another replica's write in between can
+/// do that, and the caller may try again.
+fn changed_meanwhile() -> StorageError {
+    StorageError::Unavailable("the session changed meanwhile".to_owned())
+}
+
+/// What a token means that did not rotate its session; `None` where only a write can tell.
+pub(super) fn settled(
+    found: Option<SessionAndRoles>,
+    presented: &Presented,
+) -> Result<Option<Rotation>, StorageError> {
+    let Some((row, roles)) = found else { return Ok(Some(Rotation::Unknown)) };
+    let session = row.clone().into_session()?;
+    Ok(match session.judge(presented) {
+        Judgement::Repeated => Some(holds((row, roles), true)?),
+        Judgement::Expired => Some(Rotation::Expired),
+        Judgement::Ended => Some(Rotation::Ended(session.ended.map(|ended| ended.reason))),
+        Judgement::NotYours => Some(Rotation::Unknown),
+        Judgement::Reused | Judgement::Current => None,
+    })
+}
+
+pub(super) fn holds((row, roles): SessionAndRoles, repeated: bool) -> Result<Rotation, StorageError> {
+    let session: Session = row.into_session()?;
+    match roles {
+        Some(roles) => Ok(Rotation::Holds { session, roles: words(&roles), repeated }),
+        // Disabling ends every session in one transaction, so this is a row that was edited by hand.
+        None => Err(StorageError::Unreadable("a live session of an inactive account".to_owned())),
+    }
+}
+
+pub(super) fn session_and_roles(
+    (row, roles, disabled_at): (SessionRow, String, Option<i64>),
+) -> SessionAndRoles {
+    (row, Some(roles).filter(|_| disabled_at.is_none()))
+}
+
+/// diesel prepares its own updates anew each time, for their columns may differ; this text never does.
+struct RotateOne<'a>(&'a Rotate);
+
+impl QueryId for RotateOne<'_> {
+    type QueryId = RotateOne<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for RotateOne<'_> {
+    type SqlType = (sessions::SqlType, Nullable<Text>);
+}
+
+impl<C> RunQueryDsl<C> for RotateOne<'_> {}
+
+impl<DB> QueryFragment<DB> for RotateOne<'_>
+where
+    DB: Backend + HasSqlType<Text> + HasSqlType<BigInt>,
+    str: ToSql<Text, DB>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let presented = &self.0.presented;
+        out.push_sql("UPDATE sessions SET generation = generation + 1, rotated_at = ");
+        out.push_bind_param::<BigInt, i64>(&presented.now.0)?;
+        out.push_sql(", idle_expires_at = ");
+        out.push_bind_param::<BigInt, i64>(&self.0.idle_expires_at.0)?;
+        out.push_sql(" WHERE id = ");
+        out.push_bind_param::<Text, str>(&presented.session_id)?;
+        out.push_sql(" AND generation = ");
+        out.push_bind_param::<BigInt, i64>(&presented.generation)?;
+        out.push_sql(" AND client_id = ");
+        out.push_bind_param::<Text, str>(presented.client_id.as_str())?;
+        out.push_sql(" AND idle_expires_at > ");
+        out.push_bind_param::<BigInt, i64>(&presented.now.0)?;
+        out.push_sql(" AND expires_at > ");
+        out.push_bind_param::<BigInt, i64>(&presented.now.0)?;
+        out.push_sql(" AND ended_at IS NULL RETURNING ");
+        out.push_sql(RETURNED);
+        Ok(())
+    }
+}
+
+/// The columns of [`SessionAndRoles`] after an update, in the order of the schema.
+pub(super) const RETURNED: &str = "sessions.id, sessions.user_id, sessions.client_id, sessions.scope, \
+     sessions.audience, sessions.auth_time, sessions.amr, sessions.created_at, sessions.idle_expires_at, \
+     sessions.expires_at, sessions.generation, sessions.rotated_at, sessions.ended_at, sessions.end_reason, \
+     (SELECT roles FROM users WHERE users.id = sessions.user_id AND disabled_at IS NULL)";
