@@ -6,14 +6,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use shared_claims::Verifier;
+use quick_cache::sync::Cache;
+use shared_claims::CachingVerifier;
 
 use crate::clients::{Client, ClientDirectory};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Algorithm, KeyPolicy, Keys, Signer};
 use crate::refresh_state::SeenChanges;
-use crate::revocations::RevocationDocument;
+use crate::revocations::{HeldRevocations, RevocationDocument};
 use crate::storage::Storage;
 use crate::tokens::RefreshTokens;
 use crate::users::PasswordHasher;
@@ -45,7 +46,10 @@ pub struct Authority {
     pub clock: Arc<dyn Clock>,
     pub(crate) refresh_tokens: RefreshTokens,
     /// Reads the authority's own access tokens, whatever their audience.
-    pub(crate) verifier: Verifier,
+    pub(crate) verifier: CachingVerifier,
+    pub(crate) revoked: HeldRevocations,
+    /// Names by account, as far as they were asked for.
+    pub(crate) usernames: Cache<String, Arc<str>>,
     pub(crate) revocation_document: ArcSwap<RevocationDocument>,
     pub(crate) seen: SeenChanges,
     /// Whether the database answered when it was last asked.

@@ -13,7 +13,7 @@ use crate::authority::Authority;
 use crate::clients::{Client, ClientCredentials};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grants::Grant;
-use crate::tokens::IssuedTokens;
+use crate::tokens::{Introspection, IssuedTokens};
 
 /// Threads that may block. More than wait for passwords, so that a flood of logins leaves some.
 pub const THREADS: usize = 64;
@@ -114,5 +114,34 @@ impl Blocking {
         authority.storage.rotate_session_then(pending.rotate.clone(), reply);
         let ended = |_| Error::new(ErrorKind::Unavailable, "the storage has ended");
         authority.finish_refresh(&pending, answer.await.map_err(ended)??)
+    }
+
+    /// Whether a token of either kind holds.
+    ///
+    /// # Errors
+    /// As [`Authority::verify_token`].
+    pub async fn verify(&self, authority: &Arc<Authority>, token: String) -> Result<()> {
+        if let Some(answer) = authority.verify_from_memory(&token) {
+            return answer;
+        }
+        let authority = Arc::clone(authority);
+        self.run(move || authority.verify_token(&token)).await
+    }
+
+    /// What introspection says of a token to a client.
+    ///
+    /// # Errors
+    /// As [`Authority::introspect`].
+    pub async fn introspect(
+        &self,
+        authority: &Arc<Authority>,
+        client: Arc<Client>,
+        token: String,
+    ) -> Result<Introspection> {
+        if let Some(answer) = authority.introspect_from_memory(&client, &token) {
+            return Ok(answer);
+        }
+        let authority = Arc::clone(authority);
+        self.run(move || authority.introspect(&client, &token)).await
     }
 }

@@ -131,6 +131,7 @@ impl Authority {
             || document.jwt.is_empty()
         {
             let live = self.storage.live_revocations(now)?;
+            self.revoked.merge(&live, now);
             self.publish_revocations(counters.revocations, &live, now)?;
         }
         *seen = Some(counters);

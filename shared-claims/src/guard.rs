@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::authority::Authority;
 use crate::bearer::{Rejection, unverified_bearer_token};
+use crate::cache::CachingVerifier;
 use crate::claims::AccessClaims;
 use crate::clock::unix_now;
 use crate::error::Refusal;
@@ -17,14 +18,14 @@ pub trait RequiredScope {
 
 /// Answers from memory: what the verifier accepts and the authority has not taken back.
 pub struct Guard {
-    verifier: Verifier,
+    verifier: CachingVerifier,
     authority: Arc<Authority>,
 }
 
 impl Guard {
     #[must_use]
     pub fn new(verifier: Verifier, authority: Arc<Authority>) -> Self {
-        Self { verifier, authority }
+        Self { verifier: CachingVerifier::new(verifier), authority }
     }
 
     /// The claims behind a request's `Authorization` headers.
@@ -34,7 +35,7 @@ impl Guard {
     pub fn authenticate<'a>(
         &self,
         headers: impl Iterator<Item = &'a str>,
-    ) -> Result<AccessClaims, Rejection> {
+    ) -> Result<Arc<AccessClaims>, Rejection> {
         let claims = unverified_bearer_token(headers).and_then(|token| self.check(token));
         if let Err(Rejection::Invalid(refusal)) = claims {
             tracing::info!(%refusal, "token refused");
@@ -50,7 +51,7 @@ impl Guard {
         if claims.scope.contains(S::SCOPE) { Ok(()) } else { Err(Rejection::InsufficientScope(S::SCOPE)) }
     }
 
-    fn check(&self, unverified_token: &str) -> Result<AccessClaims, Rejection> {
+    fn check(&self, unverified_token: &str) -> Result<Arc<AccessClaims>, Rejection> {
         let trust = self.authority.trust();
         if trust.keys.is_empty() {
             return Err(Rejection::NotReady);

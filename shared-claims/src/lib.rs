@@ -8,6 +8,7 @@
 //! | [`public_keys`] | a JWKS that was checked key by key (RFC 7517) |
 //! | [`strict`] | the pre-parse: what it lets through has one reading only |
 //! | [`verifier`] | every knob of verification, fixed once (RFC 8725) |
+//! | [`cache`] | a verifier that remembers what it accepted |
 //! | [`revocations`] | what the authority has taken back before its time |
 //! | [`bearer`] | from an `Authorization` header to claims, or to one of four rejections (RFC 6750) |
 //! | `authority`, `guard` (feature `authority`) | keeps keys and revocations at hand, in memory and on disk; the one question a route asks |
@@ -20,6 +21,7 @@
 //! - Verification does no input or output: its cost is bounded by the size cap alone.
 
 pub mod bearer;
+pub mod cache;
 pub mod claims;
 pub mod clock;
 pub mod error;
@@ -38,6 +40,7 @@ pub mod guard;
 #[cfg(feature = "tonic")]
 pub mod tonic;
 
+pub use cache::CachingVerifier;
 pub use claims::AccessClaims;
 pub use error::Refusal;
 pub use public_keys::KeySet;

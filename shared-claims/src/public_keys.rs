@@ -1,6 +1,7 @@
 //! The issuer's public keys (RFC 7517), checked one by one before any of them is used.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rsa::PublicEncryptingKey;
@@ -81,10 +82,10 @@ pub struct PublicKey {
     key: ParsedPublicKey,
 }
 
-/// A JWKS that was accepted as a whole.
+/// A JWKS that was accepted as a whole. A copy is the same set.
 #[derive(Clone, Default)]
 pub struct KeySet {
-    keys: HashMap<String, PublicKey>,
+    keys: Arc<HashMap<String, PublicKey>>,
 }
 
 impl KeySet {
@@ -118,12 +119,18 @@ impl KeySet {
         if keys.is_empty() {
             return Err(InvalidKeySet::NoUsableKey);
         }
-        Ok(Self { keys })
+        Ok(Self { keys: Arc::new(keys) })
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// Whether both are copies of one set; two that were read from the same text are not.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.keys, &other.keys)
     }
 
     #[must_use]

@@ -27,7 +27,7 @@ impl Interceptor for BearerInterceptor {
         let headers = request.metadata().get_all("authorization").iter();
         let headers = headers.map(|value| value.to_str().unwrap_or("Bearer"));
         let claims = self.guard.authenticate(headers).map_err(status)?;
-        request.extensions_mut().insert(Arc::new(claims));
+        request.extensions_mut().insert(claims);
         Ok(request)
     }
 }

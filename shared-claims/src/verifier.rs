@@ -79,6 +79,10 @@ impl Verifier {
         Ok(claims)
     }
 
+    pub(crate) fn check_length(&self, unverified_token: &str) -> Result<(), Refusal> {
+        if unverified_token.len() > self.max_bytes { Err(Refusal::TooLong) } else { Ok(()) }
+    }
+
     fn check_parties(&self, claims: &AccessClaims) -> Result<(), Refusal> {
         if claims.iss != self.issuer {
             return Err(Refusal::Issuer);
@@ -89,7 +93,7 @@ impl Verifier {
         }
     }
 
-    fn check_times(&self, claims: &AccessClaims, now: u64) -> Result<(), Refusal> {
+    pub(crate) fn check_times(&self, claims: &AccessClaims, now: u64) -> Result<(), Refusal> {
         if now >= claims.exp + self.expiry_leeway {
             return Err(Refusal::Expired);
         }

@@ -2,6 +2,7 @@ use crate::authority::Authority;
 use crate::clients::{Client, GrantType, narrow};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, TokenFault};
+use crate::revocations::RevokedThing;
 use crate::sessions::{EndReason, Rotation};
 use crate::storage::Rotate;
 use crate::tokens::{Draft, IssuedTokens, RefreshClaims};
@@ -89,7 +90,7 @@ impl Authority {
                     current = session.generation,
                     "a refresh token was used twice: its session has been ended"
                 );
-                self.seen.wake();
+                self.took_back(RevokedThing::Session(session.id), pending.rotate.revoked_until);
                 Err(TokenFault::Revoked.into())
             }
             Rotation::Ended(Some(EndReason::UserDisabled)) => {

@@ -104,7 +104,7 @@ impl TokenService for TokenServiceEdge {
         request: Request<VerifyRequest>,
     ) -> std::result::Result<Response<VerifyResponse>, Status> {
         self.call("Verify", request, |_, message| async {
-            self.off_the_loop(move |authority| authority.verify_token(&message.token)).await?;
+            self.blocking.verify(&self.authority, message.token).await?;
             Ok(VerifyResponse {})
         })
         .await
@@ -143,8 +143,7 @@ impl TokenService for TokenServiceEdge {
         request: Request<IntrospectRequest>,
     ) -> std::result::Result<Response<IntrospectResponse>, Status> {
         self.call("Introspect", request, |client, message| async {
-            let ask = move |authority: &Authority| authority.introspect(&client, &message.token);
-            self.off_the_loop(ask).await.map(introspection)
+            self.blocking.introspect(&self.authority, client, message.token).await.map(introspection)
         })
         .await
     }

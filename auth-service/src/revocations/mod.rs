@@ -1,10 +1,12 @@
 //! What was taken back before it expired, and the signed document that tells verifiers.
 
 mod document;
+mod held;
 
 use crate::clock::Timestamp;
 
 pub use document::RevocationDocument;
+pub use held::HeldRevocations;
 
 /// One entry, needed only as long as a token that it hits could live.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use shared_claims::{ScopeSet, Verifier};
+use quick_cache::sync::Cache;
+use shared_claims::{CachingVerifier, ScopeSet, Verifier};
 
 use super::Result;
 use crate::authority::{Authority, TokenPolicy};
@@ -16,7 +17,7 @@ use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
 use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey};
 use crate::refresh_state::SeenChanges;
-use crate::revocations::RevocationDocument;
+use crate::revocations::{HeldRevocations, RevocationDocument};
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::RefreshTokens;
@@ -24,6 +25,9 @@ use crate::users::PasswordHasher;
 
 /// Clock difference and time on the way that a token may be accepted beyond its `exp`.
 const VERIFIER_SLACK: Duration = Duration::from_secs(60);
+
+/// Names that introspection keeps, at most 150 characters each.
+const USERNAMES_AT_HAND: usize = 10_000;
 
 /// 2020-01-01: a clock before it was never set.
 const EARLIEST_CLOCK: Timestamp = Timestamp(1_577_836_800_000);
@@ -61,7 +65,11 @@ pub fn build(settings: &Settings) -> Result<Arc<Authority>> {
         hasher: PasswordHasher::start(hashing)?,
         refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &master),
         // Its own clock made the token: no leeway at the end, a little for replicas at the start.
-        verifier: Verifier::of_any_audience(settings.issuer.clone()).with_leeway(5).with_expiry_leeway(0),
+        verifier: CachingVerifier::new(
+            Verifier::of_any_audience(settings.issuer.clone()).with_leeway(5).with_expiry_leeway(0),
+        ),
+        revoked: HeldRevocations::default(),
+        usernames: Cache::new(USERNAMES_AT_HAND),
         revocation_document: ArcSwap::from_pointee(RevocationDocument::default()),
         seen: SeenChanges::new(),
         storage_answers: AtomicBool::new(true),

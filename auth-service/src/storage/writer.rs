@@ -93,7 +93,9 @@ fn write_batches(mut connection: AnyConnection, waiting: &Receiver<Job>) {
             }
             Err(error) => {
                 let refused = StorageError::from(error);
-                batch.for_each(|job| job(Err(refused.clone()))(Ok(())));
+                // Those that wait now: one that comes while they are told deserves a try of its own.
+                let batch: Vec<Job> = batch.collect();
+                batch.into_iter().for_each(|job| job(Err(refused.clone()))(Ok(())));
             }
         }
     }

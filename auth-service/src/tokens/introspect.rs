@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde::Serialize;
 use shared_claims::AccessClaims;
 
@@ -5,7 +7,7 @@ use super::known::KnownToken;
 use super::refresh_token::RefreshClaims;
 use crate::authority::Authority;
 use crate::clients::Client;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 
 /// The answer to an introspection (RFC 7662 section 2.2). An inactive token says nothing else.
 #[derive(Debug)]
@@ -40,45 +42,62 @@ impl Authority {
     /// `Unavailable` when the database cannot say.
     pub fn introspect(&self, caller: &Client, unverified_token: &str) -> Result<Introspection> {
         let now = self.now();
-        let Ok(token) = self.read_token(unverified_token, now) else { return Ok(Introspection::Inactive) };
-        let caller_id = caller.id.as_str();
-        let concerns_caller = match &token {
-            KnownToken::Access(claims) => {
-                claims.client_id == caller_id || claims.aud.iter().any(|audience| audience == caller_id)
+        match self.read_token(unverified_token, now) {
+            Ok(KnownToken::Refresh(claims)) => {
+                if claims.client_id != caller.id || !self.refresh_token_holds(&claims, now)? {
+                    return Ok(Introspection::Inactive);
+                }
+                Ok(Introspection::Active(Box::new(self.active_refresh_token(claims)?)))
             }
-            KnownToken::Refresh(claims) => claims.client_id == caller.id,
-        };
-        if !concerns_caller {
-            return Ok(Introspection::Inactive);
-        }
-        match self.check_holds(&token, now) {
-            Err(error) if matches!(error.kind, ErrorKind::Token(_)) => Ok(Introspection::Inactive),
-            Err(error) => Err(error),
-            Ok(()) => {
-                let active = match token {
-                    KnownToken::Access(claims) => self.active_access_token(claims)?,
-                    KnownToken::Refresh(claims) => self.active_refresh_token(claims)?,
-                };
-                Ok(Introspection::Active(Box::new(active)))
+            Ok(KnownToken::Access(claims)) if !claims.is_machine() => {
+                let username = self.username_of(&claims.sub)?;
+                Ok(self.introspect_access_token(caller, &claims, username))
             }
+            Ok(KnownToken::Access(claims)) => Ok(self.introspect_access_token(caller, &claims, None)),
+            Err(_) => Ok(Introspection::Inactive),
         }
     }
 
-    fn active_access_token(&self, claims: AccessClaims) -> Result<ActiveToken> {
-        let username = if claims.is_machine() { None } else { self.username_of(&claims.sub)? };
-        Ok(ActiveToken {
+    /// The same, where it needs no database: for an access token of a machine, or of a person whose name
+    /// is at hand, and for what is no token.
+    #[must_use]
+    pub fn introspect_from_memory(&self, caller: &Client, unverified_token: &str) -> Option<Introspection> {
+        match self.read_token(unverified_token, self.now()) {
+            Ok(KnownToken::Refresh(_)) => None,
+            Ok(KnownToken::Access(claims)) => {
+                let username =
+                    if claims.is_machine() { None } else { Some(self.usernames.get(&claims.sub)?) };
+                Some(self.introspect_access_token(caller, &claims, username))
+            }
+            Err(_) => Some(Introspection::Inactive),
+        }
+    }
+
+    fn introspect_access_token(
+        &self,
+        caller: &Client,
+        claims: &AccessClaims,
+        username: Option<Arc<str>>,
+    ) -> Introspection {
+        let caller_id = caller.id.as_str();
+        let concerns_caller =
+            claims.client_id == caller_id || claims.aud.iter().any(|audience| audience == caller_id);
+        if !concerns_caller || !self.access_token_holds(claims) {
+            return Introspection::Inactive;
+        }
+        Introspection::Active(Box::new(ActiveToken {
             active: true,
             token_type: "Bearer",
             scope: claims.scope.to_string(),
-            client_id: claims.client_id,
-            username,
-            sub: claims.sub,
-            aud: claims.aud,
-            iss: claims.iss,
-            jti: claims.jti,
+            client_id: claims.client_id.clone(),
+            username: username.map(|name| name.to_string()),
+            sub: claims.sub.clone(),
+            aud: claims.aud.clone(),
+            iss: claims.iss.clone(),
+            jti: claims.jti.clone(),
             exp: claims.exp,
             iat: claims.iat,
-        })
+        }))
     }
 
     fn active_refresh_token(&self, claims: RefreshClaims) -> Result<ActiveToken> {
@@ -87,7 +106,7 @@ impl Authority {
             token_type: "refresh_token",
             scope: String::new(),
             client_id: claims.client_id.to_string(),
-            username: self.username_of(&claims.user_id)?,
+            username: self.username_of(&claims.user_id)?.map(|name| name.to_string()),
             sub: claims.user_id,
             aud: vec![self.issuer.clone()],
             iss: self.issuer.clone(),
@@ -97,7 +116,15 @@ impl Authority {
         })
     }
 
-    fn username_of(&self, user_id: &str) -> Result<Option<String>> {
-        Ok(self.storage.find_user_by_id(user_id)?.map(|user| user.username))
+    /// A name, from memory where it is at hand: an account keeps the one that it was made with.
+    fn username_of(&self, user_id: &str) -> Result<Option<Arc<str>>> {
+        if let Some(name) = self.usernames.get(user_id) {
+            return Ok(Some(name));
+        }
+        let name: Option<Arc<str>> = self.storage.find_user_by_id(user_id)?.map(|user| user.username.into());
+        if let Some(name) = &name {
+            self.usernames.insert(user_id.to_owned(), Arc::clone(name));
+        }
+        Ok(name)
     }
 }

@@ -5,6 +5,7 @@ use crate::authority::Authority;
 use crate::clients::Client;
 use crate::clock::Timestamp;
 use crate::error::{Result, TokenFault};
+use crate::revocations::RevokedThing;
 use crate::sessions::Judgement;
 
 /// Verifiers forgive this much clock difference, so a revocation must outlive `exp` by it.
@@ -21,16 +22,17 @@ impl Authority {
         let now = self.now();
         match self.read_token(unverified_token, now) {
             Ok(KnownToken::Refresh(claims)) if claims.client_id == caller.id => {
-                self.storage.end_session(&claims.session_id, now, self.revoked_until(now))?;
+                self.end_session(&claims.session_id, now)?;
             }
             Ok(KnownToken::Access(claims)) if claims.client_id == caller.id.as_str() => {
                 let expires_at =
                     Timestamp(i64::try_from(claims.exp).unwrap_or(i64::MAX).saturating_mul(1000));
-                self.storage.revoke_token(&claims.jti, expires_at.plus(LEEWAY))?;
+                let needed_until = expires_at.plus(LEEWAY);
+                self.storage.revoke_token(&claims.jti, needed_until)?;
+                self.took_back(RevokedThing::Token(claims.jti.clone()), needed_until);
             }
-            _ => return Ok(()),
+            _ => {}
         }
-        self.seen.wake();
         Ok(())
     }
 
@@ -49,8 +51,19 @@ impl Authority {
             // Whoever holds any token of the family may end it: nothing is gained by waiting.
             Judgement::Current | Judgement::Repeated | Judgement::Reused => {}
         }
-        self.storage.end_session(&session.id, now, self.revoked_until(now))?;
-        self.seen.wake();
+        self.end_session(&session.id, now)
+    }
+
+    fn end_session(&self, id: &str, now: Timestamp) -> Result<()> {
+        let until = self.revoked_until(now);
+        self.storage.end_session(id, now, until)?;
+        self.took_back(RevokedThing::Session(id.to_owned()), until);
         Ok(())
+    }
+
+    /// What was stored as taken back is refused here at once, and published in a moment.
+    pub(crate) fn took_back(&self, thing: RevokedThing, until: Timestamp) {
+        self.revoked.add(thing, until);
+        self.seen.wake();
     }
 }

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
+mod cache;
 mod verifier;
 mod wycheproof;

@@ -8,15 +8,15 @@ use shared_claims::public_keys::InvalidKeySet;
 use shared_claims::revocations::Revocations;
 use shared_claims::{KeySet, Refusal, Verifier};
 
-const NOW: u64 = 1_800_000_000;
+pub const NOW: u64 = 1_800_000_000;
 
-struct Issuer {
+pub struct Issuer {
     key: Ed25519KeyPair,
-    keys: KeySet,
+    pub keys: KeySet,
 }
 
 impl Issuer {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let key = Ed25519KeyPair::generate().unwrap();
         let keys = KeySet::from_jwks(json!({"keys": [jwk("k1", &key)]}).to_string().as_bytes()).unwrap();
         Self { key, keys }
@@ -29,7 +29,12 @@ impl Issuer {
         format!("{input}.{signature}")
     }
 
-    fn sign(&self, header: &Value, claims: &Value) -> String {
+    /// The public half, as it is published.
+    pub fn jwks(&self) -> Value {
+        json!({"keys": [jwk("k1", &self.key)]})
+    }
+
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
         self.sign_raw(header.to_string().as_bytes(), claims.to_string().as_bytes())
     }
 
@@ -43,11 +48,11 @@ fn jwk(kid: &str, key: &Ed25519KeyPair) -> Value {
     json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "alg": "EdDSA", "use": "sig"})
 }
 
-fn header() -> Value {
+pub fn header() -> Value {
     json!({"alg": "EdDSA", "typ": "at+jwt", "kid": "k1"})
 }
 
-fn claims() -> Value {
+pub fn claims() -> Value {
     json!({
         "iss": "https://auth.test", "sub": "u1", "aud": "notes", "exp": NOW + 300, "iat": NOW, "nbf": NOW,
         "jti": "j1", "client_id": "c1", "scope": "notes:read", "sid": "s1",
@@ -55,7 +60,7 @@ fn claims() -> Value {
 }
 
 /// The base with one member set, or taken out by `"-"`.
-fn with(mut base: Value, name: &str, value: Value) -> Value {
+pub fn with(mut base: Value, name: &str, value: Value) -> Value {
     if value == json!("-") {
         base.as_object_mut().unwrap().remove(name);
     } else {

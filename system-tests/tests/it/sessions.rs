@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use system_tests::mouth::{unverified_claims, unverified_header};
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, Refused, System, through_both_mouths_on_both_databases};
+use system_tests::{Database, Mouth, Refused, System, eventually, through_both_mouths_on_both_databases};
 
 through_both_mouths_on_both_databases! {
     a_person_obtains_a_pair_and_uses_it_at_the_resource
@@ -97,7 +97,10 @@ async fn a_disabled_account_is_refused_on_every_path(mouth: Mouth, database: Dat
 
     assert_eq!(mouth.obtain(&system, USER, PASSWORD).await, Err(Refused::Credentials));
     assert_eq!(mouth.refresh(&system, &pair.refresh).await, Err(Refused::Inactive));
-    assert_eq!(mouth.verify(&system, &pair.access).await, Err(Refused::Revoked));
+    eventually("the authority hears what the command line did", || async {
+        (mouth.verify(&system, &pair.access).await == Err(Refused::Revoked)).then_some(())
+    })
+    .await;
     assert!(!mouth.is_active(&system, &pair.access).await);
     system.notes_come_to_refuse(&pair.access).await;
 }

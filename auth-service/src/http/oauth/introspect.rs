@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -17,15 +15,8 @@ pub async fn introspect(
     edge: Data<Edge>,
 ) -> Result<HttpResponse, Refused> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
-    let token = subject_token(&parameters);
-    let authority = Arc::clone(&edge.authority);
-    let answer = edge
-        .blocking
-        .run(move || {
-            let client = authority.authenticate_client(&credentials)?;
-            authority.introspect(&client, &token?)
-        })
-        .await?;
+    let client = edge.blocking.authenticate(&edge.authority, credentials).await?;
+    let answer = edge.blocking.introspect(&edge.authority, client, subject_token(&parameters)?).await?;
     Ok(match answer {
         Introspection::Inactive => no_store(HttpResponse::Ok()).json(json!({"active": false})),
         Introspection::Active(token) => no_store(HttpResponse::Ok()).json(token),

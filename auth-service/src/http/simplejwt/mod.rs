@@ -62,8 +62,7 @@ async fn refresh(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Re
 
 async fn verify(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "token").await?;
-    let authority = Arc::clone(&edge.authority);
-    edge.blocking.run(move || authority.verify_token(&token)).await?;
+    edge.blocking.verify(&edge.authority, token).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({})))
 }
 

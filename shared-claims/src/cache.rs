@@ -1,0 +1,105 @@
+//! Verified tokens, kept so that one which is seen again costs a lookup instead of a signature.
+
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::claims::AccessClaims;
+use crate::error::Refusal;
+use crate::public_keys::KeySet;
+use crate::verifier::Verifier;
+
+/// Memory for kept tokens, in bytes, unless a caller sets another bound: about 5,000 of them.
+pub const DEFAULT_CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// What an entry holds besides the token's own text, in bytes: its claims, roughly as long again, and
+/// the cache's bookkeeping.
+const ENTRY_OVERHEAD: u64 = 512;
+
+/// A [`Verifier`] that remembers what it accepted.
+///
+/// Each has a cache of its own, so that no answer can be given for another issuer, audience or type
+/// (fast-jwt GHSA-rp9m-7r4c-75qg, Oathkeeper CVE-2026-33496). The whole token is the key. A hit is
+/// judged by the clock again, and holds only under the key set that it was verified with. What was
+/// refused is not kept: garbage can push nothing out. Revocation is the caller's next question, each time.
+pub struct CachingVerifier {
+    verifier: Verifier,
+    accepted: Cache<Box<str>, Accepted, ByBytes>,
+}
+
+#[derive(Clone)]
+struct Accepted {
+    claims: Arc<AccessClaims>,
+    keys: KeySet,
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Box<str>, Accepted> for ByBytes {
+    fn weight(&self, token: &Box<str>, _: &Accepted) -> u64 {
+        2 * token.len() as u64 + ENTRY_OVERHEAD
+    }
+}
+
+impl CachingVerifier {
+    /// Keeps [`DEFAULT_CACHE_BYTES`].
+    #[must_use]
+    pub fn new(verifier: Verifier) -> Self {
+        Self::with_capacity(verifier, DEFAULT_CACHE_BYTES)
+    }
+
+    /// Keeps `bytes` of tokens and their claims; what was not asked for in a while goes first.
+    #[must_use]
+    pub fn with_capacity(verifier: Verifier, bytes: u64) -> Self {
+        let entries = usize::try_from(bytes / (4 * ENTRY_OVERHEAD)).unwrap_or(usize::MAX);
+        Self { verifier, accepted: Cache::with_weighter(entries, bytes, ByBytes) }
+    }
+
+    /// As [`Verifier::verify`], for the same answer.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn verify(
+        &self,
+        unverified_token: &str,
+        keys: &KeySet,
+        now: u64,
+    ) -> Result<Arc<AccessClaims>, Refusal> {
+        // Before anything is made of it, hashing included.
+        self.verifier.check_length(unverified_token)?;
+        match self.accepted.get(unverified_token) {
+            Some(seen) if seen.keys.is_same(keys) => {
+                self.verifier.check_times(&seen.claims, now).inspect_err(|_| {
+                    self.accepted.remove(unverified_token);
+                })?;
+                Ok(seen.claims)
+            }
+            _ => self.verify_anew(unverified_token, keys, now),
+        }
+    }
+
+    /// Number of tokens that are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.accepted.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.accepted.is_empty()
+    }
+
+    fn verify_anew(
+        &self,
+        unverified_token: &str,
+        keys: &KeySet,
+        now: u64,
+    ) -> Result<Arc<AccessClaims>, Refusal> {
+        let claims = Arc::new(self.verifier.verify(unverified_token, keys, now)?);
+        let accepted = Accepted { claims: Arc::clone(&claims), keys: keys.clone() };
+        self.accepted.insert(unverified_token.into(), accepted);
+        Ok(claims)
+    }
+}

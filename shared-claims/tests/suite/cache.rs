@@ -1,0 +1,108 @@
+//! The cache of verified tokens against the verifier without one: the same answer, always.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use shared_claims::cache::CachingVerifier;
+use shared_claims::{KeySet, Refusal, Verifier};
+
+use super::verifier::{Issuer, NOW, claims, header, with};
+
+const ISSUERS: [&str; 2] = ["https://auth.test", "https://other.test"];
+const AUDIENCES: [&str; 2] = ["notes", "orders"];
+
+/// One question: a token, at a verifier, under a key set, at a moment.
+#[derive(Debug, Clone)]
+struct Question {
+    token: usize,
+    verifier: usize,
+    keys: usize,
+    now: u64,
+}
+
+fn questions() -> impl Strategy<Value = Vec<Question>> {
+    let question = (0..TOKENS, 0..4_usize, 0..3_usize, NOW - 100..NOW + 500);
+    let question = question.prop_map(|(token, verifier, keys, now)| Question { token, verifier, keys, now });
+    prop::collection::vec(question, 1..200)
+}
+
+const TOKENS: usize = 14;
+
+/// Good tokens for each issuer and audience, some that differ at their very end only, and bad ones.
+fn tokens(issuer: &Issuer) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for iss in ISSUERS {
+        for aud in AUDIENCES {
+            let base = with(with(claims(), "iss", json!(iss)), "aud", json!(aud));
+            tokens.push(issuer.sign(&header(), &base));
+            // Equal to it in header and `sub`, and alike for 6 kB.
+            let long = with(base, "a-padding", json!("x".repeat(4500)));
+            tokens.push(issuer.sign(&header(), &with(long.clone(), "z", json!(1))));
+            tokens.push(issuer.sign(&header(), &with(long, "z", json!(2))));
+        }
+    }
+    let good = tokens[0].clone();
+    tokens.push(issuer.sign(&with(header(), "typ", json!("rt+jwt")), &claims()));
+    tokens.push(format!("{}A", &good[..good.len() - 1]));
+    assert_eq!(tokens.len(), TOKENS);
+    tokens
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_cached_answer_is_the_answer(questions in questions()) {
+        let (issuer, stranger) = (Issuer::new(), Issuer::new());
+        let tokens = tokens(&issuer);
+        // The issuer's keys, the same read again, and a set in which another key has the name.
+        let again = KeySet::from_jwks(issuer.jwks().to_string().as_bytes()).unwrap();
+        let sets = [issuer.keys.clone(), again, stranger.keys.clone()];
+        let plain: Vec<Verifier> = ISSUERS
+            .iter()
+            .flat_map(|iss| AUDIENCES.map(|aud| Verifier::new(*iss, aud).with_leeway(0)))
+            .collect();
+        // Room for a few only, so that entries are pushed out as well.
+        let caching: Vec<CachingVerifier> =
+            plain.iter().map(|verifier| CachingVerifier::with_capacity(verifier.clone(), 40_000)).collect();
+        for question in questions {
+            let Question { token, verifier, keys, now } = question;
+            let expected = plain[verifier].verify(&tokens[token], &sets[keys], now);
+            let cached = caching[verifier].verify(&tokens[token], &sets[keys], now);
+            prop_assert_eq!(cached.map(|claims| (*claims).clone()), expected);
+        }
+    }
+}
+
+#[test]
+fn an_entry_ends_with_its_token_and_with_its_key() {
+    let (issuer, stranger) = (Issuer::new(), Issuer::new());
+    let verifier = CachingVerifier::new(Verifier::new("https://auth.test", "notes").with_leeway(0));
+    let token = issuer.sign(&header(), &claims());
+    assert!(verifier.verify(&token, &issuer.keys, NOW).is_ok());
+    assert_eq!(verifier.len(), 1);
+    let removed = verifier.verify(&token, &stranger.keys, NOW);
+    assert_eq!(removed.map(drop), Err(Refusal::Signature), "its key has gone");
+    assert!(verifier.verify(&token, &issuer.keys, NOW + 299).is_ok());
+    assert_eq!(verifier.verify(&token, &issuer.keys, NOW + 300).map(drop), Err(Refusal::Expired));
+    assert!(verifier.is_empty());
+}
+
+#[test]
+fn what_was_refused_is_not_kept_and_what_is_kept_is_bounded() {
+    let issuer = Issuer::new();
+    let verifier = CachingVerifier::with_capacity(Verifier::new("https://auth.test", "notes"), 100_000);
+    let good = issuer.sign(&header(), &claims());
+    verifier.verify(&good, &issuer.keys, NOW).unwrap();
+    for number in 0..2000 {
+        let garbage = issuer.sign(&header(), &with(claims(), "aud", Value::from(number.to_string())));
+        assert!(verifier.verify(&garbage, &issuer.keys, NOW).is_err());
+    }
+    assert_eq!(verifier.len(), 1, "garbage pushes nothing out");
+    for number in 0..2000 {
+        let another = issuer.sign(&header(), &with(claims(), "jti", Value::from(number.to_string())));
+        verifier.verify(&another, &issuer.keys, NOW).unwrap();
+    }
+    assert!(verifier.len() < 100, "{}", verifier.len());
+    let too_long = "x".repeat(8193);
+    assert_eq!(verifier.verify(&too_long, &issuer.keys, NOW).map(drop), Err(Refusal::TooLong));
+}
