@@ -48,13 +48,13 @@ from django.core.management import execute_from_command_line
 execute_from_command_line(sys.argv)
 "#;
 
-struct Django {
+pub struct Django {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl Django {
-    fn start(folder: &Path, authority: &str) -> Self {
+    pub fn start(folder: &Path, authority: &str) -> Self {
         let project = folder.join("project.py");
         std::fs::write(&project, PROJECT).unwrap();
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -91,7 +91,7 @@ impl Drop for Django {
 }
 
 /// The interpreter of the virtual environment that `scripts/django-venv` makes in the target folder.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let target = binary("auth-service");
     let target = target.parent().and_then(Path::parent).unwrap().to_path_buf();
     let python = target.join("django-venv/bin/python");

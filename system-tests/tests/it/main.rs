@@ -9,6 +9,7 @@ mod keys;
 mod life_cycle;
 mod logs;
 mod notes;
+mod oracle;
 mod outages;
 mod overload;
 mod published;
