@@ -18,9 +18,9 @@ use shared_claims::authority::{Authority, AuthoritySettings};
 use shared_claims::guard::Guard;
 use shared_claims::tonic::BearerInterceptor;
 use signet_proto::notes::v1::notes_service_server::NotesServiceServer;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
+use tonic::transport::server::TcpIncoming;
 
 use crate::notes::grpc::NotesEdge;
 use crate::notes::{self, NoteStore};
@@ -84,11 +84,7 @@ fn http_server(listener: TcpListener, edge: &HttpEdge, workers: usize) -> std::i
     let edge = edge.clone();
     let server = HttpServer::new(move || {
         App::new()
-            .wrap(
-                DefaultHeaders::new()
-                    .add(("X-Content-Type-Options", "nosniff"))
-                    .add(("Cache-Control", "no-store")),
-            )
+            .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
             .wrap(from_fn(service_kit::observe::observe))
             .app_data(web::Data::new(Arc::clone(&edge.guard)))
             .app_data(web::Data::new(Arc::clone(&edge.store)))
@@ -153,7 +149,10 @@ async fn serve_grpc(
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .add_service(health)
         .add_service(InterceptedService::new(service, BearerInterceptor::new(guard)))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            stop.cancelled_owned(),
+        )
         .await
 }
 

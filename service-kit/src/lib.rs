@@ -8,12 +8,13 @@
 //! | [`run`] | serving until told to stop, and a bounded drain |
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
-//! | [`observe`] | around every HTTP request: an id, the header cap, one line in the log |
+//! | [`observe`] [`request_id`] | around every HTTP request: an id, the header cap, one line in the log |
 
 pub mod duration;
 pub mod healthcheck;
 pub mod logging;
 pub mod observe;
+pub mod request_id;
 pub mod run;
 pub mod settings;
 pub mod signals;

@@ -3,19 +3,21 @@ use std::time::Instant;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use tracing::{Instrument, info_span};
-use uuid::Uuid;
+
+use crate::request_id::RequestId;
 
 /// Most bytes of header names and values in one request.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Around every request, by `actix_web::middleware::from_fn`: an id that its log lines and its answer share, the header cap, one line in
-/// the log. Neither query nor headers are logged: they may hold what is secret.
+/// Around every request, by `actix_web::middleware::from_fn`: an id that its log lines and its answer
+/// share, the header cap, no guessing of types, one line in the log. Neither query nor headers are logged:
+/// they may hold what is secret.
 ///
 /// # Errors
 /// Those of the handler.
@@ -24,8 +26,8 @@ pub async fn observe<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     // Our own, never the caller's: a foreign text in the log could pretend to be other lines.
-    let id = Uuid::new_v4().to_string();
-    let span = info_span!("request", id, mouth = "http", method = %request.method(), path = request.path());
+    let id = RequestId::next();
+    let span = info_span!("request", %id, mouth = "http", method = %request.method(), path = request.path());
     let health = matches!(request.path(), "/healthz" | "/readyz");
     let started = Instant::now();
     let header_bytes: usize =
@@ -50,8 +52,10 @@ pub async fn observe<B: MessageBody + 'static>(
     }
     .instrument(span)
     .await?;
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_bytes(&id.digits()) {
+        headers.insert(REQUEST_ID, id);
     }
     Ok(response)
 }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signet_proto::auth::v1::token_service_server::TokenServiceServer;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
 use crate::authority::Authority;
@@ -67,7 +67,10 @@ pub async fn serve(
         .add_service(health)
         .add_service(tokens)
         .add_optional_service(reflection)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            stop.cancelled_owned(),
+        )
         .await?;
     Ok(())
 }

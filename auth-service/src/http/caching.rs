@@ -1,7 +1,7 @@
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
+use std::time::Duration;
 
-use super::Edge;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
 /// A path that is read by GET and HEAD; every other method is a 405 (RFC 9110 section 15.5.6).
 pub fn read_only<H, A>(path: &str, handler: H) -> Resource
@@ -19,27 +19,29 @@ where
 
 /// Whatever names keys may be cached for half of the publish lead: a new one has then been fetched by
 /// everybody, twice over, before it signs.
-pub fn half_of_the_lead(edge: &Edge) -> String {
-    format!("public, max-age={}", edge.authority.key_policy.publish_lead.as_secs() / 2)
+pub fn half_of_the_lead(publish_lead: Duration) -> HeaderValue {
+    let text = format!("public, max-age={}", publish_lead.as_secs() / 2);
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("no-cache"))
 }
 
 /// A prepared document with its entity tag; 304 without a body when the caller has this version
 /// (RFC 9110 section 13.1.2).
 pub fn document(
     request: &HttpRequest,
-    (content_type, cache_control): (&str, &str),
+    (content_type, cache_control): (&'static str, HeaderValue),
     etag: &str,
     text: &str,
 ) -> HttpResponse {
-    let held = request.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let same = |candidate: &str| matches!(candidate.trim().trim_start_matches("W/"), tag if tag == etag || tag == "*");
-    let mut response = match held {
-        Some(tags) if tags.split(',').any(same) => HttpResponse::NotModified(),
-        _ => HttpResponse::Ok(),
-    };
-    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, cache_control));
-    if held.is_some_and(|tags| tags.split(',').any(same)) {
-        return response.finish();
+    if request.headers().get(IF_NONE_MATCH).is_some_and(|held| names(held, etag)) {
+        let mut response = HttpResponse::NotModified();
+        return response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, cache_control)).finish();
     }
-    response.insert_header((CONTENT_TYPE, content_type)).body(text.to_owned())
+    let mut response = HttpResponse::Ok();
+    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, cache_control));
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type))).body(text.to_owned())
+}
+
+fn names(held: &HeaderValue, etag: &str) -> bool {
+    let same = |tag: &str| matches!(tag.trim().trim_start_matches("W/"), tag if tag == etag || tag == "*");
+    held.to_str().is_ok_and(|tags| tags.split(',').any(same))
 }

@@ -58,6 +58,6 @@ async fn discovery(
     edge: web::Data<Edge>,
     metadata: web::Data<Metadata>,
 ) -> HttpResponse {
-    let cache_control = caching::half_of_the_lead(&edge);
-    caching::document(&request, ("application/json", &cache_control), &metadata.etag, &metadata.text)
+    let kind = ("application/json", edge.names_keys.clone());
+    caching::document(&request, kind, &metadata.etag, &metadata.text)
 }

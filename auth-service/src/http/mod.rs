@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::http::header::HeaderValue;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use service_kit::run::HTTP_DRAIN_SECONDS;
 
@@ -33,6 +34,16 @@ pub struct Edge {
     pub blocking: Blocking,
     /// Whether simplejwt's four endpoints are served.
     pub simplejwt: bool,
+    /// `Cache-Control` of whatever names keys.
+    names_keys: HeaderValue,
+}
+
+impl Edge {
+    #[must_use]
+    pub fn new(authority: Arc<Authority>, blocking: Blocking, simplejwt: bool) -> Self {
+        let names_keys = caching::half_of_the_lead(authority.key_policy.publish_lead);
+        Self { authority, blocking, simplejwt, names_keys }
+    }
 }
 
 /// Time for a client to send its request line and headers (slow-header attacks).
@@ -50,18 +61,18 @@ pub fn server(listener: TcpListener, edge: &Edge, workers: usize) -> std::io::Re
     let edge = web::Data::new(edge.clone());
     let server = HttpServer::new(move || {
         App::new()
-            .wrap(DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
             .wrap(from_fn(service_kit::observe::observe))
             .app_data(edge.clone())
             .app_data(metadata.clone())
             .configure(health::routes)
-            .configure(|app| metadata::routes(app, &base))
-            .service(
-                web::scope(&base)
-                    .configure(published::routes)
-                    .configure(oauth::routes)
-                    .configure(|app| simplejwt::routes(app, edge.simplejwt)),
-            )
+            .configure(|app| {
+                metadata::routes(app, &base);
+                published::routes(app, &base);
+                oauth::routes(app, &base);
+                if edge.simplejwt {
+                    simplejwt::routes(app, &base);
+                }
+            })
     })
     .workers(workers)
     .worker_max_blocking_threads(1)

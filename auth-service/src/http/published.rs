@@ -1,19 +1,21 @@
 //! What verifiers fetch: the key set and the revocations. Bytes prepared at the last change.
 
+use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Edge;
 use super::caching::{self, read_only};
 
-pub fn routes(app: &mut web::ServiceConfig) {
-    app.service(read_only("/.well-known/jwks.json", jwks)).service(read_only("/revocations", revocations));
+pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+    app.service(read_only(&format!("{base}/.well-known/jwks.json"), jwks))
+        .service(read_only(&format!("{base}/revocations"), revocations));
 }
 
 /// RFC 7517 section 5.
 async fn jwks(request: HttpRequest, edge: web::Data<Edge>) -> HttpResponse {
     let ring = edge.authority.keys.ring();
-    let cache_control = caching::half_of_the_lead(&edge);
-    caching::document(&request, ("application/jwk-set+json", &cache_control), &ring.etag, &ring.jwks)
+    let kind = ("application/jwk-set+json", edge.names_keys.clone());
+    caching::document(&request, kind, &ring.etag, &ring.jwks)
 }
 
 /// The signed document of what was taken back. To be asked for often: mostly the answer is 304.
@@ -22,5 +24,6 @@ async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> HttpRespons
     if document.jwt.is_empty() {
         return HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "1")).finish();
     }
-    caching::document(&request, ("application/jwt", "no-cache"), &document.etag, &document.jwt)
+    let kind = ("application/jwt", HeaderValue::from_static("no-cache"));
+    caching::document(&request, kind, &document.etag, &document.jwt)
 }

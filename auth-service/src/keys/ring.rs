@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -6,8 +7,10 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
 use serde_json::value::RawValue;
 use shared_claims::KeySet;
+use shared_claims::verifier::ACCESS_TOKEN_TYPE;
 use zeroize::Zeroizing;
 
 use super::sealed::{self, CannotOpen};
@@ -37,6 +40,27 @@ pub struct KeyRing {
 pub struct Signer {
     pub kid: String,
     pub key: Arc<SigningKey>,
+    access_token_header: String,
+}
+
+impl Signer {
+    fn new(kid: String, key: Arc<SigningKey>) -> Self {
+        let access_token_header = encoded_header(&key, &kid, ACCESS_TOKEN_TYPE);
+        Self { kid, key, access_token_header }
+    }
+
+    /// The JWS header of this key's tokens of a type, encoded (RFC 7515 section 4.1).
+    #[must_use]
+    pub fn header(&self, typ: &str) -> Cow<'_, str> {
+        if typ == ACCESS_TOKEN_TYPE {
+            return Cow::Borrowed(&self.access_token_header);
+        }
+        Cow::Owned(encoded_header(&self.key, &self.kid, typ))
+    }
+}
+
+fn encoded_header(key: &SigningKey, kid: &str, typ: &str) -> String {
+    URL_SAFE_NO_PAD.encode(json!({"alg": key.algorithm().as_str(), "typ": typ, "kid": kid}).to_string())
 }
 
 /// A stored key that cannot be used; the start ends with it, a running ring keeps what it had.
@@ -110,7 +134,7 @@ impl Keys {
         let mut signers: HashMap<Algorithm, (Timestamp, Arc<Signer>)> = HashMap::new();
         for record in &records {
             let KeyState::Active { since } = record.state(now) else { continue };
-            let signer = Arc::new(Signer { kid: record.kid.clone(), key: self.parse(record)? });
+            let signer = Arc::new(Signer::new(record.kid.clone(), self.parse(record)?));
             let newest = signers.entry(record.algorithm).or_insert_with(|| (since, Arc::clone(&signer)));
             if newest.0 < since {
                 *newest = (since, signer);

@@ -43,11 +43,7 @@ async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores
         .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 
-    let edge = Edge {
-        authority: Arc::clone(authority),
-        blocking: blocking.clone(),
-        simplejwt: settings.simplejwt.enabled,
-    };
+    let edge = Edge::new(Arc::clone(authority), blocking.clone(), settings.simplejwt.enabled);
     let http = http::server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
     let stop = CancellationToken::new();
     let mouth = (Arc::clone(authority), blocking);

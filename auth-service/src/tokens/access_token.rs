@@ -32,7 +32,7 @@ struct Claims<'a> {
     sub: &'a str,
     aud: &'a str,
     client_id: &'a str,
-    scope: String,
+    scope: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,13 +41,6 @@ struct Claims<'a> {
     amr: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<&'a [String]>,
-}
-
-#[derive(Serialize)]
-struct Header<'a> {
-    alg: &'static str,
-    typ: &'static str,
-    kid: &'a str,
 }
 
 impl<'a> Draft<'a> {
@@ -92,7 +85,7 @@ impl Authority {
             sub,
             aud: draft.audience,
             client_id: draft.client_id.as_str(),
-            scope: draft.scope.to_string(),
+            scope: draft.scope.as_str(),
             sid: session.map(|session| session.id.as_str()),
             auth_time: session.map(|session| session.auth_time.seconds()),
             amr: session.map(|session| session.amr.as_slice()),
@@ -108,17 +101,19 @@ impl Draft<'_> {
     }
 }
 
+/// Room for the usual signatures and the dots: RS256 with 2048 bits takes 342 characters.
+const LONGEST_SIGNATURE: usize = 350;
+
 /// A compact JWS (RFC 7515 section 3.1) of the given type.
 ///
 /// # Errors
 /// `Internal` when signing fails.
 pub(crate) fn sign(signer: &Signer, typ: &'static str, claims: &impl Serialize) -> Result<String> {
     let internal = |cause: String| Error::new(ErrorKind::Internal, cause);
-    let header = Header { alg: signer.key.algorithm().as_str(), typ, kid: &signer.kid };
-    let header = serde_json::to_vec(&header).map_err(|error| internal(error.to_string()))?;
-    let claims = serde_json::to_vec(claims).map_err(|error| internal(error.to_string()))?;
-    let mut token = String::with_capacity((header.len() + claims.len()) * 4 / 3 + 400);
-    URL_SAFE_NO_PAD.encode_string(header, &mut token);
+    let (header, claims) = (signer.header(typ), serde_json::to_vec(claims));
+    let claims = claims.map_err(|error| internal(error.to_string()))?;
+    let mut token = String::with_capacity(header.len() + claims.len() * 4 / 3 + LONGEST_SIGNATURE);
+    token.push_str(&header);
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(claims, &mut token);
     let signature = signer.key.sign(token.as_bytes()).map_err(|error| internal(error.to_string()))?;

@@ -12,20 +12,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use errors::{Refused, no_store};
 
-pub fn routes(app: &mut web::ServiceConfig) {
-    app.service(
-        web::resource("/oauth2/token").route(web::post().to(token::token)).default_service(web::to(not_post)),
-    )
-    .service(
-        web::resource("/oauth2/introspect")
-            .route(web::post().to(introspect::introspect))
-            .default_service(web::to(not_post)),
-    )
-    .service(
-        web::resource("/oauth2/revoke")
-            .route(web::post().to(revoke::revoke))
-            .default_service(web::to(not_post)),
-    );
+pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+    let endpoint = |path: &str| web::resource(format!("{base}{path}")).default_service(web::to(not_post));
+    app.service(endpoint("/oauth2/token").route(web::post().to(token::token)))
+        .service(endpoint("/oauth2/introspect").route(web::post().to(introspect::introspect)))
+        .service(endpoint("/oauth2/revoke").route(web::post().to(revoke::revoke)));
 }
 
 async fn not_post(request: HttpRequest) -> HttpResponse {

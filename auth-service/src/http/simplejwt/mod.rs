@@ -25,11 +25,8 @@ use crate::grants::PasswordLogin;
 use crate::http::Edge;
 use crate::secret::PlainSecret;
 
-pub fn routes(app: &mut web::ServiceConfig, enabled: bool) {
-    if !enabled {
-        return;
-    }
-    let endpoint = |path: &str| web::resource(path).default_service(web::to(not_post));
+pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+    let endpoint = |path: &str| web::resource(format!("{base}{path}")).default_service(web::to(not_post));
     app.service(endpoint("/api/token/").route(web::post().to(obtain)))
         .service(endpoint("/api/token/refresh/").route(web::post().to(refresh)))
         .service(endpoint("/api/token/verify/").route(web::post().to(verify)))
@@ -91,7 +88,7 @@ async fn not_post(request: HttpRequest) -> HttpResponse {
     }
     let mut response = answer(HttpResponse::MethodNotAllowed());
     if request.method() == Method::HEAD {
-        return response.finish();
+        return response.content_type("application/json").finish();
     }
     response.json(json!({"detail": format!("Method \"{}\" not allowed.", request.method())}))
 }
