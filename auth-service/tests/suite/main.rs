@@ -4,5 +4,6 @@
 
 mod architecture;
 mod error_tables;
+mod session_model;
 mod storage_contract;
 mod supply_chain;

@@ -12,6 +12,7 @@ mod notes;
 mod oracle;
 mod outages;
 mod overload;
+mod power_cut;
 mod published;
 mod refresh_under_fire;
 mod sessions;

@@ -238,14 +238,14 @@ async fn assert_ended_by(replicas: &Replicas, at: usize, reused: &str, others: &
 }
 
 async fn reuse_is_noticed_whatever_the_clock_does(database: Database) {
-    let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-    assert!(std::path::Path::new(library).is_file(), "no libfaketime: apt-get install faketime");
+    let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH);
+    assert!(std::path::Path::new(&library).is_file(), "no libfaketime: apt-get install faketime");
     let mut replicas = Replicas::start(database, &[]).await;
     let offset = replicas.folder.path().join("offset");
     std::fs::write(&offset, "+0").unwrap();
     let mut env = replicas.env.clone();
     for (name, value) in [
-        ("LD_PRELOAD", library),
+        ("LD_PRELOAD", library.as_str()),
         ("FAKETIME_TIMESTAMP_FILE", offset.to_str().unwrap()),
         ("FAKETIME_NO_CACHE", "1"),
         ("DONT_FAKE_MONOTONIC", "1"),
