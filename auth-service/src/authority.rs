@@ -2,7 +2,7 @@
 //! feature; HTTP and gRPC only unpack a request, call it, and repack the answer.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -52,6 +52,8 @@ pub struct Authority {
     pub(crate) usernames: Cache<String, Arc<str>>,
     pub(crate) revocation_document: ArcSwap<RevocationDocument>,
     pub(crate) seen: SeenChanges,
+    /// As the database has it, in milliseconds, the time that verifiers forgive included.
+    pub(crate) longest_token: AtomicU64,
     /// Whether the database answered when it was last asked.
     pub(crate) storage_answers: AtomicBool,
 }
@@ -62,10 +64,12 @@ impl Authority {
         self.clock.now()
     }
 
-    /// When the last access token that is issued now has expired at every verifier.
+    /// When the last access token that has been issued by now has expired at every verifier, also one that
+    /// was issued under another setting.
     #[must_use]
     pub fn revoked_until(&self, now: Timestamp) -> Timestamp {
-        now.plus(self.key_policy.longest_token)
+        let known = Duration::from_millis(self.longest_token.load(Ordering::Relaxed));
+        now.plus(known.max(self.key_policy.longest_token))
     }
 
     /// The key that signs for an audience: of the audience's own algorithm if it has one, else of

@@ -4,6 +4,7 @@
 //! another thread. A refresh waits for the disk without holding a thread. Everything else takes one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
@@ -13,6 +14,8 @@ use crate::authority::Authority;
 use crate::clients::{Client, ClientCredentials};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grants::Grant;
+use crate::sessions::Rotation;
+use crate::storage::StorageError;
 use crate::tokens::{Introspection, IssuedTokens};
 
 /// Threads that may block. More than wait for passwords, so that a flood of logins leaves some.
@@ -20,6 +23,9 @@ pub const THREADS: usize = 64;
 
 /// Calls that may be under way or waiting for a thread; more are shed at once.
 const MAX_CALLS: usize = 512;
+
+/// Longest wait for a rotation. It may still happen: the caller presents its token again.
+const LONGEST_ROTATION: Duration = Duration::from_secs(5);
 
 /// Runs blocking work on the main runtime, wherever it is called from: actix workers have a runtime
 /// of their own each, and would each grow a pool.
@@ -110,10 +116,19 @@ impl Blocking {
         }
         let pending = authority.begin_refresh(&client, &refresh_token, None)?;
         let (reply, answer) = oneshot::channel();
-        let reply = Box::new(move |outcome| drop(reply.send(outcome)));
-        authority.storage.rotate_session_then(pending.rotate.clone(), reply);
-        let ended = |_| Error::new(ErrorKind::Unavailable, "the storage has ended");
-        authority.finish_refresh(&pending, answer.await.map_err(ended)??)
+        let (rotate, noting) = (pending.rotate.clone(), Arc::clone(authority));
+        let reply = move |outcome: std::result::Result<Rotation, StorageError>| {
+            if let Ok(rotation) = &outcome {
+                noting.note_reuse(&rotate, rotation);
+            }
+            // A caller that went away does not want to know.
+            drop(reply.send(outcome));
+        };
+        authority.storage.rotate_session_then(pending.rotate.clone(), Box::new(reply));
+        let unavailable = |cause: &str| Error::new(ErrorKind::Unavailable, cause);
+        let answer = tokio::time::timeout(LONGEST_ROTATION, answer).await;
+        let answer = answer.map_err(|_| unavailable("the storage takes too long"))?;
+        authority.finish_refresh(&pending, answer.map_err(|_| unavailable("the storage has ended"))??)
     }
 
     /// Whether a token of either kind holds.

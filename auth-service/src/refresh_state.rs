@@ -8,9 +8,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
 
 use crate::authority::Authority;
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::ChangeCounters;
 
@@ -18,9 +21,14 @@ use crate::storage::ChangeCounters;
 /// verifier's own interval, together less than a second.
 const INTERVAL: Duration = Duration::from_millis(250);
 
+/// Longest time since the last look for which memory answers whether a token was taken back.
+const FRESH: Duration = Duration::from_secs(2);
+
 /// What the memory holds, as the counters stood when it was loaded.
 pub(crate) struct SeenChanges {
-    counters: Mutex<Option<ChangeCounters>>,
+    last: Mutex<Option<(ChangeCounters, Timestamp)>>,
+    /// When the revocations were last in step, by a clock that only goes forward.
+    looked: ArcSwapOption<Instant>,
     wake: SyncSender<Signal>,
     signals: Mutex<Option<Receiver<Signal>>>,
 }
@@ -33,7 +41,16 @@ enum Signal {
 impl SeenChanges {
     pub fn new() -> Self {
         let (wake, signals) = sync_channel(1);
-        Self { counters: Mutex::new(None), wake, signals: Mutex::new(Some(signals)) }
+        let (last, looked) = (Mutex::new(None), ArcSwapOption::empty());
+        Self { last, looked, wake, signals: Mutex::new(Some(signals)) }
+    }
+
+    fn looked(&self) {
+        self.looked.store(Some(Arc::new(Instant::now())));
+    }
+
+    fn age(&self) -> Duration {
+        self.looked.load().as_ref().map_or(Duration::MAX, |looked| looked.elapsed())
     }
 
     /// Something was written here: look at once instead of at the next interval.
@@ -105,17 +122,33 @@ fn keep(authority: &Authority, signals: &Receiver<Signal>) {
 }
 
 impl Authority {
-    /// Loads what has changed since it was last loaded, and does what the clock asks of the keys.
+    /// Loads what has changed since it was last loaded, and does what the clock asks of the keys. What was
+    /// taken back comes first: no trouble with a key may keep it from being refused.
     ///
     /// # Errors
     /// `Unavailable`; what is in memory stays.
     pub fn refresh_state(&self) -> Result<()> {
         // Counters first: a change in between is seen twice, never missed.
         let counters = self.storage.change_counters()?;
-        let mut seen = self.seen.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let longest_token = u64::try_from(counters.longest_token).unwrap_or_default();
+        self.longest_token.store(longest_token, Ordering::Relaxed);
+        let mut last = self.seen.last.lock().unwrap_or_else(PoisonError::into_inner);
         let changed =
-            |of: fn(&ChangeCounters) -> i64| seen.as_ref().is_none_or(|seen| of(seen) != of(&counters));
+            |of: fn(&ChangeCounters) -> i64| last.is_none_or(|(seen, _)| of(&seen) != of(&counters));
         let now = self.now();
+        // A clock that jumps ahead makes entries expire; when it jumps back, they are needed again.
+        let went_back = last.is_some_and(|(_, before)| now < before);
+        let document = self.revocations();
+        let entry_expired = document.next_expiry.is_some_and(|at| at <= now);
+        let revoked = changed(|counters| counters.revocations) || went_back || entry_expired;
+        let live = if revoked || document.jwt.is_empty() {
+            let live = self.storage.live_revocations(now)?;
+            self.revoked.merge(&live, now);
+            Some(live)
+        } else {
+            None
+        };
+        self.seen.looked();
         self.reload_clients_if_changed(counters)?;
         let key_due = self.keys.ring().next_change.is_some_and(|at| at <= now);
         let keys_changed = changed(|counters| counters.keys) || key_due;
@@ -123,19 +156,28 @@ impl Authority {
             self.reload_keys(now)?;
         }
         self.tend_keys(now)?;
-        let document = self.revocations();
-        let entry_expired = document.next_expiry.is_some_and(|at| at <= now);
-        if changed(|counters| counters.revocations)
-            || keys_changed
-            || entry_expired
-            || document.jwt.is_empty()
-        {
-            let live = self.storage.live_revocations(now)?;
-            self.revoked.merge(&live, now);
+        let live = match live {
+            None if keys_changed => Some(self.storage.live_revocations(now)?),
+            held => held,
+        };
+        if let Some(live) = live {
             self.publish_revocations(counters.revocations, &live, now)?;
         }
-        *seen = Some(counters);
+        *last = Some((counters, now));
         Ok(())
+    }
+
+    /// Looks at the database now, if nobody has for [`FRESH`]: what another replica took back must not be
+    /// called good for longer because this one cannot see it.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) fn ensure_fresh(&self) -> Result<()> {
+        if self.is_fresh() { Ok(()) } else { self.refresh_state() }
+    }
+
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.seen.age() <= FRESH
     }
 
     /// Whether this replica can do its work: a key signs, and the database answered when last asked.

@@ -127,6 +127,7 @@ fn run(cli: Cli, output: &Output) -> Done {
 fn authority(settings: &Settings) -> Result<Arc<Authority>, Failure> {
     let authority = startup::build(settings)?;
     startup::register_default_audience(&authority)?;
+    authority.refresh_state()?;
     Ok(authority)
 }
 

@@ -23,7 +23,7 @@ impl Authority {
     ///
     /// Everything that can be refused is refused before the token is spent. The steps of this method are
     /// those of an edge that does not wait for the storage: [`Self::begin_refresh`], the storage's
-    /// `rotate_session_then`, [`Self::finish_refresh`].
+    /// `rotate_session_then`, [`Self::note_reuse`], [`Self::finish_refresh`].
     ///
     /// # Errors
     /// `unauthorized_client`, `invalid_scope`; `Token` with the fault; `AccountInactive`;
@@ -39,6 +39,7 @@ impl Authority {
             self.check_narrower(&pending.claims.session_id, scope)?;
         }
         let rotation = self.storage.rotate_session(pending.rotate.clone())?;
+        self.note_reuse(&pending.rotate, &rotation);
         self.finish_refresh(&pending, rotation)
     }
 
@@ -81,18 +82,7 @@ impl Authority {
                     refresh_token: Some(self.refresh_tokens.mint(&session)),
                 })
             }
-            Rotation::Reused { session } => {
-                tracing::warn!(
-                    session = session.id,
-                    user = session.user_id,
-                    client = %session.client_id,
-                    presented = pending.claims.generation,
-                    current = session.generation,
-                    "a refresh token was used twice: its session has been ended"
-                );
-                self.took_back(RevokedThing::Session(session.id), pending.rotate.revoked_until);
-                Err(TokenFault::Revoked.into())
-            }
+            Rotation::Reused { .. } => Err(TokenFault::Revoked.into()),
             Rotation::Ended(Some(EndReason::UserDisabled)) => {
                 Err(Error::new(ErrorKind::AccountInactive, "the account behind the session is disabled"))
             }
@@ -100,6 +90,21 @@ impl Authority {
             Rotation::Expired => Err(TokenFault::Expired.into()),
             Rotation::Unknown => Err(TokenFault::Invalid.into()),
         }
+    }
+
+    /// What a reuse asks for, also when the caller has gone away: whoever steals a token must not be able
+    /// to silence the alarm by hanging up.
+    pub fn note_reuse(&self, rotate: &Rotate, rotation: &Rotation) {
+        let Rotation::Reused { session } = rotation else { return };
+        tracing::warn!(
+            session = session.id,
+            user = session.user_id,
+            client = %session.client_id,
+            presented = rotate.presented.generation,
+            current = session.generation,
+            "a refresh token was used twice: its session has been ended"
+        );
+        self.took_back(RevokedThing::Session(session.id.clone()), rotate.revoked_until);
     }
 
     fn check_narrower(&self, session_id: &str, scope: &str) -> Result<()> {

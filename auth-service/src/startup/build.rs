@@ -2,7 +2,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::error::Result as CoreResult;
 use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey};
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{HeldRevocations, RevocationDocument};
+use crate::secret::random_id;
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::RefreshTokens;
@@ -37,6 +38,7 @@ const EARLIEST_CLOCK: Timestamp = Timestamp(1_577_836_800_000);
 /// # Errors
 /// What is wrong, in one line, with what to do about it.
 pub fn build(settings: &Settings) -> Result<Arc<Authority>> {
+    seed_ahead()?;
     let clock = SystemClock;
     if clock.now() < EARLIEST_CLOCK {
         return Err("the system clock is not set: it stands before 2020".to_owned());
@@ -72,12 +74,30 @@ pub fn build(settings: &Settings) -> Result<Arc<Authority>> {
         usernames: Cache::new(USERNAMES_AT_HAND),
         revocation_document: ArcSwap::from_pointee(RevocationDocument::default()),
         seen: SeenChanges::new(),
+        longest_token: AtomicU64::new(0),
         storage_answers: AtomicBool::new(true),
         clock: Arc::new(clock),
         storage,
     };
+    let raised = authority.storage.raise_longest_token(authority.key_policy.longest_token);
+    raised.map_err(|error| error.to_string())?;
     authority.refresh_state().map_err(|error| error.cause)?;
     Ok(Arc::new(authority))
+}
+
+/// aws-lc measures the processor's jitter for 20 ms when randomness is first asked for. Begun here and not
+/// waited for, so that neither the start nor the first token pays for it.
+///
+/// # Errors
+/// What the system refused.
+fn seed_ahead() -> Result<()> {
+    let seed = || {
+        if let Err(error) = random_id() {
+            tracing::error!(%error, "no token can be issued");
+        }
+    };
+    let thread = thread::Builder::new().name("seed".to_owned()).spawn(seed);
+    thread.map(drop).map_err(|error| format!("no thread: {error}"))
 }
 
 /// The database with a schema that fits, or what is wrong with it.

@@ -56,6 +56,9 @@ pub struct ChangeCounters {
     pub keys: i64,
     pub clients: i64,
     pub revocations: i64,
+    /// No change, but read with them: the longest life that an access token was ever set to here, in
+    /// milliseconds.
+    pub longest_token: i64,
 }
 
 impl Storage {
@@ -107,6 +110,22 @@ impl Storage {
             keys: value("keys"),
             clients: value("clients"),
             revocations: value("revocations"),
+            longest_token: value("longest_token"),
+        })
+    }
+
+    /// Makes known how long this process lets access tokens live; it is never lowered, for tokens of the
+    /// longer life may be on their way.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn raise_longest_token(&self, life: Duration) -> Result<(), StorageError> {
+        use diesel::ExpressionMethods;
+        let milliseconds = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
+        self.write(move |connection| {
+            let shorter = counters::table.find("longest_token").filter(counters::value.lt(milliseconds));
+            diesel::update(shorter).set(counters::value.eq(milliseconds)).execute(connection)?;
+            Ok(())
         })
     }
 

@@ -18,79 +18,111 @@ use super::rotate::{RETURNED, Reply, Rotate, SessionAndRoles, holds, one, sessio
 use super::schema::{sessions, users};
 use super::sessions::SessionRow;
 use super::take;
-use super::writer::{MAX_BATCH, MAX_WAITING};
-use crate::sessions::Rotation;
+use super::writer::{MAX_BATCH, MAX_WAITING, not_sent};
 
-/// A handle on the thread, which ends when the last handle is gone.
+/// A handle on the threads, which end when the last handle is gone.
 #[derive(Clone)]
 pub struct Rotator {
-    waiting: SyncSender<(Rotate, Reply)>,
+    waiting: SyncSender<Item>,
 }
 
-type Outcome = Result<Rotation, StorageError>;
+type Item = (Rotate, Reply);
 
 impl Rotator {
     pub fn start(pool: Pool<Manager>) -> Result<Self, StorageError> {
         let (waiting, items) = sync_channel(MAX_WAITING);
-        thread::Builder::new()
-            .name("rotator".to_owned())
-            .spawn(move || rotate_batches(&pool, &items))
-            .map_err(|error| StorageError::Unavailable(format!("no rotator thread: {error}")))?;
+        let (undecided, slow) = sync_channel(MAX_WAITING);
+        let slow_pool = pool.clone();
+        spawn("rotator", move || rotate_batches(&pool, &items, &undecided))?;
+        spawn("rotator-slow", move || rotate_one_by_one(&slow_pool, &slow))?;
         Ok(Self { waiting })
     }
 
     pub fn submit(&self, rotate: Rotate, reply: Reply) {
-        if let Err(refused) = self.waiting.try_send((rotate, reply)) {
-            let (_, reply) = super::writer::not_sent(refused);
-            reply(Err(StorageError::Unavailable("too many rotations are waiting".to_owned())));
-        }
+        hand_on(&self.waiting, (rotate, reply));
     }
 }
 
-fn rotate_batches(pool: &Pool<Manager>, items: &Receiver<(Rotate, Reply)>) {
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StorageError> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+    spawned.map(drop).map_err(|error| StorageError::Unavailable(format!("no thread {name}: {error}")))
+}
+
+fn hand_on(to: &SyncSender<Item>, item: Item) {
+    if let Err(refused) = to.try_send(item) {
+        let (_, reply) = not_sent(refused);
+        reply(Err(StorageError::Unavailable("too many rotations are waiting".to_owned())));
+    }
+}
+
+fn rotate_batches(pool: &Pool<Manager>, items: &Receiver<Item>, undecided: &SyncSender<Item>) {
     while let Ok(first) = items.recv() {
-        let batch = std::iter::once(first).chain(items.try_iter().take(MAX_BATCH - 1));
-        let (rotations, replies): (Vec<Rotate>, Vec<Reply>) = batch.unzip();
-        let outcomes = catch_unwind(AssertUnwindSafe(|| rotate_many(pool, &rotations)))
-            .unwrap_or_else(|_| Err(StorageError::Unreadable("a storage step panicked".to_owned())));
-        match outcomes {
-            Ok(outcomes) => replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| reply(outcome)),
-            Err(error) => replies.into_iter().for_each(|reply| reply(Err(error.clone()))),
+        let batch = std::iter::once(first).chain(items.try_iter().take(MAX_BATCH - 1)).collect();
+        // A reply that is lost in a panic tells its caller that the storage has ended.
+        if catch_unwind(AssertUnwindSafe(|| rotate_batch(pool, batch, undecided))).is_err() {
+            tracing::error!("a batch of rotations panicked");
         }
     }
 }
 
-/// One outcome for each rotation, in order.
-fn rotate_many(pool: &Pool<Manager>, rotations: &[Rotate]) -> Result<Vec<Outcome>, StorageError> {
-    take(pool)?.run(|connection| {
-        let AnyConnection::Postgres(postgres) = connection else {
-            return Err(StorageError::Unreadable("the rotator is PostgreSQL's".to_owned()));
-        };
-        let mut won = by_session(RotateMany::of(rotations).load(postgres)?);
+/// Those that one statement cannot decide: reuse, which must end the session, and rows that somebody else
+/// held at that moment. Their waits for locks keep nobody else.
+fn rotate_one_by_one(pool: &Pool<Manager>, items: &Receiver<Item>) {
+    while let Ok((rotate, reply)) = items.recv() {
+        let step = |connection: &mut AnyConnection| connection.transaction(|inside| one(inside, &rotate));
+        let outcome = catch_unwind(AssertUnwindSafe(|| take(pool)?.run(step)));
+        reply(
+            outcome.unwrap_or_else(|_| Err(StorageError::Unreadable("a storage step panicked".to_owned()))),
+        );
+    }
+}
+
+/// Answers each as soon as its outcome is known: who has won is told so whatever happens to the others.
+fn rotate_batch(pool: &Pool<Manager>, batch: Vec<Item>, undecided: &SyncSender<Item>) {
+    let rotated = on_postgres(pool, |postgres| Ok(RotateMany::of(&batch).load(postgres)?));
+    let mut won = match rotated {
+        Ok(rows) => by_session(rows),
+        Err(error) => return refuse(batch, &error),
+    };
+    let mut losers = Vec::new();
+    for (rotate, reply) in batch {
+        let id = rotate.presented.session_id.as_str();
         // The winner of a session is the first that presented the generation that it had.
-        let mut outcomes: Vec<Option<Outcome>> = rotations
-            .iter()
-            .map(|rotate| {
-                let id = rotate.presented.session_id.as_str();
-                let same = won.get(id).is_some_and(|(row, _)| row.was_rotated_by(&rotate.presented));
-                let row = if same { won.remove(id) } else { None };
-                row.map(|row| holds(row, false))
-            })
-            .collect();
-        let losers = rotations.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none());
-        let ids: Vec<&str> = losers.map(|(rotate, _)| rotate.presented.session_id.as_str()).collect();
-        let found = if ids.is_empty() { HashMap::new() } else { load(postgres, &ids)? };
-        for (rotate, outcome) in rotations.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none())
-        {
-            let row = found.get(&rotate.presented.session_id).cloned();
-            *outcome = match settled(row, &rotate.presented) {
-                Ok(Some(rotation)) => Some(Ok(rotation)),
-                // Reuse, which must end the session; or a row that somebody else held for a moment.
-                Ok(None) => Some(connection.transaction(|connection| one(connection, rotate))),
-                Err(error) => Some(Err(error)),
-            };
+        if won.get(id).is_none_or(|(row, _)| !row.was_rotated_by(&rotate.presented)) {
+            losers.push((rotate, reply));
+        } else if let Some(row) = won.remove(id) {
+            reply(holds(row, false));
         }
-        Ok(outcomes.into_iter().flatten().collect())
+    }
+    if losers.is_empty() {
+        return;
+    }
+    let ids: Vec<&str> = losers.iter().map(|(rotate, _)| rotate.presented.session_id.as_str()).collect();
+    let found = match on_postgres(pool, |postgres| load(postgres, &ids)) {
+        Ok(found) => found,
+        Err(error) => return refuse(losers, &error),
+    };
+    for (rotate, reply) in losers {
+        let row = found.get(&rotate.presented.session_id).cloned();
+        match settled(row, &rotate.presented) {
+            Ok(Some(rotation)) => reply(Ok(rotation)),
+            Ok(None) => hand_on(undecided, (rotate, reply)),
+            Err(error) => reply(Err(error)),
+        }
+    }
+}
+
+fn refuse(items: Vec<Item>, error: &StorageError) {
+    items.into_iter().for_each(|(_, reply)| reply(Err(error.clone())));
+}
+
+fn on_postgres<T>(
+    pool: &Pool<Manager>,
+    step: impl FnOnce(&mut PgConnection) -> Result<T, StorageError>,
+) -> Result<T, StorageError> {
+    take(pool)?.run(|connection| match connection {
+        AnyConnection::Postgres(postgres) => step(postgres),
+        AnyConnection::Sqlite(_) => Err(StorageError::Unreadable("the rotator is PostgreSQL's".to_owned())),
     })
 }
 
@@ -118,13 +150,14 @@ struct RotateMany<'a> {
 }
 
 impl<'a> RotateMany<'a> {
-    fn of(rotations: &'a [Rotate]) -> Self {
+    fn of(batch: &'a [Item]) -> Self {
+        let presented = || batch.iter().map(|(rotate, _)| &rotate.presented);
         Self {
-            ids: rotations.iter().map(|rotate| rotate.presented.session_id.as_str()).collect(),
-            generations: rotations.iter().map(|rotate| rotate.presented.generation).collect(),
-            clients: rotations.iter().map(|rotate| rotate.presented.client_id.as_str()).collect(),
-            nows: rotations.iter().map(|rotate| rotate.presented.now.0).collect(),
-            idle_ends: rotations.iter().map(|rotate| rotate.idle_expires_at.0).collect(),
+            ids: presented().map(|presented| presented.session_id.as_str()).collect(),
+            generations: presented().map(|presented| presented.generation).collect(),
+            clients: presented().map(|presented| presented.client_id.as_str()).collect(),
+            nows: presented().map(|presented| presented.now.0).collect(),
+            idle_ends: batch.iter().map(|(rotate, _)| rotate.idle_expires_at.0).collect(),
         }
     }
 }

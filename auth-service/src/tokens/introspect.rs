@@ -49,55 +49,39 @@ impl Authority {
                 }
                 Ok(Introspection::Active(Box::new(self.active_refresh_token(claims)?)))
             }
-            Ok(KnownToken::Access(claims)) if !claims.is_machine() => {
-                let username = self.username_of(&claims.sub)?;
-                Ok(self.introspect_access_token(caller, &claims, username))
+            Ok(KnownToken::Access(claims)) => {
+                if !concerns(caller, &claims) {
+                    return Ok(Introspection::Inactive);
+                }
+                self.ensure_fresh()?;
+                if !self.access_token_holds(&claims) {
+                    return Ok(Introspection::Inactive);
+                }
+                let username = if claims.is_machine() { None } else { self.username_of(&claims.sub)? };
+                Ok(active_access_token(&claims, username))
             }
-            Ok(KnownToken::Access(claims)) => Ok(self.introspect_access_token(caller, &claims, None)),
             Err(_) => Ok(Introspection::Inactive),
         }
     }
 
     /// The same, where it needs no database: for an access token of a machine, or of a person whose name
-    /// is at hand, and for what is no token.
+    /// is at hand, and for what is no token of the caller's.
     #[must_use]
     pub fn introspect_from_memory(&self, caller: &Client, unverified_token: &str) -> Option<Introspection> {
         match self.read_token(unverified_token, self.now()) {
             Ok(KnownToken::Refresh(_)) => None,
+            Ok(KnownToken::Access(claims)) if !concerns(caller, &claims) => Some(Introspection::Inactive),
+            Ok(KnownToken::Access(_)) if !self.is_fresh() => None,
+            Ok(KnownToken::Access(claims)) if !self.access_token_holds(&claims) => {
+                Some(Introspection::Inactive)
+            }
             Ok(KnownToken::Access(claims)) => {
                 let username =
                     if claims.is_machine() { None } else { Some(self.usernames.get(&claims.sub)?) };
-                Some(self.introspect_access_token(caller, &claims, username))
+                Some(active_access_token(&claims, username))
             }
             Err(_) => Some(Introspection::Inactive),
         }
-    }
-
-    fn introspect_access_token(
-        &self,
-        caller: &Client,
-        claims: &AccessClaims,
-        username: Option<Arc<str>>,
-    ) -> Introspection {
-        let caller_id = caller.id.as_str();
-        let concerns_caller =
-            claims.client_id == caller_id || claims.aud.iter().any(|audience| audience == caller_id);
-        if !concerns_caller || !self.access_token_holds(claims) {
-            return Introspection::Inactive;
-        }
-        Introspection::Active(Box::new(ActiveToken {
-            active: true,
-            token_type: "Bearer",
-            scope: claims.scope.to_string(),
-            client_id: claims.client_id.clone(),
-            username: username.map(|name| name.to_string()),
-            sub: claims.sub.clone(),
-            aud: claims.aud.clone(),
-            iss: claims.iss.clone(),
-            jti: claims.jti.clone(),
-            exp: claims.exp,
-            iat: claims.iat,
-        }))
     }
 
     fn active_refresh_token(&self, claims: RefreshClaims) -> Result<ActiveToken> {
@@ -127,4 +111,26 @@ impl Authority {
         }
         Ok(name)
     }
+}
+
+/// Whether a token was issued to this client or is meant for it; it learns nothing of others.
+fn concerns(caller: &Client, claims: &AccessClaims) -> bool {
+    let id = caller.id.as_str();
+    claims.client_id == id || claims.aud.iter().any(|audience| audience == id)
+}
+
+fn active_access_token(claims: &AccessClaims, username: Option<Arc<str>>) -> Introspection {
+    Introspection::Active(Box::new(ActiveToken {
+        active: true,
+        token_type: "Bearer",
+        scope: claims.scope.to_string(),
+        client_id: claims.client_id.clone(),
+        username: username.map(|name| name.to_string()),
+        sub: claims.sub.clone(),
+        aud: claims.aud.clone(),
+        iss: claims.iss.clone(),
+        jti: claims.jti.clone(),
+        exp: claims.exp,
+        iat: claims.iat,
+    }))
 }

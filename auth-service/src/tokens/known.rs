@@ -67,7 +67,10 @@ impl Authority {
     /// `Token(Revoked)`, or `Unavailable` when the database cannot say.
     pub(super) fn check_holds(&self, token: &KnownToken, now: Timestamp) -> Result<()> {
         let holds = match token {
-            KnownToken::Access(claims) => self.access_token_holds(claims),
+            KnownToken::Access(claims) => {
+                self.ensure_fresh()?;
+                self.access_token_holds(claims)
+            }
             KnownToken::Refresh(claims) => self.refresh_token_holds(claims, now)?,
         };
         if holds { Ok(()) } else { Err(TokenFault::Revoked.into()) }

@@ -20,6 +20,7 @@ impl Authority {
         let now = self.now();
         match self.read_token(unverified_token, now) {
             Ok(KnownToken::Refresh(_)) => None,
+            Ok(KnownToken::Access(_)) if !self.is_fresh() => None,
             Ok(token) => Some(self.check_holds(&token, now)),
             Err(fault) => Some(Err(fault.into())),
         }

@@ -1,5 +1,7 @@
 //! An acknowledged write is on the disk. The power is cut by freezing the process at a random moment and
-//! opening a copy of database and log as they lay there, the write under way torn.
+//! opening a copy of database and log as they lay there, the write under way torn. Such a copy shows what
+//! the system was given to write, not what it wrote: that each answer waited for the disk is what the other
+//! test counts.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

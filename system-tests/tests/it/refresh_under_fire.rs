@@ -256,7 +256,7 @@ async fn reuse_is_noticed_whatever_the_clock_does(database: Database) {
     for jump in ["+1h", "-2h"] {
         std::fs::write(&offset, "+0").unwrap();
         let (_, first) = replicas.obtain(0, USER, PASSWORD).await;
-        let (_, second) = replicas.refresh(0, &first).await.pair();
+        let (access, second) = replicas.refresh(0, &first).await.pair();
         // Within the grace by a clock that stands still, beyond it by one that jumped.
         std::fs::write(&offset, jump).unwrap();
         let answer = replicas.refresh(0, &first).await;
@@ -265,6 +265,13 @@ async fn reuse_is_noticed_whatever_the_clock_does(database: Database) {
             let answer = replicas.refresh(replica, &second).await;
             assert!(matches!(answer, Refreshed::Refused(401, _)), "{jump}, replica {replica}: {answer:?}");
         }
+
+        // What was taken back stays so when the clock has jumped past its end and come back.
+        std::fs::write(&offset, "+0").unwrap();
+        eventually("the access token of the ended session is refused", || async {
+            (!replicas.holds(0, &access).await).then_some(())
+        })
+        .await;
 
         // Two generations old: refused under any clock. And what is spent stays spent when it jumps back.
         std::fs::write(&offset, "+0").unwrap();

@@ -166,3 +166,22 @@ async fn wrong_credentials_have_one_face(mouth: Mouth, database: Database) {
     let long = "x".repeat(2000);
     assert_eq!(mouth.obtain(&system, USER, &long).await, Err(Refused::Credentials));
 }
+
+/// The command line may run with other settings than the service: what it takes back must be needed for as
+/// long as the tokens of the service live.
+#[tokio::test]
+async fn a_revocation_outlives_the_tokens_of_a_longer_setting() {
+    let system = System::with(Database::Sqlite, &[("AUTH__TOKENS__ACCESS_TTL", "2h")]).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let exp = unverified_claims(&pair.access)["exp"].as_u64().unwrap();
+    let mut elsewhere = system.auth_env.clone();
+    elsewhere.insert("AUTH__TOKENS__ACCESS_TTL".to_owned(), "1m".to_owned());
+    let _ = system_tests::system::cli(system.folder.path(), &elsewhere, &["user", "disable", USER], "");
+    let published = eventually("the revocation is published", || async {
+        let answer = system.http.get(system.auth_url("/revocations")).send().await.ok()?;
+        let entries = unverified_claims(&answer.text().await.ok()?)["revocations"].clone();
+        entries.as_array().filter(|entries| !entries.is_empty()).cloned()
+    })
+    .await;
+    assert!(published[0]["exp"].as_u64().unwrap() > exp, "{published:?}");
+}
