@@ -40,15 +40,6 @@ impl Storage {
         .or_else(|error| if error == StorageError::Taken { Ok(()) } else { Err(error) })
     }
 
-    /// # Errors
-    /// [`StorageError`].
-    pub fn is_token_revoked(&self, jti: &str) -> Result<bool, StorageError> {
-        let found = revocations::table.filter(revocations::kind.eq("token")).filter(revocations::id.eq(jti));
-        self.read(|connection| {
-            Ok(found.select(revocations::seq).first::<i64>(connection).optional()?.is_some())
-        })
-    }
-
     /// Every revocation that can still hit a token at `now`, in order.
     ///
     /// # Errors

@@ -358,8 +358,6 @@ fn a_token_is_taken_back_once_and_only_while_it_could_live(fixture: &Fixture) {
     for _ in 0..3 {
         fixture.storage.revoke_token("jti", later(60)).unwrap();
     }
-    assert!(fixture.storage.is_token_revoked("jti").unwrap());
-    assert!(!fixture.storage.is_token_revoked("other").unwrap());
     assert_eq!(fixture.revoked(), [RevokedThing::Token("jti".to_owned())]);
     assert!(fixture.storage.live_revocations(later(60)).unwrap().is_empty(), "nothing grows for ever");
 }
