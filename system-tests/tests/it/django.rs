@@ -54,17 +54,23 @@ pub struct Django {
 }
 
 impl Django {
+    /// The resource service above, which trusts `authority`.
     pub fn start(folder: &Path, authority: &str) -> Self {
-        let project = folder.join("project.py");
-        std::fs::write(&project, PROJECT).unwrap();
+        Self::run(folder, PROJECT, &["https://auth.test", "notes", authority])
+    }
+
+    /// A project in one file, which takes its own arguments from the end of the command line.
+    pub fn run(folder: &Path, project: &str, arguments: &[&str]) -> Self {
+        let file = folder.join("project.py");
+        std::fs::write(&file, project).unwrap();
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
         let log = std::fs::File::create(folder.join("django.log")).unwrap();
         let child = Command::new(python())
-            .arg(&project)
+            .arg(&file)
             .args(["runserver", "--noreload", "--skip-checks", &address.to_string()])
-            .args(["https://auth.test", "notes", authority])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -91,7 +97,7 @@ impl Drop for Django {
 }
 
 /// The interpreter of the virtual environment that `scripts/django-venv` makes in the target folder.
-pub fn python() -> PathBuf {
+fn python() -> PathBuf {
     let target = binary("auth-service");
     let target = target.parent().and_then(Path::parent).unwrap().to_path_buf();
     let python = target.join("django-venv/bin/python");

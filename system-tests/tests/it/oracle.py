@@ -1,12 +1,12 @@
 # djangorestframework-simplejwt itself, set up the way its own documentation advises for rotation with a
-# blacklist: what the tests of the wire contract compare with. Arguments: a folder, then Django's own.
+# blacklist: what the tests of the wire contract compare with. The last argument is a folder for its database.
 import datetime
 import os
 import sys
 
 from django.conf import settings
 
-folder = sys.argv.pop(1)
+folder = sys.argv.pop()
 settings.configure(
     SECRET_KEY="only for this test, and long enough for HS256",
     ALLOWED_HOSTS=["*"],

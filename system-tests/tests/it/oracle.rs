@@ -3,9 +3,8 @@
 //! a declared difference that is none any more fails as well.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use system_tests::processes::Service;
 use system_tests::system::{PASSWORD, USER};
 use system_tests::{Database, System, eventually};
 
-use crate::django::{Django, python};
+use crate::django::Django;
 
 const TOKEN: &str = "/api/token/";
 const REFRESH: &str = "/api/token/refresh/";
@@ -249,7 +248,7 @@ async fn a_resource_service_says_of_our_tokens_what_it_says_of_its_own() {
     for row in rows {
         let mut answers = Vec::new();
         for (side, pair, address) in
-            [(&theirs, &their_pair, django.address), (&ours, &our_pair, resource.address)]
+            [(&theirs, &their_pair, django.0.address), (&ours, &our_pair, resource.address)]
         {
             let header = row
                 .replace("{access}", pair["access"].as_str().unwrap())
@@ -450,45 +449,20 @@ fn method_rows() -> Vec<Row> {
 }
 
 /// simplejwt itself, in a process of its own.
-struct Oracle {
-    child: Child,
-    address: SocketAddr,
-}
+struct Oracle(Django);
 
 impl Oracle {
     fn start(folder: &Path) -> Self {
-        let project = folder.join("oracle.py");
-        std::fs::write(&project, include_str!("oracle.py")).unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let log = std::fs::File::create(folder.join("oracle.log")).unwrap();
-        let child = Command::new(python())
-            .arg(&project)
-            .arg(folder)
-            .args(["runserver", "--noreload", "--skip-checks", &address.to_string()])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self { child, address }
+        Self(Django::run(folder, include_str!("oracle.py"), &[folder.to_str().unwrap()]))
     }
 
     async fn side(&self) -> Side {
-        let (base, http) = (format!("http://{}", self.address), reqwest::Client::new());
+        let (base, http) = (format!("http://{}", self.0.address), reqwest::Client::new());
         let expired = eventually("Django answers", || async {
             http.get(format!("{base}/for-the-test/expired/")).send().await.ok()?.json().await.ok()
         })
         .await;
         Side { base, http, expired }
-    }
-}
-
-impl Drop for Oracle {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
