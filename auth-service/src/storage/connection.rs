@@ -13,6 +13,11 @@ use super::url::DatabaseUrl;
 /// Longest wait for SQLite's write lock, which another process may hold.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(750);
 
+/// How often a writer looks whether the lock is free.
+const LOCK_PAUSE: Duration = Duration::from_micros(250);
+
+const OPEN_PAUSE: Duration = Duration::from_millis(10);
+
 /// Longest wait for another process that opens, migrates or closes the file.
 const SQLITE_OPEN_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -68,21 +73,43 @@ fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, Storag
             });
         match opened {
             Ok(connection) => return Ok(connection),
-            Err(cause) if cause.contains("locked") && Instant::now() < give_up => pause(),
+            Err(cause) if cause.contains("locked") && Instant::now() < give_up => pause(OPEN_PAUSE),
             Err(cause) => return Err(StorageError::Unavailable(one_line(&cause))),
         }
     }
 }
 
+/// Takes SQLite's write lock. SQLite's own wait looks for it every 100 ms in the end, and would hardly ever
+/// meet the moment in which a busy process of the same file is between two commits.
+///
+/// # Errors
+/// [`StorageError::Unavailable`] when another process holds it for longer than [`SQLITE_BUSY_TIMEOUT`].
+pub(super) fn begin_immediate(connection: &mut AnyConnection) -> Result<(), StorageError> {
+    let give_up = Instant::now() + SQLITE_BUSY_TIMEOUT;
+    loop {
+        match connection.batch_execute("BEGIN IMMEDIATE") {
+            Err(error) if error.to_string().contains("locked") && Instant::now() < give_up => {
+                pause(LOCK_PAUSE);
+            }
+            outcome => return outcome.map_err(StorageError::from),
+        }
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "SQLite tells nobody when a lock is free")]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(10));
+fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// WAL with `synchronous=FULL`: a commit is on the disk before it is acknowledged.
 fn sqlite_pragmas(purpose: Purpose) -> String {
     let query_only = i32::from(purpose == Purpose::Read);
-    let patience = if purpose == Purpose::Migrate { SQLITE_OPEN_PATIENCE } else { SQLITE_BUSY_TIMEOUT };
+    let patience = match purpose {
+        Purpose::Read => SQLITE_BUSY_TIMEOUT,
+        // It waits in `begin_immediate`.
+        Purpose::Write => Duration::ZERO,
+        Purpose::Migrate => SQLITE_OPEN_PATIENCE,
+    };
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
          PRAGMA foreign_keys = ON; PRAGMA query_only = {query_only};",

@@ -8,7 +8,7 @@ use std::thread;
 
 use diesel::connection::SimpleConnection;
 
-use super::connection::{AnyConnection, Purpose};
+use super::connection::{AnyConnection, Purpose, begin_immediate};
 use super::error::StorageError;
 use super::url::DatabaseUrl;
 
@@ -85,14 +85,13 @@ pub(super) fn not_sent<T>(refused: TrySendError<T>) -> T {
 fn write_batches(mut connection: AnyConnection, waiting: &Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
         let batch = std::iter::once(first).chain(waiting.try_iter().take(MAX_BATCH - 1));
-        match connection.batch_execute("BEGIN IMMEDIATE") {
+        match begin_immediate(&mut connection) {
             Ok(()) => {
                 let finishes: Vec<Finish> = batch.map(|job| job(Ok(&mut connection))).collect();
                 let committed = commit(&mut connection);
                 finishes.into_iter().for_each(|finish| finish(committed.clone()));
             }
-            Err(error) => {
-                let refused = StorageError::from(error);
+            Err(refused) => {
                 // Those that wait now: one that comes while they are told deserves a try of its own.
                 let batch: Vec<Job> = batch.collect();
                 batch.into_iter().for_each(|job| job(Err(refused.clone()))(Ok(())));

@@ -210,7 +210,7 @@ struct Trace {
 }
 
 impl Trace {
-    async fn attach(pid: u32, folder: &Path) -> Self {
+    async fn attach(pid: u32, folder: &Path, inject: &[&str]) -> Self {
         let (out, err) = (folder.join("strace.out"), folder.join("strace.err"));
         let child = Command::new("strace")
             .args([
@@ -223,6 +223,7 @@ impl Trace {
                 "-p",
                 &pid.to_string(),
             ])
+            .args(inject)
             .stderr(std::fs::File::create(&err).unwrap())
             .stdin(Stdio::null())
             .spawn()
@@ -258,7 +259,7 @@ async fn each_answer_waits_for_the_disk_and_many_share_one_wait() {
     for _ in 0..24 {
         tokens.push(bench.obtain().await);
     }
-    let trace = Trace::attach(bench.service.pid(), bench.folder.path()).await;
+    let trace = Trace::attach(bench.service.pid(), bench.folder.path(), &[]).await;
 
     // One after the other: a wait each.
     let before = trace.forced();
@@ -280,4 +281,32 @@ async fn each_answer_waits_for_the_disk_and_many_share_one_wait() {
     }
     let together = trace.forced() - before;
     assert!(together > 0 && together < 240 * 3 / 4, "{together} waits for 240 answers, 24 at once");
+}
+
+/// Each commit of the server takes 30 ms here, and the next one begins at once: SQLite gives its lock to
+/// whoever looks first, and its own wait would look too seldom.
+#[tokio::test]
+async fn a_command_gets_its_turn_beside_a_server_that_writes_all_the_time() {
+    let bench = Arc::new(Bench::start().await);
+    let _slow_disk = Trace::attach(
+        bench.service.pid(),
+        bench.folder.path(),
+        &["-e", "inject=fdatasync,fsync:delay_enter=30000"],
+    )
+    .await;
+    let mut clients = JoinSet::new();
+    for _ in 0..8 {
+        clients.spawn(Arc::clone(&bench).live(1000));
+    }
+    for _ in 0..20 {
+        let before = bench.told.lock().unwrap().generations.values().sum::<i64>();
+        eventually("the server is writing", || async {
+            (bench.told.lock().unwrap().generations.values().sum::<i64>() > before + 8).then_some(())
+        })
+        .await;
+        let (folder, env) = (bench.folder.path().to_owned(), bench.env.clone());
+        let change = move || cli(&folder, &env, &["user", "passwd", "changer"], "");
+        let _ = tokio::task::spawn_blocking(change).await.unwrap();
+    }
+    clients.abort_all();
 }
