@@ -7,7 +7,12 @@ use prost::Message;
 
 #[expect(clippy::disallowed_methods, reason = "cargo talks to build scripts by the environment")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let files = ["signet/auth/v1/token_service.proto", "signet/notes/v1/notes_service.proto"];
+    let files = [
+        "signet/auth/v1/key_service.proto",
+        "signet/auth/v1/revocation_service.proto",
+        "signet/auth/v1/token_service.proto",
+        "signet/notes/v1/notes_service.proto",
+    ];
     // tonic-prost-build prints no such lines; without them an edited file would be ignored.
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=signet");

@@ -1,8 +1,8 @@
 //! The authority: what the use cases work with. Each use case is one method, in the file of its
 //! feature; HTTP and gRPC only unpack a request, call it, and repack the answer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -12,12 +12,14 @@ use shared_claims::CachingVerifier;
 use crate::clients::{Client, ClientDirectory};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
+use crate::feeds::Feeds;
 use crate::keys::{Algorithm, KeyPolicy, Keys, Signer};
 use crate::refresh_state::SeenChanges;
-use crate::revocations::{HeldRevocations, RevocationDocument};
+use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::storage::Storage;
 use crate::tokens::RefreshTokens;
 use crate::users::PasswordHasher;
+use crate::verifiers::VerifierRegistry;
 
 /// How long tokens and sessions live.
 #[derive(Debug, Clone, Copy)]
@@ -47,10 +49,13 @@ pub struct Authority {
     pub(crate) refresh_tokens: RefreshTokens,
     /// Reads the authority's own access tokens, whatever their audience.
     pub(crate) verifier: CachingVerifier,
-    pub(crate) revoked: HeldRevocations,
+    pub(crate) revocations: RevocationLog,
     /// Names by account, as far as they were asked for.
     pub(crate) usernames: Cache<String, Arc<str>>,
     pub(crate) revocation_document: ArcSwap<RevocationDocument>,
+    pub(crate) making_document: Mutex<()>,
+    pub(crate) verifiers: VerifierRegistry,
+    pub feeds: Feeds,
     pub(crate) seen: SeenChanges,
     /// As the database has it, in milliseconds, the time that verifiers forgive included.
     pub(crate) longest_token: AtomicU64,

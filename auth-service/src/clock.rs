@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// How far the clocks of two replicas may be apart.
+pub const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
+
 /// Milliseconds since 1970-01-01T00:00:00Z, as the database holds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
@@ -11,6 +14,12 @@ impl Timestamp {
     #[must_use]
     pub fn seconds(self) -> u64 {
         u64::try_from(self.0 / 1000).unwrap_or(0)
+    }
+
+    /// The first whole second that is not before this instant.
+    #[must_use]
+    pub fn seconds_rounded_up(self) -> u64 {
+        u64::try_from(self.0.saturating_add(999) / 1000).unwrap_or(0)
     }
 
     /// Saturates at the end of time.

@@ -8,12 +8,12 @@
 //! | [`authority`] | the one struct whose methods are the use cases |
 //! | [`grants`] | how a token is earned, one file a grant |
 //! | [`tokens`] | a token's life once it is earned |
-//! | [`clients`] [`users`] [`sessions`] [`revocations`] | the nouns, and the rules that need no database |
+//! | [`clients`] [`users`] [`sessions`] [`revocations`] [`verifiers`] | the nouns, and the rules that need no database |
 //! | [`keys`] | the ring; nothing else ever sees a private key |
 //! | [`refresh_state`] | keeps what is in memory in step with the database |
 //! | [`http`] [`grpc`] | the two mouths: unpack, call, repack |
 //! | [`storage`] | diesel; atomic domain steps, not create-read-update-delete |
-//! | [`cli`] [`startup`] [`settings`] [`blocking`] | wiring |
+//! | [`cli`] [`startup`] [`settings`] [`blocking`] [`feeds`] | wiring |
 //!
 //! The core is synchronous; edges cross into it once, in [`blocking`]. `tests/architecture.rs` holds
 //! these borders.
@@ -24,6 +24,7 @@ pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod error;
+pub mod feeds;
 pub mod grants;
 pub mod grpc;
 pub mod http;
@@ -37,3 +38,4 @@ pub mod startup;
 pub mod storage;
 pub mod tokens;
 pub mod users;
+pub mod verifiers;

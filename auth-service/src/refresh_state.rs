@@ -11,14 +11,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use shared_claims::revocations::Position;
 
 use crate::authority::Authority;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::ChangeCounters;
+use crate::storage::{ChangeCounters, Listener};
 
-/// How often the counters are looked at. A revocation reaches a verifier within this time and the
-/// verifier's own interval, together less than a second.
+/// How often the counters are looked at, at least: what this process writes, and on PostgreSQL what others
+/// write, makes it look at once.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Longest time since the last look for which memory answers whether a token was taken back.
@@ -64,6 +65,7 @@ impl SeenChanges {
 pub struct Keeper {
     authority: Arc<Authority>,
     thread: Option<JoinHandle<()>>,
+    _listener: Option<Listener>,
 }
 
 impl Keeper {
@@ -78,7 +80,9 @@ impl Keeper {
             .name("keeper".to_owned())
             .spawn(move || keep(&for_thread, &signals))
             .map_err(|error| internal(&error.to_string()))?;
-        Ok(Self { authority, thread: Some(thread) })
+        let told = Arc::clone(&authority);
+        let listener = authority.storage.listen(move || told.seen.wake())?;
+        Ok(Self { authority, thread: Some(thread), _listener: listener })
     }
 
     pub fn stop(mut self) {
@@ -136,34 +140,42 @@ impl Authority {
         let changed =
             |of: fn(&ChangeCounters) -> i64| last.is_none_or(|(seen, _)| of(&seen) != of(&counters));
         let now = self.now();
-        // A clock that jumps ahead makes entries expire; when it jumps back, they are needed again.
-        let went_back = last.is_some_and(|(_, before)| now < before);
-        let document = self.revocations();
-        let entry_expired = document.next_expiry.is_some_and(|at| at <= now);
-        let revoked = changed(|counters| counters.revocations) || went_back || entry_expired;
-        let live = if revoked || document.jwt.is_empty() {
-            let live = self.storage.live_revocations(now)?;
-            self.revoked.merge(&live, now);
-            Some(live)
-        } else {
-            None
-        };
+        self.refresh_revocations(counters, last.as_ref().map(|(_, before)| *before), now)?;
         self.seen.looked();
         self.reload_clients_if_changed(counters)?;
         let key_due = self.keys.ring().next_change.is_some_and(|at| at <= now);
-        let keys_changed = changed(|counters| counters.keys) || key_due;
-        if keys_changed {
+        if changed(|counters| counters.keys) || key_due {
             self.reload_keys(now)?;
         }
         self.tend_keys(now)?;
-        let live = match live {
-            None if keys_changed => Some(self.storage.live_revocations(now)?),
-            held => held,
-        };
-        if let Some(live) = live {
-            self.publish_revocations(counters.revocations, &live, now)?;
-        }
+        self.tell();
+        self.save_verifiers(now)?;
         *last = Some((counters, now));
+        Ok(())
+    }
+
+    /// Loads the revocations that are new, and lets go of those that have expired.
+    fn refresh_revocations(
+        &self,
+        counters: ChangeCounters,
+        before: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let number = |value: i64| u64::try_from(value).unwrap_or(0);
+        let stored = Position { epoch: number(counters.epoch), seq: number(counters.revocations) };
+        let held = self.revocations.position();
+        // When a clock that had jumped ahead jumps back, what it made expire is needed again.
+        let went_back = before.is_some_and(|before| now < before);
+        if held.epoch != stored.epoch || stored.seq < held.seq || went_back {
+            self.revocations.replace(self.storage.live_revocations(now)?, stored, now);
+        } else if stored.seq > held.seq {
+            let seq = i64::try_from(held.seq).unwrap_or(i64::MAX);
+            self.revocations.append(self.storage.revocations_after(seq)?, stored, now);
+        }
+        let minute = |at: Timestamp| at.seconds() / 60;
+        if before.is_none_or(|before| minute(before) != minute(now)) {
+            self.revocations.sweep(now);
+        }
         Ok(())
     }
 

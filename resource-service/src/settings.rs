@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::settings::Loaded;
+use shared_claims::authority::{AuthoritySettings, FeedSettings};
 
 /// Everything that can be set. With nothing set, it trusts an authority on this machine.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Settings {
     /// `RESOURCE__AUDIENCE`: the `aud` that a token must hold to be for this service. Default `notes`.
@@ -27,7 +28,8 @@ pub struct Settings {
     pub log: Log,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+/// No `Debug`, here and on [`Settings`]: the secret cannot be printed by accident.
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Authority {
     /// `RESOURCE__AUTHORITY__URL`: where its key set is fetched. https, or http to this machine.
@@ -41,10 +43,24 @@ pub struct Authority {
     /// `RESOURCE__AUTHORITY__ALLOW_HTTP`: http to another machine, inside a network that is trusted.
     /// Default `false`.
     pub allow_http: bool,
-    /// `RESOURCE__AUTHORITY__POLL_INTERVAL`: time between two questions for revocations, 1 to 60
-    /// seconds or 100 to 999 ms. Default `500ms`.
-    #[serde(deserialize_with = "poll_interval", serialize_with = "duration::write")]
-    pub poll_interval: Duration,
+    /// `RESOURCE__AUTHORITY__GRPC_URL`: where its feeds are, for a service that has credentials there.
+    /// Default `http://127.0.0.1:9090`.
+    #[serde(deserialize_with = "service_kit::settings::issuer")]
+    pub grpc_url: String,
+    /// `RESOURCE__AUTHORITY__CLIENT_ID`: the client that this service is at the authority. Without it the
+    /// published documents are followed instead of the feeds. Not set by default.
+    pub client_id: Option<String>,
+    /// `RESOURCE__AUTHORITY__CLIENT_SECRET`, or `..._FILE` with the path of a file that holds it. Not set by
+    /// default.
+    pub client_secret: Option<String>,
+    pub client_secret_file: Option<PathBuf>,
+    /// `RESOURCE__AUTHORITY__CA_FILE`: certificates in PEM that its gRPC listener may present, beside those
+    /// of the operating system. Not set by default.
+    pub ca_file: Option<PathBuf>,
+    /// `RESOURCE__AUTHORITY__STALE_AFTER`: when the authority was not heard for this long, health and log say
+    /// so. Default `5s`.
+    #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
+    pub stale_after: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -69,13 +85,36 @@ pub fn load(file: Option<&Path>) -> Result<Loaded<Settings>, String> {
     service_kit::settings::load("RESOURCE", file)
 }
 
-fn poll_interval<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    use serde::de::Error;
-    let text = String::deserialize(deserializer)?;
-    let bounds = Duration::from_millis(100)..=Duration::from_secs(60);
-    duration::parse(&text)
-        .filter(|interval| bounds.contains(interval))
-        .ok_or_else(|| D::Error::custom("expected a duration of `100ms` to `60s`"))
+impl Authority {
+    /// What `shared-claims` needs to follow the authority.
+    ///
+    /// # Errors
+    /// One line with the key that is wrong.
+    pub fn followed(&self, data_dir: &Path) -> Result<AuthoritySettings, String> {
+        Ok(AuthoritySettings {
+            url: self.url.clone(),
+            issuer: self.issuer.clone(),
+            feed: self.feed()?,
+            data_dir: Some(data_dir.to_owned()),
+            allow_http: self.allow_http,
+        })
+    }
+
+    fn feed(&self) -> Result<Option<FeedSettings>, String> {
+        let Some(client_id) = self.client_id.clone() else { return Ok(None) };
+        let client_secret = match (&self.client_secret, &self.client_secret_file) {
+            (_, Some(path)) => read("client_secret_file", path)?.trim_end().to_owned(),
+            (Some(secret), None) => secret.clone(),
+            (None, None) => return Err("authority.client_secret is missing beside client_id".to_owned()),
+        };
+        let ca_pem = self.ca_file.as_deref().map(|path| read("ca_file", path)).transpose()?;
+        let ca_pem = ca_pem.map(String::into_bytes);
+        Ok(Some(FeedSettings { url: self.grpc_url.clone(), client_id, client_secret, ca_pem }))
+    }
+}
+
+fn read(key: &str, path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("authority.{key} {}: {error}", path.display()))
 }
 
 const fn loopback(port: u16) -> SocketAddr {
@@ -101,7 +140,12 @@ impl Default for Authority {
             url: "http://127.0.0.1:8080".to_owned(),
             issuer: "http://127.0.0.1:8080".to_owned(),
             allow_http: false,
-            poll_interval: Duration::from_millis(500),
+            grpc_url: "http://127.0.0.1:9090".to_owned(),
+            client_id: None,
+            client_secret: None,
+            client_secret_file: None,
+            ca_file: None,
+            stale_after: Duration::from_secs(5),
         }
     }
 }

@@ -14,7 +14,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::json;
 use service_kit::run;
 use shared_claims::Verifier;
-use shared_claims::authority::{Authority, AuthoritySettings};
+use shared_claims::authority::Authority;
 use shared_claims::guard::Guard;
 use shared_claims::tonic::BearerInterceptor;
 use signet_proto::notes::v1::notes_service_server::NotesServiceServer;
@@ -52,8 +52,8 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
 
 async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usize) -> Result<(), String> {
     let stop = CancellationToken::new();
-    let authority =
-        Authority::start(authority_settings(settings), stop.clone()).map_err(|error| error.to_string())?;
+    let authority = Authority::start(settings.authority.followed(&settings.data_dir)?, stop.clone())
+        .map_err(|error| error.to_string())?;
     let verifier = Verifier::new(&settings.authority.issuer, &settings.audience);
     let guard = Arc::new(Guard::new(verifier, Arc::clone(&authority)));
 
@@ -65,16 +65,26 @@ async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usi
         .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 
-    let edge =
-        HttpEdge { guard: Arc::clone(&guard), store: Arc::clone(&store), authority: Arc::clone(&authority) };
+    let stale_after = settings.authority.stale_after;
+    tokio::spawn(tell_of_staleness(Arc::clone(&authority), stale_after, stop.clone()));
+    let edge = HttpEdge {
+        stale_after,
+        guard: Arc::clone(&guard),
+        store: Arc::clone(&store),
+        authority: Arc::clone(&authority),
+    };
     let http = http_server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
     let grpc = tokio::spawn(serve_grpc(grpc_listener, guard, (store, authority), stop.clone()));
     tracing::info!(http = %http_address, grpc = %grpc_address, audience = settings.audience, "ready");
     run::until_told(http, grpc, stop).await
 }
 
+/// When what is known counts as old.
+struct StaleAfter(Duration);
+
 #[derive(Clone)]
 struct HttpEdge {
+    stale_after: Duration,
     guard: Arc<Guard>,
     store: Arc<NoteStore>,
     authority: Arc<Authority>,
@@ -89,6 +99,7 @@ fn http_server(listener: TcpListener, edge: &HttpEdge, workers: usize) -> std::i
             .app_data(web::Data::new(Arc::clone(&edge.guard)))
             .app_data(web::Data::new(Arc::clone(&edge.store)))
             .app_data(web::Data::new(Arc::clone(&edge.authority)))
+            .app_data(web::Data::new(StaleAfter(edge.stale_after)))
             .route("/healthz", web::get().to(alive))
             .route("/readyz", web::get().to(ready))
             .configure(notes::http::routes)
@@ -104,14 +115,41 @@ fn http_server(listener: TcpListener, edge: &HttpEdge, workers: usize) -> std::i
     Ok(server)
 }
 
+/// Says once that the authority is not heard, and once that it is again.
+async fn tell_of_staleness(authority: Arc<Authority>, stale_after: Duration, stop: CancellationToken) {
+    let mut stale = false;
+    while !stop.is_cancelled() {
+        let freshness = authority.freshness();
+        if !freshness.is_within(stale_after) && !std::mem::replace(&mut stale, true) {
+            tracing::warn!(last_heard = ?freshness.age(), "stale: the authority is not heard");
+        }
+        if freshness.is_within(stale_after) && std::mem::take(&mut stale) {
+            tracing::info!("the authority is heard again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+        }
+    }
+}
+
 async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// Ready as soon as there are keys to verify with, also old ones from the disk.
-async fn ready(authority: web::Data<Arc<Authority>>) -> HttpResponse {
+/// Ready as soon as there are keys to verify with, also old ones from the disk. How old what is known of
+/// the authority is stands beside it: what follows from that is each route's own policy.
+async fn ready(authority: web::Data<Arc<Authority>>, stale_after: web::Data<StaleAfter>) -> HttpResponse {
     if authority.is_ready() {
-        return HttpResponse::Ok().json(json!({"status": "ready"}));
+        let freshness = authority.freshness();
+        return HttpResponse::Ok().json(json!({
+            "status": "ready",
+            "authority": {
+                "stale": !freshness.is_within(stale_after.0),
+                "last_heard_ms_ago": freshness.age().map(|age| age.as_millis()),
+                "refused_updates": authority.refused_updates(),
+            },
+        }));
     }
     HttpResponse::ServiceUnavailable()
         .insert_header(("Retry-After", "1"))
@@ -154,16 +192,6 @@ async fn serve_grpc(
             stop.cancelled_owned(),
         )
         .await
-}
-
-fn authority_settings(settings: &Settings) -> AuthoritySettings {
-    AuthoritySettings {
-        url: settings.authority.url.clone(),
-        issuer: settings.authority.issuer.clone(),
-        data_dir: Some(settings.data_dir.clone()),
-        poll_interval: settings.authority.poll_interval,
-        allow_http: settings.authority.allow_http,
-    }
 }
 
 /// The folder, not the way to it: a mistyped path must not make one.

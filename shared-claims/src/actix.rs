@@ -34,7 +34,7 @@ fn authorize<S: RequiredScope>(request: &HttpRequest) -> Result<Authorized<S>, R
     let headers =
         request.headers().get_all(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
     let claims = guard.authenticate(headers)?;
-    Guard::authorize::<S>(&claims)?;
+    guard.authorize::<S>(&claims)?;
     Ok(Authorized { claims, needs: PhantomData })
 }
 
@@ -58,7 +58,7 @@ impl ResponseError for RejectedRequest {
         if let Some(challenge) = self.0.challenge() {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
-        if self.0 == Rejection::NotReady {
+        if self.0.http_status() == 503 {
             response.insert_header((header::RETRY_AFTER, "1"));
         }
         let error = self.0.error_code().unwrap_or("unauthorized");

@@ -1,4 +1,4 @@
-//! The `Authorization` header of a protected endpoint (RFC 6750), and the four ways to be rejected.
+//! The `Authorization` header of a protected endpoint (RFC 6750), and the ways to be rejected.
 
 use crate::error::Refusal;
 
@@ -15,6 +15,8 @@ pub enum Rejection {
     InsufficientScope(&'static str),
     /// No key set has arrived yet: 503, and worth a retry.
     NotReady,
+    /// The authority has not been heard for longer than this route allows: 503, and worth a retry.
+    Stale,
 }
 
 impl Rejection {
@@ -25,7 +27,7 @@ impl Rejection {
             Self::Missing | Self::Invalid(_) => 401,
             Self::Malformed => 400,
             Self::InsufficientScope(_) => 403,
-            Self::NotReady => 503,
+            Self::NotReady | Self::Stale => 503,
         }
     }
 
@@ -37,7 +39,7 @@ impl Rejection {
             Self::Malformed => Some("invalid_request"),
             Self::Invalid(_) => Some("invalid_token"),
             Self::InsufficientScope(_) => Some("insufficient_scope"),
-            Self::NotReady => Some("temporarily_unavailable"),
+            Self::NotReady | Self::Stale => Some("temporarily_unavailable"),
         }
     }
 
@@ -50,6 +52,7 @@ impl Rejection {
             Self::Invalid(_) => "the token is not valid here",
             Self::InsufficientScope(_) => "the token does not have the scope that this needs",
             Self::NotReady => "the keys to verify tokens have not arrived yet",
+            Self::Stale => "whether tokens were revoked is not known at this moment",
         }
     }
 
@@ -64,7 +67,7 @@ impl Rejection {
             Self::InsufficientScope(scope) => {
                 Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
             }
-            Self::NotReady => None,
+            Self::NotReady | Self::Stale => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The one question that a route of a resource service asks: may this request pass?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::bearer::{Rejection, unverified_bearer_token};
@@ -14,6 +15,17 @@ use crate::verifier::Verifier;
 pub trait RequiredScope {
     /// The scope-token (RFC 6749 section 3.3).
     const SCOPE: &'static str;
+    /// What the route does when the authority has not been heard of for a while.
+    const WHEN_STALE: WhenStale = WhenStale::Continue;
+}
+
+/// What to do while the authority is not heard: a token may have been revoked meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenStale {
+    /// Go by what was known last: the service works on while the authority is away.
+    Continue,
+    /// Refuse every token once the last word is older than this; also one that never came.
+    RefuseAbove(Duration),
 }
 
 /// Answers from memory: what the verifier accepts and the authority has not taken back.
@@ -43,12 +55,24 @@ impl Guard {
         claims
     }
 
-    /// Whether verified claims hold the scope that a route needs.
+    /// Whether verified claims hold the scope that a route needs, and whether what is known is fresh enough
+    /// for it.
     ///
     /// # Errors
-    /// [`Rejection::InsufficientScope`].
-    pub fn authorize<S: RequiredScope>(claims: &AccessClaims) -> Result<(), Rejection> {
+    /// [`Rejection::InsufficientScope`], [`Rejection::Stale`].
+    pub fn authorize<S: RequiredScope>(&self, claims: &AccessClaims) -> Result<(), Rejection> {
+        self.check_freshness(S::WHEN_STALE)?;
         if claims.scope.contains(S::SCOPE) { Ok(()) } else { Err(Rejection::InsufficientScope(S::SCOPE)) }
+    }
+
+    /// # Errors
+    /// [`Rejection::Stale`] above the bound of the policy.
+    pub fn check_freshness(&self, policy: WhenStale) -> Result<(), Rejection> {
+        match policy {
+            WhenStale::Continue => Ok(()),
+            WhenStale::RefuseAbove(bound) if self.authority.freshness().is_within(bound) => Ok(()),
+            WhenStale::RefuseAbove(_) => Err(Rejection::Stale),
+        }
     }
 
     fn check(&self, unverified_token: &str) -> Result<Arc<AccessClaims>, Rejection> {

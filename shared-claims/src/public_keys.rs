@@ -133,6 +133,12 @@ impl KeySet {
         Arc::ptr_eq(&self.keys, &other.keys)
     }
 
+    /// The ids of all keys.
+    #[must_use]
+    pub fn kids(&self) -> Vec<String> {
+        self.keys.keys().cloned().collect()
+    }
+
     #[must_use]
     pub fn contains(&self, kid: &str) -> bool {
         self.keys.contains_key(kid)

@@ -27,19 +27,27 @@ impl Interceptor for BearerInterceptor {
         let headers = request.metadata().get_all("authorization").iter();
         let headers = headers.map(|value| value.to_str().unwrap_or("Bearer"));
         let claims = self.guard.authenticate(headers).map_err(status)?;
-        request.extensions_mut().insert(claims);
+        request.extensions_mut().insert(Verified { claims, guard: Arc::clone(&self.guard) });
         Ok(request)
     }
+}
+
+/// What the interceptor found.
+#[derive(Clone)]
+struct Verified {
+    claims: Arc<AccessClaims>,
+    guard: Arc<Guard>,
 }
 
 /// The caller's claims, when they hold the scope `S`. Without the interceptor every call is refused.
 ///
 /// # Errors
-/// UNAUTHENTICATED (16) without verified claims, PERMISSION_DENIED (7) without the scope.
+/// UNAUTHENTICATED (16) without verified claims, PERMISSION_DENIED (7) without the scope,
+/// UNAVAILABLE (14) when what is known is too old for this method.
 pub fn authorized<S: RequiredScope, T>(request: &Request<T>) -> Result<Arc<AccessClaims>, Status> {
-    let claims = request.extensions().get::<Arc<AccessClaims>>().ok_or_else(|| status(Rejection::Missing))?;
-    Guard::authorize::<S>(claims).map_err(status)?;
-    Ok(Arc::clone(claims))
+    let verified = request.extensions().get::<Verified>().ok_or_else(|| status(Rejection::Missing))?;
+    verified.guard.authorize::<S>(&verified.claims).map_err(status)?;
+    Ok(Arc::clone(&verified.claims))
 }
 
 /// A [`Rejection`] as a gRPC status: the same table as over HTTP.
@@ -49,7 +57,7 @@ pub fn status(rejection: Rejection) -> Status {
         Rejection::Missing | Rejection::Invalid(_) => Code::Unauthenticated,
         Rejection::Malformed => Code::InvalidArgument,
         Rejection::InsufficientScope(_) => Code::PermissionDenied,
-        Rejection::NotReady => Code::Unavailable,
+        Rejection::NotReady | Rejection::Stale => Code::Unavailable,
     };
     Status::new(code, rejection.description())
 }

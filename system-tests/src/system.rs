@@ -68,7 +68,8 @@ impl System {
         ));
         let notes_secret = secret_of(&cli(folder.path(), &auth_env, &["client", "create", NOTES], ""));
         let auth = Service::start("auth-service", folder.path(), &auth_env).await;
-        let resource_env = resource_env(&auth, folder.path());
+        let mut resource_env = resource_env(&auth, folder.path());
+        follow_by_feed(&mut resource_env, &auth, &notes_secret);
         let resource = Service::start("resource-service", folder.path(), &resource_env).await;
         let system = Self {
             folder,
@@ -205,7 +206,18 @@ pub fn auth_env(database: Database, folder: &Path, settings: &[(&str, &str)]) ->
     env
 }
 
-/// The environment of a resource service that trusts `auth`.
+/// Lets a resource service follow the feeds instead of the published documents.
+pub fn follow_by_feed(env: &mut Env, auth: &Service, notes_secret: &str) {
+    for (key, value) in [
+        ("RESOURCE__AUTHORITY__GRPC_URL", format!("http://{}", auth.grpc)),
+        ("RESOURCE__AUTHORITY__CLIENT_ID", NOTES.to_owned()),
+        ("RESOURCE__AUTHORITY__CLIENT_SECRET", notes_secret.to_owned()),
+    ] {
+        env.insert(key.to_owned(), value);
+    }
+}
+
+/// The environment of a resource service that trusts `auth` and follows its published documents.
 #[must_use]
 pub fn resource_env(auth: &Service, folder: &Path) -> Env {
     [

@@ -104,7 +104,7 @@ impl Authority {
             current = session.generation,
             "a refresh token was used twice: its session has been ended"
         );
-        self.took_back(RevokedThing::Session(session.id.clone()), rotate.revoked_until);
+        self.took_back(&RevokedThing::Session(session.id.clone()), rotate.revoked_until);
     }
 
     fn check_narrower(&self, session_id: &str, scope: &str) -> Result<()> {

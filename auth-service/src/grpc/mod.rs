@@ -1,14 +1,19 @@
 //! The gRPC mouth: unpack a request, call the authority, repack the answer.
 
 mod client_auth;
+mod key_service;
+mod revocation_service;
 mod status;
 mod token_service;
+mod watching;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signet_proto::auth::v1::key_service_server::KeyServiceServer;
+use signet_proto::auth::v1::revocation_service_server::RevocationServiceServer;
 use signet_proto::auth::v1::token_service_server::TokenServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -17,9 +22,13 @@ use tonic_health::server::HealthReporter;
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
+use crate::settings::Grpc;
 
+use key_service::KeyServiceEdge;
+use revocation_service::RevocationServiceEdge;
 pub use status::grpc_error;
 use token_service::TokenServiceEdge;
+use watching::Watching;
 
 /// Largest message in, in bytes. Tokens are capped at 8 KiB; nothing here is near this.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -41,14 +50,19 @@ const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
 pub async fn serve(
     listener: tokio::net::TcpListener,
     (authority, blocking): (Arc<Authority>, Blocking),
-    reflection: bool,
+    settings: &Grpc,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (reporter, health) = tonic_health::server::health_reporter();
     tokio::spawn(report_health(reporter, Arc::clone(&authority), stop.clone()));
+    let watching = Watching::new(Arc::clone(&authority), blocking.clone(), settings.max_watches);
+    let revocations = RevocationServiceServer::new(RevocationServiceEdge::new(watching.clone()))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let keys =
+        KeyServiceServer::new(KeyServiceEdge::new(watching)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let tokens = TokenServiceServer::new(TokenServiceEdge::new(authority, blocking))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let reflection = match reflection {
+    let reflection = match settings.reflection {
         true => Some(
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(signet_proto::DESCRIPTORS)
@@ -66,6 +80,8 @@ pub async fn serve(
         .http2_max_header_list_size(16 * 1024)
         .add_service(health)
         .add_service(tokens)
+        .add_service(revocations)
+        .add_service(keys)
         .add_optional_service(reflection)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),

@@ -32,13 +32,18 @@ pub fn document(
     etag: &str,
     text: &str,
 ) -> HttpResponse {
-    if request.headers().get(IF_NONE_MATCH).is_some_and(|held| names(held, etag)) {
+    if is_held(request, etag) {
         let mut response = HttpResponse::NotModified();
         return response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, cache_control)).finish();
     }
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, cache_control));
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type))).body(text.to_owned())
+}
+
+/// Whether the caller has this version: compared weakly (RFC 9110 section 13.1.2).
+pub fn is_held(request: &HttpRequest, etag: &str) -> bool {
+    request.headers().get(IF_NONE_MATCH).is_some_and(|held| names(held, etag.trim_start_matches("W/")))
 }
 
 fn names(held: &HeaderValue, etag: &str) -> bool {

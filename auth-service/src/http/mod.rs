@@ -20,6 +20,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use service_kit::run::HTTP_DRAIN_SECONDS;
+use tokio::sync::Semaphore;
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
@@ -34,6 +35,8 @@ pub struct Edge {
     pub blocking: Blocking,
     /// Whether simplejwt's four endpoints are served.
     pub simplejwt: bool,
+    /// Answers that may be held back at one time.
+    long_polls: Arc<Semaphore>,
     /// `Cache-Control` of whatever names keys.
     names_keys: HeaderValue,
 }
@@ -42,9 +45,12 @@ impl Edge {
     #[must_use]
     pub fn new(authority: Arc<Authority>, blocking: Blocking, simplejwt: bool) -> Self {
         let names_keys = caching::half_of_the_lead(authority.key_policy.publish_lead);
-        Self { authority, blocking, simplejwt, names_keys }
+        let long_polls = Arc::new(Semaphore::new(MAX_LONG_POLLS));
+        Self { authority, blocking, simplejwt, long_polls, names_keys }
     }
 }
+
+const MAX_LONG_POLLS: usize = 10_000;
 
 /// Time for a client to send its request line and headers (slow-header attacks).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,10 +1,16 @@
 //! What verifiers fetch: the key set and the revocations. Bytes prepared at the last change.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 
 use super::Edge;
 use super::caching::{self, read_only};
+use super::oauth::errors::Refused;
+use crate::error::{Error, ErrorKind};
 
 pub fn routes(app: &mut web::ServiceConfig, base: &str) {
     app.service(read_only(&format!("{base}/.well-known/jwks.json"), jwks))
@@ -18,12 +24,47 @@ async fn jwks(request: HttpRequest, edge: web::Data<Edge>) -> HttpResponse {
     caching::document(&request, kind, &ring.etag, &ring.jwks)
 }
 
-/// The signed document of what was taken back. To be asked for often: mostly the answer is 304.
-async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> HttpResponse {
-    let document = edge.authority.revocations();
-    if document.jwt.is_empty() {
-        return HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "1")).finish();
+/// Longest time that an answer is held back.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+#[derive(Deserialize)]
+struct LongPoll {
+    /// Seconds to wait for something newer than what `If-None-Match` names.
+    #[serde(default)]
+    wait: u32,
+}
+
+/// The signed document of what was taken back. To be asked for often, or with `wait`: an answer, also a 304,
+/// says that there is nothing newer. A replica that cannot see the database does not know that.
+async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> Result<HttpResponse, Refused> {
+    let poll = web::Query::<LongPoll>::from_query(request.query_string())
+        .map_err(|_| Error::invalid_request("`wait` is a number of seconds"))?;
+    wait_for_news(&request, &edge, Duration::from_secs(poll.wait.into())).await;
+    if !edge.authority.is_fresh() {
+        return Err(Error::new(ErrorKind::Unavailable, "the database was not seen for a while").into());
     }
+    let document = match edge.authority.made_revocation_document() {
+        Some(document) => document,
+        None => {
+            let authority = Arc::clone(&edge.authority);
+            edge.blocking.run(move || authority.make_revocation_document()).await?
+        }
+    };
     let kind = ("application/jwt", HeaderValue::from_static("no-cache"));
-    caching::document(&request, kind, &document.etag, &document.jwt)
+    Ok(caching::document(&request, kind, &document.etag, &document.jwt))
+}
+
+/// Returns when the caller's version is no longer the newest, the time is over, or this replica stops. With
+/// too many waiting already nobody waits: polling is what remains.
+async fn wait_for_news(request: &HttpRequest, edge: &Edge, wait: Duration) {
+    let Ok(_waiting) = edge.long_polls.try_acquire() else { return };
+    let mut news = edge.authority.feeds.subscribe();
+    let over = tokio::time::sleep(wait.min(LONGEST_WAIT));
+    tokio::pin!(over);
+    while caching::is_held(request, &edge.authority.revocations_etag()) && !news.borrow().closing {
+        tokio::select! {
+            () = &mut over => return,
+            _ = news.changed() => {}
+        }
+    }
 }

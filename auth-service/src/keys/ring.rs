@@ -1,7 +1,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
@@ -16,10 +15,7 @@ use zeroize::Zeroizing;
 use super::sealed::{self, CannotOpen};
 use super::self_test;
 use super::{Algorithm, InvalidKey, KeyRecord, KeyState, MasterKey, Purpose, SigningKey};
-use crate::clock::Timestamp;
-
-/// How far the clocks of two replicas may be apart.
-const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
+use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 
 /// The keys as they are at one moment, prepared so that a request does no work for them.
 pub struct KeyRing {
@@ -223,6 +219,8 @@ fn jwks(public: &[&KeyRecord]) -> serde_json::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn keys() -> Keys {

@@ -1,6 +1,6 @@
 //! Making the keys that are needed, due or asked for.
 
-use super::{Algorithm, SigningKey, needed_key, rotation_due, successor};
+use super::{Algorithm, KeyRecord, KeyState, SigningKey, needed_key, rotation_due, successor};
 use crate::authority::Authority;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -90,6 +90,28 @@ impl Authority {
             )),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl Authority {
+    /// Lets a published key sign now instead of later.
+    ///
+    /// # Errors
+    /// `Unavailable`; `InvalidRequest` for a key that is not waiting.
+    pub fn bring_key_forward(&self, kid: &str, now: Timestamp) -> Result<()> {
+        let (policy, wanted) = (self.key_policy, kid.to_owned());
+        let plan = move |records: &[KeyRecord]| {
+            let key = records.iter().find(|key| key.kid == wanted)?;
+            if !matches!(key.state(now), KeyState::Published { .. }) {
+                return None;
+            }
+            let others: Vec<KeyRecord> = records.iter().filter(|key| key.kid != wanted).cloned().collect();
+            Some(successor(&others, key.algorithm, (now, now), &policy))
+        };
+        if !self.storage.bring_key_forward(kid, now, plan)? {
+            return Err(Error::invalid_request("the key is not waiting to sign"));
+        }
+        self.reload_keys(now)
     }
 }
 

@@ -1,32 +1,31 @@
-use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
-use shared_claims::revocations::DOCUMENT_TYPE;
+use std::sync::{Arc, PoisonError};
 
-use super::{Revocation, RevokedThing};
+use serde::Serialize;
+use shared_claims::revocations::{DOCUMENT_TYPE, Position, Target};
+
+use super::Revocation;
 use crate::authority::Authority;
-use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::tokens::sign;
 
-/// The signed document as it is served at `GET /revocations`, made once for each change.
+/// The signed document as it is served at `GET /revocations`, made when somebody asks for it and it is not
+/// the newest any more.
 #[derive(Default)]
 pub struct RevocationDocument {
     /// Empty until the first one is made.
     pub jwt: String,
-    /// Strong entity tag, with its quotes.
+    /// Weak entity tag, with its quotes: the same of every replica for the same revocations and keys.
     pub etag: String,
-    /// When the first of its entries is no longer needed.
-    pub(crate) next_expiry: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
     iat: u64,
+    /// Names the history that `seq` counts in.
+    epoch: u64,
     /// Grows with every revocation, so that a verifier never goes back to an older document.
-    seq: i64,
+    seq: u64,
     /// The ETag of the key set: verifiers fetch it when this changes.
     key_set: &'a str,
     revocations: Vec<Entry<'a>>,
@@ -42,47 +41,61 @@ struct Entry<'a> {
 }
 
 impl Authority {
-    /// Makes the document anew. `counted` is the counter as it stood before `live` was read; a newer
-    /// entry among them raises it, so that no replica's document of this number lacks it.
-    pub(crate) fn publish_revocations(
-        &self,
-        counted: i64,
-        live: &[Revocation],
-        now: Timestamp,
-    ) -> Result<()> {
-        let ring = self.keys.ring();
-        let signer = self.signer_for("")?;
-        let claims = Claims {
-            iss: &self.issuer,
-            iat: now.seconds(),
-            seq: live.iter().map(|revocation| revocation.seq).fold(counted, i64::max),
-            key_set: &ring.etag,
-            revocations: live.iter().map(Entry::of).collect(),
-        };
-        let jwt = sign(&signer, DOCUMENT_TYPE, &claims)?;
-        let hash = digest::digest(&digest::SHA256, jwt.as_bytes());
-        self.revocation_document.store(std::sync::Arc::new(RevocationDocument {
-            etag: format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12])),
-            jwt,
-            next_expiry: live.iter().map(|revocation| revocation.expires_at).min(),
-        }));
-        Ok(())
+    /// The entity tag that the document has now.
+    #[must_use]
+    pub fn revocations_etag(&self) -> String {
+        etag(self.revocations.position(), &self.keys.ring().etag)
     }
 
-    /// The current document.
+    /// The document as it was last made, if it is still the newest.
     #[must_use]
-    pub fn revocations(&self) -> std::sync::Arc<RevocationDocument> {
-        self.revocation_document.load_full()
+    pub fn made_revocation_document(&self) -> Option<Arc<RevocationDocument>> {
+        let made = self.revocation_document.load_full();
+        (made.etag == self.revocations_etag()).then_some(made)
     }
+
+    /// The document, made anew if it is not the newest; whoever comes meanwhile waits for the one that is
+    /// being made.
+    ///
+    /// # Errors
+    /// `Unavailable` when no key signs.
+    pub fn make_revocation_document(&self) -> Result<Arc<RevocationDocument>> {
+        let _one_at_a_time = self.making_document.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = self.made_revocation_document() {
+            return Ok(made);
+        }
+        let (ring, signer, now) = (self.keys.ring(), self.signer_for("")?, self.now());
+        let document = self.revocations.with_all(|position, live| -> Result<_> {
+            let claims = Claims {
+                iss: &self.issuer,
+                iat: now.seconds(),
+                epoch: position.epoch,
+                seq: position.seq,
+                key_set: &ring.etag,
+                revocations: live.iter().map(Entry::of).collect(),
+            };
+            let jwt = sign(&signer, DOCUMENT_TYPE, &claims)?;
+            Ok(Arc::new(RevocationDocument { etag: etag(position, &ring.etag), jwt }))
+        });
+        let document = document?;
+        self.revocation_document.store(Arc::clone(&document));
+        Ok(document)
+    }
+}
+
+fn etag(position: Position, key_set: &str) -> String {
+    format!("W/\"{}-{}-{}\"", position.epoch, position.seq, key_set.trim_matches('"'))
 }
 
 impl<'a> Entry<'a> {
     fn of(revocation: &'a Revocation) -> Self {
-        let (kind, id, not_before) = match &revocation.thing {
-            RevokedThing::Session(id) => ("session", id, None),
-            RevokedThing::Token(id) => ("token", id, None),
-            RevokedThing::Client { id, not_before } => ("client", id, Some(not_before.seconds())),
+        let entry = revocation.entry();
+        let (kind, id, not_before) = match entry.target {
+            Target::Session(id) => ("session", id, None),
+            Target::Token(id) => ("token", id, None),
+            Target::Subject { sub, not_before } => ("subject", sub, Some(not_before)),
+            Target::Client { client_id, not_before } => ("client", client_id, Some(not_before)),
         };
-        Self { kind, id, not_before, exp: revocation.expires_at.seconds() }
+        Self { kind, id, not_before, exp: entry.expires_at }
     }
 }

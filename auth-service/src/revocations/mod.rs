@@ -1,12 +1,14 @@
-//! What was taken back before it expired, and the signed document that tells verifiers.
+//! What was taken back before it expired: the log of it in memory, and the signed document that tells
+//! verifiers which have no stream.
 
 mod document;
-mod held;
+mod log;
 
 use crate::clock::Timestamp;
+use shared_claims::revocations::{Entry, Target};
 
 pub use document::RevocationDocument;
-pub use held::HeldRevocations;
+pub use log::{Page, RevocationLog};
 
 /// One entry, needed only as long as a token that it hits could live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,31 @@ pub enum RevokedThing {
     Session(String),
     /// One token, by `jti`.
     Token(String),
+    /// Every token of a subject that was issued up to an instant.
+    Subject { sub: String, not_before: Timestamp },
     /// Every token of a client that was issued up to an instant.
     Client { id: String, not_before: Timestamp },
+}
+
+impl RevokedThing {
+    /// As a verifier sees it.
+    fn until(&self, expires_at: Timestamp) -> Entry<'_> {
+        let target = match self {
+            Self::Session(id) => Target::Session(id),
+            Self::Token(id) => Target::Token(id),
+            Self::Subject { sub, not_before } => Target::Subject { sub, not_before: not_before.seconds() },
+            Self::Client { id, not_before } => {
+                Target::Client { client_id: id, not_before: not_before.seconds() }
+            }
+        };
+        Entry { target, expires_at: expires_at.seconds_rounded_up() }
+    }
+}
+
+impl Revocation {
+    /// As a verifier sees it.
+    #[must_use]
+    pub fn entry(&self) -> Entry<'_> {
+        self.thing.until(self.expires_at)
+    }
 }

@@ -56,6 +56,10 @@ pub fn pool_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
     within(deserializer, 1, 100)
 }
 
+pub fn max_watches<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    within(deserializer, 1, 100_000)
+}
+
 pub fn threads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     within(deserializer, 0, 64)
 }

@@ -48,6 +48,10 @@ pub struct Grpc {
     pub bind: SocketAddr,
     /// `AUTH__GRPC__REFLECTION`: lets tools list the services; for development. Default `false`.
     pub reflection: bool,
+    /// `AUTH__GRPC__MAX_WATCHES`: streams of revocations and keys at one time, two for each verifier,
+    /// 1 to 100,000. Default 25000.
+    #[serde(deserialize_with = "load::max_watches")]
+    pub max_watches: usize,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -163,7 +167,7 @@ impl Default for Http {
 
 impl Default for Grpc {
     fn default() -> Self {
-        Self { bind: loopback(9090), reflection: false }
+        Self { bind: loopback(9090), reflection: false, max_watches: 25_000 }
     }
 }
 

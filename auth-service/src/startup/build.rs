@@ -1,8 +1,8 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -15,14 +15,16 @@ use crate::authority::{Authority, TokenPolicy};
 use crate::clients::{Client, ClientDirectory, ClientId, Credentials, GrantType};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
+use crate::feeds::Feeds;
 use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey};
 use crate::refresh_state::SeenChanges;
-use crate::revocations::{HeldRevocations, RevocationDocument};
+use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::secret::random_id;
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::RefreshTokens;
 use crate::users::PasswordHasher;
+use crate::verifiers::VerifierRegistry;
 
 /// Clock difference and time on the way that a token may be accepted beyond its `exp`.
 const VERIFIER_SLACK: Duration = Duration::from_secs(60);
@@ -70,9 +72,12 @@ pub fn build(settings: &Settings) -> Result<Arc<Authority>> {
         verifier: CachingVerifier::new(
             Verifier::of_any_audience(settings.issuer.clone()).with_leeway(5).with_expiry_leeway(0),
         ),
-        revoked: HeldRevocations::default(),
+        revocations: RevocationLog::new().map_err(|error| error.to_string())?,
         usernames: Cache::new(USERNAMES_AT_HAND),
         revocation_document: ArcSwap::from_pointee(RevocationDocument::default()),
+        making_document: Mutex::default(),
+        verifiers: VerifierRegistry::new().map_err(|error| error.to_string())?,
+        feeds: Feeds::default(),
         seen: SeenChanges::new(),
         longest_token: AtomicU64::new(0),
         storage_answers: AtomicBool::new(true),

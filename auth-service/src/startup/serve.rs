@@ -47,7 +47,15 @@ async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores
     let http = http::server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
     let stop = CancellationToken::new();
     let mouth = (Arc::clone(authority), blocking);
-    let grpc = tokio::spawn(grpc::serve(grpc_listener, mouth, settings.grpc.reflection, stop.clone()));
-    tracing::info!(http = %http_address, grpc = %grpc_address, issuer = settings.issuer, "ready");
+    let (closing, told) = (Arc::clone(authority), stop.clone());
+    tokio::spawn(async move {
+        told.cancelled().await;
+        closing.feeds.close();
+    });
+    let (settings, grpc_stop) = (settings.clone(), stop.clone());
+    let issuer = settings.issuer.clone();
+    let grpc =
+        tokio::spawn(async move { grpc::serve(grpc_listener, mouth, &settings.grpc, grpc_stop).await });
+    tracing::info!(http = %http_address, grpc = %grpc_address, issuer, "ready");
     run::until_told(http, grpc, stop).await
 }

@@ -8,7 +8,7 @@ use super::schema::{audiences, clients};
 use super::sessions::{End, end_all_of_client};
 use super::{Storage, count_up, scope, words};
 use crate::clients::{Client, ClientId, Credentials, GrantType};
-use crate::clock::Timestamp;
+use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 use crate::keys::Algorithm;
 use crate::secret::HashedSecret;
 use crate::sessions::EndReason;
@@ -78,9 +78,10 @@ impl Storage {
             }
             let end = End { now, reason: EndReason::ClientDisabled, revoked_until };
             let ended = end_all_of_client(connection, &id, end)?;
-            revocations::append(connection, Hit::Client(id.as_str(), now), revoked_until)?;
+            let not_before = now.plus(CLOCK_DIFFERENCE);
+            revocations::append(connection, Hit::Client(id.as_str(), not_before), revoked_until)?;
             count_up(connection, "clients")?;
-            Ok(Some(ended))
+            Ok(Some(ended.len()))
         })
     }
 

@@ -97,7 +97,7 @@ pub(super) fn begin_immediate(connection: &mut AnyConnection) -> Result<(), Stor
 }
 
 #[expect(clippy::disallowed_methods, reason = "SQLite tells nobody when a lock is free")]
-fn pause(time: Duration) {
+pub(super) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 

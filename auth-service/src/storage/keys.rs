@@ -49,6 +49,29 @@ impl Storage {
         })
     }
 
+    /// Lets a key sign earlier than was planned. `plan` sees the keys as they are then and names those that
+    /// make room; `None` from it leaves everything as it is.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn bring_key_forward(
+        &self,
+        kid: &str,
+        activates_at: Timestamp,
+        plan: impl FnOnce(&[KeyRecord]) -> Option<Vec<Retirement>> + Send + 'static,
+    ) -> Result<bool, StorageError> {
+        let kid = kid.to_owned();
+        self.write(move |connection| {
+            count_up(connection, "keys")?;
+            let Some(retirements) = plan(&all_keys(connection)?) else { return Ok(false) };
+            diesel::update(signing_keys::table.find(&kid))
+                .set(signing_keys::activates_at.eq(activates_at.0))
+                .execute(connection)?;
+            retire(connection, &retirements)?;
+            Ok(true)
+        })
+    }
+
     /// Takes a key out of use at once. `Ok(false)` when there is no such key, or it was revoked before.
     ///
     /// # Errors

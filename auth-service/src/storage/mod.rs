@@ -10,6 +10,7 @@ mod clients;
 mod connection;
 mod error;
 mod keys;
+mod listener;
 mod migrate;
 mod revocations;
 mod rotate;
@@ -18,6 +19,7 @@ mod schema;
 mod sessions;
 mod url;
 mod users;
+mod verifiers;
 mod writer;
 
 use std::time::Duration;
@@ -32,6 +34,7 @@ use schema::counters;
 use writer::SqliteWriter;
 
 pub use error::StorageError;
+pub use listener::Listener;
 pub use revocations::Hit;
 pub use rotate::{Reply, Rotate};
 pub use url::{DatabaseUrl, InvalidUrl};
@@ -41,6 +44,7 @@ pub const POOL_WAIT: Duration = Duration::from_millis(500);
 
 /// A handle on the database.
 pub struct Storage {
+    url: DatabaseUrl,
     reads: Pool<Manager>,
     writes: Writes,
 }
@@ -56,6 +60,8 @@ pub struct ChangeCounters {
     pub keys: i64,
     pub clients: i64,
     pub revocations: i64,
+    /// Names the history that `revocations` counts in; it only grows.
+    pub epoch: i64,
     /// No change, but read with them: the longest life that an access token was ever set to here, in
     /// milliseconds.
     pub longest_token: i64,
@@ -72,13 +78,14 @@ impl Storage {
             DatabaseUrl::Sqlite(_) => {
                 let writer = SqliteWriter::start(url.clone())?;
                 let reads = pool(url, Purpose::Read, pool_size);
-                Ok(Self { reads, writes: Writes::Sqlite(writer) })
+                Ok(Self { url: url.clone(), reads, writes: Writes::Sqlite(writer) })
             }
             DatabaseUrl::Postgres(_) => {
                 AnyConnection::open(url, Purpose::Write)?;
                 let pool = pool(url, Purpose::Write, pool_size);
                 let rotator = Rotator::start(pool.clone())?;
-                Ok(Self { reads: pool.clone(), writes: Writes::Postgres { pool, rotator } })
+                let writes = Writes::Postgres { pool: pool.clone(), rotator };
+                Ok(Self { url: url.clone(), reads: pool, writes })
             }
         }
     }
@@ -110,6 +117,7 @@ impl Storage {
             keys: value("keys"),
             clients: value("clients"),
             revocations: value("revocations"),
+            epoch: value("epoch"),
             longest_token: value("longest_token"),
         })
     }
@@ -162,9 +170,11 @@ fn take(pool: &Pool<Manager>) -> Result<PooledConnection<Manager>, StorageError>
 }
 
 /// The next value of a counter, in the transaction of the change that it counts. Its row lock makes
-/// the numbers of committed changes gapless, and the changes themselves one after the other.
+/// the numbers of committed changes gapless, and the changes themselves one after the other. Replicas on
+/// PostgreSQL hear of it with the commit.
 fn count_up(connection: &mut AnyConnection, name: &str) -> Result<i64, StorageError> {
     use diesel::ExpressionMethods;
+    listener::tell_others(connection)?;
     Ok(diesel::update(counters::table.find(name))
         .set(counters::value.eq(counters::value + 1))
         .returning(counters::value)

@@ -16,7 +16,9 @@ pub enum Hit<'a> {
     Session(&'a str),
     /// One token, by its `jti`.
     Token(&'a str),
-    /// Every token of a client that was issued up to now.
+    /// Every token of a subject that was issued up to an instant.
+    Subject(&'a str, Timestamp),
+    /// Every token of a client that was issued up to an instant.
     Client(&'a str, Timestamp),
 }
 
@@ -52,6 +54,19 @@ impl Storage {
         let rows: Vec<Row> = self.read(|connection| Ok(live.load(connection)?))?;
         rows.into_iter().map(revocation).collect()
     }
+
+    /// Every revocation with a number above `seq`, in order.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn revocations_after(&self, seq: i64) -> Result<Vec<Revocation>, StorageError> {
+        let newer = revocations::table
+            .filter(revocations::seq.gt(seq))
+            .order(revocations::seq)
+            .select(revocations::all_columns);
+        let rows: Vec<Row> = self.read(|connection| Ok(newer.load(connection)?))?;
+        rows.into_iter().map(revocation).collect()
+    }
 }
 
 /// Adds an entry in the transaction of the change that calls for it.
@@ -64,6 +79,15 @@ pub(super) fn append(
     insert(connection, seq, hit, until)
 }
 
+/// Takes back the tokens of sessions that have ended.
+pub(super) fn append_sessions(
+    connection: &mut AnyConnection,
+    ids: &[String],
+    until: Timestamp,
+) -> Result<(), StorageError> {
+    ids.iter().try_for_each(|id| append(connection, Hit::Session(id), until))
+}
+
 fn insert(
     connection: &mut AnyConnection,
     seq: i64,
@@ -73,6 +97,7 @@ fn insert(
     let (kind, id, not_before) = match hit {
         Hit::Session(id) => ("session", id, None),
         Hit::Token(jti) => ("token", jti, None),
+        Hit::Subject(sub, not_before) => ("subject", sub, Some(not_before.0)),
         Hit::Client(id, not_before) => ("client", id, Some(not_before.0)),
     };
     diesel::insert_into(revocations::table)
@@ -91,6 +116,7 @@ fn revocation((seq, kind, id, not_before, expires_at): Row) -> Result<Revocation
     let thing = match (kind.as_str(), not_before) {
         ("session", _) => RevokedThing::Session(id),
         ("token", _) => RevokedThing::Token(id),
+        ("subject", Some(not_before)) => RevokedThing::Subject { sub: id, not_before: Timestamp(not_before) },
         ("client", Some(not_before)) => RevokedThing::Client { id, not_before: Timestamp(not_before) },
         _ => return Err(StorageError::Unreadable("a revocation of an unknown kind".to_owned())),
     };

@@ -86,5 +86,23 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    replicas (id) {
+        id -> Text,
+        seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    verifiers (id) {
+        id -> Text,
+        replica -> Text,
+        client_id -> Text,
+        address -> Text,
+        kids -> Text,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
+diesel::allow_tables_to_appear_in_same_query!(verifiers, replicas);

@@ -100,47 +100,34 @@ pub(super) fn end_one(connection: &mut AnyConnection, id: &str, end: End) -> Res
     Ok(ended > 0)
 }
 
-/// Ends every live session of a user, in the transaction of the change that calls for it.
+/// Ends every live session of a user, in the transaction of the change that calls for it, and names them:
+/// that change takes their tokens back. All sessions come before the counter: two transactions that took
+/// these locks in another order could each wait for the other.
 pub(super) fn end_all_of_user(
     connection: &mut AnyConnection,
     user_id: &str,
     end: End,
-) -> Result<usize, StorageError> {
+) -> Result<Vec<String>, StorageError> {
     let live = sessions::table.filter(sessions::user_id.eq(user_id)).filter(sessions::ended_at.is_null());
-    let ended = diesel::update(live)
+    Ok(diesel::update(live)
         .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
         .returning(sessions::id)
-        .get_results(connection)?;
-    take_back(connection, &ended, end.revoked_until)
+        .get_results(connection)?)
 }
 
-/// Ends every live session of a client.
+/// The same for the sessions of a client.
 pub(super) fn end_all_of_client(
     connection: &mut AnyConnection,
     client_id: &ClientId,
     end: End,
-) -> Result<usize, StorageError> {
+) -> Result<Vec<String>, StorageError> {
     let live = sessions::table
         .filter(sessions::client_id.eq(client_id.as_str()))
         .filter(sessions::ended_at.is_null());
-    let ended = diesel::update(live)
+    Ok(diesel::update(live)
         .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
         .returning(sessions::id)
-        .get_results(connection)?;
-    take_back(connection, &ended, end.revoked_until)
-}
-
-/// All sessions first, the counter after them: two transactions that took these locks in another
-/// order could each wait for the other.
-fn take_back(
-    connection: &mut AnyConnection,
-    ids: &[String],
-    until: Timestamp,
-) -> Result<usize, StorageError> {
-    for id in ids {
-        revocations::append(connection, Hit::Session(id), until)?;
-    }
-    Ok(ids.len())
+        .get_results(connection)?)
 }
 
 impl SessionRow {

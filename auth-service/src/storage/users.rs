@@ -2,10 +2,11 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::error::StorageError;
+use super::revocations::{self, Hit};
 use super::schema::users;
 use super::sessions::{End, end_all_of_user};
 use super::{Storage, words};
-use crate::clock::Timestamp;
+use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 use crate::sessions::EndReason;
 use crate::users::{User, Username};
 
@@ -85,7 +86,10 @@ impl Storage {
                 .optional()?;
             let Some(id) = id else { return Ok(None) };
             let end = End { now, reason: EndReason::UserDisabled, revoked_until };
-            end_all_of_user(connection, &id, end).map(Some)
+            let ended = end_all_of_user(connection, &id, end)?;
+            // One entry for all of them, also for a token that a replica whose clock is ahead has just made.
+            revocations::append(connection, Hit::Subject(&id, now.plus(CLOCK_DIFFERENCE)), revoked_until)?;
+            Ok(Some(ended.len()))
         })
     }
 
@@ -113,7 +117,10 @@ impl Storage {
                 .optional()?;
             let Some(id) = id else { return Ok(None) };
             let end = End { now, reason: EndReason::PasswordChanged, revoked_until };
-            end_all_of_user(connection, &id, end).map(Some)
+            let ended = end_all_of_user(connection, &id, end)?;
+            // By session, not by subject: whoever logs in again in this very second must not be hit.
+            revocations::append_sessions(connection, &ended, revoked_until)?;
+            Ok(Some(ended.len()))
         })
     }
 }

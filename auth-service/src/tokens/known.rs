@@ -78,7 +78,7 @@ impl Authority {
 
     /// From memory: what ends a session takes its access tokens back until the last of them has expired.
     pub(super) fn access_token_holds(&self, claims: &AccessClaims) -> bool {
-        self.client_may_act(&claims.client_id) && !self.revoked.hit(claims)
+        self.client_may_act(&claims.client_id) && !self.revocations.hit(claims)
     }
 
     pub(super) fn refresh_token_holds(&self, claims: &RefreshClaims, now: Timestamp) -> Result<bool> {

@@ -29,7 +29,7 @@ impl Authority {
                     Timestamp(i64::try_from(claims.exp).unwrap_or(i64::MAX).saturating_mul(1000));
                 let needed_until = expires_at.plus(LEEWAY);
                 self.storage.revoke_token(&claims.jti, needed_until)?;
-                self.took_back(RevokedThing::Token(claims.jti.clone()), needed_until);
+                self.took_back(&RevokedThing::Token(claims.jti.clone()), needed_until);
             }
             _ => {}
         }
@@ -57,13 +57,13 @@ impl Authority {
     fn end_session(&self, id: &str, now: Timestamp) -> Result<()> {
         let until = self.revoked_until(now);
         self.storage.end_session(id, now, until)?;
-        self.took_back(RevokedThing::Session(id.to_owned()), until);
+        self.took_back(&RevokedThing::Session(id.to_owned()), until);
         Ok(())
     }
 
     /// What was stored as taken back is refused here at once, and published in a moment.
-    pub(crate) fn took_back(&self, thing: RevokedThing, until: Timestamp) {
-        self.revoked.add(thing, until);
+    pub(crate) fn took_back(&self, thing: &RevokedThing, until: Timestamp) {
+        self.revocations.add(thing, until, self.now());
         self.seen.wake();
     }
 }

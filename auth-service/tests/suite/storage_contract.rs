@@ -5,13 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use auth_service::clients::{Client, ClientId, Credentials, GrantType};
-use auth_service::clock::Timestamp;
+use auth_service::clock::{CLOCK_DIFFERENCE, Timestamp};
 use auth_service::keys::{Algorithm, KeyRecord, Retirement};
 use auth_service::revocations::RevokedThing;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
 use auth_service::storage::{DatabaseUrl, Rotate, Storage, StorageError};
 use auth_service::users::{User, Username};
+use auth_service::verifiers::{Changes, ConnectedVerifier};
 use shared_claims::ScopeSet;
 use system_tests::Database;
 use tempfile::TempDir;
@@ -52,9 +53,12 @@ contract! {
     audiences_have_an_algorithm_or_the_default
     keys_are_planned_under_a_lock
     a_revoked_key_stays_revoked
+    connected_verifiers_are_known_to_everybody_and_go_with_their_replica
 }
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
+/// As many as there are.
+const MIGRATIONS: usize = 3;
 const GRACE: Duration = Duration::from_secs(10);
 
 struct Fixture {
@@ -67,7 +71,7 @@ impl Fixture {
     fn new(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::parse(&database.fresh(folder.path())).unwrap();
-        assert_eq!(Storage::migrate(&url).unwrap().len(), 2);
+        assert_eq!(Storage::migrate(&url).unwrap().len(), MIGRATIONS);
         let storage = Arc::new(Storage::connect(&url, 8).unwrap());
         Self { storage, url, _folder: folder }
     }
@@ -167,7 +171,7 @@ fn migrations_run_once_however_many_start(fixture: &Fixture) {
     let url = DatabaseUrl::parse(&database.fresh(folder.path())).unwrap();
     let applied: usize =
         together(4, &fixture.storage, move |_, _| Storage::migrate(&url).unwrap().len()).iter().sum();
-    assert_eq!(applied, 2, "one wins, the others find nothing to do");
+    assert_eq!(applied, MIGRATIONS, "one wins, the others find nothing to do");
 }
 
 fn replicas_that_start_and_stop_at_once_do_not_refuse_each_other(fixture: &Fixture) {
@@ -327,7 +331,10 @@ fn disabling_and_passwords_end_every_session_in_one_step(fixture: &Fixture) {
     assert_eq!((changed.password_hash.as_str(), changed.password_epoch), ("new", 1));
     assert_eq!(fixture.storage.disable_user(&name("bob"), NOW, later(360)).unwrap(), Some(1));
     assert!(!fixture.storage.find_user(&name("bob")).unwrap().unwrap().is_active());
-    assert_eq!(fixture.revoked().len(), 3);
+    let hit = fixture.revoked();
+    assert_eq!(hit.len(), 3, "a session each for the password, and the account that was disabled");
+    let not_before = NOW.plus(CLOCK_DIFFERENCE);
+    assert_eq!(hit[2], RevokedThing::Subject { sub: "id-of-bob".to_owned(), not_before });
     assert_eq!(fixture.storage.disable_user(&name("nobody"), NOW, NOW).unwrap(), None);
     assert_eq!(fixture.storage.set_password(&name("nobody"), String::new(), (NOW, NOW)).unwrap(), None);
 }
@@ -339,12 +346,26 @@ fn revocations_are_numbered_without_gaps_under_concurrent_writers(fixture: &Fixt
             fixture.session(&format!("s-{thread}-{number}"), &user);
         }
     }
+    let reader = {
+        let storage = Arc::clone(&fixture.storage);
+        // As the keeper of a replica does it, while the writers are at work.
+        thread::spawn(move || {
+            let mut seen = 0;
+            while seen < 80 {
+                for entry in storage.revocations_after(seen).unwrap() {
+                    assert_eq!(entry.seq, seen + 1, "a number was seen before the one before it");
+                    seen = entry.seq;
+                }
+            }
+        })
+    };
     together(8, &fixture.storage, |storage, thread| {
         for number in 0..5 {
             storage.end_session(&format!("s-{thread}-{number}"), NOW, later(360)).unwrap();
             storage.revoke_token(&format!("t-{thread}-{number}"), later(60)).unwrap();
         }
     });
+    reader.join().unwrap();
     let count = i64::try_from(fixture.revoked().len()).unwrap();
     assert_eq!(count, 80);
     assert_eq!(
@@ -407,11 +428,8 @@ fn disabling_a_client_ends_its_sessions_and_hits_its_tokens(fixture: &Fixture) {
     fixture.session("s", &user);
     assert_eq!(fixture.storage.disable_client(&client_id("web"), NOW, later(360)).unwrap(), Some(1));
     assert!(fixture.storage.all_clients().unwrap()[0].disabled_at.is_some());
-    let expected = [
-        RevokedThing::Session("s".to_owned()),
-        RevokedThing::Client { id: "web".to_owned(), not_before: NOW },
-    ];
-    assert_eq!(fixture.revoked(), expected);
+    let not_before = NOW.plus(CLOCK_DIFFERENCE);
+    assert_eq!(fixture.revoked(), [RevokedThing::Client { id: "web".to_owned(), not_before }]);
     assert_eq!(fixture.storage.disable_client(&client_id("none"), NOW, NOW).unwrap(), None);
 }
 
@@ -463,4 +481,32 @@ fn a_revoked_key_stays_revoked(fixture: &Fixture) {
     assert!(!fixture.storage.revoke_key("k", later(1)).unwrap());
     assert!(!fixture.storage.revoke_key("none", NOW).unwrap());
     assert_eq!(fixture.storage.all_keys().unwrap()[0].revoked_at, Some(NOW));
+}
+
+fn connected_verifiers_are_known_to_everybody_and_go_with_their_replica(fixture: &Fixture) {
+    let verifier = |id: &str, kids: &[&str]| ConnectedVerifier {
+        id: id.to_owned(),
+        client_id: "notes".to_owned(),
+        address: "127.0.0.1:1".to_owned(),
+        kids: kids.iter().map(|kid| (*kid).to_owned()).collect(),
+    };
+    let save = |replica: &str, present: Vec<ConnectedVerifier>, gone: &[&str], now| {
+        let gone = gone.iter().map(|id| (*id).to_owned()).collect();
+        fixture.storage.save_verifiers(replica, Changes { present, gone }, now).unwrap();
+    };
+    let connected = |now| {
+        let mut all = fixture.storage.connected_verifiers(now).unwrap();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    };
+    save("one", vec![verifier("a", &["k1"]), verifier("b", &[])], &[], NOW);
+    save("two", vec![verifier("c", &["k1", "k2"])], &[], NOW);
+    save("one", vec![verifier("a", &["k1", "k2"])], &["b"], NOW);
+    let expected = [verifier("a", &["k1", "k2"]), verifier("c", &["k1", "k2"])];
+    assert_eq!(connected(later(10)), expected);
+    save("one", vec![], &[], later(10));
+    assert_eq!(connected(later(20)), expected[..1], "the other replica has died");
+    save("one", vec![], &[], later(20));
+    save("two", vec![], &[], later(20));
+    assert_eq!(connected(later(20)), expected[..1], "and its verifiers were forgotten");
 }

@@ -14,6 +14,10 @@ pub enum FetchError {
     NotEncrypted(String),
     #[error("no TLS client: {0}")]
     Tls(String),
+    #[error("the client's id or secret cannot be sent in a header")]
+    Credentials,
+    #[error("the operating system's random generator failed")]
+    NoRandomness,
     #[error("no answer: {0}")]
     NoAnswer(String),
     #[error("answered with status {0}")]
@@ -34,24 +38,32 @@ pub(super) struct Document {
     pub etag: Option<String>,
 }
 
+/// Longest time for one answer, without the time for which it was asked to be held back.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// https, or http to this machine, or by leave of the operator.
+pub(super) fn check_url(text: &str, allow_http: bool) -> Result<(), FetchError> {
+    let url = Url::parse(text).map_err(|_| FetchError::Url(text.to_owned()))?;
+    let loopback = match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => {
+            host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        }
+        None => return Err(FetchError::Url(text.to_owned())),
+    };
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if loopback || allow_http => Ok(()),
+        "http" => Err(FetchError::NotEncrypted(text.to_owned())),
+        _ => Err(FetchError::Url(text.to_owned())),
+    }
+}
+
 impl Fetcher {
     pub fn new(settings: &AuthoritySettings) -> Result<Self, FetchError> {
-        let url = Url::parse(&settings.url).map_err(|_| FetchError::Url(settings.url.clone()))?;
-        let loopback = match url.host_str() {
-            Some("localhost") => true,
-            Some(host) => {
-                host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-            }
-            None => return Err(FetchError::Url(settings.url.clone())),
-        };
-        match url.scheme() {
-            "https" => {}
-            "http" if loopback || settings.allow_http => {}
-            "http" => return Err(FetchError::NotEncrypted(settings.url.clone())),
-            _ => return Err(FetchError::Url(settings.url.clone())),
-        }
+        check_url(&settings.url, settings.allow_http)?;
         let client = Client::builder()
-            .timeout(Duration::from_secs(2))
+            .timeout(TIMEOUT)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .build()
@@ -59,14 +71,15 @@ impl Fetcher {
         Ok(Self { client, base: settings.url.trim_end_matches('/').to_owned() })
     }
 
-    /// `None` when the version named by `etag` is still the current one.
+    /// `None` when the version named by `etag` is still the current one; the answer may be held back for
+    /// `wait` until there is another.
     pub async fn get(
         &self,
         path: &str,
         etag: Option<&str>,
-        max_bytes: usize,
+        (max_bytes, wait): (usize, Duration),
     ) -> Result<Option<Document>, FetchError> {
-        let mut request = self.client.get(format!("{}{path}", self.base));
+        let mut request = self.client.get(format!("{}{path}", self.base)).timeout(TIMEOUT + wait);
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }

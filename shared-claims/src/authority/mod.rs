@@ -1,42 +1,66 @@
 //! The authority as seen from a resource service: its key set and its revocations, kept at hand.
 //!
-//! Nothing here is on the way of a request. A background task fetches; requests read the last good
-//! state from memory. The state is saved to a file, so that a service starts while the authority is away.
+//! Nothing here is on the way of a request. Background tasks follow the authority; requests read the last
+//! good state from memory. The state is saved to a file, so that a service starts while the authority is away.
+//!
+//! With credentials of a client the authority is followed by its gRPC feeds, without by its published
+//! documents. Either way what happens there is known here within milliseconds, and [`Freshness`] says how
+//! long ago the authority last said that there is nothing newer.
 
+mod backoff;
+mod documents;
+mod feed;
 mod fetch;
-mod refresh;
+mod freshness;
+mod held;
 mod saved_state;
+mod saving;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use tokio_util::sync::CancellationToken;
 
 use crate::public_keys::KeySet;
-use crate::revocations::Revocations;
+use crate::revocations::{Fingerprints, Revocations, RevocationsWriter};
+use documents::Documents;
+use feed::{Feed, SharedState};
+use freshness::LastWords;
+use held::Held;
 
 pub use fetch::FetchError;
+pub use freshness::Freshness;
 
 /// Where the authority is, and how it is asked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AuthoritySettings {
     /// Base URL, without a trailing slash: `https://auth.example`.
     pub url: String,
     /// The `iss` that its documents carry.
     pub issuer: String,
+    /// Its feeds over gRPC; `None` follows the published documents.
+    pub feed: Option<FeedSettings>,
     /// Folder for the last good state; `None` keeps it in memory only.
     pub data_dir: Option<PathBuf>,
-    /// Time between two questions for revocations; half of a second keeps the promise of one.
-    pub poll_interval: Duration,
     /// Allows `http://` to a host that is not loopback: only inside a network that is trusted.
     pub allow_http: bool,
 }
 
+/// The authority's gRPC listener, and the client that a verifier is there. No `Debug`: it holds the secret.
+#[derive(Clone)]
+pub struct FeedSettings {
+    /// `https://auth.example:9090`.
+    pub url: String,
+    pub client_id: String,
+    pub client_secret: String,
+    /// A certificate authority of one's own, in PEM; `None` for those of the operating system.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
 /// What a verifier trusts at one moment.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Trust {
     pub keys: KeySet,
     pub revocations: Revocations,
@@ -45,6 +69,8 @@ pub struct Trust {
 /// A handle on the last good state.
 pub struct Authority {
     trust: ArcSwap<Trust>,
+    last_words: LastWords,
+    refused_updates: AtomicU64,
     unknown_key_seen: AtomicBool,
 }
 
@@ -55,21 +81,37 @@ impl Authority {
     /// # Errors
     /// [`FetchError`] when the settings cannot work: a URL without TLS to another machine.
     pub fn start(settings: AuthoritySettings, stop: CancellationToken) -> Result<Arc<Self>, FetchError> {
-        let fetcher = fetch::Fetcher::new(&settings)?;
-        let documents = saved_state::load(&settings);
+        let saved = saved_state::load(settings.data_dir.as_deref(), &settings.issuer);
+        let fingerprints = saved.as_ref().map_or_else(new_fingerprints, |saved| Ok(saved.fingerprints()))?;
+        let nothing = RevocationsWriter::new(fingerprints).readers();
         let authority = Arc::new(Self {
-            trust: ArcSwap::from_pointee(documents.trust(&settings.issuer)),
+            trust: ArcSwap::from_pointee(Trust { keys: KeySet::default(), revocations: nothing }),
+            last_words: LastWords::heard_before(saved.as_ref().and_then(saved_state::Saved::age)),
+            refused_updates: AtomicU64::new(0),
             unknown_key_seen: AtomicBool::new(false),
         });
-        let task = refresh::Refresh::new(Arc::clone(&authority), fetcher, settings, documents);
-        tokio::spawn(task.run(stop));
+        let mut held = Held::new(Arc::clone(&authority), fingerprints);
+        if let Some(saved) = saved {
+            saved.into_held(&mut held);
+        }
+        let state = SharedState::new(Arc::clone(&authority), held);
+        match &settings.feed {
+            Some(feed) => {
+                tokio::spawn(Feed::new(state.clone(), feed, settings.allow_http)?.run(stop.clone()));
+            }
+            None => {
+                let fetcher = fetch::Fetcher::new(&settings)?;
+                tokio::spawn(Documents::new(state.clone(), fetcher, settings.clone()).run(stop.clone()));
+            }
+        }
+        tokio::spawn(saving::keep_saved(state, settings, stop));
         Ok(authority)
     }
 
     /// The state that requests are judged by.
     #[must_use]
-    pub fn trust(&self) -> Arc<Trust> {
-        self.trust.load_full()
+    pub fn trust(&self) -> Guard<Arc<Trust>> {
+        self.trust.load()
     }
 
     /// Whether tokens can be verified at all.
@@ -78,17 +120,42 @@ impl Authority {
         !self.trust.load().keys.is_empty()
     }
 
+    /// How old the state is.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.last_words.freshness()
+    }
+
+    /// How often something came that was no good: malformed, out of step, too large.
+    #[must_use]
+    pub fn refused_updates(&self) -> u64 {
+        self.refused_updates.load(Ordering::Relaxed)
+    }
+
     /// A token named a key that is not in the set. It is worth at most one fetch per 30 s,
     /// however many such tokens arrive, or anybody could make us hammer the authority.
     pub(crate) fn note_unknown_key(&self) {
-        self.unknown_key_seen.store(true, Ordering::Relaxed);
+        // Looked at first: readers share this line of memory as long as nobody writes to it.
+        if !self.unknown_key_seen.load(Ordering::Relaxed) {
+            self.unknown_key_seen.store(true, Ordering::Relaxed);
+        }
     }
 
     fn take_unknown_key(&self) -> bool {
         self.unknown_key_seen.swap(false, Ordering::Relaxed)
     }
 
+    fn refused_update(&self) {
+        self.refused_updates.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn replace(&self, trust: Trust) {
         self.trust.store(Arc::new(trust));
     }
+}
+
+fn new_fingerprints() -> Result<Fingerprints, FetchError> {
+    let mut key = [0; 16];
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| FetchError::NoRandomness)?;
+    Ok(Fingerprints::with_key(key))
 }

@@ -1,58 +1,131 @@
-//! The last good documents on disk, exactly as the authority served them: what is read back goes
-//! through the same checks as what comes over the network.
+//! The last good state in one file, so that a service starts while the authority is away.
+//!
+//! A line that says what it is, a line of JSON, the revocations as bytes, and SHA-256 over all of it. It is
+//! replaced as a whole: a crash leaves the old state or the new one.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::{AuthoritySettings, Trust};
+use super::held::Held;
+use crate::clock::unix_now;
 use crate::public_keys::KeySet;
-use crate::revocations::Revocations;
+use crate::revocations::{Fingerprints, Position, RevocationsWriter};
 
-#[derive(Debug, Default, Clone, Serialize, Deserialize)]
-pub(super) struct Documents {
-    pub key_set: String,
-    pub revocations: Option<String>,
+const FILE: &str = "authority.state";
+const WHAT_IT_IS: &[u8] = b"signet verifier state 1\n";
+const CHECKSUM: usize = 32;
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    issuer: String,
+    /// Seconds since the epoch: when the authority last said that there was nothing newer.
+    heard_at: Option<u64>,
+    epoch: u64,
+    seq: u64,
+    issued_at: u64,
+    fingerprint_key: [u8; 16],
+    jwks: String,
 }
 
-impl Documents {
-    /// What the documents mean; nothing at all where they do not hold.
-    pub fn trust(&self, issuer: &str) -> Trust {
-        let Ok(keys) = KeySet::from_jwks(self.key_set.as_bytes()) else { return Trust::default() };
-        let revocations = self.revocations.as_deref().and_then(|document| {
-            Revocations::from_document(document, issuer, &keys)
-                .inspect_err(
-                    |refusal| tracing::warn!(%refusal, "saved revocations are not valid and were left out"),
-                )
-                .ok()
-        });
-        Trust { keys, revocations: revocations.unwrap_or_default() }
+/// What a file held.
+pub(super) struct Saved {
+    head: Head,
+    pub revocations: RevocationsWriter,
+    pub keys: KeySet,
+}
+
+impl Saved {
+    pub fn fingerprints(&self) -> Fingerprints {
+        Fingerprints::with_key(self.head.fingerprint_key)
+    }
+
+    /// How old it is, by the clock on the wall.
+    pub fn age(&self) -> Option<Duration> {
+        self.head.heard_at.map(|at| Duration::from_secs(unix_now().saturating_sub(at)))
+    }
+
+    pub fn into_held(self, held: &mut Held) {
+        held.jwks = self.head.jwks.into_bytes();
+        held.keys = self.keys;
+        held.revocations = self.revocations;
+        held.position = Position { epoch: self.head.epoch, seq: self.head.seq };
+        held.issued_at = self.head.issued_at;
+        held.publish();
+        held.unsaved = false;
     }
 }
 
-fn path(settings: &AuthoritySettings) -> Option<PathBuf> {
-    settings.data_dir.as_ref().map(|dir| dir.join("authority.json"))
-}
-
-pub(super) fn load(settings: &AuthoritySettings) -> Documents {
-    let Some(path) = path(settings) else { return Documents::default() };
-    let Ok(bytes) = fs::read(&path) else { return Documents::default() };
-    serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-        tracing::warn!(path = %path.display(), %error, "the saved state cannot be read and was left out");
-        Documents::default()
-    })
-}
-
-/// Replaces the file as a whole, so that a crash leaves the old state or the new one.
-pub(super) fn save(settings: &AuthoritySettings, documents: &Documents) {
-    let Some(path) = path(settings) else { return };
-    let temporary = path.with_extension("json.new");
-    let saved = serde_json::to_vec(documents)
-        .map_err(std::io::Error::other)
-        .and_then(|bytes| fs::write(&temporary, bytes))
-        .and_then(|()| fs::rename(&temporary, &path));
-    if let Err(error) = saved {
-        tracing::warn!(path = %path.display(), %error, "the state was not saved; a restart will need the authority");
+/// Reads the file; a damaged one, or another issuer's, is told of and left out.
+pub(super) fn load(data_dir: Option<&Path>, issuer: &str) -> Option<Saved> {
+    let path = data_dir?.join(FILE);
+    let bytes = fs::read(&path).ok()?;
+    let saved = read(&bytes, issuer);
+    if let Err(why) = &saved {
+        tracing::warn!(path = %path.display(), why, "the saved state cannot be used and was left out");
     }
+    saved.ok()
+}
+
+fn read(bytes: &[u8], issuer: &str) -> Result<Saved, &'static str> {
+    let cut = bytes.len().checked_sub(CHECKSUM).ok_or("it is cut short")?;
+    let (content, checksum) = bytes.split_at(cut);
+    if digest(&SHA256, content).as_ref() != checksum {
+        return Err("its checksum does not hold");
+    }
+    let content = content.strip_prefix(WHAT_IT_IS).ok_or("it is of another version")?;
+    let end = content.iter().position(|byte| *byte == b'\n').ok_or("it has no head")?;
+    let (head, revocations) = content.split_at(end);
+    let head: Head = serde_json::from_slice(head).map_err(|_| "its head cannot be read")?;
+    if head.issuer != issuer {
+        return Err("it belongs to another issuer");
+    }
+    let keys = KeySet::from_jwks(head.jwks.as_bytes()).map_err(|_| "its key set is refused")?;
+    let fingerprints = Fingerprints::with_key(head.fingerprint_key);
+    let revocations = revocations.get(1..).unwrap_or_default();
+    let revocations = RevocationsWriter::from_bytes(fingerprints, revocations, unix_now())
+        .ok_or("its revocations cannot be read")?;
+    Ok(Saved { head, revocations, keys })
+}
+
+/// The file's content; `None` before there is anything worth saving.
+pub(super) fn content(held: &Held, issuer: &str, heard: Option<Duration>) -> Option<Vec<u8>> {
+    if held.keys.is_empty() {
+        return None;
+    }
+    let head = Head {
+        issuer: issuer.to_owned(),
+        heard_at: heard.map(|age| unix_now().saturating_sub(age.as_secs())),
+        epoch: held.position.epoch,
+        seq: held.position.seq,
+        issued_at: held.issued_at,
+        fingerprint_key: held.revocations.fingerprints().key(),
+        jwks: String::from_utf8_lossy(&held.jwks).into_owned(),
+    };
+    let mut content = WHAT_IT_IS.to_vec();
+    content.extend(serde_json::to_vec(&head).ok()?);
+    content.push(b'\n');
+    content.extend(held.revocations.to_bytes());
+    let checksum = digest(&SHA256, &content);
+    content.extend(checksum.as_ref());
+    Some(content)
+}
+
+pub(super) fn save(data_dir: &Path, content: &[u8]) {
+    let path = data_dir.join(FILE);
+    if let Err(error) = replace(&path, content) {
+        tracing::warn!(path = %path.display(), %error, "the last good state cannot be saved");
+    }
+}
+
+fn replace(path: &PathBuf, content: &[u8]) -> std::io::Result<()> {
+    let anew = path.with_extension("state.new");
+    let mut file = File::create(&anew)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&anew, path)
 }

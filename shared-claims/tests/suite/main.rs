@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod cache;
+mod revocations;
 mod verifier;
 mod wycheproof;

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use shared_claims::public_keys::InvalidKeySet;
-use shared_claims::revocations::Revocations;
+use shared_claims::revocations::{Fingerprints, Position, RevocationDocument, RevocationsWriter};
 use shared_claims::{KeySet, Refusal, Verifier};
 
 pub const NOW: u64 = 1_800_000_000;
@@ -301,38 +301,51 @@ fn revocations_are_signed_and_never_go_back() {
     let issuer = Issuer::new();
     let header = with(header(), "typ", json!("revocations+jwt"));
     let document = |seq: i64, iat: u64, entries: Value| {
-        let claims = json!({"iss": "https://auth.test", "iat": iat, "seq": seq, "key_set": "e", "revocations": entries});
+        let claims = json!({
+            "iss": "https://auth.test", "iat": iat, "epoch": 7, "seq": seq, "key_set": "e", "revocations": entries,
+        });
         issuer.sign(&header, &claims)
     };
-    let read = |document: &str| Revocations::from_document(document, "https://auth.test", &issuer.keys);
+    let empty = || RevocationsWriter::new(Fingerprints::with_key([7; 16]));
+    let read = |document: &str| {
+        RevocationDocument::read(document, ("https://auth.test", &issuer.keys), empty(), NOW)
+    };
     let entries = json!([
         {"kind": "session", "id": "s1", "exp": NOW}, {"kind": "token", "id": "j2", "exp": NOW},
         {"kind": "client", "id": "c2", "not_before": NOW, "exp": NOW}, {"kind": "later", "id": "x"},
+        {"kind": "subject", "id": "u2", "not_before": NOW, "exp": NOW},
     ]);
     let held = read(&document(4, NOW, entries)).unwrap();
-    assert_eq!(held.len(), 3, "a kind that is not known yet is passed over");
+    assert_eq!(held.revocations.len(), 4, "a kind that is not known yet is passed over");
     let verifier = Verifier::new("https://auth.test", "notes");
     let hit = |claims: &Value| {
         let token = issuer.sign(&self::header(), claims);
-        held.hit(&verifier.verify(&token, &issuer.keys, NOW).unwrap())
+        held.revocations.readers().hit(&verifier.verify(&token, &issuer.keys, NOW).unwrap())
     };
     assert!(hit(&claims()), "by its session");
     let other = with(claims(), "sid", json!("s2"));
     assert!(!hit(&other));
     assert!(hit(&with(other.clone(), "jti", json!("j2"))), "by its id");
     assert!(hit(&with(other.clone(), "client_id", json!("c2"))), "by its client, up to an instant");
-    assert!(!hit(&with(with(other, "client_id", json!("c2")), "iat", json!(NOW + 1))));
+    assert!(!hit(&with(with(other.clone(), "client_id", json!("c2")), "iat", json!(NOW + 1))));
+    assert!(hit(&with(other.clone(), "sub", json!("u2"))), "by its subject, up to an instant");
+    assert!(!hit(&with(with(other.clone(), "sub", json!("u2")), "iat", json!(NOW + 1))));
+    assert!(!hit(&with(with(other.clone(), "sub", json!("c2")), "jti", json!("s1"))), "kinds are apart");
 
-    assert!(read(&document(5, NOW, json!([]))).unwrap().supersedes(&held));
-    assert!(!read(&document(3, NOW + 1, json!([]))).unwrap().supersedes(&held), "a replica that is behind");
-    assert!(read(&document(3, NOW + 60, json!([]))).unwrap().supersedes(&held), "a restored database");
+    let supersedes =
+        |seq, iat, held: Position| read(&document(seq, iat, json!([]))).unwrap().supersedes(held, NOW);
+    assert!(supersedes(5, NOW, held.position));
+    assert!(!supersedes(3, NOW + 1, held.position), "a replica that is behind");
+    assert!(supersedes(3, NOW + 60, held.position), "a restored database");
+    assert!(supersedes(1, NOW, Position { epoch: 6, seq: 4 }), "a new history");
+    assert!(!supersedes(9, NOW + 60, Position { epoch: 8, seq: 4 }), "an earlier history");
 
     let access_token = issuer.sign(&self::header(), &claims());
-    assert_eq!(read(&access_token), Err(Refusal::Type));
+    assert_eq!(read(&access_token).map(drop), Err(Refusal::Type));
     assert_eq!(issuer.verdict(&document(1, NOW, json!([]))), Err(Refusal::Type), "nor the reverse");
     let foreign = Issuer::new().sign(&header, &json!({"iss": "https://auth.test"}));
-    assert_eq!(read(&foreign), Err(Refusal::Signature));
-    assert_eq!(read(&document(1, NOW, json!([{"kind": "session"}]))), Err(Refusal::Claim("id")));
+    assert_eq!(read(&foreign).map(drop), Err(Refusal::Signature));
+    assert_eq!(read(&document(1, NOW, json!([{"kind": "session"}]))).map(drop), Err(Refusal::Claim("id")));
 }
 
 #[test]

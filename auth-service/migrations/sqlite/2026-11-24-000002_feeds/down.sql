@@ -1,0 +1,3 @@
+DROP TABLE verifiers;
+DROP TABLE replicas;
+DELETE FROM counters WHERE name = 'epoch';

@@ -1,0 +1,51 @@
+//! Wakes whoever waits for something new: streams and long polls. The one place where the synchronous
+//! keeper reaches into the event loops, as `blocking.rs` is the one for the way back.
+
+use shared_claims::revocations::Position;
+use tokio::sync::watch;
+
+use crate::authority::Authority;
+
+/// What there is to be told, as of the last look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct News {
+    pub revocations: Position,
+    /// The entity tag of the key set.
+    pub key_set: String,
+    /// This replica is about to stop: whoever waits is to go elsewhere.
+    pub closing: bool,
+}
+
+/// The last news, for any number of waiting readers.
+pub struct Feeds(watch::Sender<News>);
+
+impl Default for Feeds {
+    fn default() -> Self {
+        Self(watch::Sender::new(News::default()))
+    }
+}
+
+impl Feeds {
+    /// Starts with what is known now as seen.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<News> {
+        self.0.subscribe()
+    }
+
+    pub fn close(&self) {
+        self.0.send_modify(|news| news.closing = true);
+    }
+}
+
+impl Authority {
+    /// Tells everybody what memory holds by now.
+    pub(crate) fn tell(&self) {
+        let (revocations, key_set) = (self.revocations.position(), self.keys.ring().etag.clone());
+        self.feeds.0.send_if_modified(|last| {
+            let news = News { revocations, key_set, closing: last.closing };
+            let changed = *last != news;
+            *last = news;
+            changed
+        });
+    }
+}

@@ -1,0 +1,87 @@
+use signet_proto::auth::v1::key_service_server::KeyService;
+use signet_proto::auth::v1::{KeySetUpdate, WatchKeysRequest};
+use tokio::time::{Instant, sleep_until};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::watching::{HEARTBEAT, Updates, Watcher, Watching};
+use crate::secret::random_id;
+use crate::verifiers::ConnectedVerifier;
+
+/// Most keys that a verifier may say it holds, and the longest id of one (that of the verifiers' own cap).
+const MOST_KIDS: usize = 50;
+const LONGEST_KID: usize = 128;
+
+/// `signet.auth.v1.KeyService`.
+pub struct KeyServiceEdge {
+    watching: Watching,
+}
+
+impl KeyServiceEdge {
+    pub fn new(watching: Watching) -> Self {
+        Self { watching }
+    }
+}
+
+#[tonic::async_trait]
+impl KeyService for KeyServiceEdge {
+    type WatchStream = Updates<KeySetUpdate>;
+
+    async fn watch(
+        &self,
+        request: Request<Streaming<WatchKeysRequest>>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let (watcher, updates) = self.watching.admit(&request).await?;
+        let address = request.remote_addr().map(|address| address.to_string()).unwrap_or_default();
+        let id = random_id().map_err(|_| Status::unavailable("no randomness"))?;
+        let client_id = watcher.client.id.to_string();
+        let verifier = ConnectedVerifier { id, client_id, address, kids: Vec::new() };
+        tokio::spawn(watch(watcher, verifier, request.into_inner()));
+        Ok(Response::new(updates))
+    }
+}
+
+async fn watch(
+    watcher: Watcher<KeySetUpdate>,
+    mut verifier: ConnectedVerifier,
+    mut said: Streaming<WatchKeysRequest>,
+) {
+    let authority = std::sync::Arc::clone(&watcher.authority);
+    let id = verifier.id.clone();
+    let mut news = authority.feeds.subscribe();
+    let mut sent = String::new();
+    while watcher.may_go_on().await {
+        let ring = authority.keys.ring();
+        let jwks = if ring.etag == sent { Vec::new() } else { ring.jwks.clone().into_bytes() };
+        sent.clone_from(&ring.etag);
+        if !watcher.send(KeySetUpdate { jwks }).await {
+            break;
+        }
+        let heartbeat = Instant::now() + HEARTBEAT;
+        // What it holds is no reason to tell it anything.
+        let answered = loop {
+            tokio::select! {
+                message = said.message() => match message {
+                    Ok(Some(message)) if is_possible(&message) => {
+                        verifier.kids = message.held_kids;
+                        authority.note_verifier(verifier.clone());
+                    }
+                    _ => break false,
+                },
+                _ = news.changed() => break true,
+                () = sleep_until(heartbeat) => break true,
+                () = watcher.gone() => break false,
+            }
+        };
+        if !answered {
+            break;
+        }
+    }
+    authority.forget_verifier(&id);
+}
+
+fn is_possible(message: &WatchKeysRequest) -> bool {
+    let possible = |kid: &String| {
+        (1..=LONGEST_KID).contains(&kid.len()) && kid.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    message.held_kids.len() <= MOST_KIDS && message.held_kids.iter().all(possible)
+}

@@ -1,0 +1,98 @@
+use shared_claims::revocations::{Position, Target};
+use signet_proto::auth::v1::revocation::Target as TargetMessage;
+use signet_proto::auth::v1::revocation_service_server::RevocationService;
+use signet_proto::auth::v1::{Revocation as RevocationMessage, RevocationUpdate, WatchRevocationsRequest};
+use tokio::time::{Instant, sleep_until};
+use tonic::{Request, Response, Status};
+
+use super::watching::{HEARTBEAT, Updates, Watcher, Watching};
+use crate::blocking::Blocking;
+use crate::revocations::{Page, Revocation};
+
+/// Entries in one message: below 64 KiB with ids of 32 characters.
+const PAGE: usize = 1000;
+
+/// `signet.auth.v1.RevocationService`.
+pub struct RevocationServiceEdge {
+    watching: Watching,
+}
+
+impl RevocationServiceEdge {
+    pub fn new(watching: Watching) -> Self {
+        Self { watching }
+    }
+}
+
+#[tonic::async_trait]
+impl RevocationService for RevocationServiceEdge {
+    type WatchStream = Updates<RevocationUpdate>;
+
+    async fn watch(
+        &self,
+        request: Request<WatchRevocationsRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let (watcher, updates) = self.watching.admit(&request).await?;
+        let WatchRevocationsRequest { epoch, after_seq } = request.into_inner();
+        let asked = Position { epoch, seq: after_seq };
+        tokio::spawn(watch(watcher, self.watching.blocking.clone(), asked));
+        Ok(Response::new(updates))
+    }
+}
+
+async fn watch(watcher: Watcher<RevocationUpdate>, blocking: Blocking, asked: Position) {
+    let authority = &watcher.authority;
+    let mut news = authority.feeds.subscribe();
+    if asked > authority.revocations.position() {
+        // It was at a replica that knows more than this one: look before saying that there is less.
+        let looking = std::sync::Arc::clone(authority);
+        let _ = blocking.run(move || looking.refresh_state()).await;
+    }
+    let mut sent = asked;
+    while watcher.may_go_on().await {
+        if authority.is_fresh() && !send_all(&watcher, &mut sent).await {
+            return;
+        }
+        tokio::select! {
+            _ = news.changed() => {}
+            () = sleep_until(Instant::now() + HEARTBEAT) => {}
+            () = watcher.gone() => return,
+        }
+    }
+}
+
+/// Everything behind what was sent, or the heartbeat if there is nothing. Another epoch begins from 0.
+async fn send_all(watcher: &Watcher<RevocationUpdate>, sent: &mut Position) -> bool {
+    loop {
+        let log = &watcher.authority.revocations;
+        let mut page = log.page(sent.seq, PAGE);
+        if page.position.epoch != sent.epoch {
+            page = log.page(0, PAGE);
+        }
+        *sent = page.position;
+        let more = page.more;
+        if !watcher.send(update(page)).await {
+            return false;
+        }
+        if !more {
+            return true;
+        }
+    }
+}
+
+fn update(page: Page) -> RevocationUpdate {
+    let Position { epoch, seq } = page.position;
+    let entries = page.entries.iter().map(message).collect();
+    // A caller that knows more than this replica is told where this replica stands.
+    RevocationUpdate { epoch, after_seq: page.after.min(seq), seq, entries, more: page.more }
+}
+
+fn message(revocation: &Revocation) -> RevocationMessage {
+    let entry = revocation.entry();
+    let (target, not_before) = match entry.target {
+        Target::Session(sid) => (TargetMessage::Session(sid.to_owned()), 0),
+        Target::Token(jti) => (TargetMessage::Token(jti.to_owned()), 0),
+        Target::Subject { sub, not_before } => (TargetMessage::Subject(sub.to_owned()), not_before),
+        Target::Client { client_id, not_before } => (TargetMessage::Client(client_id.to_owned()), not_before),
+    };
+    RevocationMessage { target: Some(target), not_before, expires_at: entry.expires_at }
+}

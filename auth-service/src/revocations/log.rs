@@ -1,0 +1,170 @@
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use arc_swap::ArcSwap;
+use shared_claims::AccessClaims;
+use shared_claims::revocations::{Fingerprints, Position, Revocations, RevocationsWriter};
+
+use super::{Revocation, RevokedThing};
+use crate::clock::Timestamp;
+use crate::secret::{NoRandomness, random_bytes};
+
+/// The live revocations as this process knows them: its own from the moment at which they are stored,
+/// those of others as soon as it has looked. Whether a token is hit is asked without a lock.
+pub struct RevocationLog {
+    state: RwLock<State>,
+    asked: ArcSwap<Revocations>,
+}
+
+struct State {
+    position: Position,
+    /// In the order of their numbers, without those that can hit nothing more.
+    entries: Vec<Revocation>,
+    sets: RevocationsWriter,
+}
+
+/// A part of the log: between `after` and `position.seq` there are these entries.
+pub struct Page {
+    pub after: u64,
+    pub position: Position,
+    pub entries: Vec<Revocation>,
+    /// Whether the log holds more behind them.
+    pub more: bool,
+}
+
+impl RevocationLog {
+    /// # Errors
+    /// [`NoRandomness`].
+    pub fn new() -> Result<Self, NoRandomness> {
+        let sets = RevocationsWriter::new(Fingerprints::with_key(random_bytes()?));
+        let asked = ArcSwap::from_pointee(sets.readers());
+        let state = State { position: Position::default(), entries: Vec::new(), sets };
+        Ok(Self { state: RwLock::new(state), asked })
+    }
+
+    /// Whether an access token was taken back.
+    #[must_use]
+    pub fn hit(&self, claims: &AccessClaims) -> bool {
+        self.asked.load().hit(claims)
+    }
+
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.read().position
+    }
+
+    /// Refuses what was stored as taken back a moment ago, before its number is known here.
+    pub fn add(&self, thing: &RevokedThing, expires_at: Timestamp, now: Timestamp) {
+        let mut state = self.write();
+        state.sets.apply([thing.until(expires_at)], now.seconds());
+        self.asked.store(state.sets.readers().into());
+    }
+
+    /// Takes over what the database holds behind the log's own position, up to `position`.
+    pub fn append(&self, newer: Vec<Revocation>, position: Position, now: Timestamp) {
+        let mut state = self.write();
+        let State { sets, entries, .. } = &mut *state;
+        sets.apply(newer.iter().map(Revocation::entry), now.seconds());
+        entries.extend(newer);
+        state.advance(position);
+        self.asked.store(state.sets.readers().into());
+    }
+
+    /// Takes over all that the database holds. What is refused here stays refused: a look at the database
+    /// that began before a revocation must not undo it.
+    pub fn replace(&self, live: Vec<Revocation>, position: Position, now: Timestamp) {
+        let mut state = self.write();
+        state.entries = Vec::new();
+        state.position = Position::default();
+        drop(state);
+        self.append(live, position, now);
+    }
+
+    /// Lets go of what can hit nothing more.
+    pub fn sweep(&self, now: Timestamp) {
+        let mut state = self.write();
+        state.entries.retain(|entry| entry.expires_at > now);
+        state.sets.sweep(now.seconds());
+        self.asked.store(state.sets.readers().into());
+    }
+
+    /// At most `limit` entries behind a number, and how far they reach.
+    #[must_use]
+    pub fn page(&self, after: u64, limit: usize) -> Page {
+        let state = self.read();
+        let begin = state.entries.partition_point(|entry| number(entry.seq) <= after);
+        let behind = state.entries.get(begin..).unwrap_or_default();
+        let more = behind.len() > limit;
+        let entries = behind.iter().take(limit).cloned().collect::<Vec<_>>();
+        let seq = match entries.last() {
+            Some(last) if more => number(last.seq),
+            _ => state.position.seq,
+        };
+        Page { after, position: Position { seq, ..state.position }, entries, more }
+    }
+
+    /// All of it, for the document.
+    pub(super) fn with_all<T>(&self, make: impl FnOnce(Position, &[Revocation]) -> T) -> T {
+        let state = self.read();
+        make(state.position, &state.entries)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A row that was read may be newer than the counter that was read before it.
+    fn advance(&mut self, position: Position) {
+        let newest = self.entries.last().map_or(0, |entry| number(entry.seq));
+        self.position = Position { epoch: position.epoch, seq: position.seq.max(newest) };
+    }
+}
+
+fn number(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+    const LATER: Timestamp = Timestamp(2_000_000);
+
+    fn log_of(entries: i64) -> RevocationLog {
+        let log = RevocationLog::new().unwrap();
+        let entry = |seq| Revocation { seq, thing: RevokedThing::Token(seq.to_string()), expires_at: LATER };
+        log.append((1..=entries).map(entry).collect(), Position { epoch: 7, seq: 0 }, NOW);
+        log
+    }
+
+    #[test]
+    fn pages_reach_from_one_to_the_next_without_a_gap() {
+        let log = log_of(25);
+        let (mut after, mut seen) = (0, Vec::new());
+        loop {
+            let page = log.page(after, 10);
+            assert_eq!(page.after, after);
+            seen.extend(page.entries.iter().map(|entry| entry.seq));
+            after = page.position.seq;
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!((after, seen), (25, (1..=25).collect()));
+        assert!(log.page(25, 10).entries.is_empty() && log.page(99, 10).position.seq == 25);
+    }
+
+    #[test]
+    fn what_can_hit_nothing_more_is_let_go_and_its_number_stays_counted() {
+        let log = log_of(3);
+        log.sweep(LATER);
+        let page = log.page(0, 10);
+        assert_eq!((page.entries.len(), page.position.seq), (0, 3));
+    }
+}

@@ -1,0 +1,101 @@
+//! On PostgreSQL replicas hear of each other's writes at once, by NOTIFY; on SQLite, and should a word be
+//! lost, they look for themselves a few times a second.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{RunQueryDsl, sql_query};
+
+use super::Storage;
+use super::connection::{AnyConnection, Purpose, pause};
+use super::error::StorageError;
+use super::url::DatabaseUrl;
+
+/// libpq tells nobody when a word has arrived: it is asked this often, without a round trip.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Pause between two tries to connect.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Sent with the commit of the transaction, or not at all. One channel without a payload: PostgreSQL folds
+/// equal words of a transaction into one, and who hears it reads the counters anyway.
+pub(super) fn tell_others(connection: &mut AnyConnection) -> Result<(), StorageError> {
+    if let AnyConnection::Postgres(connection) = connection {
+        sql_query("NOTIFY signet_changes").execute(connection)?;
+    }
+    Ok(())
+}
+
+/// A thread that listens until this is dropped.
+pub struct Listener {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Storage {
+    /// Calls `heard` whenever another process has written something. `None` on SQLite, which tells nobody.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] when the system gives no thread.
+    pub fn listen(&self, heard: impl Fn() + Send + 'static) -> Result<Option<Listener>, StorageError> {
+        if matches!(self.url, DatabaseUrl::Sqlite(_)) {
+            return Ok(None);
+        }
+        let (url, stop) = (self.url.clone(), Arc::new(AtomicBool::new(false)));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::Builder::new()
+            .name("pg-listener".to_owned())
+            .spawn(move || listen(&url, &heard, &stopped))
+            .map_err(|error| StorageError::Unavailable(format!("no listener thread: {error}")))?;
+        Ok(Some(Listener { stop, thread: Some(thread) }))
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the listener thread panicked");
+        }
+    }
+}
+
+fn listen(url: &DatabaseUrl, heard: &dyn Fn(), stop: &AtomicBool) {
+    let mut last_failure: Option<StorageError> = None;
+    while !stop.load(Ordering::Relaxed) {
+        let Err(error) = listen_once(url, heard, stop) else { return };
+        // Once, not each second.
+        if last_failure.as_ref() != Some(&error) {
+            tracing::warn!(%error, "other replicas are not heard; the database is looked at instead");
+            last_failure = Some(error);
+        }
+        let tries = RECONNECT.as_millis() / LOOK.as_millis();
+        (0..tries).take_while(|_| !stop.load(Ordering::Relaxed)).for_each(|_| pause(LOOK));
+    }
+}
+
+fn listen_once(url: &DatabaseUrl, heard: &dyn Fn(), stop: &AtomicBool) -> Result<(), StorageError> {
+    let AnyConnection::Postgres(mut connection) = AnyConnection::open(url, Purpose::Read)? else {
+        return Ok(());
+    };
+    connection.batch_execute("LISTEN signet_changes")?;
+    // What was written before it listened.
+    heard();
+    while !stop.load(Ordering::Relaxed) {
+        let mut told = false;
+        for word in connection.notifications_iter() {
+            word?;
+            told = true;
+        }
+        if told {
+            heard();
+        }
+        pause(LOOK);
+    }
+    Ok(())
+}

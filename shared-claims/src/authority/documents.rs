@@ -1,0 +1,181 @@
+//! Keys and revocations over HTTP, for verifiers without credentials: the authority's published documents.
+//! Revocations are asked for by long poll, so that they arrive as they happen.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::AuthoritySettings;
+use super::backoff::{Backoff, jittered};
+use super::feed::SharedState;
+use super::fetch::{FetchError, Fetcher};
+use crate::Refusal;
+use crate::clock::unix_now;
+use crate::public_keys::MAX_JWKS_BYTES;
+use crate::revocations::{MAX_DOCUMENT_BYTES, RevocationDocument};
+
+/// How long the authority may hold back its answer: then it says that there is nothing newer.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// Least time between two questions while revocations come one after the other, and while the authority
+/// holds nothing back.
+const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_WITHOUT_WAITING: Duration = Duration::from_millis(500);
+
+/// The key set is asked for at least this often, and after an unknown key at most this often.
+const KEY_SET_MAX_AGE: Duration = Duration::from_secs(300);
+const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(30);
+/// Pause between two tries while the key set that was announced cannot be had.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Documents {
+    state: SharedState,
+    fetcher: Fetcher,
+    settings: AuthoritySettings,
+    key_set_etag: Option<String>,
+    revocations_etag: Option<String>,
+    key_set_fetched: Option<Instant>,
+    key_set_tried: Option<Instant>,
+}
+
+impl Documents {
+    pub fn new(state: SharedState, fetcher: Fetcher, settings: AuthoritySettings) -> Self {
+        Self {
+            state,
+            fetcher,
+            settings,
+            key_set_etag: None,
+            revocations_etag: None,
+            key_set_fetched: None,
+            key_set_tried: None,
+        }
+    }
+
+    pub async fn run(mut self, stop: CancellationToken) {
+        let (mut backoff, mut failing) = (Backoff::default(), false);
+        loop {
+            let outcome = tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = self.step() => outcome,
+            };
+            let pause = match outcome {
+                Ok(pause) => {
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("the authority answers again");
+                    }
+                    backoff.succeeded();
+                    pause
+                }
+                Err(cause) => {
+                    // Once; and once when it is back.
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(
+                            cause,
+                            "the authority cannot be asked; the last good state stays in use"
+                        );
+                    }
+                    backoff.next_pause()
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Asks for what is due; the time until the next question.
+    async fn step(&mut self) -> Result<Duration, String> {
+        if self.key_set_is_due() {
+            self.fetch_key_set().await?;
+        }
+        let asked = Instant::now();
+        let news = self.fetch_revocations().await?;
+        let held_back = news || asked.elapsed() >= WAIT / 2;
+        Ok(jittered(if held_back { PAUSE } else { PAUSE_WITHOUT_WAITING }))
+    }
+
+    fn key_set_is_due(&self) -> bool {
+        let unknown_key = self.state.authority.take_unknown_key();
+        let since = |instant: Option<Instant>| instant.map_or(Duration::MAX, |instant| instant.elapsed());
+        let (fetched, tried) = (since(self.key_set_fetched), since(self.key_set_tried));
+        if tried < RETRY_PAUSE {
+            return false;
+        }
+        let changed = !self.has_announced_key_set();
+        fetched >= KEY_SET_MAX_AGE || changed || (unknown_key && fetched >= UNKNOWN_KEY_PAUSE)
+    }
+
+    fn has_announced_key_set(&self) -> bool {
+        let announced = &self.state.held().announced_key_set;
+        announced.is_empty() || self.key_set_etag.as_ref() == Some(announced)
+    }
+
+    async fn fetch_key_set(&mut self) -> Result<(), String> {
+        self.key_set_tried = Some(Instant::now());
+        let (etag, bounds) = (self.key_set_etag.as_deref(), (MAX_JWKS_BYTES, Duration::ZERO));
+        let fetched = self.fetcher.get("/.well-known/jwks.json", etag, bounds).await;
+        let fetched = fetched.map_err(|error| self.refused(&error, "key set"))?;
+        if let Some(document) = fetched {
+            let taken = self.state.held().take_keys(&document.text);
+            taken.map_err(|why| {
+                self.state.authority.refused_update();
+                format!("key set refused: {why}")
+            })?;
+            self.key_set_etag = document.etag;
+        }
+        self.key_set_fetched = Some(Instant::now());
+        Ok(())
+    }
+
+    /// `true` when there was something new.
+    async fn fetch_revocations(&mut self) -> Result<bool, String> {
+        let wait = if self.has_announced_key_set() { WAIT } else { Duration::ZERO };
+        let path = format!("/revocations?wait={}", wait.as_secs());
+        let etag = self.revocations_etag.as_deref();
+        let fetched = self.fetcher.get(&path, etag, (MAX_DOCUMENT_BYTES, wait)).await;
+        let fetched = fetched.map_err(|error| self.refused(&error, "revocations"))?;
+        let news = fetched.is_some();
+        if let Some(document) = fetched {
+            self.take_revocations(&document.text)?;
+            self.revocations_etag = document.etag;
+        }
+        self.state.authority.last_words.of_revocations();
+        if self.has_announced_key_set() {
+            self.state.authority.last_words.of_keys();
+        }
+        Ok(news)
+    }
+
+    fn take_revocations(&mut self, text: &[u8]) -> Result<(), String> {
+        let text = str::from_utf8(text).map_err(|_| "revocations: not text".to_owned())?;
+        let mut held = self.state.held();
+        let empty = held.revocations.anew();
+        let from = (self.settings.issuer.as_str(), &held.keys);
+        match RevocationDocument::read(text, from, empty, unix_now()) {
+            Ok(document) => {
+                if !held.take_document(document) {
+                    return Err("revocations: of a replica that is behind".to_owned());
+                }
+                Ok(())
+            }
+            Err(refusal) => {
+                if refusal == Refusal::UnknownKey {
+                    // A document under a key that came after our key set: worth one fetch.
+                    self.key_set_fetched = None;
+                }
+                self.state.authority.refused_update();
+                Err(format!("revocations refused: {refusal}"))
+            }
+        }
+    }
+
+    /// Words for what went wrong; what came and was too large or strange is counted.
+    fn refused(&self, error: &FetchError, what: &str) -> String {
+        if matches!(error, FetchError::TooLarge(_)) {
+            self.state.authority.refused_update();
+        }
+        format!("{what}: {error}")
+    }
+}

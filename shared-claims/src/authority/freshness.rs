@@ -1,0 +1,81 @@
+//! How long ago the authority last said that there is nothing newer.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Age of what is known of keys and revocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    age: Option<Duration>,
+}
+
+impl Freshness {
+    /// Time since the last word; `None` when there never was one.
+    #[must_use]
+    pub fn age(self) -> Option<Duration> {
+        self.age
+    }
+
+    #[must_use]
+    pub fn is_within(self, bound: Duration) -> bool {
+        self.age.is_some_and(|age| age <= bound)
+    }
+}
+
+/// When the last words came, by a clock that only goes forward.
+#[derive(Debug)]
+pub(super) struct LastWords {
+    started: Instant,
+    keys: AtomicI64,
+    revocations: AtomicI64,
+}
+
+/// In milliseconds since the start; before it for what was heard by an earlier process.
+const NEVER: i64 = i64::MIN;
+
+impl LastWords {
+    /// What an earlier process had heard was `age` old at the start.
+    pub fn heard_before(age: Option<Duration>) -> Self {
+        let at = age.map_or(NEVER, |age| -i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        Self { started: Instant::now(), keys: AtomicI64::new(at), revocations: AtomicI64::new(at) }
+    }
+
+    pub fn of_keys(&self) {
+        self.keys.store(self.now(), Ordering::Relaxed);
+    }
+
+    pub fn of_revocations(&self) {
+        self.revocations.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The age of the older word: both are needed.
+    pub fn freshness(&self) -> Freshness {
+        let older = self.keys.load(Ordering::Relaxed).min(self.revocations.load(Ordering::Relaxed));
+        let age = self.now().saturating_sub(older);
+        let age = u64::try_from(age).ok().filter(|_| older != NEVER);
+        Freshness { age: age.map(Duration::from_millis) }
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_words_are_needed_and_an_earlier_process_counts_from_what_it_heard() {
+        let words = LastWords::heard_before(None);
+        words.of_keys();
+        assert_eq!(words.freshness().age(), None);
+        assert!(!words.freshness().is_within(Duration::MAX));
+        words.of_revocations();
+        assert!(words.freshness().is_within(Duration::from_secs(5)));
+        let words = LastWords::heard_before(Some(Duration::from_secs(100)));
+        words.of_revocations();
+        assert!(!words.freshness().is_within(Duration::from_secs(99)), "the keys are old");
+        assert!(words.freshness().is_within(Duration::from_secs(110)));
+    }
+}
