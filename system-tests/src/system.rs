@@ -94,6 +94,15 @@ impl System {
         .await;
     }
 
+    /// What the resource service says of itself.
+    ///
+    /// # Panics
+    /// Without an answer.
+    pub async fn health_of_resource(&self) -> Value {
+        let answer = self.http.get(self.resource_url("/readyz")).send().await.expect("an answer");
+        answer.json().await.expect("JSON")
+    }
+
     /// Starts the authority again on the address that it had, so that the resource service finds it.
     /// It must have been told to stop, or killed, before.
     ///

@@ -4,8 +4,10 @@ pub mod grpc;
 pub mod http;
 mod store;
 
+use std::time::Duration;
+
 use serde::Serialize;
-use shared_claims::guard::RequiredScope;
+use shared_claims::guard::{RequiredScope, WhenStale};
 
 pub use store::NoteStore;
 
@@ -27,6 +29,8 @@ impl RequiredScope for NotesRead {
 
 impl RequiredScope for NotesWrite {
     const SCOPE: &'static str = "notes:write";
+    // What is written stays: nobody writes with a token that may have been revoked a minute ago.
+    const WHEN_STALE: WhenStale = WhenStale::RefuseAbove(Duration::from_secs(60));
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -33,9 +33,18 @@ async fn without_its_database_the_authority_goes_on_with_what_needs_none() {
 
     let machine = (GATEWAY, system.gateway_secret.as_str());
     let token = Mouth::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens go on");
-    for path in ["/healthz", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/revocations"] {
+    for path in ["/healthz", "/.well-known/jwks.json", "/.well-known/openid-configuration"] {
         assert_eq!(system.http.get(system.auth_url(path)).send().await.unwrap().status(), 200, "{path}");
     }
+    eventually("it no longer claims to know what was revoked", || async {
+        let answer = system.http.get(system.auth_url("/revocations")).send().await.unwrap();
+        (answer.status() == 503).then_some(())
+    })
+    .await;
+    eventually("and its verifiers say how old their knowledge is", || async {
+        system.health_of_resource().await["authority"]["stale"].as_bool().filter(|stale| *stale)
+    })
+    .await;
     assert!(system.notes_accept(&token).await && system.notes_accept(&pair.access).await);
 
     admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true"));

@@ -1,0 +1,181 @@
+//! The way between verifier and authority is broken: nobody pays for it, and nothing is forgotten.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::json;
+use signet_proto::notes::v1::CreateNoteRequest;
+use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
+use system_tests::mouth::channel;
+use system_tests::processes::Service;
+use system_tests::system::{GATEWAY, PASSWORD, USER, follow_by_feed, resource_env};
+use system_tests::{Database, Mouth, System, eventually};
+use tokio::task::JoinHandle;
+use tonic::Code;
+
+/// How long the authority is away.
+const OUTAGE: Duration = Duration::from_secs(60);
+
+/// Requests that go on until told to stop; each must be served.
+fn traffic(address: SocketAddr, token: String, stop: Arc<AtomicBool>) -> JoinHandle<usize> {
+    tokio::spawn(async move {
+        let (http, mut served) = (reqwest::Client::new(), 0);
+        while !stop.load(Ordering::Relaxed) {
+            let request = http.get(format!("http://{address}/notes")).bearer_auth(&token);
+            let status = request.send().await.expect("an answer").status();
+            assert_eq!(status, 200, "a true token was refused after {served}");
+            served += 1;
+        }
+        served
+    })
+}
+
+#[tokio::test]
+async fn an_authority_that_is_away_for_a_minute_costs_nobody_a_request() {
+    let mut system = System::start(Database::Sqlite).await;
+    let credentials = (GATEWAY, system.gateway_secret.as_str());
+    let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
+    let revoked = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    Mouth::Http.end(&system, &revoked.refresh).await.unwrap();
+    system.notes_come_to_refuse(&revoked.access).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut env = resource_env(&system.auth, folder.path());
+    follow_by_feed(&mut env, &system.auth, &system.notes_secret);
+    let mut other = Service::start("resource-service", folder.path(), &env).await;
+    let get = |address: SocketAddr, token: String| {
+        let request = system.http.get(format!("http://{address}/notes")).bearer_auth(token);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    eventually("the other one has all that there is, and has saved it", || async {
+        let known = get(other.http, revoked.access.clone()).await == 401
+            && get(other.http, token.clone()).await == 200;
+        let saved = folder.path().join("resource/authority.state").exists();
+        (known && saved).then_some(())
+    })
+    .await;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let loads: Vec<_> =
+        (0..4).map(|_| traffic(system.resource.http, token.clone(), Arc::clone(&stop))).collect();
+    system.auth.signal(Signal::KILL);
+    let away = Instant::now();
+    other.signal(Signal::KILL);
+    other.ended().await;
+    let other = Service::start("resource-service", folder.path(), &env).await;
+    assert_eq!(get(other.http, token.clone()).await, 200, "it starts from what it had saved");
+    assert_eq!(get(other.http, revoked.access.clone()).await, 401, "and has forgotten nothing");
+
+    let (http, notes) = (system.http.clone(), system.resource_url("/notes"));
+    let write = || async {
+        let request = http.post(&notes).bearer_auth(&token).json(&json!({"text": "hello"}));
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(write().await, 201, "what is known is fresh enough to write");
+    eventually("it says that it is stale", || async {
+        system.health_of_resource().await["authority"]["stale"].as_bool().filter(|stale| *stale)
+    })
+    .await;
+    // The policies of the routes part when what is known is older than a minute.
+    while away.elapsed() < OUTAGE || write().await == 201 {
+        assert!(away.elapsed() < OUTAGE * 2, "writing goes on for ever");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(write().await, 503);
+    let mut grpc = NotesServiceClient::new(channel(system.resource.grpc).await);
+    let mut call = tonic::Request::new(CreateNoteRequest { text: "hello".to_owned() });
+    call.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    assert_eq!(grpc.create_note(call).await.unwrap_err().code(), Code::Unavailable);
+    assert!(system.notes_accept(&token).await, "reading goes on over both mouths");
+
+    system.restart_auth().await;
+    eventually("it is heard again", || async {
+        system.health_of_resource().await["authority"]["stale"].as_bool().filter(|stale| !stale)
+    })
+    .await;
+    assert_eq!(write().await, 201);
+    stop.store(true, Ordering::Relaxed);
+    for load in loads {
+        assert!(load.await.unwrap() > 1000, "there was no traffic");
+    }
+}
+
+/// Drops every packet to and from a port of this machine, without a word to either side.
+struct Cut {
+    rules: Vec<Vec<String>>,
+}
+
+impl Cut {
+    fn of(port: u16) -> Self {
+        let rule = |chain: &str, which: &str| {
+            let text = format!("{chain} -i lo -p tcp {which} {port} -j DROP");
+            text.split(' ').map(str::to_owned).collect::<Vec<_>>()
+        };
+        let rules = vec![rule("INPUT", "--dport"), rule("INPUT", "--sport")];
+        rules.iter().for_each(|rule| iptables("-A", rule));
+        Self { rules }
+    }
+}
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        self.rules.iter().for_each(|rule| iptables("-D", rule));
+    }
+}
+
+fn iptables(what: &str, rule: &[String]) {
+    let run = Command::new("iptables").arg("-w").arg(what).args(rule).output();
+    let run = run.expect("no iptables: apt-get install iptables");
+    assert!(run.status.success(), "iptables needs root: {}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[tokio::test]
+async fn a_feed_that_is_cut_in_silence_is_noticed_and_what_was_missed_arrives_when_it_heals() {
+    let system = System::start(Database::Sqlite).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    assert!(system.notes_accept(&pair.access).await);
+    let cut = Cut::of(system.auth.grpc.port());
+    eventually("it is noticed, though no connection was closed", || async {
+        system.health_of_resource().await["authority"]["stale"].as_bool().filter(|stale| *stale)
+    })
+    .await;
+    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    assert_eq!(system.notes_over_http(&pair.access).await, 200, "nobody could tell it");
+    drop(cut);
+    system.notes_come_to_refuse(&pair.access).await;
+    eventually("it is heard again", || async {
+        system.health_of_resource().await["authority"]["stale"].as_bool().filter(|stale| !stale)
+    })
+    .await;
+    let log = system.resource.log();
+    assert!(log.contains("the authority is silent") && log.contains("stale"), "the operator is told: {log}");
+}
+
+#[tokio::test]
+async fn a_damaged_saved_state_is_told_of_and_left_out() {
+    let mut system = System::start(Database::Sqlite).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let state = system.folder.path().join("resource/authority.state");
+    eventually("it is saved", || async { state.exists().then_some(()) }).await;
+    system.resource.signal(Signal::TERM);
+    system.resource.ended().await;
+    system.auth.signal(Signal::KILL);
+    system.auth.ended().await;
+    let whole = std::fs::read(&state).unwrap();
+    let middle = whole.len() / 2;
+    for damaged in [whole[..middle].to_vec(), [&whole[..middle], b"x", &whole[middle + 1..]].concat(), vec![]]
+    {
+        std::fs::write(&state, damaged).unwrap();
+        let resource = Service::start("resource-service", system.folder.path(), &system.resource_env).await;
+        let ready = system.http.get(format!("http://{}/readyz", resource.http)).send().await.unwrap();
+        assert_eq!(ready.status(), 503, "nothing is believed of it");
+        assert!(resource.log().contains("saved state cannot be used"), "the operator is told");
+        resource.stop().await;
+    }
+    std::fs::write(&state, whole).unwrap();
+    system.resource = Service::start("resource-service", system.folder.path(), &system.resource_env).await;
+    assert!(system.notes_accept(&pair.access).await);
+}
