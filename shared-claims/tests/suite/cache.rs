@@ -106,3 +106,49 @@ fn what_was_refused_is_not_kept_and_what_is_kept_is_bounded() {
     let too_long = "x".repeat(8193);
     assert_eq!(verifier.verify(&too_long, &issuer.keys, NOW).map(drop), Err(Refusal::TooLong));
 }
+
+#[test]
+fn many_threads_get_the_answer_while_entries_come_and_go() {
+    let issuer = Issuer::new();
+    let plain = Verifier::new("https://auth.test", "notes");
+    // Room for a third of them.
+    let caching = CachingVerifier::with_capacity(plain.clone(), 60 * 2048);
+    let token = |number: usize| issuer.sign(&header(), &with(claims(), "jti", json!(format!("j{number}"))));
+    let tokens: Vec<String> = (0..180).map(token).collect();
+    let expected: Vec<_> =
+        tokens.iter().map(|token| plain.verify(token, &issuer.keys, NOW).unwrap()).collect();
+    std::thread::scope(|threads| {
+        for thread in 0..4_usize {
+            let (caching, tokens, expected, keys) = (&caching, &tokens, &expected, &issuer.keys);
+            threads.spawn(move || {
+                for step in 0..3000 {
+                    let number = (step * (2 * thread + 1) + thread * 31) % tokens.len();
+                    let claims = caching.verify(&tokens[number], keys, NOW).unwrap();
+                    assert_eq!(*claims, expected[number]);
+                    assert_eq!(
+                        caching.verify(&tokens[number], keys, NOW + 1000).map(drop),
+                        Err(Refusal::Expired)
+                    );
+                }
+            });
+        }
+    });
+    assert!(caching.len() <= 120, "{} are kept", caching.len());
+    for (token, expected) in tokens.iter().zip(&expected) {
+        assert_eq!(*caching.verify(token, &issuer.keys, NOW).unwrap(), *expected);
+    }
+}
+
+#[test]
+fn what_is_asked_for_often_outlives_what_was_asked_for_once() {
+    let issuer = Issuer::new();
+    let caching = CachingVerifier::with_capacity(Verifier::new("https://auth.test", "notes"), 100_000);
+    let token = |number: usize| issuer.sign(&header(), &with(claims(), "jti", json!(format!("j{number}"))));
+    let favourite = token(0);
+    let first = caching.verify(&favourite, &issuer.keys, NOW).unwrap();
+    for number in 1..2000 {
+        caching.verify(&token(number), &issuer.keys, NOW).unwrap();
+        let again = caching.verify(&favourite, &issuer.keys, NOW).unwrap();
+        assert!(std::sync::Arc::ptr_eq(&first, &again), "it was pushed out by the {number}th that came once");
+    }
+}

@@ -1,14 +1,14 @@
 //! Verified tokens, kept so that one which is seen again costs a lookup instead of a signature.
 
-use std::sync::Arc;
+mod table;
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use std::sync::Arc;
 
 use crate::claims::AccessClaims;
 use crate::error::Refusal;
 use crate::public_keys::KeySet;
 use crate::verifier::Verifier;
+use table::{Entry, Table};
 
 /// Memory for kept tokens, in bytes, unless a caller sets another bound: about 5,000 of them.
 pub const DEFAULT_CACHE_BYTES: u64 = 8 * 1024 * 1024;
@@ -22,24 +22,25 @@ const ENTRY_OVERHEAD: u64 = 512;
 /// Each has a cache of its own, so that no answer can be given for another issuer, audience or type
 /// (fast-jwt GHSA-rp9m-7r4c-75qg, Oathkeeper CVE-2026-33496). The whole token is the key. A hit is
 /// judged by the clock again, and holds only under the key set that it was verified with. What was
-/// refused is not kept: garbage can push nothing out. Revocation is the caller's next question, each time.
+/// refused is not kept: garbage can push nothing out. Whoever looks takes no lock. Revocation is the caller's next question, each time.
 pub struct CachingVerifier {
     verifier: Verifier,
-    accepted: Cache<Box<str>, Accepted, ByBytes>,
+    accepted: Table<Accepted>,
 }
 
-#[derive(Clone)]
 struct Accepted {
+    token: Box<str>,
     claims: Arc<AccessClaims>,
     keys: KeySet,
 }
 
-#[derive(Clone)]
-struct ByBytes;
+impl Entry for Accepted {
+    fn token(&self) -> &str {
+        &self.token
+    }
 
-impl Weighter<Box<str>, Accepted> for ByBytes {
-    fn weight(&self, token: &Box<str>, _: &Accepted) -> u64 {
-        2 * token.len() as u64 + ENTRY_OVERHEAD
+    fn weight(&self) -> u64 {
+        2 * self.token.len() as u64 + ENTRY_OVERHEAD
     }
 }
 
@@ -53,8 +54,7 @@ impl CachingVerifier {
     /// Keeps `bytes` of tokens and their claims; what was not asked for in a while goes first.
     #[must_use]
     pub fn with_capacity(verifier: Verifier, bytes: u64) -> Self {
-        let entries = usize::try_from(bytes / (4 * ENTRY_OVERHEAD)).unwrap_or(usize::MAX);
-        Self { verifier, accepted: Cache::with_weighter(entries, bytes, ByBytes) }
+        Self { verifier, accepted: Table::new(bytes) }
     }
 
     /// As [`Verifier::verify`], for the same answer.
@@ -69,12 +69,13 @@ impl CachingVerifier {
     ) -> Result<Arc<AccessClaims>, Refusal> {
         // Before anything is made of it, hashing included.
         self.verifier.check_length(unverified_token)?;
-        match self.accepted.get(unverified_token) {
+        let found = self.accepted.get(unverified_token);
+        match found.as_deref().and_then(Option::as_ref) {
             Some(seen) if seen.keys.is_same(keys) => {
                 self.verifier.check_times(&seen.claims, now).inspect_err(|_| {
                     self.accepted.remove(unverified_token);
                 })?;
-                Ok(seen.claims)
+                Ok(Arc::clone(&seen.claims))
             }
             _ => self.verify_anew(unverified_token, keys, now),
         }
@@ -88,7 +89,7 @@ impl CachingVerifier {
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.accepted.is_empty()
+        self.len() == 0
     }
 
     fn verify_anew(
@@ -98,8 +99,9 @@ impl CachingVerifier {
         now: u64,
     ) -> Result<Arc<AccessClaims>, Refusal> {
         let claims = Arc::new(self.verifier.verify(unverified_token, keys, now)?);
-        let accepted = Accepted { claims: Arc::clone(&claims), keys: keys.clone() };
-        self.accepted.insert(unverified_token.into(), accepted);
+        let accepted =
+            Accepted { token: unverified_token.into(), claims: Arc::clone(&claims), keys: keys.clone() };
+        self.accepted.insert(accepted);
         Ok(claims)
     }
 }
