@@ -6,9 +6,11 @@
 //!
 //! | room | what it knows |
 //! |---|---|
+//! | [`gateway`] | the sidecar: answers nginx, Traefik, Caddy and Envoy whether a request may pass |
 //! | [`notes`] | the notes: a rule or two, one store, and the two mouths |
 //! | [`settings`] [`startup`] | wiring |
 
+pub mod gateway;
 pub mod notes;
 pub mod settings;
 pub mod startup;

@@ -11,6 +11,8 @@ use service_kit::logging::Log;
 use service_kit::settings::Loaded;
 use shared_claims::authority::{AuthoritySettings, FeedSettings};
 
+use crate::gateway::Gateway;
+
 /// Everything that can be set. With nothing set, it trusts an authority on this machine.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(default)]
@@ -24,6 +26,8 @@ pub struct Settings {
     pub authority: Authority,
     pub http: Http,
     pub grpc: Grpc,
+    /// `[gateway]` in the settings file: the sidecar for proxies. Off by default.
+    pub gateway: Gateway,
     /// `RESOURCE__LOG__FORMAT` (`text` or `json`) and `RESOURCE__LOG__LEVEL`. Default `text`, `info`.
     pub log: Log,
 }
@@ -129,6 +133,7 @@ impl Default for Settings {
             authority: Authority::default(),
             http: Http::default(),
             grpc: Grpc::default(),
+            gateway: Gateway::default(),
             log: Log::default(),
         }
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
+use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use serde_json::json;
 use service_kit::run;
 use shared_claims::Verifier;
@@ -22,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
 
+use crate::gateway::envoy::EnvoyEdge;
+use crate::gateway::http::Verify;
+use crate::gateway::{self, Gatekeeper, Rules};
 use crate::notes::grpc::NotesEdge;
 use crate::notes::{self, NoteStore};
 use crate::settings::Settings;
@@ -67,14 +71,21 @@ async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usi
 
     let stale_after = settings.authority.stale_after;
     tokio::spawn(tell_of_staleness(Arc::clone(&authority), stale_after, stop.clone()));
+    let rules = Rules::new(&settings.gateway).map_err(|error| error.to_string())?;
+    let gatekeeper = (!rules.is_empty()).then(|| Arc::new(Gatekeeper::new(Arc::clone(&guard), rules)));
+    let verify = gatekeeper
+        .clone()
+        .map(|gatekeeper| web::Data::new(Verify { gatekeeper, proxy: settings.gateway.proxy }));
     let edge = HttpEdge {
+        verify,
         stale_after,
         guard: Arc::clone(&guard),
         store: Arc::clone(&store),
         authority: Arc::clone(&authority),
     };
     let http = http_server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
-    let grpc = tokio::spawn(serve_grpc(grpc_listener, guard, (store, authority), stop.clone()));
+    let services = GrpcServices { guard, store, authority, gatekeeper };
+    let grpc = tokio::spawn(serve_grpc(grpc_listener, services, stop.clone()));
     tracing::info!(http = %http_address, grpc = %grpc_address, audience = settings.audience, "ready");
     run::until_told(http, grpc, stop).await
 }
@@ -84,6 +95,8 @@ struct StaleAfter(Duration);
 
 #[derive(Clone)]
 struct HttpEdge {
+    /// The sidecar, where there are rules for it.
+    verify: Option<web::Data<Verify>>,
     stale_after: Duration,
     guard: Arc<Guard>,
     store: Arc<NoteStore>,
@@ -103,6 +116,11 @@ fn http_server(listener: TcpListener, edge: &HttpEdge, workers: usize) -> std::i
             .route("/healthz", web::get().to(alive))
             .route("/readyz", web::get().to(ready))
             .configure(notes::http::routes)
+            .configure(|app| {
+                if let Some(verify) = &edge.verify {
+                    app.app_data(verify.clone()).configure(gateway::http::routes);
+                }
+            })
     })
     .workers(workers)
     .worker_max_blocking_threads(BLOCKING_THREADS / workers.max(1))
@@ -156,12 +174,19 @@ async fn ready(authority: web::Data<Arc<Authority>>, stale_after: web::Data<Stal
         .json(json!({"status": "not ready", "missing": "the authority's key set has not arrived yet"}))
 }
 
+struct GrpcServices {
+    guard: Arc<Guard>,
+    store: Arc<NoteStore>,
+    authority: Arc<Authority>,
+    gatekeeper: Option<Arc<Gatekeeper>>,
+}
+
 async fn serve_grpc(
     listener: tokio::net::TcpListener,
-    guard: Arc<Guard>,
-    (store, authority): (Arc<NoteStore>, Arc<Authority>),
+    services: GrpcServices,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
+    let GrpcServices { guard, store, authority, gatekeeper } = services;
     type Notes = NotesServiceServer<NotesEdge>;
     let (reporter, health) = tonic_health::server::health_reporter();
     let health_stop = stop.clone();
@@ -187,6 +212,9 @@ async fn serve_grpc(
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .add_service(health)
         .add_service(InterceptedService::new(service, BearerInterceptor::new(guard)))
+        .add_optional_service(
+            gatekeeper.map(|gatekeeper| AuthorizationServer::new(EnvoyEdge::new(gatekeeper))),
+        )
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             stop.cancelled_owned(),

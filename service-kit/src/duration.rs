@@ -38,6 +38,25 @@ pub fn between<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
     Ok(duration)
 }
 
+/// A duration that may be absent. For `#[serde(deserialize_with)]`, with a default.
+///
+/// # Errors
+/// What was expected.
+pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    between::<D, 1, 86_400>(deserializer).map(Some)
+}
+
+/// For `#[serde(serialize_with)]`.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn write_optional<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => write(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// For `#[serde(serialize_with)]`.
 ///
 /// # Errors

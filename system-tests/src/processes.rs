@@ -26,12 +26,22 @@ impl Service {
     /// # Panics
     /// When it ends instead.
     pub async fn start(name: &str, folder: &Path, env: &Env) -> Self {
+        Self::start_with(name, &[], folder, env).await
+    }
+
+    /// The same, with arguments.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub async fn start_with(name: &str, arguments: &[&str], folder: &Path, env: &Env) -> Self {
         let log = folder.join(format!("{name}.log"));
         let out = folder.join(format!("{name}.out"));
         let stderr = File::options().create(true).append(true).open(&log).expect("the log opens");
         let stdout = File::options().create(true).append(true).open(out).expect("the output opens");
         let begins_at = stderr.metadata().expect("the log has a size").len();
-        let mut child = command(name, folder, env).stdout(stdout).stderr(stderr).spawn().expect("it starts");
+        let mut command = command(name, folder, env);
+        command.args(arguments).stdout(stdout).stderr(stderr);
+        let mut child = command.spawn().expect("it starts");
         let ready = eventually(&format!("{name} is ready"), || {
             let ended = child.try_wait().expect("the child is ours");
             let text = read_from(&log, begins_at);
@@ -166,14 +176,15 @@ fn command(name: &str, folder: &Path, env: &Env) -> Command {
     command
 }
 
-/// A binary beside the test's own: cargo puts both into one target folder.
+/// A binary beside the test's own, or the tool's: cargo puts both into one target folder.
 ///
 /// # Panics
 /// When it was not built.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("the test has a path");
-    let folder = own.parent().and_then(Path::parent).expect("the test lies in target/PROFILE/deps");
+    let beside = own.parent().expect("it lies in target/PROFILE, and a test in target/PROFILE/deps");
+    let folder = if beside.ends_with("deps") { beside.parent().expect("target/PROFILE") } else { beside };
     let path = folder.join(name);
     assert!(path.is_file(), "{} is not built: run `cargo build --workspace` first", path.display());
     path

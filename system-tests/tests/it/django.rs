@@ -53,6 +53,12 @@ pub struct Django {
     pub address: SocketAddr,
 }
 
+/// What stands under `deploy/`, as it is.
+pub fn example(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 impl Django {
     /// The resource service above, which trusts `authority`.
     pub fn start(folder: &Path, authority: &str) -> Self {

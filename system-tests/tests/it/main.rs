@@ -6,6 +6,7 @@ mod compose;
 mod django;
 mod feed_faults;
 mod feeds;
+mod gateway;
 mod hostile_tokens;
 mod keys;
 mod life_cycle;

@@ -1,0 +1,95 @@
+//! `envoy.service.auth.v3.Authorization`: the same question from Envoy, over gRPC.
+
+use std::sync::Arc;
+
+use envoy_types::ext_authz::v3::pb::{
+    Authorization, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue,
+    HeaderValueOption, HttpResponse, HttpStatus, OkHttpResponse,
+};
+use envoy_types::pb::google::rpc;
+use serde_json::json;
+use tonic::{Code, Request, Response, Status};
+
+use super::{Described, Gatekeeper, Verdict, identity_of, is_identity_header};
+
+pub struct EnvoyEdge {
+    gatekeeper: Arc<Gatekeeper>,
+}
+
+impl EnvoyEdge {
+    #[must_use]
+    pub fn new(gatekeeper: Arc<Gatekeeper>) -> Self {
+        Self { gatekeeper }
+    }
+}
+
+#[tonic::async_trait]
+impl Authorization for EnvoyEdge {
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let request = request.into_inner();
+        let described = request.attributes.and_then(|about| about.request).and_then(|about| about.http);
+        let Some(http) = described else {
+            let verdict = Verdict::Malformed("the proxy does not describe the request");
+            return Ok(Response::new(answer(&verdict, Vec::new())));
+        };
+        // Envoy joins repeated headers by a comma, which no token holds.
+        let verdict = self.gatekeeper.judge(Described {
+            method: &http.method,
+            target: &http.path,
+            authorization: http.headers.get("authorization").map(String::as_str).into_iter(),
+        });
+        let copies = http.headers.into_keys().filter(|name| is_identity_header(name)).collect();
+        Ok(Response::new(answer(&verdict, copies)))
+    }
+}
+
+fn answer(verdict: &Verdict, copies: Vec<String>) -> CheckResponse {
+    let (code, http_response) = match verdict {
+        Verdict::Passes(claims) => {
+            let mut copies = copies;
+            let headers: Vec<HeaderValueOption> = identity_of(claims.as_deref())
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| header(name, value))
+                .collect();
+            // What is set takes the place of the client's copy; whatever else looks like one is removed.
+            let is_set = |name: &String| {
+                headers.iter().filter_map(|option| option.header.as_ref()).any(|header| header.key == *name)
+            };
+            copies.retain(|name| !is_set(name));
+            let ok = OkHttpResponse { headers, headers_to_remove: copies, ..OkHttpResponse::default() };
+            (Code::Ok, HttpResponse::OkResponse(ok))
+        }
+        refused => (code_of(refused.http_status()), HttpResponse::DeniedResponse(denied(refused))),
+    };
+    let status = rpc::Status { code: code as i32, ..rpc::Status::default() };
+    CheckResponse { status: Some(status), http_response: Some(http_response), ..CheckResponse::default() }
+}
+
+fn denied(verdict: &Verdict) -> DeniedHttpResponse {
+    let (error, description) = verdict.words();
+    let mut headers = vec![header("content-type", "application/json".to_owned())];
+    headers.extend(verdict.challenge().map(|challenge| header("www-authenticate", challenge)));
+    DeniedHttpResponse {
+        status: Some(HttpStatus { code: i32::from(verdict.http_status()) }),
+        headers,
+        body: json!({"error": error, "error_description": description}).to_string(),
+    }
+}
+
+fn header(name: &str, value: String) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue { key: name.to_owned(), value, ..HeaderValue::default() }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..HeaderValueOption::default()
+    }
+}
+
+fn code_of(http_status: u16) -> Code {
+    match http_status {
+        400 => Code::InvalidArgument,
+        401 => Code::Unauthenticated,
+        503 => Code::Unavailable,
+        _ => Code::PermissionDenied,
+    }
+}

@@ -1,0 +1,69 @@
+//! `/verify`: 200 lets pass, everything else does not.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use super::{Described, Gatekeeper, Proxy, Verdict, identity_of, is_identity_header};
+
+/// What `/verify` works with.
+pub struct Verify {
+    pub gatekeeper: Arc<Gatekeeper>,
+    pub proxy: Proxy,
+}
+
+/// Whatever the method: proxies ask by GET, or by that of the request.
+pub fn routes(app: &mut ServiceConfig) {
+    app.route("/verify", web::to(verify));
+}
+
+async fn verify(request: HttpRequest, verify: Data<Verify>) -> HttpResponse {
+    answer(&judge(&request, &verify))
+}
+
+fn judge(request: &HttpRequest, verify: &Verify) -> Verdict {
+    let (method, target) = verify.proxy.headers();
+    let (Some(method), Some(target)) = (single(request, method), single(request, target)) else {
+        return Verdict::Malformed("the proxy does not describe the request");
+    };
+    // A copy that the client sent would reach an application which reads dash and underscore alike.
+    if request.headers().keys().any(|name| is_identity_header(name.as_str())) {
+        return Verdict::Malformed("the request has an identity header of its own");
+    }
+    let authorization =
+        request.headers().get_all(AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
+    verify.gatekeeper.judge(Described { method, target, authorization })
+}
+
+/// The value of a header that is there once.
+fn single<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let mut values = request.headers().get_all(name);
+    let first = values.next()?;
+    if values.next().is_some() { None } else { first.to_str().ok() }
+}
+
+fn answer(verdict: &Verdict) -> HttpResponse {
+    let status = StatusCode::from_u16(verdict.http_status()).unwrap_or(StatusCode::FORBIDDEN);
+    let mut response = HttpResponse::build(status);
+    if let Verdict::Passes(claims) = verdict {
+        for (name, value) in identity_of(claims.as_deref()) {
+            // The value is visible ASCII, the name one of ours.
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.insert_header((HeaderName::from_static(name), value));
+            }
+        }
+        return response.finish();
+    }
+    if let Some(challenge) = verdict.challenge() {
+        response.insert_header((WWW_AUTHENTICATE, challenge));
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.insert_header((RETRY_AFTER, "1"));
+    }
+    let (error, description) = verdict.words();
+    response.json(json!({"error": error, "error_description": description}))
+}

@@ -1,0 +1,74 @@
+//! Who is behind a request, as headers for what stands behind the proxy.
+
+use shared_claims::AccessClaims;
+
+/// The headers that the gateway alone may set. Each is there in each answer that lets pass, if need be empty,
+/// so that a proxy which copies them leaves none that the client sent.
+pub const HEADERS: [&str; 5] =
+    ["x-signet-subject", "x-signet-client", "x-signet-scope", "x-signet-roles", "x-signet-session"];
+
+/// Names and values for one request; all empty where no token was asked for.
+#[must_use]
+pub fn identity_of(claims: Option<&AccessClaims>) -> [(&'static str, String); 5] {
+    let values = claims.map_or_else(Default::default, |claims| {
+        [
+            encoded(&claims.sub),
+            encoded(&claims.client_id),
+            encoded(claims.scope.as_str()),
+            claims.roles.iter().map(|role| encoded(role).replace(',', "%2C")).collect::<Vec<_>>().join(","),
+            claims.sid.as_deref().map(encoded).unwrap_or_default(),
+        ]
+    });
+    let mut values = values.into_iter();
+    HEADERS.map(|name| (name, values.next().unwrap_or_default()))
+}
+
+/// Whether a header is one of them, also as an application behind CGI or WSGI reads it, where a dash and an
+/// underscore are the same.
+#[must_use]
+pub fn is_identity_header(name: &str) -> bool {
+    HEADERS.iter().any(|own| {
+        own.len() == name.len()
+            && own
+                .bytes()
+                .zip(name.bytes())
+                .all(|(own, sent)| own == sent.to_ascii_lowercase() || (own == b'-' && sent == b'_'))
+    })
+}
+
+/// Visible ASCII and spaces as they are; everything else, and `%`, percent-encoded: a claim may hold any
+/// text, a header may not.
+fn encoded(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        if (byte.is_ascii_graphic() && byte != b'%') || byte == b' ' {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_known_in_every_spelling() {
+        for name in ["X-Signet-Subject", "x_signet_subject", "X_SIGNET-SUBJECT", "x-signet-roles"] {
+            assert!(is_identity_header(name), "{name}");
+        }
+        for name in ["x-signet-subjects", "signet-subject", "x.signet.subject", "authorization"] {
+            assert!(!is_identity_header(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_claim_can_break_out_of_a_header() {
+        assert_eq!(encoded("client:a b"), "client:a b");
+        assert_eq!(encoded("a\r\nX: y"), "a%0D%0AX: y");
+        assert_eq!(encoded("100% ü"), "100%25 %C3%BC");
+    }
+}

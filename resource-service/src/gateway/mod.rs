@@ -1,0 +1,116 @@
+//! The sidecar: may this request, which a proxy has received, pass to what stands behind the proxy?
+//!
+//! Two mouths: `GET /verify` for nginx `auth_request`, Traefik ForwardAuth and Caddy `forward_auth`, and
+//! Envoy's `ext_authz` over gRPC. Both answer from memory. What no rule names does not pass.
+
+pub mod envoy;
+pub mod http;
+mod identity;
+mod path;
+mod rules;
+mod settings;
+
+use std::sync::Arc;
+
+use shared_claims::AccessClaims;
+use shared_claims::bearer::Rejection;
+use shared_claims::guard::Guard;
+
+pub use identity::{HEADERS, identity_of, is_identity_header};
+pub use path::{MalformedTarget, Target};
+pub use rules::{InvalidRule, Needs, Rules};
+pub use settings::{Gateway, Proxy, RuleSettings};
+
+/// Who may pass, as the rules say.
+pub struct Gatekeeper {
+    guard: Arc<Guard>,
+    rules: Rules,
+}
+
+/// A request as the proxy describes it.
+pub struct Described<'a, H> {
+    pub method: &'a str,
+    /// Path and query, as they were sent.
+    pub target: &'a str,
+    /// The values of all its `Authorization` headers.
+    pub authorization: H,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It passes; with the claims of its token, unless the rule asks for none.
+    Passes(Option<Arc<AccessClaims>>),
+    Rejected(Rejection),
+    /// Its token may be good, but no rule lets it pass: 403.
+    NoRule,
+    /// The request cannot be judged: 400, with why.
+    Malformed(&'static str),
+}
+
+impl Gatekeeper {
+    #[must_use]
+    pub fn new(guard: Arc<Guard>, rules: Rules) -> Self {
+        Self { guard, rules }
+    }
+
+    pub fn judge<'a>(&self, request: Described<'a, impl Iterator<Item = &'a str>>) -> Verdict {
+        let target = match Target::parse(request.target) {
+            Ok(target) => target,
+            Err(why) => return Verdict::Malformed(why.0),
+        };
+        let mut authorization = request.authorization.peekable();
+        if target.has_token && authorization.peek().is_some() {
+            // RFC 6750 section 2: one way at a time, and this one never.
+            return Verdict::Malformed("a token stands in the header and in the query");
+        }
+        match self.rules.of(request.method, &target.path) {
+            None => Verdict::NoRule,
+            Some(Needs::Nothing) => Verdict::Passes(None),
+            Some(Needs::Token { scope, when_stale }) => {
+                let outcome = self.guard.authenticate(authorization).and_then(|claims| {
+                    self.guard.check_freshness(*when_stale)?;
+                    match scope {
+                        Some(scope) if !claims.scope.contains(scope) => {
+                            Err(Rejection::InsufficientScope(scope))
+                        }
+                        _ => Ok(claims),
+                    }
+                });
+                outcome.map_or_else(Verdict::Rejected, |claims| Verdict::Passes(Some(claims)))
+            }
+        }
+    }
+}
+
+impl Verdict {
+    /// HTTP status code.
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        match self {
+            Self::Passes(_) => 200,
+            Self::Rejected(rejection) => rejection.http_status(),
+            Self::NoRule => 403,
+            Self::Malformed(_) => 400,
+        }
+    }
+
+    /// The word and the description of a refusal.
+    #[must_use]
+    pub fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Passes(_) => ("", ""),
+            Self::Rejected(rejection) => {
+                (rejection.error_code().unwrap_or("unauthorized"), rejection.description())
+            }
+            Self::NoRule => ("access_denied", "no rule lets this request pass"),
+            Self::Malformed(why) => ("invalid_request", why),
+        }
+    }
+
+    /// The value of `WWW-Authenticate`, where the status calls for one.
+    #[must_use]
+    pub fn challenge(&self) -> Option<String> {
+        if let Self::Rejected(rejection) = self { rejection.challenge() } else { None }
+    }
+}

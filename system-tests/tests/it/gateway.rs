@@ -1,0 +1,488 @@
+//! The sidecar, asked by a real nginx in front of real applications, and directly as other proxies ask.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse, HttpResponse};
+use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request as About};
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use rustix::process::Signal;
+use serde_json::Value;
+use system_tests::hostile::high_s_twin;
+use system_tests::mouth::{channel, unverified_claims};
+use system_tests::processes::{Env, Service, run};
+use system_tests::system::{GATEWAY, PASSWORD, USER};
+use system_tests::{Database, Mouth, System, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::django::{Django, example};
+
+/// A resource service that is the sidecar of a system, by a settings file of its own.
+struct Sidecar {
+    service: Service,
+    folder: tempfile::TempDir,
+}
+
+impl Sidecar {
+    async fn start(system: &System, settings: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Self::env(system, folder.path(), settings);
+        let arguments = ["--config", "gateway.toml"];
+        let service = Service::start_with("resource-service", &arguments, folder.path(), &env).await;
+        Self { service, folder }
+    }
+
+    fn env(system: &System, folder: &Path, settings: &str) -> Env {
+        std::fs::write(folder.join("gateway.toml"), settings).unwrap();
+        let mut env = system.resource_env.clone();
+        env.insert("RESOURCE__DATA_DIR".to_owned(), format!("{}/data", folder.display()));
+        env
+    }
+
+    async fn ready(&self) {
+        let url = format!("http://{}/readyz", self.service.http);
+        eventually("the sidecar has keys", || async {
+            reqwest::get(&url).await.ok()?.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// GET /verify as a proxy asks, with headers.
+    async fn verify(&self, headers: &[(&str, &str)]) -> reqwest::Response {
+        let mut request = reqwest::Client::new().get(format!("http://{}/verify", self.service.http));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+}
+
+/// nginx with the example of `deploy/nginx`, its addresses replaced.
+struct Nginx {
+    child: Child,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Nginx {
+    async fn start(gateway: SocketAddr, application: SocketAddr) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let gateway_conf = example("nginx/gateway.conf")
+            .replace("127.0.0.1:8081", &gateway.to_string())
+            .replace("127.0.0.1:8000", &application.to_string())
+            .replace("127.0.0.1:8088", &address.to_string());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display();
+        let main = format!(
+            "daemon off; master_process off; pid {path}/nginx.pid; error_log {path}/error.log info;
+             events {{}}
+             http {{
+                 access_log off;
+                 client_body_temp_path {path}/body; proxy_temp_path {path}/proxy;
+                 fastcgi_temp_path {path}/f; uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;
+                 {gateway_conf}
+             }}"
+        );
+        std::fs::write(folder.path().join("nginx.conf"), main).unwrap();
+        let child = Command::new("nginx")
+            .args(["-p", &path.to_string(), "-c", "nginx.conf", "-e", "error.log"])
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("no nginx: apt-get install nginx");
+        eventually("nginx listens", || async { tokio::net::TcpStream::connect(address).await.ok() }).await;
+        Self { child, address, _folder: folder }
+    }
+
+    /// A request as it is written, byte by byte: status line and all.
+    async fn raw(&self, request: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    async fn get(&self, path: &str, token: Option<&str>, headers: &[(&str, &str)]) -> reqwest::Response {
+        self.send(reqwest::Method::GET, path, token, headers).await
+    }
+
+    async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Response {
+        let mut request = reqwest::Client::new().request(method, format!("http://{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An application that answers with the head of the request as it arrived.
+async fn echo() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = vec![0; 16 * 1024];
+                let read = stream.read(&mut head).await.unwrap_or(0);
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {read}\r\nConnection: close\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.write_all(&head[..read]).await;
+            });
+        }
+    });
+    address
+}
+
+async fn machine(system: &System, scope: &str) -> String {
+    let credentials = (GATEWAY, system.gateway_secret.as_str());
+    Mouth::Http.client_token(system, credentials, (scope, "")).await.unwrap()
+}
+
+#[tokio::test]
+async fn nginx_lets_pass_what_the_rules_allow_and_says_who_it_is() {
+    let system = System::start(Database::Sqlite).await;
+    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    sidecar.ready().await;
+    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+
+    let answer = nginx.get("/anything?q=1", Some(&pair.access), &[]).await;
+    assert_eq!(answer.status(), 200);
+    let head = answer.text().await.unwrap().to_lowercase();
+    let claims = unverified_claims(&pair.access);
+    let line = |name: &str, value: &Value| format!("\r\n{name}: {}\r\n", value.as_str().unwrap());
+    for expected in [
+        line("x-signet-subject", &claims["sub"]),
+        line("x-signet-client", &claims["client_id"]),
+        line("x-signet-scope", &claims["scope"]),
+        line("x-signet-session", &claims["sid"]),
+    ] {
+        assert!(head.contains(&expected), "{expected} in {head}");
+    }
+    assert!(!head.contains("authorization"), "the token ends at the gateway: {head}");
+
+    let none = nginx.get("/notes", None, &[]).await;
+    assert_eq!(none.status(), 401);
+    assert_eq!(none.headers()["www-authenticate"], "Bearer");
+    let read_only = machine(&system, "notes:read").await;
+    let refused = nginx.send(reqwest::Method::POST, "/notes", Some(&read_only), &[]).await;
+    assert_eq!(refused.status(), 403);
+    assert_eq!(nginx.get("/notes", Some(&read_only), &[]).await.status(), 200);
+    let strange = nginx.send(reqwest::Method::from_bytes(b"PURGE").unwrap(), "/notes", Some(&read_only), &[]);
+    assert_eq!(strange.await.status(), 403, "no rule names it");
+    let public = nginx.get("/static/a.css", None, &[]).await;
+    assert_eq!(public.status(), 200);
+    assert!(!public.text().await.unwrap().to_lowercase().contains("x-signet-subject: u"));
+
+    for (what, token) in [("a refresh token", &pair.refresh), ("garbage", &"a.b.c".to_owned())] {
+        assert_eq!(nginx.get("/notes", Some(token), &[]).await.status(), 401, "{what}");
+    }
+    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    eventually("a revoked token is refused", || async {
+        (nginx.get("/notes", Some(&pair.access), &[]).await.status() == 401).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_that_a_client_says_of_itself_gets_through_nginx() {
+    let system = System::start(Database::Sqlite).await;
+    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    sidecar.ready().await;
+    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let token = machine(&system, "notes:read").await;
+    for name in
+        ["X-Signet-Subject", "x-signet-roles", "X_Signet_Subject", "X_SIGNET_ROLES", "X-Signet_Client"]
+    {
+        for (path, token) in [("/notes", Some(token.as_str())), ("/static/a", None)] {
+            let answer = nginx.get(path, token, &[(name, "forged")]).await;
+            let status = answer.status();
+            let reached = answer.text().await.unwrap();
+            assert!(!reached.contains("forged"), "{name} at {path}: {status}: {reached}");
+            assert!(status == 200 || status == 400, "{name} at {path}: {status}");
+        }
+    }
+    // Headers by which other proxies describe a request, and another way to the public path.
+    for headers in [
+        [("X-Forwarded-Uri", "/static/a"), ("X-Forwarded-Method", "GET")],
+        [("X-Original-URI", "/static/a"), ("X-Original-Method", "GET")],
+    ] {
+        assert_eq!(nginx.get("/notes", None, &headers).await.status(), 401, "{headers:?}");
+    }
+    for path in [
+        "/static/../notes",
+        "/static/%2e%2e/notes",
+        "/static/..%2fnotes",
+        "//static/a",
+        "/static//../notes",
+        "/static/..;/notes",
+        "/static\\..\\notes",
+        "/%73tatic/../notes",
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = nginx.raw(&request).await;
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+    let two = format!(
+        "GET /notes HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Authorization: Bearer {token}\r\n\r\n"
+    );
+    let answer = nginx.raw(&two).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "two headers: {answer}");
+    let both = nginx.get(&format!("/notes?access_token={token}"), Some(&token), &[]).await;
+    assert_eq!(both.status(), 400, "a token in two places");
+    let query = nginx.get(&format!("/notes?access_token={token}"), None, &[]).await;
+    assert_eq!(query.status(), 401, "the query is no place for a token");
+    assert_eq!(nginx.get("/_signet/verify", Some(&token), &[]).await.status(), 404, "not for clients");
+}
+
+#[tokio::test]
+async fn a_django_application_behind_nginx_knows_who_calls() {
+    const PROJECT: &str = r#"
+import sys
+from django.conf import settings
+sys.path.insert(0, sys.argv.pop())
+settings.configure(
+    SECRET_KEY="only for this test", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, USE_TZ=True,
+    MIDDLEWARE=["signet_identity.SignetIdentityMiddleware"],
+)
+import django
+django.setup()
+from django.http import JsonResponse
+from django.urls import path
+
+def whoami(request):
+    who = request.signet
+    if who is None:
+        return JsonResponse({"subject": None})
+    return JsonResponse({"subject": who.subject, "roles": who.roles, "may_write": who.has_scope("notes:write")})
+
+urlpatterns = [path("whoami/", whoami), path("static/who", whoami)]
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"#;
+    let system = System::start(Database::Sqlite).await;
+    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    sidecar.ready().await;
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/django");
+    let django = Django::run(sidecar.folder.path(), PROJECT, &[examples.to_str().unwrap()]);
+    let nginx = Nginx::start(sidecar.service.http, django.address).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let answer = eventually("Django answers", || async {
+        let answer = nginx.get("/whoami/", Some(&pair.access), &[]).await;
+        (answer.status() == 200).then_some(answer)
+    })
+    .await;
+    let who: Value = answer.json().await.unwrap();
+    assert_eq!(who["subject"], unverified_claims(&pair.access)["sub"]);
+    assert_eq!(who["may_write"], true);
+    assert_eq!(nginx.get("/whoami/", None, &[]).await.status(), 401);
+    // Through Django's eyes a dash and an underscore are the same.
+    for name in ["X-Signet-Subject", "X_Signet_Subject"] {
+        let answer = nginx.get("/static/who", None, &[(name, "admin")]).await;
+        if answer.status() == 200 {
+            assert_eq!(answer.json::<Value>().await.unwrap()["subject"], Value::Null, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_the_authority_away_each_rule_follows_its_policy_and_without_the_sidecar_nothing_passes() {
+    let mut system = System::start(Database::Sqlite).await;
+    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    sidecar.ready().await;
+    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let token = machine(&system, "").await;
+    let status = |method: &'static str| {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let (nginx, token) = (&nginx, &token);
+        async move { nginx.send(method, "/notes", Some(token), &[]).await.status().as_u16() }
+    };
+    assert_eq!((status("GET").await, status("POST").await), (200, 200));
+    system.auth.signal(Signal::KILL);
+    system.auth.ended().await;
+    eventually("writing is refused once nobody knows what was revoked", || async {
+        match status("POST").await {
+            200 => None,
+            503 => Some(()),
+            other => panic!("{other}"),
+        }
+    })
+    .await;
+    assert_eq!(status("GET").await, 200, "reading goes on by what is known");
+    system.restart_auth().await;
+    eventually("writing goes on", || async { (status("POST").await == 200).then_some(()) }).await;
+
+    sidecar.service.stop().await;
+    assert_eq!((status("GET").await, status("POST").await), (503, 503));
+}
+
+#[tokio::test]
+async fn traefik_and_caddy_ask_by_other_headers_and_each_proxy_by_its_own_only() {
+    let system = System::start(Database::Sqlite).await;
+    let token = format!("Bearer {}", machine(&system, "notes:read").await);
+    let rules = example("nginx/gateway.toml");
+    for proxy in ["traefik", "caddy"] {
+        let settings = rules.replace("proxy = \"nginx\"", &format!("proxy = \"{proxy}\""));
+        let sidecar = Sidecar::start(&system, &settings).await;
+        sidecar.ready().await;
+        let forwarded = |method, path| [("X-Forwarded-Method", method), ("X-Forwarded-Uri", path)];
+        let with_token = |described: [(&'static str, &'static str); 2]| {
+            [described[0], described[1], ("Authorization", token.as_str())]
+        };
+        let answer = sidecar.verify(&with_token(forwarded("GET", "/notes"))).await;
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers()["x-signet-subject"].to_str().unwrap()),
+            (200, "client:gateway")
+        );
+        let public = sidecar.verify(&forwarded("GET", "/static/x")).await;
+        assert_eq!(
+            (public.status().as_u16(), &public.headers()["x-signet-subject"]),
+            (200, &"".parse().unwrap())
+        );
+        assert_eq!(sidecar.verify(&with_token(forwarded("POST", "/notes"))).await.status(), 403);
+        let none = sidecar.verify(&forwarded("GET", "/notes")).await;
+        assert_eq!(
+            (none.status().as_u16(), &none.headers()["www-authenticate"]),
+            (401, &"Bearer".parse().unwrap())
+        );
+        let of_nginx = [("X-Original-Method", "GET"), ("X-Original-URI", "/static/x")];
+        assert_eq!(sidecar.verify(&of_nginx).await.status(), 400, "not described");
+        let twice = [forwarded("GET", "/notes"), forwarded("GET", "/static/x")].concat();
+        assert_eq!(sidecar.verify(&twice).await.status(), 400, "described twice");
+        for copy in ["X-Signet-Subject", "x_signet_subject"] {
+            let headers = [forwarded("GET", "/static/x").as_slice(), &[(copy, "admin")]].concat();
+            assert_eq!(sidecar.verify(&headers).await.status(), 400, "{copy}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn envoy_asks_over_grpc() {
+    let system = System::start(Database::Sqlite).await;
+    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    sidecar.ready().await;
+    let token = machine(&system, "notes:read").await;
+    let client = AuthorizationClient::new(channel(sidecar.service.grpc).await);
+    let check = |method: &str, path: &str, headers: &[(&str, &str)]| {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let http =
+            HttpRequest { method: method.to_owned(), path: path.to_owned(), headers, ..Default::default() };
+        let about = About { http: Some(http), ..Default::default() };
+        let attributes = AttributeContext { request: Some(about), ..Default::default() };
+        let mut client = client.clone();
+        async move { client.check(CheckRequest { attributes: Some(attributes) }).await.unwrap().into_inner() }
+    };
+    let code = |answer: &CheckResponse| answer.status.as_ref().unwrap().code;
+    let bearer = format!("Bearer {token}");
+    let forged = [
+        ("authorization", bearer.as_str()),
+        ("x-signet-subject", "admin"),
+        ("x_signet_subject", "admin"),
+        ("x-signet-session", "s"),
+    ];
+    let allowed = check("GET", "/notes", &forged).await;
+    assert_eq!(code(&allowed), 0);
+    let Some(HttpResponse::OkResponse(ok)) = allowed.http_response else { panic!("{allowed:?}") };
+    let set: Vec<(String, String)> = ok
+        .headers
+        .into_iter()
+        .filter_map(|option| option.header)
+        .map(|header| (header.key, header.value))
+        .collect();
+    assert!(set.contains(&("x-signet-subject".to_owned(), "client:gateway".to_owned())), "{set:?}");
+    let mut removed = ok.headers_to_remove;
+    removed.sort();
+    assert_eq!(removed, ["x-signet-session", "x_signet_subject"], "what is not overwritten");
+
+    for (what, answer, expected, status) in [
+        ("no token", check("GET", "/notes", &[]).await, 16, 401),
+        ("no scope", check("POST", "/notes", &[("authorization", &bearer)]).await, 7, 403),
+        ("no rule", check("PURGE", "/notes", &[("authorization", &bearer)]).await, 7, 403),
+        (
+            "two tokens",
+            check("GET", "/notes", &[("authorization", &format!("{bearer},{bearer}"))]).await,
+            3,
+            400,
+        ),
+        ("a dotted path", check("GET", "/static/../notes", &[]).await, 3, 400),
+    ] {
+        let Some(HttpResponse::DeniedResponse(denied)) = &answer.http_response else { panic!("{what}") };
+        assert_eq!((code(&answer), denied.status.as_ref().unwrap().code), (expected, status), "{what}");
+    }
+    let nothing = client.clone().check(CheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(code(&nothing), 3);
+}
+
+#[tokio::test]
+async fn rules_that_cannot_be_meant_end_the_start_with_their_name() {
+    let system = System::start(Database::Sqlite).await;
+    let folder = tempfile::tempdir().unwrap();
+    let base = "[gateway]\nscopes = [\"a\"]\n";
+    for (rules, told) in [
+        ("[[gateway.rules]]\npath = \"/x\"\nscope = \"b\"\n", "gateway rule 1 (/x): the scope `b`"),
+        (
+            "[[gateway.rules]]\npath = \"/x\"\nscope = \"a\"\n[[gateway.rules]]\npath = \"/x/\"\nscope = \"a\"\n",
+            "gateway rule 2 (/x/): it overlaps with rule 1",
+        ),
+        ("[[gateway.rules]]\npath = \"/x\"\nscopes = \"a\"\n", "scopes"),
+    ] {
+        let env = Sidecar::env(&system, folder.path(), &format!("{base}{rules}"));
+        let output = run("resource-service", &["--config", "gateway.toml"], folder.path(), &env, "");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains(told), "{told}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_twins_of_a_revoked_token_are_refused() {
+    let system = System::with(Database::Sqlite, &[("AUTH__KEYS__ALGORITHM", "ES256")]).await;
+    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    sidecar.ready().await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let twin = high_s_twin(&pair.access);
+    let last = pair.access.len() - 1;
+    let spare_bits = ["A", "B", "C", "D"].map(|end| format!("{}{end}", &pair.access[..last]));
+    let verify = |token: String| {
+        let sidecar = &sidecar;
+        async move {
+            let bearer = format!("Bearer {token}");
+            let headers = [
+                ("X-Original-Method", "GET"),
+                ("X-Original-URI", "/notes"),
+                ("Authorization", bearer.as_str()),
+            ];
+            sidecar.verify(&headers).await.status().as_u16()
+        }
+    };
+    assert_eq!((verify(pair.access.clone()).await, verify(twin.clone()).await), (200, 200), "both verify");
+    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    eventually("the token is refused", || async { (verify(pair.access.clone()).await == 401).then_some(()) })
+        .await;
+    assert_eq!(verify(twin).await, 401, "it says the same of itself");
+    for other in spare_bits {
+        assert_eq!(verify(other).await, 401);
+    }
+}
