@@ -79,9 +79,9 @@ impl Authority {
 
     /// The key that signs for an audience: of the audience's own algorithm if it has one, else of
     /// the default; while the first key of a new default waits for its lead, whichever signs.
-    pub(crate) fn signer_for(&self, audience: &str) -> Result<Arc<Signer>> {
+    pub(crate) fn signer_of(&self, algorithm: Option<Algorithm>) -> Result<Arc<Signer>> {
         let ring = self.keys.ring();
-        let signer = match self.clients.algorithm_of(audience) {
+        let signer = match algorithm {
             Some(algorithm) => ring.signer(algorithm),
             None => ring.signer(self.default_algorithm).or_else(|| ring.any_signer()),
         };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use resource_service::{settings, startup};
+use resource_service::{encryption_key, settings, startup};
 
 /// Signet's sample resource service: notes over HTTP and gRPC.
 #[derive(Debug, Parser)]
@@ -22,6 +22,9 @@ struct Cli {
 enum Command {
     /// Serve HTTP and gRPC until SIGTERM (the default).
     Serve,
+    /// Print the public key of FILE as a JWKS, for `auth-service audience create NAME --encryption-jwks`. The
+    /// file is made, with a new private key, if it does not exist.
+    EncryptionKey { file: PathBuf },
     /// Ask a running service whether it is ready; for container health checks.
     Healthcheck,
 }
@@ -38,6 +41,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), String> {
+    if let Some(Command::EncryptionKey { file }) = &cli.command {
+        let jwks = encryption_key::public_jwks(file)?;
+        return writeln!(std::io::stdout().lock(), "{jwks}").map_err(|error| error.to_string());
+    }
     let loaded = settings::load(cli.config.as_deref())?;
     service_kit::logging::start(&loaded.settings.log)?;
     for key in loaded.unknown {
@@ -45,6 +52,6 @@ fn run(cli: &Cli) -> Result<(), String> {
     }
     match cli.command {
         Some(Command::Healthcheck) => service_kit::healthcheck::ask(loaded.settings.http.bind),
-        Some(Command::Serve) | None => startup::serve(&loaded.settings),
+        Some(Command::Serve | Command::EncryptionKey { .. }) | None => startup::serve(&loaded.settings),
     }
 }

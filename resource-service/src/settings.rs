@@ -23,6 +23,10 @@ pub struct Settings {
     /// `RESOURCE__DATA_DIR`: the notes, and the last good state of the authority. Made if its parent
     /// exists. Default `data`.
     pub data_dir: PathBuf,
+    /// `RESOURCE__DECRYPTION_KEY_FILE`: private keys in PEM, mode 0600, that open the tokens of an audience
+    /// which has registered an encryption key; `resource-service encryption-key FILE` makes one. Not set by
+    /// default.
+    pub decryption_key_file: Option<PathBuf>,
     pub authority: Authority,
     pub http: Http,
     pub grpc: Grpc,
@@ -130,6 +134,7 @@ impl Default for Settings {
         Self {
             audience: "notes".to_owned(),
             data_dir: PathBuf::from("data"),
+            decryption_key_file: None,
             authority: Authority::default(),
             http: Http::default(),
             grpc: Grpc::default(),

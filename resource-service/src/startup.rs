@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
 
+use crate::encryption_key;
 use crate::gateway::envoy::EnvoyEdge;
 use crate::gateway::http::Verify;
 use crate::gateway::{self, Gatekeeper, Rules};
@@ -58,7 +59,10 @@ async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usi
     let stop = CancellationToken::new();
     let authority = Authority::start(settings.authority.followed(&settings.data_dir)?, stop.clone())
         .map_err(|error| error.to_string())?;
-    let verifier = Verifier::new(&settings.authority.issuer, &settings.audience);
+    let mut verifier = Verifier::new(&settings.authority.issuer, &settings.audience);
+    if let Some(file) = &settings.decryption_key_file {
+        verifier = verifier.with_decryption(encryption_key::read(file)?);
+    }
     let guard = Arc::new(Guard::new(verifier, Arc::clone(&authority)));
 
     let http_listener = TcpListener::bind(settings.http.bind)

@@ -36,6 +36,8 @@ pub enum Refusal {
     NotYetValid,
     /// `exp - iat` exceeds the longest life that this verifier accepts.
     LivesTooLong,
+    /// A nested token that cannot be opened here.
+    Encryption,
     /// Taken back by the authority.
     Revoked,
 }
@@ -58,6 +60,7 @@ impl fmt::Display for Refusal {
             Self::Expired => f.write_str("expired"),
             Self::NotYetValid => f.write_str("not valid yet"),
             Self::LivesTooLong => f.write_str("lives longer than this verifier accepts"),
+            Self::Encryption => f.write_str("the encrypted token cannot be opened"),
             Self::Revoked => f.write_str("revoked"),
         }
     }

@@ -8,6 +8,7 @@
 //! | [`public_keys`] | a JWKS that was checked key by key (RFC 7517) |
 //! | [`strict`] | the pre-parse: what it lets through has one reading only |
 //! | [`verifier`] | every knob of verification, fixed once (RFC 8725) |
+//! | [`encryption`] | tokens that only their audience can read (RFC 7516) |
 //! | [`cache`] | a verifier that remembers what it accepted |
 //! | [`revocations`] | what the authority has taken back before its time |
 //! | [`bearer`] | from an `Authorization` header to claims, or to one of four rejections (RFC 6750) |
@@ -24,6 +25,7 @@ pub mod bearer;
 pub mod cache;
 pub mod claims;
 pub mod clock;
+pub mod encryption;
 pub mod error;
 pub mod public_keys;
 pub mod revocations;

@@ -1,6 +1,9 @@
 //! Verification of access tokens: every knob is set once, when the verifier is made.
 
+use std::sync::Arc;
+
 use crate::claims::AccessClaims;
+use crate::encryption::{DecryptionKeys, is_encrypted};
 use crate::error::Refusal;
 use crate::public_keys::KeySet;
 use crate::strict::{DEFAULT_MAX_TOKEN_BYTES, UnverifiedToken};
@@ -18,6 +21,8 @@ pub struct Verifier {
     expiry_leeway: u64,
     max_life: u64,
     max_bytes: usize,
+    /// Of an audience that has registered an encryption key.
+    decryption: Option<Arc<DecryptionKeys>>,
 }
 
 impl Verifier {
@@ -40,6 +45,7 @@ impl Verifier {
             expiry_leeway: 30,
             max_life: 24 * 60 * 60,
             max_bytes: DEFAULT_MAX_TOKEN_BYTES,
+            decryption: None,
         }
     }
 
@@ -61,11 +67,34 @@ impl Verifier {
         Self { max_life: seconds, ..self }
     }
 
+    /// Opens tokens that are encrypted to one of these keys, and then verifies what is inside. Without keys
+    /// every token of five parts is refused.
+    #[must_use]
+    pub fn with_decryption(self, keys: DecryptionKeys) -> Self {
+        Self { decryption: Some(Arc::new(keys)), ..self }
+    }
+
     /// Verifies a token at `now`, in seconds since the epoch.
     ///
     /// # Errors
     /// [`Refusal`]; revocation is the caller's next question, see [`crate::revocations`].
     pub fn verify(&self, unverified_token: &str, keys: &KeySet, now: u64) -> Result<AccessClaims, Refusal> {
+        match &self.decryption {
+            Some(decryption) if is_encrypted(unverified_token) => {
+                self.check_length(unverified_token)?;
+                // What was encrypted is no better than what was not: anybody can encrypt.
+                self.verify_signed(&decryption.open(unverified_token)?, keys, now)
+            }
+            _ => self.verify_signed(unverified_token, keys, now),
+        }
+    }
+
+    fn verify_signed(
+        &self,
+        unverified_token: &str,
+        keys: &KeySet,
+        now: u64,
+    ) -> Result<AccessClaims, Refusal> {
         let token = UnverifiedToken::parse(unverified_token, self.max_bytes)?;
         let header = token.header()?;
         if !header.is_of_type(ACCESS_TOKEN_TYPE) {

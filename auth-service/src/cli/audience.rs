@@ -1,10 +1,14 @@
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
+use shared_claims::encryption::EncryptionKey;
 
 use super::key::parse_algorithm;
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
+use crate::clients::Audience;
 use crate::storage::StorageError;
 
 #[derive(Debug, Subcommand)]
@@ -16,6 +20,20 @@ pub enum AudienceCommand {
         /// EdDSA, ES256 or RS256, when its verifiers do not know the default one.
         #[arg(long)]
         algorithm: Option<String>,
+        /// A JWKS with its public encryption key: nobody else can read its access tokens then. Such a key is
+        /// made by `resource-service encryption-key FILE`.
+        #[arg(long, value_name = "FILE")]
+        encryption_jwks: Option<PathBuf>,
+    },
+    /// Encrypt the tokens of an audience to another key from now on, or no longer.
+    Encrypt {
+        name: String,
+        /// A JWKS with its public encryption key.
+        #[arg(long, value_name = "FILE", required_unless_present = "off", conflicts_with = "off")]
+        encryption_jwks: Option<PathBuf>,
+        /// In clear, as for every other audience.
+        #[arg(long)]
+        off: bool,
     },
     /// List the audiences.
     List,
@@ -24,13 +42,22 @@ pub enum AudienceCommand {
 impl AudienceCommand {
     pub fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
-            Self::Create { name, algorithm } => create(authority, output, &name, algorithm.as_deref()),
+            Self::Create { name, algorithm, encryption_jwks } => {
+                let algorithm = algorithm.as_deref().map(parse_algorithm).transpose()?;
+                let encryption_jwks = encryption_jwks.as_deref().map(read_jwks).transpose()?;
+                create(authority, output, Audience { name, algorithm, encryption_jwks })
+            }
+            Self::Encrypt { name, encryption_jwks, .. } => {
+                let jwks = encryption_jwks.as_deref().map(read_jwks).transpose()?;
+                encrypt(authority, output, &name, jwks)
+            }
             Self::List => list(authority, output),
         }
     }
 }
 
-fn create(authority: &Authority, output: &Output, name: &str, algorithm: Option<&str>) -> Done {
+fn create(authority: &Authority, output: &Output, audience: Audience) -> Done {
+    let name = audience.name.as_str();
     if name.is_empty()
         || name.len() > 255
         || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
@@ -38,31 +65,68 @@ fn create(authority: &Authority, output: &Output, name: &str, algorithm: Option<
         let rule = "an audience has 1 to 255 visible ASCII characters and no # (RFC 8707 section 2)";
         return Err(Failure::Usage(rule.to_owned()));
     }
-    let algorithm = algorithm.map(parse_algorithm).transpose()?;
-    authority.storage.create_audience(name, algorithm, authority.now()).map_err(|error| match error {
+    authority.storage.create_audience(&audience, authority.now()).map_err(|error| match error {
         StorageError::Taken => Failure::Wrong(format!("the audience {name} is registered already")),
         other => other.into(),
     })?;
     // The first key of its algorithm is made now, not when the first token is asked for.
     authority.refresh_state()?;
-    let algorithm = algorithm.unwrap_or(authority.default_algorithm);
-    let document = json!({"audience": name, "algorithm": algorithm.as_str()});
-    output.result(&document, &format!("registered the audience {name}, signed with {algorithm}"));
+    let document = described(authority, &audience);
+    let algorithm = audience.algorithm.unwrap_or(authority.default_algorithm);
+    let encrypted = match document["encryption_kid"].as_str() {
+        Some(kid) => format!(", and encrypted to the key {kid}"),
+        None => String::new(),
+    };
+    output.result(&document, &format!("registered the audience {name}, signed with {algorithm}{encrypted}"));
+    Ok(())
+}
+
+fn encrypt(authority: &Authority, output: &Output, name: &str, jwks: Option<String>) -> Done {
+    if !authority.storage.set_audience_encryption(name, jwks.clone())? {
+        return Err(Failure::Wrong(format!("there is no audience {name}")));
+    }
+    let audience = Audience { encryption_jwks: jwks, ..Audience::named(name) };
+    let kid = encryption_kid(&audience);
+    let text = match kid.as_str() {
+        Some(kid) => format!("tokens for {name} are encrypted to the key {kid} from now on"),
+        None => format!("tokens for {name} are no longer encrypted"),
+    };
+    output.result(&json!({"audience": name, "encryption_kid": kid}), &text);
     Ok(())
 }
 
 fn list(authority: &Authority, output: &Output) -> Done {
-    let audiences: std::collections::BTreeMap<_, _> =
-        authority.storage.all_audiences()?.into_iter().collect();
-    let rows: Vec<_> = audiences
-        .iter()
-        .map(|(name, algorithm)| (name, algorithm.unwrap_or(authority.default_algorithm)))
-        .collect();
-    let text: Vec<String> = rows.iter().map(|(name, algorithm)| format!("{name:<40} {algorithm}")).collect();
-    let document: Vec<_> = rows
-        .iter()
-        .map(|(name, algorithm)| json!({"audience": name, "algorithm": algorithm.as_str()}))
-        .collect();
+    let audiences = authority.storage.all_audiences()?;
+    let line = |audience: &Audience| {
+        let algorithm = audience.algorithm.unwrap_or(authority.default_algorithm).as_str();
+        let encrypted = if audience.encryption_jwks.is_some() { "encrypted" } else { "" };
+        format!("{:<40} {algorithm:<6} {encrypted}", audience.name)
+    };
+    let text: Vec<String> = audiences.iter().map(line).collect();
+    let document: Vec<_> = audiences.iter().map(|audience| described(authority, audience)).collect();
     output.result(&json!(document), &text.join("\n"));
     Ok(())
+}
+
+fn described(authority: &Authority, audience: &Audience) -> Value {
+    let algorithm = audience.algorithm.unwrap_or(authority.default_algorithm);
+    json!({
+        "audience": audience.name,
+        "algorithm": algorithm.as_str(),
+        "encryption_kid": encryption_kid(audience),
+    })
+}
+
+fn encryption_kid(audience: &Audience) -> Value {
+    let key =
+        audience.encryption_jwks.as_ref().and_then(|jwks| EncryptionKey::from_jwks(jwks.as_bytes()).ok());
+    key.map_or(Value::Null, |key| json!(key.kid()))
+}
+
+/// What is stored was checked here.
+fn read_jwks(file: &Path) -> Result<String, Failure> {
+    let wrong = |cause: String| Failure::Usage(format!("{}: {cause}", file.display()));
+    let jwks = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    EncryptionKey::from_jwks(jwks.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+    Ok(jwks)
 }

@@ -63,7 +63,8 @@ fn new_client(
     (scope, audiences): (&str, Vec<String>),
 ) -> Result<Client, Failure> {
     let registered = authority.storage.all_audiences()?;
-    if let Some(unknown) = audiences.iter().find(|audience| !registered.contains_key(*audience)) {
+    let is_registered = |name: &String| registered.iter().any(|audience| audience.name == *name);
+    if let Some(unknown) = audiences.iter().find(|audience| !is_registered(audience)) {
         let advice = format!("auth-service audience create {unknown}");
         return Err(Failure::Wrong(format!("the audience {unknown} is not registered: run `{advice}`")));
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{Client, ClientId};
+use super::{Audience, Client, ClientId, TokenForm};
 use crate::keys::Algorithm;
 
 /// All clients and audiences in memory, so that a machine token costs no database: also while the
@@ -17,13 +17,14 @@ pub struct ClientDirectory {
 struct State {
     version: i64,
     clients: HashMap<ClientId, Arc<Client>>,
-    audiences: HashMap<String, Option<Algorithm>>,
+    audiences: HashMap<String, TokenForm>,
 }
 
 impl ClientDirectory {
-    /// `version` is the change counter as it stood before the rest was read; `audiences` maps each
-    /// registered audience to the algorithm of its tokens, if it has its own.
-    pub fn replace(&self, version: i64, clients: Vec<Client>, audiences: HashMap<String, Option<Algorithm>>) {
+    /// `version` is the change counter as it stood before the rest was read.
+    pub fn replace(&self, version: i64, clients: Vec<Client>, audiences: Vec<Audience>) {
+        let form = |audience: Audience| (audience.name.clone(), audience.token_form());
+        let audiences = audiences.into_iter().map(form).collect();
         let clients = clients.into_iter().map(|client| (client.id.clone(), Arc::new(client))).collect();
         self.state.store(Arc::new(State { version, clients, audiences }));
     }
@@ -52,15 +53,15 @@ impl ClientDirectory {
         self.state.load().audiences.contains_key(name)
     }
 
-    /// The algorithm that an audience asked for, if it did.
+    /// How the tokens of an audience are made.
     #[must_use]
-    pub fn algorithm_of(&self, audience: &str) -> Option<Algorithm> {
-        self.state.load().audiences.get(audience).copied().flatten()
+    pub fn token_form(&self, audience: &str) -> TokenForm {
+        self.state.load().audiences.get(audience).cloned().unwrap_or_default()
     }
 
     /// Every algorithm that some audience asked for.
     #[must_use]
     pub fn algorithms(&self) -> Vec<Algorithm> {
-        self.state.load().audiences.values().copied().flatten().collect()
+        self.state.load().audiences.values().filter_map(|form| form.algorithm).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! Clients: the services that ask for tokens (RFC 6749 section 2).
 
+mod audience;
 mod authenticate;
 mod directory;
 
@@ -11,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{HashedSecret, PlainSecret};
 
+pub use audience::{Audience, Encryption, TokenForm};
 pub use authenticate::ClientCredentials;
 pub use directory::ClientDirectory;
 

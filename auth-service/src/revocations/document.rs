@@ -64,7 +64,7 @@ impl Authority {
         if let Some(made) = self.made_revocation_document() {
             return Ok(made);
         }
-        let (ring, signer, now) = (self.keys.ring(), self.signer_for("")?, self.now());
+        let (ring, signer, now) = (self.keys.ring(), self.signer_of(None)?, self.now());
         let document = self.revocations.with_all(|position, live| -> Result<_> {
             let claims = Claims {
                 iss: &self.issuer,

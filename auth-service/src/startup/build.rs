@@ -12,7 +12,7 @@ use shared_claims::{CachingVerifier, ScopeSet, Verifier};
 
 use super::Result;
 use crate::authority::{Authority, TokenPolicy};
-use crate::clients::{Client, ClientDirectory, ClientId, Credentials, GrantType};
+use crate::clients::{Audience, Client, ClientDirectory, ClientId, Credentials, GrantType};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
 use crate::feeds::Feeds;
@@ -186,7 +186,7 @@ fn first_party(settings: &Settings) -> Result<Client> {
 /// `Unavailable`.
 pub fn register_default_audience(authority: &Authority) -> CoreResult<()> {
     for audience in &authority.first_party.audiences {
-        match authority.storage.create_audience(audience, None, authority.now()) {
+        match authority.storage.create_audience(&Audience::named(audience), authority.now()) {
             Ok(()) | Err(StorageError::Taken) => {}
             Err(error) => return Err(error.into()),
         }

@@ -1,15 +1,12 @@
-use std::collections::HashMap;
-
 use diesel::prelude::*;
 
 use super::error::StorageError;
 use super::revocations::{self, Hit};
-use super::schema::{audiences, clients};
+use super::schema::clients;
 use super::sessions::{End, end_all_of_client};
 use super::{Storage, count_up, scope, words};
 use crate::clients::{Client, ClientId, Credentials, GrantType};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
-use crate::keys::Algorithm;
 use crate::secret::HashedSecret;
 use crate::sessions::EndReason;
 
@@ -108,47 +105,6 @@ impl Storage {
             count_up(connection, "clients")?;
             Ok(changed > 0)
         })
-    }
-
-    /// Registers an audience, with the algorithm of its tokens if it needs another than the default.
-    ///
-    /// # Errors
-    /// [`StorageError::Taken`] when it is registered already.
-    pub fn create_audience(
-        &self,
-        name: &str,
-        algorithm: Option<Algorithm>,
-        now: Timestamp,
-    ) -> Result<(), StorageError> {
-        let name = name.to_owned();
-        self.write(move |connection| {
-            diesel::insert_into(audiences::table)
-                .values((
-                    audiences::name.eq(name),
-                    audiences::algorithm.eq(algorithm.map(Algorithm::as_str)),
-                    audiences::created_at.eq(now.0),
-                ))
-                .execute(connection)?;
-            count_up(connection, "clients").map(drop)
-        })
-    }
-
-    /// Every registered audience with its algorithm.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn all_audiences(&self) -> Result<HashMap<String, Option<Algorithm>>, StorageError> {
-        let rows: Vec<(String, Option<String>)> = self.read(|connection| {
-            Ok(audiences::table.select((audiences::name, audiences::algorithm)).load(connection)?)
-        })?;
-        let audience = |(name, algorithm): (String, Option<String>)| match algorithm {
-            None => Ok((name, None)),
-            Some(text) => match Algorithm::parse(&text) {
-                Some(algorithm) => Ok((name, Some(algorithm))),
-                None => Err(StorageError::Unreadable("an audience with an unknown algorithm".to_owned())),
-            },
-        };
-        rows.into_iter().map(audience).collect()
     }
 }
 

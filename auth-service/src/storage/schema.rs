@@ -51,6 +51,7 @@ diesel::table! {
         name -> Text,
         algorithm -> Nullable<Text>,
         created_at -> BigInt,
+        encryption_jwks -> Nullable<Text>,
     }
 }
 

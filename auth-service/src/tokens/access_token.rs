@@ -5,7 +5,7 @@ use shared_claims::scope::ScopeSet;
 use shared_claims::verifier::ACCESS_TOKEN_TYPE;
 
 use crate::authority::Authority;
-use crate::clients::{Client, ClientId};
+use crate::clients::{Client, ClientId, Encryption, TokenForm};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Signer;
@@ -63,12 +63,14 @@ impl<'a> Draft<'a> {
 }
 
 impl Authority {
-    /// Signs an access token (RFC 9068) that lives for the configured time.
+    /// Signs an access token (RFC 9068) that lives for the configured time, and encrypts it where its audience
+    /// has registered a key.
     ///
     /// # Errors
     /// `Unavailable` when no key is active for the audience.
     pub fn mint_access_token(&self, draft: &Draft<'_>, now: Timestamp) -> Result<String> {
-        let signer = self.signer_for(draft.audience)?;
+        let TokenForm { algorithm, encryption } = self.clients.token_form(draft.audience);
+        let signer = self.signer_of(algorithm)?;
         let machine = draft.machine_subject();
         let (sub, session) = match draft.person {
             // A person's sub is a UUID, which holds no colon: the two can never meet (RFC 9068 section 5).
@@ -91,7 +93,17 @@ impl Authority {
             amr: session.map(|session| session.amr.as_slice()),
             roles: draft.person.map(|(_, roles)| roles),
         };
-        sign(&signer, ACCESS_TOKEN_TYPE, &claims)
+        let signed = sign(&signer, ACCESS_TOKEN_TYPE, &claims)?;
+        match encryption {
+            Encryption::None => Ok(signed),
+            Encryption::To(key) => key
+                .seal(&signed)
+                .map_err(|error| Error::new(ErrorKind::Internal, format!("{}: {error}", draft.audience))),
+            Encryption::Unusable => {
+                let cause = format!("the encryption key of {} is unusable", draft.audience);
+                Err(Error::new(ErrorKind::Unavailable, cause))
+            }
+        }
     }
 }
 

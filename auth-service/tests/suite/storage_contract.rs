@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use auth_service::clients::{Client, ClientId, Credentials, GrantType};
+use auth_service::clients::{Audience, Client, ClientId, Credentials, GrantType};
 use auth_service::clock::{CLOCK_DIFFERENCE, Timestamp};
 use auth_service::keys::{Algorithm, KeyRecord, Retirement};
 use auth_service::revocations::RevokedThing;
@@ -50,7 +50,7 @@ contract! {
     a_token_is_taken_back_once_and_only_while_it_could_live
     clients_keep_what_they_were_given_and_change_the_counter
     disabling_a_client_ends_its_sessions_and_hits_its_tokens
-    audiences_have_an_algorithm_or_the_default
+    audiences_keep_what_they_were_given
     keys_are_planned_under_a_lock
     a_revoked_key_stays_revoked
     connected_verifiers_are_known_to_everybody_and_go_with_their_replica
@@ -58,7 +58,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 3;
+const MIGRATIONS: usize = 4;
 const GRACE: Duration = Duration::from_secs(10);
 
 struct Fixture {
@@ -433,12 +433,18 @@ fn disabling_a_client_ends_its_sessions_and_hits_its_tokens(fixture: &Fixture) {
     assert_eq!(fixture.storage.disable_client(&client_id("none"), NOW, NOW).unwrap(), None);
 }
 
-fn audiences_have_an_algorithm_or_the_default(fixture: &Fixture) {
-    fixture.storage.create_audience("notes", None, NOW).unwrap();
-    fixture.storage.create_audience("legacy", Some(Algorithm::Rs256), NOW).unwrap();
-    assert_eq!(fixture.storage.create_audience("notes", None, NOW), Err(StorageError::Taken));
-    let all = fixture.storage.all_audiences().unwrap();
-    assert_eq!((all["notes"], all["legacy"]), (None, Some(Algorithm::Rs256)));
+fn audiences_keep_what_they_were_given(fixture: &Fixture) {
+    let notes = Audience::named("notes");
+    let legacy = Audience { algorithm: Some(Algorithm::Rs256), ..Audience::named("legacy") };
+    let sealed = Audience { encryption_jwks: Some("{}".to_owned()), ..Audience::named("sealed") };
+    for audience in [&notes, &legacy, &sealed] {
+        fixture.storage.create_audience(audience, NOW).unwrap();
+    }
+    assert_eq!(fixture.storage.create_audience(&notes, NOW), Err(StorageError::Taken));
+    assert_eq!(fixture.storage.all_audiences().unwrap(), [legacy.clone(), notes.clone(), sealed]);
+    assert!(fixture.storage.set_audience_encryption("sealed", None).unwrap());
+    assert!(!fixture.storage.set_audience_encryption("none", None).unwrap());
+    assert_eq!(fixture.storage.all_audiences().unwrap(), [legacy, notes, Audience::named("sealed")]);
 }
 
 fn key(kid: &str) -> KeyRecord {

@@ -47,6 +47,10 @@ impl<'a> Members<'a> {
         self.0.iter().find(|(held, _)| held == name).map(|(_, value)| value)
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_ref())
+    }
+
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod cache;
+mod encryption;
 mod revocations;
 mod verifier;
 mod wycheproof;

@@ -103,7 +103,7 @@ impl Drop for Django {
 }
 
 /// The interpreter of the virtual environment that `scripts/django-venv` makes in the target folder.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let target = binary("auth-service");
     let target = target.parent().and_then(Path::parent).unwrap().to_path_buf();
     let python = target.join("django-venv/bin/python");

@@ -4,6 +4,7 @@ mod bad_input;
 mod clients;
 mod compose;
 mod django;
+mod encrypted_tokens;
 mod feed_faults;
 mod feeds;
 mod gateway;

@@ -1,0 +1,60 @@
+use diesel::prelude::*;
+
+use super::error::StorageError;
+use super::schema::audiences;
+use super::{Storage, count_up};
+use crate::clients::Audience;
+use crate::clock::Timestamp;
+use crate::keys::Algorithm;
+
+impl Storage {
+    /// Registers an audience.
+    ///
+    /// # Errors
+    /// [`StorageError::Taken`] when it is registered already.
+    pub fn create_audience(&self, audience: &Audience, now: Timestamp) -> Result<(), StorageError> {
+        let row = (
+            audiences::name.eq(audience.name.clone()),
+            audiences::algorithm.eq(audience.algorithm.map(Algorithm::as_str)),
+            audiences::created_at.eq(now.0),
+            audiences::encryption_jwks.eq(audience.encryption_jwks.clone()),
+        );
+        self.write(move |connection| {
+            diesel::insert_into(audiences::table).values(row).execute(connection)?;
+            count_up(connection, "clients").map(drop)
+        })
+    }
+
+    /// Gives an audience another encryption key, or none. `Ok(false)` when it is not registered.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn set_audience_encryption(&self, name: &str, jwks: Option<String>) -> Result<bool, StorageError> {
+        let name = name.to_owned();
+        self.write(move |connection| {
+            let changed = diesel::update(audiences::table.find(name))
+                .set(audiences::encryption_jwks.eq(jwks))
+                .execute(connection)?;
+            count_up(connection, "clients")?;
+            Ok(changed > 0)
+        })
+    }
+
+    /// Every registered audience, by name.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn all_audiences(&self) -> Result<Vec<Audience>, StorageError> {
+        let columns = (audiences::name, audiences::algorithm, audiences::encryption_jwks);
+        let rows: Vec<(String, Option<String>, Option<String>)> = self.read(|connection| {
+            Ok(audiences::table.order(audiences::name).select(columns).load(connection)?)
+        })?;
+        let unreadable = || StorageError::Unreadable("an audience with an unknown algorithm".to_owned());
+        let audience = |(name, algorithm, encryption_jwks): (String, Option<String>, Option<String>)| {
+            let algorithm =
+                algorithm.map(|text| Algorithm::parse(&text).ok_or_else(unreadable)).transpose()?;
+            Ok(Audience { name, algorithm, encryption_jwks })
+        };
+        rows.into_iter().map(audience).collect()
+    }
+}
