@@ -18,8 +18,7 @@ fn pem(kind: &str) -> String {
     }
     let der: Pkcs8V1Der<'_> = match kind {
         "P-256" => PrivateKey::generate(&ECDH_P256).unwrap().as_der().unwrap(),
-        "RSA" => PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap().as_der().unwrap(),
-        other => panic!("{other}"),
+        _ => PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap().as_der().unwrap(),
     };
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()))
 }
@@ -60,73 +59,91 @@ fn a_nested_token_is_opened_and_then_verified_like_any_other() {
     }
 }
 
+/// A sealed token, taken apart, and who would open it.
+struct Sealed {
+    kind: &'static str,
+    issuer: Issuer,
+    opening: Verifier,
+    parts: Vec<String>,
+}
+
+impl Sealed {
+    fn new(kind: &'static str) -> Self {
+        let (issuer, (private, public)) = (Issuer::new(), audience(kind));
+        let sealed = public.seal(&issuer.sign(&header(), &claims())).unwrap();
+        let parts = sealed.split('.').map(str::to_owned).collect();
+        Self { kind, issuer, opening: verifier().with_decryption(private), parts }
+    }
+
+    fn refuses(&self, what: &str, token: &str) {
+        assert!(self.opening.verify(token, &self.issuer.keys, NOW).is_err(), "{}: {what}", self.kind);
+    }
+
+    fn refuses_part(&self, what: &str, place: usize, part: &str) {
+        let mut parts: Vec<&str> = self.parts.iter().map(String::as_str).collect();
+        parts[place] = part;
+        self.refuses(what, &parts.join("."));
+    }
+
+    fn refuses_header(&self, what: &str, change: impl FnOnce(&mut Value)) {
+        let mut parameters: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(&self.parts[0]).unwrap()).unwrap();
+        change(&mut parameters);
+        self.refuses_part(what, 0, &URL_SAFE_NO_PAD.encode(parameters.to_string()));
+    }
+}
+
+const KINDS: [&str; 3] = ["X25519", "P-256", "RSA"];
+
 #[test]
-fn whatever_is_outside_of_the_profile_or_altered_is_refused() {
-    let issuer = Issuer::new();
-    let signed = issuer.sign(&header(), &claims());
-    for kind in ["X25519", "P-256", "RSA"] {
-        let (private, public) = audience(kind);
-        let opening = verifier().with_decryption(private);
-        let refused = |what: &str, token: &str| {
-            assert!(opening.verify(token, &issuer.keys, NOW).is_err(), "{kind}: {what}");
-        };
-        let sealed = public.seal(&signed).unwrap();
-        let parts: Vec<&str> = sealed.split('.').collect();
-        let joined = |place: usize, part: &str| {
-            let mut parts = parts.clone();
-            parts[place] = part;
-            parts.join(".")
-        };
-        for place in 0..5 {
-            let mut octets = URL_SAFE_NO_PAD.decode(parts[place]).unwrap();
-            if let Some(last) = octets.last_mut() {
-                *last ^= 1;
+fn a_token_that_was_altered_is_refused() {
+    for kind in KINDS {
+        let sealed = Sealed::new(kind);
+        for (place, part) in sealed.parts.iter().enumerate() {
+            let mut octets = URL_SAFE_NO_PAD.decode(part).unwrap();
+            match octets.last_mut() {
+                Some(last) => *last ^= 1,
+                None => octets.push(0),
             }
-            octets.is_empty().then(|| octets.push(0));
-            refused("a flipped bit", &joined(place, &URL_SAFE_NO_PAD.encode(&octets)));
-            refused("nothing", &joined(place, if parts[place].is_empty() { "AA" } else { "" }));
-            refused("padding", &joined(place, &format!("{}=", parts[place])));
+            sealed.refuses_part("a flipped bit", place, &URL_SAFE_NO_PAD.encode(&octets));
+            sealed.refuses_part("nothing", place, if part.is_empty() { "AA" } else { "" });
+            sealed.refuses_part("padding", place, &format!("{part}="));
         }
-        refused("a short tag", &joined(4, &parts[4][..16]));
-        let parameters: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[0]).unwrap()).unwrap();
-        let mut of_another_kind =
-            ["dir", "A256KW", "ECDH-ES+A256KW", "RSA-OAEP", "RSA1_5", "PBES2-HS256+A128KW", "none"]
-                .map(|alg| ("alg", json!(alg)))
-                .to_vec();
-        of_another_kind.extend(["A128GCM", "A256CBC-HS512", "a256gcm"].map(|enc| ("enc", json!(enc))));
-        of_another_kind.extend([
-            ("zip", json!("DEF")),
-            ("crit", json!(["exp"])),
-            ("jku", json!("https://evil.test")),
-            ("p2c", json!(1)),
-            ("cty", json!("json")),
-            ("kid", json!("other")),
-            ("kid", json!(7)),
-            ("jwk", json!({})),
-        ]);
-        for (name, value) in of_another_kind {
-            let mut parameters = parameters.clone();
-            parameters[name] = value.clone();
-            refused(&format!("{name}: {value}"), &joined(0, &URL_SAFE_NO_PAD.encode(parameters.to_string())));
+        sealed.refuses_part("a short tag", 4, &sealed.parts[4][..16]);
+        let [header, key, iv, ciphertext, tag] = sealed.parts.as_slice() else { unreachable!("five parts") };
+        let form = json!({"protected": header, "encrypted_key": key, "iv": iv, "ciphertext": ciphertext, "tag": tag});
+        sealed.refuses("JSON serialisation", &form.to_string());
+    }
+}
+
+#[test]
+fn whatever_is_outside_of_the_profile_is_refused() {
+    let algorithms = ["dir", "A256KW", "ECDH-ES+A256KW", "RSA-OAEP", "RSA1_5", "PBES2-HS256+A128KW", "none"];
+    let mut of_another_kind = algorithms.map(|alg| ("alg", json!(alg))).to_vec();
+    of_another_kind.extend(["A128GCM", "A256CBC-HS512", "a256gcm"].map(|enc| ("enc", json!(enc))));
+    of_another_kind.extend([
+        ("zip", json!("DEF")),
+        ("crit", json!(["exp"])),
+        ("jku", json!("https://evil.test")),
+        ("p2c", json!(1)),
+        ("cty", json!("json")),
+        ("kid", json!("other")),
+        ("kid", json!(7)),
+        ("jwk", json!({})),
+        ("epk", json!({})),
+        ("epk", json!("x")),
+        ("epk", json!({"kty": "OKP", "crv": "X25519", "x": URL_SAFE_NO_PAD.encode([0; 32])})),
+        ("epk", json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"})),
+    ]);
+    for kind in KINDS {
+        let sealed = Sealed::new(kind);
+        for (name, value) in &of_another_kind {
+            sealed.refuses_header(&format!("{name}: {value}"), |header| header[name] = value.clone());
         }
         for name in ["alg", "enc", "cty", "kid"] {
-            let mut parameters = parameters.clone();
-            parameters.as_object_mut().unwrap().remove(name);
-            refused(&format!("no {name}"), &joined(0, &URL_SAFE_NO_PAD.encode(parameters.to_string())));
+            let without = |header: &mut Value| drop(header.as_object_mut().unwrap().remove(name));
+            sealed.refuses_header(&format!("no {name}"), without);
         }
-        for epk in [
-            json!({}),
-            json!("x"),
-            json!({"kty": "OKP", "crv": "X25519", "x": URL_SAFE_NO_PAD.encode([0; 32])}),
-            json!({"kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode([1; 32]), "y": URL_SAFE_NO_PAD.encode([1; 32])}),
-            json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}),
-        ] {
-            let mut parameters = parameters.clone();
-            parameters["epk"] = epk.clone();
-            refused(&format!("epk {epk}"), &joined(0, &URL_SAFE_NO_PAD.encode(parameters.to_string())));
-        }
-        let json_form = json!({"protected": parts[0], "encrypted_key": parts[1], "iv": parts[2], "ciphertext": parts[3], "tag": parts[4]});
-        refused("JSON serialisation", &json_form.to_string());
     }
 }
 
