@@ -14,6 +14,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
+use shared_claims::encryption::{DecryptionKeys, EncryptionKey};
+use shared_claims::revocations::{Entry, Fingerprints, IdSetWriter, RevocationsWriter, Target};
 use shared_claims::{CachingVerifier, KeySet, Verifier};
 use system_tests::hostile::{Forge, Signer, Verdict};
 
@@ -160,10 +162,82 @@ fn parsed_keys(c: &mut Criterion) {
     group.finish();
 }
 
+/// The whole of a question that was asked before: found, judged by the clock, and asked among a million
+/// revocations. By one thread, and by several: each then has tokens of its own, or all have the same one.
+fn seen_before(c: &mut Criterion) {
+    let mut revoked = RevocationsWriter::new(Fingerprints::with_key([7; 16]));
+    let ids: Vec<String> = (0..1_000_000).map(|number| format!("{number:032x}")).collect();
+    revoked.apply(ids.iter().map(|id| Entry { target: Target::Session(id), expires_at: u64::MAX }), NOW);
+    let revocations = revoked.readers();
+    let samples: Vec<Sample> = (0..8).map(|_| Sample::new(Algorithm::EdDsa)).collect();
+    let caching: Vec<_> =
+        samples.iter().map(|_| CachingVerifier::new(Verifier::new(ISSUER, "notes"))).collect();
+    let ask = |place: usize, token: usize| {
+        let sample = &samples[token];
+        let claims =
+            caching[place].verify(black_box(&sample.token), &sample.keys, NOW).expect("a true token");
+        assert!(!revocations.hit(&claims));
+    };
+    let mut group = c.benchmark_group("seen before, clock and a million revocations");
+    group.bench_function("one thread", |b| b.iter(|| ask(0, 0)));
+    for threads in [2, 8] {
+        // Of all threads together, per question: a lock that they shared would show here.
+        let together = |iterations: u64, token_of: fn(usize) -> usize| {
+            let each = iterations.div_ceil(threads as u64);
+            let begun = std::time::Instant::now();
+            std::thread::scope(|scope| {
+                for thread in 0..threads {
+                    scope.spawn(move || (0..each).for_each(|_| ask(token_of(thread), token_of(thread))));
+                }
+            });
+            begun.elapsed()
+        };
+        group.bench_function(format!("{threads} threads, a token each"), |b| {
+            b.iter_custom(|iterations| together(iterations, |thread| thread));
+        });
+        group.bench_function(format!("{threads} threads, one token"), |b| {
+            b.iter_custom(|iterations| together(iterations, |_| 0));
+        });
+    }
+    group.finish();
+    let mut group = c.benchmark_group("a million revocations");
+    let id_set = {
+        let mut writer = IdSetWriter::default();
+        for number in 0..1_000_000_u64 {
+            writer.insert(number.wrapping_mul(0x9E37_79B9_7F4A_7C15), u32::MAX, 0);
+        }
+        writer
+    };
+    let readers = id_set.readers();
+    let mut number = 0_u64;
+    group.bench_function("one lookup, another each time", |b| {
+        b.iter(|| {
+            number = number.wrapping_add(0xD134_2543_DE82_EF95);
+            readers.contains(black_box(number))
+        });
+    });
+    group.finish();
+}
+
+/// What it costs to open a nested token, beside the verification of what is inside.
+fn nested(c: &mut Criterion) {
+    let sample = Sample::new(Algorithm::EdDsa);
+    let private = DecryptionKeys::from_pem(DecryptionKeys::generate_pem().expect("randomness").as_bytes());
+    let private = private.expect("a key");
+    let public = EncryptionKey::from_jwks(private.public_jwks().to_string().as_bytes()).expect("a key");
+    let sealed = public.seal(&sample.token).expect("randomness");
+    let verifier = Verifier::new(ISSUER, "notes").with_decryption(private);
+    let mut group = c.benchmark_group("nested, X25519");
+    group.bench_function("signed token", |b| b.iter(|| verifier.verify(&sample.token, &sample.keys, NOW)));
+    group.bench_function("sealed token", |b| b.iter(|| verifier.verify(&sealed, &sample.keys, NOW)));
+    group.bench_function("seal", |b| b.iter(|| public.seal(&sample.token)));
+    group.finish();
+}
+
 criterion_group! {
     name = parts;
     config = Criterion::default().sample_size(20).warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_secs(1));
-    targets = verification, minting, hostile, parsed_keys
+    targets = verification, seen_before, nested, minting, hostile, parsed_keys
 }
 criterion_main!(parts);

@@ -9,8 +9,8 @@ use super::watching::{HEARTBEAT, Updates, Watcher, Watching};
 use crate::blocking::Blocking;
 use crate::revocations::{Page, Revocation};
 
-/// Entries in one message: below 64 KiB with ids of 32 characters.
-const PAGE: usize = 1000;
+/// Entries in one message: about 20 KiB with ids of 32 characters.
+const PAGE: usize = 500;
 
 /// `signet.auth.v1.RevocationService`.
 pub struct RevocationServiceEdge {

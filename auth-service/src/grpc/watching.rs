@@ -16,8 +16,8 @@ use crate::error::{Error, ErrorKind};
 /// Time between two heartbeats.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Messages that wait for a slow receiver.
-pub const AHEAD: usize = 4;
+/// Messages that wait for a slow receiver: there may be ten thousand of them.
+pub const AHEAD: usize = 1;
 
 /// A receiver that takes nothing for this long is given up: it will call again.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -13,6 +13,7 @@ use auth_service::sessions::{EndReason, Presented, Rotation, Session};
 use auth_service::storage::{DatabaseUrl, Rotate, Storage, StorageError};
 use auth_service::users::{User, Username};
 use auth_service::verifiers::{Changes, ConnectedVerifier};
+use diesel::{Connection, RunQueryDsl};
 use shared_claims::ScopeSet;
 use system_tests::Database;
 use tempfile::TempDir;
@@ -54,6 +55,7 @@ contract! {
     keys_are_planned_under_a_lock
     a_revoked_key_stays_revoked
     connected_verifiers_are_known_to_everybody_and_go_with_their_replica
+    on_postgres_others_hear_of_every_counted_write
 }
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -515,4 +517,33 @@ fn connected_verifiers_are_known_to_everybody_and_go_with_their_replica(fixture:
     save("one", vec![], &[], later(20));
     save("two", vec![], &[], later(20));
     assert_eq!(connected(later(20)), expected[..1], "and its verifiers were forgotten");
+}
+
+fn on_postgres_others_hear_of_every_counted_write(fixture: &Fixture) {
+    let (tell, heard) = std::sync::mpsc::sync_channel(100);
+    let other = Storage::connect(&fixture.url, 2).unwrap();
+    let heard_one = move || {
+        // More than a hundred that nobody took tell nothing more.
+        let _ = tell.try_send(());
+    };
+    let listener = other.listen(heard_one).unwrap();
+    if matches!(fixture.url, DatabaseUrl::Sqlite(_)) {
+        assert!(listener.is_none(), "SQLite tells nobody");
+        return;
+    }
+    let hears = || heard.recv_timeout(Duration::from_secs(10)).is_ok();
+    assert!(hears(), "it looks once when it begins to listen");
+    fixture.storage.revoke_token("jti", later(60)).unwrap();
+    assert!(hears(), "a revocation");
+    fixture.storage.create_audience(&Audience::named("notes"), NOW).unwrap();
+    assert!(hears(), "an audience");
+    fixture.storage.add_key(|_| Some((key("k"), vec![]))).unwrap();
+    assert!(hears(), "a key");
+    // A listener that has lost its connection is back by itself, and looks once then.
+    let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE query LIKE 'LISTEN%' AND datname = current_database()";
+    let DatabaseUrl::Postgres(url) = &fixture.url else { unreachable!("not SQLite") };
+    let mut admin = diesel::PgConnection::establish(url).unwrap();
+    diesel::sql_query(terminate).execute(&mut admin).unwrap();
+    assert!(hears(), "after the connection was cut");
 }

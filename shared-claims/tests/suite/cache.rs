@@ -1,9 +1,12 @@
 //! The cache of verified tokens against the verifier without one: the same answer, always.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared_claims::cache::CachingVerifier;
-use shared_claims::{KeySet, Refusal, Verifier};
+use shared_claims::revocations::{Entry, Fingerprints, RevocationsWriter, Target};
+use shared_claims::{AccessClaims, KeySet, Refusal, Verifier};
 
 use super::verifier::{Issuer, NOW, claims, header, with};
 
@@ -17,11 +20,20 @@ struct Question {
     verifier: usize,
     keys: usize,
     now: u64,
+    /// Whether the token's session is taken back just before.
+    revoked: bool,
 }
 
 fn questions() -> impl Strategy<Value = Vec<Question>> {
-    let question = (0..TOKENS, 0..4_usize, 0..3_usize, NOW - 100..NOW + 500);
-    let question = question.prop_map(|(token, verifier, keys, now)| Question { token, verifier, keys, now });
+    let revoked = prop::bool::weighted(0.03);
+    let question = (0..TOKENS, 0..4_usize, 0..3_usize, NOW - 100..NOW + 500, revoked);
+    let question = question.prop_map(|(token, verifier, keys, now, revoked)| Question {
+        token,
+        verifier,
+        keys,
+        now,
+        revoked,
+    });
     prop::collection::vec(question, 1..200)
 }
 
@@ -32,7 +44,9 @@ fn tokens(issuer: &Issuer) -> Vec<String> {
     let mut tokens = Vec::new();
     for iss in ISSUERS {
         for aud in AUDIENCES {
+            // Each pair has a session of its own.
             let base = with(with(claims(), "iss", json!(iss)), "aud", json!(aud));
+            let base = with(base, "sid", json!(format!("{iss} {aud}")));
             tokens.push(issuer.sign(&header(), &base));
             // Equal to it in header and `sub`, and alike for 6 kB.
             let long = with(base, "a-padding", json!("x".repeat(4500)));
@@ -64,10 +78,24 @@ proptest! {
         // Room for a few only, so that entries are pushed out as well.
         let caching: Vec<CachingVerifier> =
             plain.iter().map(|verifier| CachingVerifier::with_capacity(verifier.clone(), 40_000)).collect();
+        let mut revoking = RevocationsWriter::new(Fingerprints::with_key([5; 16]));
+        let mut revocations = revoking.readers();
+        let mut revoked_sessions = HashSet::new();
         for question in questions {
-            let Question { token, verifier, keys, now } = question;
+            let Question { token, verifier, keys, now, revoked } = question;
             let expected = plain[verifier].verify(&tokens[token], &sets[keys], now);
+            if let (true, Ok(AccessClaims { sid: Some(sid), .. })) = (revoked, &expected) {
+                if revoking.apply([Entry { target: Target::Session(sid), expires_at: NOW + 1000 }], now) {
+                    revocations = revoking.readers();
+                }
+                revoked_sessions.insert(sid.clone());
+            }
+            // As the guard does it: the cache's answer, then the question of revocation, each time.
             let cached = caching[verifier].verify(&tokens[token], &sets[keys], now);
+            let passes = cached.as_ref().is_ok_and(|claims| !revocations.hit(claims));
+            let should_pass =
+                expected.as_ref().is_ok_and(|claims| !claims.sid.as_ref().is_some_and(|sid| revoked_sessions.contains(sid)));
+            prop_assert_eq!(passes, should_pass);
             prop_assert_eq!(cached.map(|claims| (*claims).clone()), expected);
         }
     }

@@ -8,13 +8,17 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
+use shared_claims::Verifier;
+use shared_claims::authority::{Authority, AuthoritySettings, FeedSettings};
+use shared_claims::clock::unix_now;
 use signet_proto::notes::v1::CreateNoteRequest;
 use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::mouth::channel;
 use system_tests::processes::Service;
-use system_tests::system::{GATEWAY, PASSWORD, USER, follow_by_feed, resource_env};
+use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER, follow_by_feed, resource_env};
 use system_tests::{Database, Mouth, System, eventually};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
 /// How long the authority is away.
@@ -178,4 +182,51 @@ async fn a_damaged_saved_state_is_told_of_and_left_out() {
     std::fs::write(&state, whole).unwrap();
     system.resource = Service::start("resource-service", system.folder.path(), &system.resource_env).await;
     assert!(system.notes_accept(&pair.access).await);
+}
+
+/// Many verifiers in this process lose their authority at one moment.
+#[tokio::test]
+async fn a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays_small() {
+    const VERIFIERS: usize = 1000;
+    let mut system =
+        System::with(Database::Sqlite, &[("AUTH__LOG__LEVEL", "warn,auth_service::startup=info")]).await;
+    let stop = CancellationToken::new();
+    let settings = AuthoritySettings {
+        url: system.auth_url(""),
+        issuer: "https://auth.test".to_owned(),
+        feed: Some(FeedSettings {
+            url: format!("http://{}", system.auth.grpc),
+            client_id: NOTES.to_owned(),
+            client_secret: system.notes_secret.clone(),
+            ca_pem: None,
+        }),
+        data_dir: None,
+        allow_http: false,
+    };
+    let start = |_| Authority::start(settings.clone(), stop.clone()).unwrap();
+    let verifiers: Vec<Arc<Authority>> = (0..VERIFIERS).map(start).collect();
+    let _stop = stop.drop_guard();
+    let heard = |verifiers: &[Arc<Authority>]| {
+        verifiers.iter().filter(|verifier| verifier.freshness().is_within(Duration::from_secs(3))).count()
+    };
+    eventually("all are connected", || async { (heard(&verifiers) == VERIFIERS).then_some(()) }).await;
+    let before = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+
+    system.auth.signal(Signal::KILL);
+    system.auth.ended().await;
+    eventually("all have noticed", || async { (heard(&verifiers) == 0).then_some(()) }).await;
+    system.restart_auth().await;
+    eventually("all are back", || async { (heard(&verifiers) == VERIFIERS).then_some(()) }).await;
+    let resident = system.auth.resident_kib() / 1024;
+    assert!(resident < 300, "the authority holds {resident} MiB");
+
+    let claims = {
+        let trust = verifiers[0].trust();
+        Verifier::new("https://auth.test", "notes").verify(&before.access, &trust.keys, unix_now()).unwrap()
+    };
+    Mouth::Http.end(&system, &before.refresh).await.unwrap();
+    eventually("all are told", || async {
+        verifiers.iter().all(|verifier| verifier.trust().revocations.hit(&claims)).then_some(())
+    })
+    .await;
 }

@@ -15,6 +15,8 @@ use system_tests::{Database, Mouth, System, eventually, on_both_databases};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status, Streaming};
 
+use super::gateway::Nginx;
+
 on_both_databases! {
     a_watch_begins_with_what_is_missing_and_goes_on_with_what_comes
     a_replica_tells_its_watchers_what_another_wrote
@@ -351,4 +353,69 @@ async fn a_feed_that_cannot_work_ends_the_start() {
     assert!(with(&[id, secret, far]).contains("not https"));
     let no_file = ("RESOURCE__AUTHORITY__CLIENT_SECRET_FILE", "/does/not/exist");
     assert!(with(&[id, no_file]).contains("/does/not/exist"));
+}
+
+/// A certificate authority of the test, and a certificate for this machine.
+fn certificates(folder: &std::path::Path) {
+    let openssl = |arguments: &str| {
+        let arguments = arguments.split(' ');
+        let ran = std::process::Command::new("openssl").args(arguments).current_dir(folder).output();
+        let ran = ran.expect("no openssl: apt-get install openssl");
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    };
+    std::fs::write(folder.join("san"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").unwrap();
+    openssl(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=ca",
+    );
+    openssl(
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=auth",
+    );
+    openssl(
+        "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.crt",
+    );
+}
+
+#[tokio::test]
+async fn feeds_come_over_tls_and_a_certificate_that_does_not_fit_brings_nothing() {
+    let system = System::start(Database::Sqlite).await;
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    let ca = system.folder.path().join("ca.crt");
+    std::fs::copy(folder.path().join("ca.crt"), &ca).unwrap();
+    let backends = [("127.0.0.1:9090", system.auth.grpc)];
+    let nginx = Nginx::with("nginx/feeds.conf", "127.0.0.1:9443", &backends, folder).await;
+
+    let start = |name: &'static str, ca_file: Option<&std::path::Path>| {
+        let data = system.folder.path().join(name);
+        let mut env = system.resource_env.clone();
+        env.insert("RESOURCE__DATA_DIR".to_owned(), data.display().to_string());
+        env.insert("RESOURCE__AUTHORITY__GRPC_URL".to_owned(), format!("https://{}", nginx.address));
+        if let Some(ca) = ca_file {
+            env.insert("RESOURCE__AUTHORITY__CA_FILE".to_owned(), ca.display().to_string());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        async move {
+            let service = Service::start("resource-service", folder.path(), &env).await;
+            (service, folder)
+        }
+    };
+    let (trusting, _folder) = start("trusting", Some(&ca)).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let notes = || async {
+        let request = system.http.get(format!("http://{}/notes", trusting.http)).bearer_auth(&pair.access);
+        request.send().await.unwrap().status().as_u16()
+    };
+    eventually("it has keys", || async { (notes().await == 200).then_some(()) }).await;
+    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    eventually("it is told", || async { (notes().await == 401).then_some(()) }).await;
+    let rotated = system.cli(&["key", "rotate"]);
+    assert_eq!(rotated["verifiers"], json!({"connected": 2, "without_key": []}), "what it says arrives too");
+
+    let (strict, _folder) = start("strict", None).await;
+    eventually("it does not believe the certificate", || async {
+        strict.log().contains("UnknownIssuer").then_some(())
+    })
+    .await;
+    let ready = system.http.get(format!("http://{}/readyz", strict.http)).send().await.unwrap();
+    assert_eq!(ready.status(), 503);
 }

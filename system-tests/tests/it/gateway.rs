@@ -59,23 +59,35 @@ impl Sidecar {
     }
 }
 
-/// nginx with the example of `deploy/nginx`, its addresses replaced.
-struct Nginx {
+/// nginx with an example of `deploy/nginx`, its addresses replaced.
+pub struct Nginx {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
 impl Nginx {
     async fn start(gateway: SocketAddr, application: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let backends = [("127.0.0.1:8081", gateway), ("127.0.0.1:8000", application)];
+        Self::with("nginx/gateway.conf", "127.0.0.1:8088", &backends, folder).await
+    }
+
+    /// With an example that listens at `listens`, and addresses in it that stand for others. Files that it
+    /// names lie in `folder`.
+    pub async fn with(
+        conf: &str,
+        listens: &str,
+        backends: &[(&str, SocketAddr)],
+        folder: tempfile::TempDir,
+    ) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let gateway_conf = example("nginx/gateway.conf")
-            .replace("127.0.0.1:8081", &gateway.to_string())
-            .replace("127.0.0.1:8000", &application.to_string())
-            .replace("127.0.0.1:8088", &address.to_string());
-        let folder = tempfile::tempdir().unwrap();
+        let mut gateway_conf = example(conf).replace(listens, &address.to_string());
+        for (written, meant) in backends {
+            gateway_conf = gateway_conf.replace(written, &meant.to_string());
+        }
         let path = folder.path().display();
         let main = format!(
             "daemon off; master_process off; pid {path}/nginx.pid; error_log {path}/error.log info;
