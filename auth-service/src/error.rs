@@ -36,6 +36,8 @@ pub enum ErrorKind {
     InvalidScope,
     /// The audience is malformed or not one of the client's (RFC 8707 section 2).
     InvalidTarget,
+    /// The token is of a kind that cannot be taken back (RFC 7009 section 2.2.1).
+    UnsupportedTokenType,
     /// Shed before any work was done; worth a retry in a moment.
     Overloaded,
     /// The database cannot be used now; nothing was stored.
@@ -57,7 +59,7 @@ pub enum TokenFault {
 }
 
 /// Every kind, for the test that prints the tables side by side.
-pub const ALL_KINDS: [ErrorKind; 15] = [
+pub const ALL_KINDS: [ErrorKind; 16] = [
     ErrorKind::InvalidRequest("the parameter `x` is missing"),
     ErrorKind::InvalidCredentials,
     ErrorKind::AccountInactive,
@@ -70,6 +72,7 @@ pub const ALL_KINDS: [ErrorKind; 15] = [
     ErrorKind::UnsupportedGrantType,
     ErrorKind::InvalidScope,
     ErrorKind::InvalidTarget,
+    ErrorKind::UnsupportedTokenType,
     ErrorKind::Overloaded,
     ErrorKind::Unavailable,
     ErrorKind::Internal,
@@ -104,7 +107,8 @@ impl Error {
             | ErrorKind::UnauthorizedClient
             | ErrorKind::UnsupportedGrantType
             | ErrorKind::InvalidScope
-            | ErrorKind::InvalidTarget => {
+            | ErrorKind::InvalidTarget
+            | ErrorKind::UnsupportedTokenType => {
                 tracing::info!(kind = ?self.kind, cause = self.cause, "request refused");
             }
         }

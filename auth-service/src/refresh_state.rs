@@ -11,12 +11,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use shared_claims::revocations::Position;
 
 use crate::authority::Authority;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{ChangeCounters, Listener};
+use crate::verifiers::VerifierKeeper;
 
 /// How often the counters are looked at, at least: what this process writes, and on PostgreSQL what others
 /// write, makes it look at once.
@@ -65,6 +65,7 @@ impl SeenChanges {
 pub struct Keeper {
     authority: Arc<Authority>,
     thread: Option<JoinHandle<()>>,
+    _verifiers: VerifierKeeper,
     _listener: Option<Listener>,
 }
 
@@ -82,7 +83,8 @@ impl Keeper {
             .map_err(|error| internal(&error.to_string()))?;
         let told = Arc::clone(&authority);
         let listener = authority.storage.listen(move || told.seen.wake())?;
-        Ok(Self { authority, thread: Some(thread), _listener: listener })
+        let verifiers = VerifierKeeper::start(Arc::clone(&authority))?;
+        Ok(Self { authority, thread: Some(thread), _verifiers: verifiers, _listener: listener })
     }
 
     pub fn stop(mut self) {
@@ -132,50 +134,39 @@ impl Authority {
     /// # Errors
     /// `Unavailable`; what is in memory stays.
     pub fn refresh_state(&self) -> Result<()> {
-        // Counters first: a change in between is seen twice, never missed.
+        let mut last = self.seen.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // Counters first: a change in between is seen twice, never missed. One look at a time, or an older one
+        // could undo what a newer one has found.
         let counters = self.storage.change_counters()?;
         let longest_token = u64::try_from(counters.longest_token).unwrap_or_default();
         self.longest_token.store(longest_token, Ordering::Relaxed);
-        let mut last = self.seen.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed =
-            |of: fn(&ChangeCounters) -> i64| last.is_none_or(|(seen, _)| of(&seen) != of(&counters));
         let now = self.now();
-        self.refresh_revocations(counters, last.as_ref().map(|(_, before)| *before), now)?;
+        self.refresh_revocations(counters, now)?;
         self.seen.looked();
-        self.reload_clients_if_changed(counters)?;
+        self.tell();
         let key_due = self.keys.ring().next_change.is_some_and(|at| at <= now);
-        if changed(|counters| counters.keys) || key_due {
+        if last.is_none_or(|(seen, _)| seen.keys != counters.keys) || key_due {
             self.reload_keys(now)?;
+            self.tell();
         }
+        self.reload_clients_if_changed(counters)?;
         self.tend_keys(now)?;
         self.tell();
-        self.save_verifiers(now)?;
         *last = Some((counters, now));
         Ok(())
     }
 
     /// Loads the revocations that are new, and lets go of those that have expired.
-    fn refresh_revocations(
-        &self,
-        counters: ChangeCounters,
-        before: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<()> {
-        let number = |value: i64| u64::try_from(value).unwrap_or(0);
-        let stored = Position { epoch: number(counters.epoch), seq: number(counters.revocations) };
+    fn refresh_revocations(&self, counters: ChangeCounters, now: Timestamp) -> Result<()> {
+        let stored = counters.revocations_position();
         let held = self.revocations.position();
-        // When a clock that had jumped ahead jumps back, what it made expire is needed again.
-        let went_back = before.is_some_and(|before| now < before);
-        if held.epoch != stored.epoch || stored.seq < held.seq || went_back {
+        if held.epoch != stored.epoch || stored.seq < held.seq || self.revocations.has_let_go_after(now) {
             self.revocations.replace(self.storage.live_revocations(now)?, stored, now);
         } else if stored.seq > held.seq {
             let seq = i64::try_from(held.seq).unwrap_or(i64::MAX);
             self.revocations.append(self.storage.revocations_after(seq)?, stored, now);
         }
-        let minute = |at: Timestamp| at.seconds() / 60;
-        if before.is_none_or(|before| minute(before) != minute(now)) {
-            self.revocations.sweep(now);
-        }
+        self.revocations.sweep_now_and_then(now);
         Ok(())
     }
 

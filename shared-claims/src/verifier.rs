@@ -11,6 +11,8 @@ use crate::strict::{DEFAULT_MAX_TOKEN_BYTES, UnverifiedToken};
 /// `typ` of an access token (RFC 9068 section 2.1).
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
+const MAX_LEEWAY: u64 = 60;
+
 /// Accepts the access tokens of one issuer for one audience, and nothing else.
 #[derive(Debug, Clone)]
 pub struct Verifier {
@@ -49,16 +51,18 @@ impl Verifier {
         }
     }
 
-    /// Clock difference that is forgiven, in seconds, for `exp`, `nbf` and `iat`.
+    /// Clock difference that is forgiven, in seconds, for `exp`, `nbf` and `iat`: at most 60, for what was
+    /// revoked is remembered for so long beyond `exp`.
     #[must_use]
     pub fn with_leeway(self, seconds: u64) -> Self {
+        let seconds = seconds.min(MAX_LEEWAY);
         Self { leeway: seconds, expiry_leeway: seconds, ..self }
     }
 
     /// Clock difference that is forgiven at the end of a token's life only.
     #[must_use]
     pub fn with_expiry_leeway(self, seconds: u64) -> Self {
-        Self { expiry_leeway: seconds, ..self }
+        Self { expiry_leeway: seconds.min(MAX_LEEWAY), ..self }
     }
 
     /// Longest accepted `exp - iat`, in seconds: a token of ten years was issued by mistake.

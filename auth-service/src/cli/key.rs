@@ -86,6 +86,7 @@ fn list(authority: &Authority, output: &Output) -> Done {
                 "retires_at": key.retires_at.map(crate::clock::Timestamp::seconds),
                 "removed_at": key.removed_at.map(crate::clock::Timestamp::seconds),
                 "revoked_at": key.revoked_at.map(crate::clock::Timestamp::seconds),
+                "held_by": verifiers.iter().filter(|verifier| verifier.kids.contains(&key.kid)).count(),
                 "missing_at": missing(key).map(described).collect::<Vec<_>>(),
             })
         })

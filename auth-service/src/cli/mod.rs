@@ -53,6 +53,8 @@ enum Command {
     /// Signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Run once after a backup of the database was put back: verifiers take all revocations and keys anew.
+    Restored,
     /// Ask a running authority whether it is ready; for container health checks.
     Healthcheck,
 }
@@ -120,6 +122,7 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::Client(command) => command.run(&*authority(&settings)?, output),
         Command::Audience(command) => command.run(&*authority(&settings)?, output),
         Command::Key(command) => command.run(&*authority(&settings)?, output),
+        Command::Restored => restored(&*authority(&settings)?, output),
         Command::Healthcheck => healthcheck(&settings, output),
     }
 }
@@ -139,6 +142,18 @@ fn migrate(settings: &Settings, output: &Output) -> Done {
         _ => format!("{url}: applied {}", applied.join(", ")),
     };
     output.result(&serde_json::json!({"database": url.to_string(), "applied": applied}), &text);
+    Ok(())
+}
+
+/// A backup knows less than verifiers do. In a history that goes on with numbers they have seen already, they
+/// would take what is new for what they have.
+fn restored(authority: &Authority, output: &Output) -> Done {
+    authority.storage.begin_epoch(authority.now())?;
+    let epoch = authority.storage.change_counters()?.revocations_position().epoch;
+    output.result(
+        &serde_json::json!({"epoch": epoch}),
+        "a new epoch has begun; verifiers take everything anew",
+    );
     Ok(())
 }
 

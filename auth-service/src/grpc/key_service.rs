@@ -1,3 +1,4 @@
+use shared_claims::revocations::Position;
 use signet_proto::auth::v1::key_service_server::KeyService;
 use signet_proto::auth::v1::{KeySetUpdate, WatchKeysRequest};
 use tokio::time::{Instant, sleep_until};
@@ -48,13 +49,17 @@ async fn watch(
     let authority = std::sync::Arc::clone(&watcher.authority);
     let id = verifier.id.clone();
     let mut news = authority.feeds.subscribe();
-    let mut sent = String::new();
+    let (mut sent, mut noted) = (String::new(), false);
     while watcher.may_go_on().await {
         let ring = authority.keys.ring();
-        let jwks = if ring.etag == sent { Vec::new() } else { ring.jwks.clone().into_bytes() };
-        sent.clone_from(&ring.etag);
-        if !watcher.send(KeySetUpdate { jwks }).await {
-            break;
+        // A replica that does not see the database may not know that a key was revoked.
+        if authority.is_fresh() {
+            let jwks = if ring.etag == sent { Vec::new() } else { ring.jwks.clone().into_bytes() };
+            sent.clone_from(&ring.etag);
+            let Position { epoch, seq } = ring.position;
+            if !watcher.send(KeySetUpdate { jwks, epoch, seq }).await {
+                break;
+            }
         }
         let heartbeat = Instant::now() + HEARTBEAT;
         // What it holds is no reason to tell it anything.
@@ -62,8 +67,11 @@ async fn watch(
             tokio::select! {
                 message = said.message() => match message {
                     Ok(Some(message)) if is_possible(&message) => {
-                        verifier.kids = message.held_kids;
-                        authority.note_verifier(verifier.clone());
+                        if verifier.kids != message.held_kids || !noted {
+                            verifier.kids = message.held_kids;
+                            authority.note_verifier(verifier.clone());
+                            noted = true;
+                        }
                     }
                     _ => break false,
                 },

@@ -2,11 +2,11 @@ use shared_claims::revocations::{Position, Target};
 use signet_proto::auth::v1::revocation::Target as TargetMessage;
 use signet_proto::auth::v1::revocation_service_server::RevocationService;
 use signet_proto::auth::v1::{Revocation as RevocationMessage, RevocationUpdate, WatchRevocationsRequest};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Response, Status};
 
 use super::watching::{HEARTBEAT, Updates, Watcher, Watching};
-use crate::blocking::Blocking;
 use crate::revocations::{Page, Revocation};
 
 /// Entries in one message: about 20 KiB with ids of 32 characters.
@@ -34,22 +34,22 @@ impl RevocationService for RevocationServiceEdge {
         let (watcher, updates) = self.watching.admit(&request).await?;
         let WatchRevocationsRequest { epoch, after_seq } = request.into_inner();
         let asked = Position { epoch, seq: after_seq };
-        tokio::spawn(watch(watcher, self.watching.blocking.clone(), asked));
+        tokio::spawn(watch(watcher, self.watching.clone(), asked));
         Ok(Response::new(updates))
     }
 }
 
-async fn watch(watcher: Watcher<RevocationUpdate>, blocking: Blocking, asked: Position) {
+async fn watch(watcher: Watcher<RevocationUpdate>, watching: Watching, asked: Position) {
     let authority = &watcher.authority;
     let mut news = authority.feeds.subscribe();
     if asked > authority.revocations.position() {
         // It was at a replica that knows more than this one: look before saying that there is less.
         let looking = std::sync::Arc::clone(authority);
-        let _ = blocking.run(move || looking.refresh_state()).await;
+        let _ = watching.blocking.run(move || looking.refresh_state()).await;
     }
     let mut sent = asked;
     while watcher.may_go_on().await {
-        if authority.is_fresh() && !send_all(&watcher, &mut sent).await {
+        if authority.is_fresh() && !send_all(&watcher, &watching.snapshots, &mut sent).await {
             return;
         }
         tokio::select! {
@@ -61,7 +61,8 @@ async fn watch(watcher: Watcher<RevocationUpdate>, blocking: Blocking, asked: Po
 }
 
 /// Everything behind what was sent, or the heartbeat if there is nothing. Another epoch begins from 0.
-async fn send_all(watcher: &Watcher<RevocationUpdate>, sent: &mut Position) -> bool {
+async fn send_all(watcher: &Watcher<RevocationUpdate>, snapshots: &Semaphore, sent: &mut Position) -> bool {
+    let mut _turn = None;
     loop {
         let log = &watcher.authority.revocations;
         let mut page = log.page(sent.seq, PAGE);
@@ -75,6 +76,10 @@ async fn send_all(watcher: &Watcher<RevocationUpdate>, sent: &mut Position) -> b
         }
         if !more {
             return true;
+        }
+        if _turn.is_none() {
+            // The semaphore is never closed.
+            _turn = snapshots.acquire().await.ok();
         }
     }
 }

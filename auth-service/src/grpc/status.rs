@@ -21,7 +21,9 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
         ) => (Code::Unauthenticated, word),
         ErrorKind::UnauthorizedClient => (Code::PermissionDenied, word),
         ErrorKind::UnsupportedGrantType => (Code::Unimplemented, word),
-        ErrorKind::InvalidScope | ErrorKind::InvalidTarget => (Code::InvalidArgument, word),
+        ErrorKind::InvalidScope | ErrorKind::InvalidTarget | ErrorKind::UnsupportedTokenType => {
+            (Code::InvalidArgument, word)
+        }
         ErrorKind::Overloaded => (Code::ResourceExhausted, word),
         ErrorKind::Unavailable => (Code::Unavailable, word),
         ErrorKind::Internal => (Code::Internal, word),

@@ -28,7 +28,11 @@ pub struct Watching {
     pub authority: Arc<Authority>,
     pub blocking: Blocking,
     places: Arc<Semaphore>,
+    /// Snapshots on their way at one time: each holds a page or two.
+    pub snapshots: Arc<Semaphore>,
 }
+
+const MAX_SNAPSHOTS: usize = 64;
 
 /// One admitted caller and the way to it.
 pub struct Watcher<T> {
@@ -42,7 +46,12 @@ pub type Updates<T> = tokio_stream::wrappers::ReceiverStream<Result<T, Status>>;
 
 impl Watching {
     pub fn new(authority: Arc<Authority>, blocking: Blocking, most: usize) -> Self {
-        Self { authority, blocking, places: Arc::new(Semaphore::new(most)) }
+        Self {
+            authority,
+            blocking,
+            places: Arc::new(Semaphore::new(most)),
+            snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
+        }
     }
 
     /// Authenticates a caller and gives it a place.

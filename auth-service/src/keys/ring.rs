@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use serde_json::value::RawValue;
 use shared_claims::KeySet;
+use shared_claims::revocations::Position;
 use shared_claims::verifier::ACCESS_TOKEN_TYPE;
 use zeroize::Zeroizing;
 
@@ -26,6 +27,8 @@ pub struct KeyRing {
     pub key_set: KeySet,
     /// The JWKS (RFC 7517 section 5), as it is served.
     pub jwks: String,
+    /// How far the keys had come when this was read; what is newer has a larger one.
+    pub position: Position,
     /// Strong entity tag of the JWKS, with its quotes.
     pub etag: String,
     /// When a key next changes its state by the clock.
@@ -126,7 +129,12 @@ impl Keys {
     ///
     /// # Errors
     /// [`UnusableKey`]; the ring stays as it was.
-    pub fn rebuild(&self, records: Vec<KeyRecord>, now: Timestamp) -> Result<(), UnusableKey> {
+    pub fn rebuild(
+        &self,
+        records: Vec<KeyRecord>,
+        position: Position,
+        now: Timestamp,
+    ) -> Result<(), UnusableKey> {
         let mut signers: HashMap<Algorithm, (Timestamp, Arc<Signer>)> = HashMap::new();
         for record in &records {
             let KeyState::Active { since } = record.state(now) else { continue };
@@ -137,7 +145,7 @@ impl Keys {
             }
         }
         let signers = signers.into_iter().map(|(algorithm, (_, signer))| (algorithm, signer)).collect();
-        self.ring.store(Arc::new(KeyRing::new(signers, records, now)?));
+        self.ring.store(Arc::new(KeyRing::new(signers, records, (position, now))?));
         Ok(())
     }
 
@@ -169,6 +177,7 @@ impl KeyRing {
             signers: HashMap::new(),
             key_set: KeySet::default(),
             jwks: r#"{"keys":[]}"#.to_owned(),
+            position: Position::default(),
             etag: "\"empty\"".to_owned(),
             next_change: None,
         }
@@ -177,7 +186,7 @@ impl KeyRing {
     fn new(
         signers: HashMap<Algorithm, Arc<Signer>>,
         records: Vec<KeyRecord>,
-        now: Timestamp,
+        (position, now): (Position, Timestamp),
     ) -> Result<Self, UnusableKey> {
         let public: Vec<&KeyRecord> = records.iter().filter(|record| record.state(now).is_public()).collect();
         let jwks = jwks(&public).map_err(|error| UnusableKey::KeySet(error.to_string()))?;
@@ -193,7 +202,7 @@ impl KeyRing {
             [Some(record.published_at), Some(record.activates_at), record.retires_at, record.removed_at]
         });
         let next_change = instants.flatten().filter(|at| *at > now).min();
-        Ok(Self { records, signers, key_set, jwks, etag, next_change })
+        Ok(Self { records, signers, key_set, jwks, position, etag, next_change })
     }
 
     /// The key that signs for an algorithm, if one is active.
@@ -232,7 +241,7 @@ mod tests {
     fn a_key_that_signs_at_once_signs_also_where_the_clock_is_behind() {
         let (keys, now) = (keys(), Timestamp(1_800_000_000_000));
         let record = keys.record(&SigningKey::generate(Algorithm::EdDsa).unwrap(), now, now).unwrap();
-        keys.rebuild(vec![record.clone()], now.minus(Duration::from_secs(4))).unwrap();
+        keys.rebuild(vec![record.clone()], Position::default(), now.minus(Duration::from_secs(4))).unwrap();
         assert_eq!(keys.ring().signer(Algorithm::EdDsa).unwrap().kid, record.kid);
         assert!(keys.ring().key_set.contains(&record.kid));
     }
@@ -244,12 +253,12 @@ mod tests {
             keys.record(&SigningKey::generate(Algorithm::Es256).unwrap(), now, activates_at).unwrap()
         };
         let (old, next) = (make(now), make(now.plus(Duration::from_secs(300))));
-        keys.rebuild(vec![old.clone(), next.clone()], now).unwrap();
+        keys.rebuild(vec![old.clone(), next.clone()], Position::default(), now).unwrap();
         let ring = keys.ring();
         assert_eq!(ring.signer(Algorithm::Es256).unwrap().kid, old.kid);
         assert!(ring.signer(Algorithm::EdDsa).is_none());
         assert_eq!(ring.next_change, Some(next.activates_at));
-        keys.rebuild(vec![old, next.clone()], next.activates_at).unwrap();
+        keys.rebuild(vec![old, next.clone()], Position::default(), next.activates_at).unwrap();
         assert_eq!(keys.ring().signer(Algorithm::Es256).unwrap().kid, next.kid);
         assert_ne!(keys.ring().etag, "");
     }
@@ -259,12 +268,18 @@ mod tests {
         let (keys, now) = (keys(), Timestamp(1_800_000_000_000));
         let good = keys.record(&SigningKey::generate(Algorithm::EdDsa).unwrap(), now, now).unwrap();
         let other = keys.record(&SigningKey::generate(Algorithm::EdDsa).unwrap(), now, now).unwrap();
-        keys.rebuild(vec![good.clone()], now).unwrap();
+        keys.rebuild(vec![good.clone()], Position::default(), now).unwrap();
         let swapped = KeyRecord { sealed_private_key: other.sealed_private_key.clone(), ..good.clone() };
         let fresh = self::keys();
-        assert!(matches!(fresh.rebuild(vec![swapped], now), Err(UnusableKey::CannotOpen(..))));
+        assert!(matches!(
+            fresh.rebuild(vec![swapped], Position::default(), now),
+            Err(UnusableKey::CannotOpen(..))
+        ));
         let mismatched = KeyRecord { public_jwk: good.public_jwk.clone(), ..other };
-        assert!(matches!(keys.rebuild(vec![mismatched], now), Err(UnusableKey::Mismatched(_))));
+        assert!(matches!(
+            keys.rebuild(vec![mismatched], Position::default(), now),
+            Err(UnusableKey::Mismatched(_))
+        ));
         assert_eq!(keys.ring().signer(Algorithm::EdDsa).unwrap().kid, good.kid);
     }
 }

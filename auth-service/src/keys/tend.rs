@@ -23,8 +23,11 @@ impl Authority {
     /// # Errors
     /// `Unavailable`, or `Internal` for a key that cannot be used; the ring stays as it was.
     pub(crate) fn reload_keys(&self, now: Timestamp) -> Result<()> {
-        let records = self.storage.all_keys()?;
-        self.keys.rebuild(records, now).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
+        // The counter first: what the records hold is never older than what they are called.
+        let position = self.storage.change_counters()?.keys_position();
+        self.keys
+            .rebuild(self.storage.all_keys()?, position, now)
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
     }
 
     /// Makes the keys that are needed or due. Every replica looks; the database lets one act.
@@ -102,8 +105,11 @@ impl Authority {
         let (policy, wanted) = (self.key_policy, kid.to_owned());
         let plan = move |records: &[KeyRecord]| {
             let key = records.iter().find(|key| key.kid == wanted)?;
-            if !matches!(key.state(now), KeyState::Published { .. }) {
-                return None;
+            match key.state(now) {
+                KeyState::Published { .. } => {}
+                // Its lead ended while somebody waited.
+                KeyState::Active { .. } => return Some(Vec::new()),
+                _ => return None,
             }
             let others: Vec<KeyRecord> = records.iter().filter(|key| key.kid != wanted).cloned().collect();
             Some(successor(&others, key.algorithm, (now, now), &policy))

@@ -1,11 +1,11 @@
 use std::sync::{Arc, PoisonError};
 
 use serde::Serialize;
-use shared_claims::revocations::{DOCUMENT_TYPE, Position, Target};
+use shared_claims::revocations::{DOCUMENT_TYPE, MAX_DOCUMENT_BYTES, Position, Target};
 
 use super::Revocation;
 use crate::authority::Authority;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::tokens::sign;
 
 /// The signed document as it is served at `GET /revocations`, made when somebody asks for it and it is not
@@ -28,6 +28,8 @@ struct Claims<'a> {
     seq: u64,
     /// The ETag of the key set: verifiers fetch it when this changes.
     key_set: &'a str,
+    /// Grows with every change of the keys.
+    keys: u64,
     revocations: Vec<Entry<'a>>,
 }
 
@@ -58,26 +60,29 @@ impl Authority {
     /// being made.
     ///
     /// # Errors
-    /// `Unavailable` when no key signs.
+    /// `Unavailable` when no key signs, or there are more revocations than verifiers read in a document.
     pub fn make_revocation_document(&self) -> Result<Arc<RevocationDocument>> {
         let _one_at_a_time = self.making_document.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(made) = self.made_revocation_document() {
             return Ok(made);
         }
         let (ring, signer, now) = (self.keys.ring(), self.signer_of(None)?, self.now());
-        let document = self.revocations.with_all(|position, live| -> Result<_> {
-            let claims = Claims {
-                iss: &self.issuer,
-                iat: now.seconds(),
-                epoch: position.epoch,
-                seq: position.seq,
-                key_set: &ring.etag,
-                revocations: live.iter().map(Entry::of).collect(),
-            };
-            let jwt = sign(&signer, DOCUMENT_TYPE, &claims)?;
-            Ok(Arc::new(RevocationDocument { etag: etag(position, &ring.etag), jwt }))
-        });
-        let document = document?;
+        let (position, live) = self.revocations.all();
+        let claims = Claims {
+            iss: &self.issuer,
+            iat: now.seconds(),
+            epoch: position.epoch,
+            seq: position.seq,
+            key_set: &ring.etag,
+            keys: ring.position.seq,
+            revocations: live.iter().map(Entry::of).collect(),
+        };
+        let jwt = sign(&signer, DOCUMENT_TYPE, &claims)?;
+        if jwt.len() > MAX_DOCUMENT_BYTES {
+            let cause = format!("{} live revocations do not fit the document: use the feeds", live.len());
+            return Err(Error::new(ErrorKind::Unavailable, cause));
+        }
+        let document = Arc::new(RevocationDocument { etag: etag(position, &ring.etag), jwt });
         self.revocation_document.store(Arc::clone(&document));
         Ok(document)
     }

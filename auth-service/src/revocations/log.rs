@@ -1,4 +1,5 @@
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use shared_claims::AccessClaims;
@@ -7,6 +8,8 @@ use shared_claims::revocations::{Fingerprints, Position, Revocations, Revocation
 use super::{Revocation, RevokedThing};
 use crate::clock::Timestamp;
 use crate::secret::{NoRandomness, random_bytes};
+
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The live revocations as this process knows them: its own from the moment at which they are stored,
 /// those of others as soon as it has looked. Whether a token is hit is asked without a lock.
@@ -20,6 +23,8 @@ struct State {
     /// In the order of their numbers, without those that can hit nothing more.
     entries: Vec<Revocation>,
     sets: RevocationsWriter,
+    /// What had expired by then is no longer here.
+    let_go_until: Timestamp,
 }
 
 /// A part of the log: between `after` and `position.seq` there are these entries.
@@ -37,7 +42,8 @@ impl RevocationLog {
     pub fn new() -> Result<Self, NoRandomness> {
         let sets = RevocationsWriter::new(Fingerprints::with_key(random_bytes()?));
         let asked = ArcSwap::from_pointee(sets.readers());
-        let state = State { position: Position::default(), entries: Vec::new(), sets };
+        let state =
+            State { position: Position::default(), entries: Vec::new(), sets, let_go_until: Timestamp(0) };
         Ok(Self { state: RwLock::new(state), asked })
     }
 
@@ -73,17 +79,31 @@ impl RevocationLog {
     /// that began before a revocation must not undo it.
     pub fn replace(&self, live: Vec<Revocation>, position: Position, now: Timestamp) {
         let mut state = self.write();
-        state.entries = Vec::new();
-        state.position = Position::default();
-        drop(state);
-        self.append(live, position, now);
+        state.sets.apply(live.iter().map(Revocation::entry), now.seconds());
+        state.entries = live;
+        state.advance(position);
+        state.let_go_until = now;
+        self.asked.store(state.sets.readers().into());
     }
 
-    /// Lets go of what can hit nothing more.
-    pub fn sweep(&self, now: Timestamp) {
+    /// Whether what was let go of as expired is needed again: the clock had jumped ahead, and back.
+    #[must_use]
+    pub fn has_let_go_after(&self, now: Timestamp) -> bool {
+        self.read().let_go_until > now
+    }
+
+    /// Lets go of what can hit nothing more, once a minute.
+    pub fn sweep_now_and_then(&self, now: Timestamp) {
+        if now >= self.read().let_go_until.plus(SWEEP_INTERVAL) {
+            self.sweep(now);
+        }
+    }
+
+    fn sweep(&self, now: Timestamp) {
         let mut state = self.write();
         state.entries.retain(|entry| entry.expires_at > now);
         state.sets.sweep(now.seconds());
+        state.let_go_until = now;
         self.asked.store(state.sets.readers().into());
     }
 
@@ -103,9 +123,9 @@ impl RevocationLog {
     }
 
     /// All of it, for the document.
-    pub(super) fn with_all<T>(&self, make: impl FnOnce(Position, &[Revocation]) -> T) -> T {
+    pub(super) fn all(&self) -> (Position, Vec<Revocation>) {
         let state = self.read();
-        make(state.position, &state.entries)
+        (state.position, state.entries.clone())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -166,5 +186,31 @@ mod tests {
         log.sweep(LATER);
         let page = log.page(0, 10);
         assert_eq!((page.entries.len(), page.position.seq), (0, 3));
+    }
+
+    #[test]
+    fn a_reader_never_sees_less_while_everything_is_taken_over_anew() {
+        let log = log_of(50);
+        let position = log.position();
+        let entry = |seq| Revocation { seq, thing: RevokedThing::Token(seq.to_string()), expires_at: LATER };
+        std::thread::scope(|threads| {
+            let replacing = threads.spawn(|| {
+                for _ in 0..500 {
+                    log.replace((1..=50).map(entry).collect(), position, NOW);
+                }
+            });
+            while !replacing.is_finished() {
+                let page = log.page(0, 100);
+                assert_eq!((page.position, page.entries.len()), (position, 50));
+            }
+        });
+    }
+
+    #[test]
+    fn a_clock_that_jumped_ahead_and_back_is_noticed_by_what_was_let_go() {
+        let log = log_of(3);
+        assert!(!log.has_let_go_after(NOW.minus(Duration::from_secs(1))), "nothing was");
+        log.sweep_now_and_then(LATER);
+        assert!(log.has_let_go_after(NOW) && !log.has_let_go_after(LATER));
     }
 }

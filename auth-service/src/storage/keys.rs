@@ -64,9 +64,8 @@ impl Storage {
         self.write(move |connection| {
             count_up(connection, "keys")?;
             let Some(retirements) = plan(&all_keys(connection)?) else { return Ok(false) };
-            diesel::update(signing_keys::table.find(&kid))
-                .set(signing_keys::activates_at.eq(activates_at.0))
-                .execute(connection)?;
+            let later = signing_keys::table.find(&kid).filter(signing_keys::activates_at.gt(activates_at.0));
+            diesel::update(later).set(signing_keys::activates_at.eq(activates_at.0)).execute(connection)?;
             retire(connection, &retirements)?;
             Ok(true)
         })

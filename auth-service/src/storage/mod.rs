@@ -27,11 +27,14 @@ use std::time::Duration;
 
 use diesel::r2d2::{Pool, PooledConnection};
 use diesel::{Connection, QueryDsl, RunQueryDsl};
+use shared_claims::revocations::Position;
 use shared_claims::scope::ScopeSet;
 
 use connection::{AnyConnection, Manager, Purpose};
 use rotator::Rotator;
 use schema::counters;
+
+use crate::clock::Timestamp;
 use writer::SqliteWriter;
 
 pub use error::StorageError;
@@ -66,6 +69,24 @@ pub struct ChangeCounters {
     /// No change, but read with them: the longest life that an access token was ever set to here, in
     /// milliseconds.
     pub longest_token: i64,
+}
+
+impl ChangeCounters {
+    /// How far the revocations have come.
+    #[must_use]
+    pub fn revocations_position(&self) -> Position {
+        Position { epoch: number(self.epoch), seq: number(self.revocations) }
+    }
+
+    /// How far the keys have come, in the same history.
+    #[must_use]
+    pub fn keys_position(&self) -> Position {
+        Position { epoch: number(self.epoch), seq: number(self.keys) }
+    }
+}
+
+fn number(counter: i64) -> u64 {
+    u64::try_from(counter).unwrap_or(0)
 }
 
 impl Storage {
@@ -134,6 +155,22 @@ impl Storage {
         self.write(move |connection| {
             let shorter = counters::table.find("longest_token").filter(counters::value.lt(milliseconds));
             diesel::update(shorter).set(counters::value.eq(milliseconds)).execute(connection)?;
+            Ok(())
+        })
+    }
+
+    /// Begins a new history of revocations and keys, after a backup was put back: verifiers take everything
+    /// anew, whatever numbers they had come to.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn begin_epoch(&self, now: Timestamp) -> Result<(), StorageError> {
+        use diesel::ExpressionMethods;
+        self.write(move |connection| {
+            let later = count_up(connection, "epoch")?.max(now.0);
+            diesel::update(counters::table.find("epoch"))
+                .set(counters::value.eq(later))
+                .execute(connection)?;
             Ok(())
         })
     }

@@ -52,7 +52,7 @@ impl Storage {
             .order(revocations::seq)
             .select(revocations::all_columns);
         let rows: Vec<Row> = self.read(|connection| Ok(live.load(connection)?))?;
-        rows.into_iter().map(revocation).collect()
+        Ok(rows.into_iter().filter_map(revocation).collect())
     }
 
     /// Every revocation with a number above `seq`, in order.
@@ -65,7 +65,7 @@ impl Storage {
             .order(revocations::seq)
             .select(revocations::all_columns);
         let rows: Vec<Row> = self.read(|connection| Ok(newer.load(connection)?))?;
-        rows.into_iter().map(revocation).collect()
+        Ok(rows.into_iter().filter_map(revocation).collect())
     }
 }
 
@@ -112,13 +112,17 @@ fn insert(
     Ok(())
 }
 
-fn revocation((seq, kind, id, not_before, expires_at): Row) -> Result<Revocation, StorageError> {
+/// `None` for a kind that a later release writes: it must not keep the others from being known here.
+fn revocation((seq, kind, id, not_before, expires_at): Row) -> Option<Revocation> {
     let thing = match (kind.as_str(), not_before) {
         ("session", _) => RevokedThing::Session(id),
         ("token", _) => RevokedThing::Token(id),
         ("subject", Some(not_before)) => RevokedThing::Subject { sub: id, not_before: Timestamp(not_before) },
         ("client", Some(not_before)) => RevokedThing::Client { id, not_before: Timestamp(not_before) },
-        _ => return Err(StorageError::Unreadable("a revocation of an unknown kind".to_owned())),
+        _ => {
+            tracing::error!(seq, kind, "a revocation of an unknown kind is passed over");
+            return None;
+        }
     };
-    Ok(Revocation { seq, thing, expires_at: Timestamp(expires_at) })
+    Some(Revocation { seq, thing, expires_at: Timestamp(expires_at) })
 }

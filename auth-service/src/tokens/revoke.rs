@@ -1,10 +1,12 @@
 use std::time::Duration;
 
+use shared_claims::encryption::is_encrypted;
+
 use super::known::KnownToken;
 use crate::authority::Authority;
 use crate::clients::Client;
 use crate::clock::Timestamp;
-use crate::error::{Result, TokenFault};
+use crate::error::{Error, ErrorKind, Result, TokenFault};
 use crate::revocations::RevokedThing;
 use crate::sessions::Judgement;
 
@@ -17,8 +19,13 @@ impl Authority {
     /// another client's stays good (section 2.1).
     ///
     /// # Errors
-    /// `Unavailable`: nothing was taken back, and the caller must try again.
+    /// `Unavailable`: nothing was taken back, and the caller must try again. `UnsupportedTokenType` for an
+    /// encrypted token, which only its audience can read: 200 would be a lie.
     pub fn revoke_token(&self, caller: &Client, unverified_token: &str) -> Result<()> {
+        if is_encrypted(unverified_token) {
+            let cause = "an encrypted token cannot be read here, and not be revoked alone";
+            return Err(Error::new(ErrorKind::UnsupportedTokenType, cause));
+        }
         let now = self.now();
         match self.read_token(unverified_token, now) {
             Ok(KnownToken::Refresh(claims)) if claims.client_id == caller.id => {

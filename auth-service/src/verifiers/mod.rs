@@ -2,13 +2,18 @@
 //! for them. What is known here is written to the database, where every replica and the command line see it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::authority::Authority;
-use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{NoRandomness, random_id};
+
+/// How often is looked whether there is anything to write.
+const INTERVAL: Duration = Duration::from_millis(200);
 
 /// How often a replica with verifiers says that it is alive.
 const ALIVE: Duration = Duration::from_secs(5);
@@ -83,12 +88,11 @@ impl VerifierRegistry {
         Some(changes)
     }
 
-    /// They were not written: all that is connected is to be, next time.
-    fn not_written(&self, gone: Vec<String>) {
+    /// All that is connected is to be written next time, and `gone` to be forgotten.
+    fn write_all_again(&self, gone: Vec<String>) {
         let mut state = self.state();
         let all: Vec<String> = state.connected.keys().cloned().chain(gone).collect();
         state.changed.extend(all);
-        state.saved = None;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -96,29 +100,75 @@ impl VerifierRegistry {
     }
 }
 
+/// The thread that writes them down, beside the keeper: ten thousand of them must not hold up a revocation.
+pub struct VerifierKeeper {
+    stop: SyncSender<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl VerifierKeeper {
+    /// # Errors
+    /// `Internal` when the system gives no thread.
+    pub fn start(authority: Arc<Authority>) -> Result<Self> {
+        let (stop, stopped) = sync_channel(0);
+        let thread = thread::Builder::new()
+            .name("verifiers".to_owned())
+            .spawn(move || keep(&authority, &stopped))
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for VerifierKeeper {
+    fn drop(&mut self) {
+        let _ = self.stop.send(());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the verifiers panicked");
+        }
+    }
+}
+
+fn keep(authority: &Authority, stopped: &Receiver<()>) {
+    let mut failing = false;
+    while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| authority.save_verifiers()))
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the keeper of verifiers panicked")));
+        // Once, not four times a second.
+        match outcome {
+            Err(error) if !std::mem::replace(&mut failing, true) => error.log(),
+            Err(_) => {}
+            Ok(()) => failing = false,
+        }
+    }
+}
+
 impl Authority {
     /// A verifier has connected, or holds other keys than before; the database is told in a moment.
     pub fn note_verifier(&self, verifier: ConnectedVerifier) {
         self.verifiers.note(verifier);
-        self.seen.wake();
     }
 
     pub fn forget_verifier(&self, id: &str) {
         self.verifiers.forget(id);
-        self.seen.wake();
     }
 
     /// Lets the database know of the verifiers of this replica.
-    ///
-    /// # Errors
-    /// `Unavailable`; it is tried again with the next look.
-    pub(crate) fn save_verifiers(&self, now: Timestamp) -> Result<()> {
+    fn save_verifiers(&self) -> Result<()> {
         let Some(changes) = self.verifiers.take_changes() else { return Ok(()) };
         let gone = changes.gone.clone();
-        self.storage
-            .save_verifiers(&self.verifiers.replica, changes, now)
-            .inspect_err(|_| self.verifiers.not_written(gone))?;
-        Ok(())
+        let saved = self.storage.save_verifiers(&self.verifiers.replica, changes, self.now());
+        match saved {
+            Ok(true) => {}
+            // It was taken for dead, or is new: all of them must be written.
+            Ok(false) => self.verifiers.write_all_again(Vec::new()),
+            Err(error) => {
+                self.verifiers.write_all_again(gone);
+                return Err(error.into());
+            }
+        }
+        Ok(self.storage.forget_dead_replicas(self.now())?)
     }
 
     /// The connected verifiers, of all replicas, that cannot verify with a key.

@@ -515,8 +515,11 @@ fn connected_verifiers_are_known_to_everybody_and_go_with_their_replica(fixture:
     save("one", vec![], &[], later(10));
     assert_eq!(connected(later(20)), expected[..1], "the other replica has died");
     save("one", vec![], &[], later(20));
-    save("two", vec![], &[], later(20));
-    assert_eq!(connected(later(20)), expected[..1], "and its verifiers were forgotten");
+    fixture.storage.forget_dead_replicas(later(20)).unwrap();
+    let again = fixture.storage.save_verifiers("two", Changes::default(), later(20)).unwrap();
+    assert!(!again, "it is told that what it has not written anew is not there");
+    assert_eq!(connected(later(20)), expected[..1], "its verifiers were forgotten with it");
+    assert!(fixture.storage.save_verifiers("two", Changes::default(), later(21)).unwrap());
 }
 
 fn on_postgres_others_hear_of_every_counted_write(fixture: &Fixture) {

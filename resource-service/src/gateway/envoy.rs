@@ -10,7 +10,8 @@ use envoy_types::pb::google::rpc;
 use serde_json::json;
 use tonic::{Code, Request, Response, Status};
 
-use super::{Described, Gatekeeper, Verdict, identity_of, is_identity_header};
+use super::identity::spellings;
+use super::{Described, Gatekeeper, Verdict, identity_of};
 
 pub struct EnvoyEdge {
     gatekeeper: Arc<Gatekeeper>,
@@ -30,7 +31,7 @@ impl Authorization for EnvoyEdge {
         let described = request.attributes.and_then(|about| about.request).and_then(|about| about.http);
         let Some(http) = described else {
             let verdict = Verdict::Malformed("the proxy does not describe the request");
-            return Ok(Response::new(answer(&verdict, Vec::new())));
+            return Ok(Response::new(answer(&verdict)));
         };
         // Envoy joins repeated headers by a comma, which no token holds.
         let verdict = self.gatekeeper.judge(Described {
@@ -38,26 +39,25 @@ impl Authorization for EnvoyEdge {
             target: &http.path,
             authorization: http.headers.get("authorization").map(String::as_str).into_iter(),
         });
-        let copies = http.headers.into_keys().filter(|name| is_identity_header(name)).collect();
-        Ok(Response::new(answer(&verdict, copies)))
+        Ok(Response::new(answer(&verdict)))
     }
 }
 
-fn answer(verdict: &Verdict, copies: Vec<String>) -> CheckResponse {
+fn answer(verdict: &Verdict) -> CheckResponse {
     let (code, http_response) = match verdict {
         Verdict::Passes(claims) => {
-            let mut copies = copies;
             let headers: Vec<HeaderValueOption> = identity_of(claims.as_deref())
                 .into_iter()
                 .filter(|(_, value)| !value.is_empty())
                 .map(|(name, value)| header(name, value))
                 .collect();
-            // What is set takes the place of the client's copy; whatever else looks like one is removed.
+            // What is set takes the place of the client's copy; every other spelling is removed, whether or not
+            // Envoy was told to show it here.
             let is_set = |name: &String| {
                 headers.iter().filter_map(|option| option.header.as_ref()).any(|header| header.key == *name)
             };
-            copies.retain(|name| !is_set(name));
-            let ok = OkHttpResponse { headers, headers_to_remove: copies, ..OkHttpResponse::default() };
+            let headers_to_remove = spellings().filter(|name| !is_set(name)).collect();
+            let ok = OkHttpResponse { headers, headers_to_remove, ..OkHttpResponse::default() };
             (Code::Ok, HttpResponse::OkResponse(ok))
         }
         refused => (code_of(refused.http_status()), HttpResponse::DeniedResponse(denied(refused))),

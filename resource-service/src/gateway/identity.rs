@@ -36,6 +36,19 @@ pub fn is_identity_header(name: &str) -> bool {
     })
 }
 
+/// Every name by which an application behind CGI or WSGI would read one of them.
+pub(super) fn spellings() -> impl Iterator<Item = String> {
+    HEADERS.iter().flat_map(|name| {
+        let dashes: Vec<usize> = name.match_indices('-').map(|(place, _)| place).collect();
+        (0..1_usize << dashes.len()).map(move |choice| {
+            let underscore = |place| {
+                dashes.iter().position(|dash| *dash == place).is_some_and(|nth| choice >> nth & 1 == 1)
+            };
+            name.char_indices().map(|(place, letter)| if underscore(place) { '_' } else { letter }).collect()
+        })
+    })
+}
+
 /// Visible ASCII and spaces as they are; everything else, and `%`, percent-encoded: a claim may hold any
 /// text, a header may not.
 fn encoded(text: &str) -> String {
@@ -63,6 +76,13 @@ mod tests {
         for name in ["x-signet-subjects", "signet-subject", "x.signet.subject", "authorization"] {
             assert!(!is_identity_header(name), "{name}");
         }
+    }
+
+    #[test]
+    fn all_spellings_are_known() {
+        let all: std::collections::HashSet<String> = spellings().collect();
+        assert_eq!(all.len(), HEADERS.len() * 4);
+        assert!(all.contains("x_signet-subject") && all.iter().all(|name| is_identity_header(name)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::AuthoritySettings;
 use super::backoff::{Backoff, jittered};
 use super::feed::SharedState;
 use super::fetch::{FetchError, Fetcher};
+use super::held::CLOCK_STEP_SECONDS;
 use crate::Refusal;
 use crate::clock::unix_now;
 use crate::public_keys::MAX_JWKS_BYTES;
@@ -37,6 +38,10 @@ pub(super) struct Documents {
     revocations_etag: Option<String>,
     key_set_fetched: Option<Instant>,
     key_set_tried: Option<Instant>,
+    /// The last document was signed by a key that is not held: the key set that was announced before is old.
+    unknown_signer: bool,
+    /// The latest time by which something may have been let go of, in seconds since the epoch.
+    latest: u64,
 }
 
 impl Documents {
@@ -49,6 +54,8 @@ impl Documents {
             revocations_etag: None,
             key_set_fetched: None,
             key_set_tried: None,
+            unknown_signer: false,
+            latest: 0,
         }
     }
 
@@ -87,11 +94,11 @@ impl Documents {
 
     /// Asks for what is due; the time until the next question.
     async fn step(&mut self) -> Result<Duration, String> {
-        if self.key_set_is_due() {
-            self.fetch_key_set().await?;
-        }
+        // Whatever becomes of the keys, revocations are asked for.
+        let keys = if self.key_set_is_due() { self.fetch_key_set().await } else { Ok(()) };
         let asked = Instant::now();
         let news = self.fetch_revocations().await?;
+        keys?;
         let held_back = news || asked.elapsed() >= WAIT / 2;
         Ok(jittered(if held_back { PAUSE } else { PAUSE_WITHOUT_WAITING }))
     }
@@ -113,11 +120,17 @@ impl Documents {
     }
 
     async fn fetch_key_set(&mut self) -> Result<(), String> {
-        self.key_set_tried = Some(Instant::now());
         let (etag, bounds) = (self.key_set_etag.as_deref(), (MAX_JWKS_BYTES, Duration::ZERO));
         let fetched = self.fetcher.get("/.well-known/jwks.json", etag, bounds).await;
+        self.key_set_tried = Some(Instant::now());
         let fetched = fetched.map_err(|error| self.refused(&error, "key set"))?;
         if let Some(document) = fetched {
+            let announced = self.state.held().announced_key_set.clone();
+            let is_announced = announced.is_empty() || document.etag.as_ref() == Some(&announced);
+            if !is_announced && !self.unknown_signer {
+                // Of a replica that is late, or out of a cache: a revoked key may be in it.
+                return Err("key set: not the one that was announced".to_owned());
+            }
             let taken = self.state.held().take_keys(&document.text);
             taken.map_err(|why| {
                 self.state.authority.refused_update();
@@ -131,6 +144,12 @@ impl Documents {
 
     /// `true` when there was something new.
     async fn fetch_revocations(&mut self) -> Result<bool, String> {
+        let now = unix_now();
+        if now + CLOCK_STEP_SECONDS < self.latest {
+            // What the clock made expire is needed again: a document is complete each time.
+            (self.revocations_etag, self.latest) = (None, now);
+        }
+        self.latest = self.latest.max(now);
         let wait = if self.has_announced_key_set() { WAIT } else { Duration::ZERO };
         let path = format!("/revocations?wait={}", wait.as_secs());
         let etag = self.revocations_etag.as_deref();
@@ -156,14 +175,15 @@ impl Documents {
         match RevocationDocument::read(text, from, empty, unix_now()) {
             Ok(document) => {
                 if !held.take_document(document) {
-                    return Err("revocations: of a replica that is behind".to_owned());
+                    return Err("revocations: of a replica that is late".to_owned());
                 }
+                self.unknown_signer = false;
                 Ok(())
             }
             Err(refusal) => {
                 if refusal == Refusal::UnknownKey {
                     // A document under a key that came after our key set: worth one fetch.
-                    self.key_set_fetched = None;
+                    (self.key_set_fetched, self.unknown_signer) = (None, true);
                 }
                 self.state.authority.refused_update();
                 Err(format!("revocations refused: {refusal}"))

@@ -15,13 +15,14 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Request, Status};
 
 use super::backoff::Backoff;
 use super::held::{Heard, Held, OutOfStep, Statement};
 use super::{Authority, FeedSettings, FetchError};
+use crate::clock::unix_now;
 use crate::public_keys::MAX_KEYS;
 use crate::revocations::{Entry, Position, REPLICA_LAG_SECONDS, Target};
 
@@ -38,11 +39,25 @@ const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 pub(super) struct SharedState {
     pub authority: Arc<Authority>,
     held: Arc<Mutex<Held>>,
+    next: Arc<Mutex<Next>>,
+}
+
+/// How the next feed of revocations begins: set where the present one learns it, for either feed may end both.
+#[derive(Debug)]
+struct Next {
+    begin: Begin,
+    /// Since when the authority has known less than is held.
+    behind_since: Option<Instant>,
 }
 
 impl SharedState {
     pub fn new(authority: Arc<Authority>, held: Held) -> Self {
-        Self { authority, held: Arc::new(Mutex::new(held)) }
+        let next = Next { begin: Begin::Behind, behind_since: None };
+        Self { authority, held: Arc::new(Mutex::new(held)), next: Arc::new(Mutex::new(next)) }
+    }
+
+    fn next(&self) -> MutexGuard<'_, Next> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn held(&self) -> MutexGuard<'_, Held> {
@@ -54,7 +69,6 @@ pub(super) struct Feed {
     state: SharedState,
     endpoint: Endpoint,
     credentials: MetadataValue<Ascii>,
-    begin: Begin,
 }
 
 /// Where the next feed of revocations begins.
@@ -87,10 +101,10 @@ impl Feed {
         let mut credentials: MetadataValue<Ascii> =
             format!("Basic {basic}").parse().map_err(|_| FetchError::Credentials)?;
         credentials.set_sensitive(true);
-        Ok(Self { state, endpoint, credentials, begin: Begin::Behind })
+        Ok(Self { state, endpoint, credentials })
     }
 
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(self, stop: CancellationToken) {
         let (mut backoff, mut failing) = (Backoff::default(), false);
         loop {
             let begun = Instant::now();
@@ -118,83 +132,100 @@ impl Feed {
     }
 
     /// Follows both feeds until one ends, and says why.
-    async fn attend(&mut self) -> String {
+    async fn attend(&self) -> String {
         let channel = match timeout(CONNECT_TIMEOUT, self.endpoint.connect()).await {
             Ok(Ok(channel)) => channel,
             Ok(Err(error)) => return with_causes(&error),
             Err(_) => return "no connection in time".to_owned(),
         };
         let keys = follow_keys(&self.state, channel.clone(), &self.credentials);
-        let revocations = follow_revocations(&self.state, channel, &self.credentials, self.begin);
+        let revocations = follow_revocations(&self.state, channel, &self.credentials);
         tokio::select! {
             ended = keys => format!("keys: {ended}"),
-            ended = revocations => {
-                self.begin = ended.begin;
-                format!("revocations: {}", ended.cause)
-            }
+            ended = revocations => format!("revocations: {ended}"),
         }
     }
 }
 
-/// Why a feed of revocations ended, and where the next one begins.
-struct Ended {
-    cause: String,
-    begin: Begin,
-}
-
+/// Follows until the feed ends, and says why.
 async fn follow_revocations(
     state: &SharedState,
     channel: Channel,
     credentials: &MetadataValue<Ascii>,
-    mut begin: Begin,
-) -> Ended {
+) -> String {
+    let begin = state.next().begin;
     let asked = if begin == Begin::Behind { state.held().position } else { Position::default() };
     let mut client = RevocationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let request = WatchRevocationsRequest { epoch: asked.epoch, after_seq: asked.seq };
     let mut updates = match timeout(SILENCE, client.watch(with(credentials, request))).await {
         Ok(Ok(updates)) => updates.into_inner(),
-        Ok(Err(status)) => return Ended { cause: status.to_string(), begin },
-        Err(_) => return Ended { cause: "no answer in time".to_owned(), begin },
+        Ok(Err(status)) => return status.to_string(),
+        Err(_) => return "no answer in time".to_owned(),
     };
     let from_earlier = begin == Begin::AnewFromEarlier;
     let mut snapshot = (asked == Position::default()).then(|| state.held().snapshot(from_earlier));
-    let mut behind_since: Option<Instant> = None;
     loop {
         let update = match timeout(SILENCE, updates.message()).await {
             Ok(Ok(Some(update))) => update,
-            Ok(Ok(None)) => return Ended { cause: "the authority ended it".to_owned(), begin },
-            Ok(Err(status)) => {
-                state.authority.refused_update();
-                return Ended { cause: status.to_string(), begin };
-            }
-            Err(_) => return Ended { cause: "the authority is silent".to_owned(), begin },
+            Ok(Ok(None)) => return "the authority ended it".to_owned(),
+            Ok(Err(status)) => return broken(state, &status),
+            Err(_) => return "the authority is silent".to_owned(),
         };
         let Some(statement) = statement(&update) else {
             state.authority.refused_update();
-            return Ended { cause: "an entry is malformed".to_owned(), begin };
+            return "an entry is malformed".to_owned();
         };
-        let heard = state.held().apply(&mut snapshot, statement);
-        match heard {
-            Ok(Heard::Complete) => {
-                (behind_since, begin) = (None, Begin::Behind);
-                state.authority.last_words.of_revocations();
-            }
-            Ok(Heard::More) => {}
-            Ok(Heard::Behind) => {
-                let since = *behind_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > Duration::from_secs(REPLICA_LAG_SECONDS) {
-                    // No replica is behind for so long: a backup was restored, and it is the truth.
-                    let cause = "the authority has gone back".to_owned();
-                    return Ended { cause, begin: Begin::AnewFromEarlier };
-                }
-            }
-            Err(why) => {
-                state.authority.refused_update();
-                let begin = if why == OutOfStep::Gap { Begin::Anew } else { begin };
-                return Ended { cause: why.to_string(), begin };
-            }
+        let heard = state.held().apply(&mut snapshot, statement, unix_now());
+        if let Some(ended) = act_on(state, heard) {
+            return ended;
         }
     }
+}
+
+/// What follows from a statement; `Some` when the feed must begin anew.
+fn act_on(state: &SharedState, heard: Result<Heard, OutOfStep>) -> Option<String> {
+    let mut next = state.next();
+    match heard {
+        Ok(Heard::Complete) => {
+            *next = Next { begin: Begin::Behind, behind_since: None };
+            state.authority.last_words.of_revocations();
+            None
+        }
+        Ok(Heard::More) => None,
+        Ok(Heard::Behind) => next.is_behind().then(|| "the authority has gone back".to_owned()),
+        Err(why) => {
+            match why {
+                OutOfStep::Late => drop(next.is_behind()),
+                OutOfStep::Gap | OutOfStep::ClockWentBack => next.begin = Begin::Anew,
+                _ => {}
+            }
+            if !matches!(why, OutOfStep::Late | OutOfStep::ClockWentBack) {
+                state.authority.refused_update();
+            }
+            Some(why.to_string())
+        }
+    }
+}
+
+impl Next {
+    /// Once more something has come that knows less than is held. `true` when that has gone on for longer than
+    /// a replica may be late: a backup was restored, and it is the truth.
+    fn is_behind(&mut self) -> bool {
+        let since = *self.behind_since.get_or_insert_with(Instant::now);
+        let too_long = since.elapsed() > Duration::from_secs(REPLICA_LAG_SECONDS);
+        if too_long {
+            self.begin = Begin::AnewFromEarlier;
+        }
+        too_long
+    }
+}
+
+/// What could not be read as a message is counted; a connection that broke is not.
+fn broken(state: &SharedState, status: &Status) -> String {
+    if matches!(status.code(), Code::OutOfRange | Code::Internal | Code::ResourceExhausted) {
+        state.authority.refused_update();
+    }
+    status.to_string()
 }
 
 /// `None` when an entry names nothing. Kinds that a later authority may know are passed over.
@@ -228,23 +259,38 @@ async fn follow_keys(state: &SharedState, channel: Channel, credentials: &Metada
         Ok(Err(status)) => return status.to_string(),
         Err(_) => return "no answer in time".to_owned(),
     };
+    let (mut behind_since, mut passed_over) = (None, false);
     loop {
         let update = match timeout(SILENCE, updates.message()).await {
             Ok(Ok(Some(update))) => update,
             Ok(Ok(None)) => return "the authority ended it".to_owned(),
-            Ok(Err(status)) => {
-                state.authority.refused_update();
-                return status.to_string();
-            }
+            Ok(Err(status)) => return broken(state, &status),
             Err(_) => return "the authority is silent".to_owned(),
         };
-        if !update.jwks.is_empty() {
-            let taken = state.held().take_keys(&update.jwks);
-            if let Err(why) = taken {
+        let said = Position { epoch: update.epoch, seq: update.seq };
+        if said < state.held().keys_position {
+            // A replica that is late: it may not know that a key was revoked.
+            let since = *behind_since.get_or_insert_with(Instant::now);
+            let restored = since.elapsed() > Duration::from_secs(REPLICA_LAG_SECONDS);
+            if said.epoch < state.held().keys_position.epoch || !restored {
+                passed_over |= !update.jwks.is_empty();
+                continue;
+            }
+            if passed_over {
+                // What it has to say was said before it was believed.
+                state.held().keys_position = said;
+                return "the authority has gone back".to_owned();
+            }
+        }
+        behind_since = None;
+        let taken = state.held().take_announced_keys(&update.jwks, said);
+        match taken {
+            Ok(true) => drop(say.try_send(held_kids())),
+            Ok(false) => {}
+            Err(why) => {
                 state.authority.refused_update();
                 return format!("key set refused: {why}");
             }
-            let _ = say.try_send(held_kids());
         }
         state.authority.last_words.of_keys();
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use reqwest::header::{ETAG, IF_NONE_MATCH};
+use reqwest::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use reqwest::{Client, StatusCode, Url, redirect};
 
 use super::AuthoritySettings;
@@ -80,6 +80,8 @@ impl Fetcher {
         (max_bytes, wait): (usize, Duration),
     ) -> Result<Option<Document>, FetchError> {
         let mut request = self.client.get(format!("{}{path}", self.base)).timeout(TIMEOUT + wait);
+        // A cache on the way asks the authority each time: what was revoked a moment ago must not come of it.
+        request = request.header(CACHE_CONTROL, "no-cache");
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use super::{Authority, Trust};
-use crate::clock::unix_now;
 use crate::public_keys::{InvalidKeySet, KeySet};
 use crate::revocations::{Entry, Fingerprints, Position, RevocationDocument, RevocationsWriter};
 
@@ -14,6 +13,9 @@ const EPOCH_AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
 
 const SWEEP_SECONDS: u64 = 60;
 
+/// A clock that goes back by less was set right by its daemon; entries outlive their tokens by more.
+pub(super) const CLOCK_STEP_SECONDS: u64 = 30;
+
 /// The last good state, and the only way to change it. Whatever arrives, it stays until something better is
 /// whole.
 pub(super) struct Held {
@@ -22,12 +24,16 @@ pub(super) struct Held {
     pub keys: KeySet,
     pub revocations: RevocationsWriter,
     pub position: Position,
+    /// How far the keys had come, in the same history.
+    pub keys_position: Position,
     /// When the document was signed that the revocations came from, in seconds since the epoch; 0 from a feed.
     pub issued_at: u64,
     /// Names the key set that was current when the revocations were published.
     pub announced_key_set: String,
     /// When what expired was last let go of, in seconds since the epoch.
     swept_at: u64,
+    /// The latest time by which something may have been let go of.
+    latest: u64,
     /// Changes that no file holds yet.
     pub unsaved: bool,
 }
@@ -61,6 +67,10 @@ pub(super) enum OutOfStep {
     Backwards,
     #[error("there are more than {MOST_ENTRIES} revocations")]
     TooMany,
+    #[error("the snapshot ends before what is held")]
+    Late,
+    #[error("the clock went back: what it made expire is needed again")]
+    ClockWentBack,
 }
 
 /// What a statement said, once it was applied.
@@ -83,9 +93,11 @@ impl Held {
             keys: KeySet::default(),
             revocations: RevocationsWriter::new(fingerprints),
             position: Position::default(),
+            keys_position: Position::default(),
             issued_at: 0,
             announced_key_set: String::new(),
             swept_at: 0,
+            latest: 0,
             unsaved: false,
         }
     }
@@ -102,12 +114,20 @@ impl Held {
         Ok(true)
     }
 
+    /// The same from a feed, which says how far the keys have come.
+    pub fn take_announced_keys(&mut self, jwks: &[u8], position: Position) -> Result<bool, InvalidKeySet> {
+        let changed = if jwks.is_empty() { false } else { self.take_keys(jwks)? };
+        self.keys_position = position;
+        Ok(changed)
+    }
+
     /// Takes a document whose signature holds, unless a replica made it that is a moment behind.
     pub fn take_document(&mut self, document: RevocationDocument) -> bool {
-        if !document.supersedes(self.position, self.issued_at) {
+        if !document.supersedes((self.position, self.keys_position), self.issued_at) {
             return false;
         }
         (self.position, self.issued_at) = (document.position, document.issued_at);
+        self.keys_position = document.keys_position;
         self.announced_key_set = document.key_set;
         self.revocations = document.revocations;
         self.publish();
@@ -124,12 +144,18 @@ impl Held {
         &mut self,
         snapshot: &mut Option<Snapshot>,
         statement: Statement<'_>,
+        now: u64,
     ) -> Result<Heard, OutOfStep> {
         let said = statement.position;
+        if now + CLOCK_STEP_SECONDS < self.latest {
+            self.latest = now;
+            return Err(OutOfStep::ClockWentBack);
+        }
+        self.latest = self.latest.max(now);
         if said.epoch < self.position.epoch {
             return Err(OutOfStep::EarlierEpoch);
         }
-        if said.epoch > unix_now().saturating_mul(1000).saturating_add(EPOCH_AHEAD_MS) {
+        if said.epoch > now.saturating_mul(1000).saturating_add(EPOCH_AHEAD_MS) {
             return Err(OutOfStep::EpochInTheFuture);
         }
         if said.seq < statement.after {
@@ -139,15 +165,15 @@ impl Held {
             *snapshot = Some(self.snapshot(false));
         }
         match snapshot.take() {
-            None => self.follow(statement),
-            Some(begun) => match begun.join(statement)? {
+            None => self.follow(statement, now),
+            Some(begun) => match begun.join(statement, now)? {
                 (part, true) => {
                     *snapshot = Some(part);
                     Ok(Heard::More)
                 }
                 (whole, false) if whole.position < self.position && !whole.may_go_back => {
                     // Of a replica that is a moment behind; it would let revoked tokens through again.
-                    Err(OutOfStep::Gap)
+                    Err(OutOfStep::Late)
                 }
                 (whole, false) => {
                     (self.revocations, self.position) = (whole.revocations, whole.position);
@@ -159,7 +185,7 @@ impl Held {
         }
     }
 
-    fn follow(&mut self, statement: Statement<'_>) -> Result<Heard, OutOfStep> {
+    fn follow(&mut self, statement: Statement<'_>, now: u64) -> Result<Heard, OutOfStep> {
         let Statement { after, position, entries, more } = statement;
         if after > self.position.seq {
             return Err(OutOfStep::Gap);
@@ -170,7 +196,7 @@ impl Held {
         if self.revocations.len() + entries.len() > MOST_ENTRIES {
             return Err(OutOfStep::TooMany);
         }
-        let (changed, now) = (!entries.is_empty(), unix_now());
+        let changed = !entries.is_empty();
         // In place: requests that are being judged see the new entries at once.
         let mut replaced = self.revocations.apply(entries, now);
         if now >= self.swept_at + SWEEP_SECONDS {
@@ -194,7 +220,7 @@ impl Held {
 
 impl Snapshot {
     /// Adds a part; `true` when more are to come.
-    fn join(mut self, part: Statement<'_>) -> Result<(Self, bool), OutOfStep> {
+    fn join(mut self, part: Statement<'_>, now: u64) -> Result<(Self, bool), OutOfStep> {
         let begins = self.position == Position::default();
         let follows =
             part.after <= self.position.seq && (begins || part.position.epoch == self.position.epoch);
@@ -204,8 +230,76 @@ impl Snapshot {
         if self.revocations.len() + part.entries.len() > MOST_ENTRIES {
             return Err(OutOfStep::TooMany);
         }
-        self.revocations.apply(part.entries, unix_now());
+        self.revocations.apply(part.entries, now);
         self.position = part.position;
         Ok((self, part.more))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arc_swap::ArcSwap;
+
+    use super::super::freshness::LastWords;
+    use super::*;
+    use crate::revocations::Target;
+
+    const NOW: u64 = 1_800_000_000;
+    const EPOCH: u64 = 7;
+
+    fn held() -> Held {
+        let fingerprints = Fingerprints::with_key([1; 16]);
+        let revocations = RevocationsWriter::new(fingerprints).readers();
+        let authority = Authority {
+            trust: ArcSwap::from_pointee(Trust { keys: KeySet::default(), revocations }),
+            last_words: LastWords::heard_before(None),
+            refused_updates: 0.into(),
+            unknown_key_seen: false.into(),
+        };
+        Held::new(Arc::new(authority), fingerprints)
+    }
+
+    fn statement(after: u64, seq: u64, sids: &[&'static str], expires_at: u64) -> Statement<'static> {
+        let entries = sids.iter().map(|sid| Entry { target: Target::Session(sid), expires_at }).collect();
+        Statement { after, position: Position { epoch: EPOCH, seq }, entries, more: false }
+    }
+
+    #[test]
+    fn a_clock_that_went_back_asks_for_everything_again() {
+        let mut held = held();
+        let mut say = |statement, now| held.apply(&mut None, statement, now);
+        assert_eq!(say(statement(0, 1, &["s1"], NOW + 300), NOW), Ok(Heard::Complete));
+        // An hour ahead everything has expired; back again it is needed.
+        assert_eq!(say(statement(1, 2, &["s2"], NOW + 300), NOW + 3600), Ok(Heard::Complete));
+        assert_eq!(say(statement(2, 2, &[], 0), NOW + 1), Err(OutOfStep::ClockWentBack));
+        assert_eq!(say(statement(2, 2, &[], 0), NOW + 2), Ok(Heard::Complete), "told once");
+        assert_eq!(say(statement(2, 2, &[], 0), NOW - 5), Ok(Heard::Complete), "a daemon sets it right");
+    }
+
+    #[test]
+    fn statements_are_applied_from_wherever_one_stands_within_them() {
+        let mut held = held();
+        let mut say = |statement| held.apply(&mut None, statement, NOW);
+        assert_eq!(say(statement(0, 3, &["s1", "s2", "s3"], NOW + 300)), Ok(Heard::Complete));
+        assert_eq!(say(statement(1, 4, &["s2", "s3", "s4"], NOW + 300)), Ok(Heard::Complete), "some twice");
+        assert_eq!(say(statement(3, 3, &[], 0)), Ok(Heard::Behind));
+        assert_eq!(say(statement(5, 6, &["s6"], NOW + 300)), Err(OutOfStep::Gap));
+        assert_eq!(say(statement(4, 5, &["s5"], NOW + 300)), Ok(Heard::Complete));
+        assert_eq!(held.revocations.len(), 5);
+    }
+
+    #[test]
+    fn a_snapshot_is_taken_whole_and_goes_back_by_leave_only() {
+        let mut held = held();
+        held.apply(&mut None, statement(0, 9, &["old"], NOW + 300), NOW).unwrap();
+        let part = || Statement { more: true, ..statement(0, 1, &["a"], NOW + 300) };
+        let mut snapshot = Some(held.snapshot(false));
+        assert_eq!(held.apply(&mut snapshot, part(), NOW), Ok(Heard::More));
+        assert_eq!((held.position.seq, held.revocations.len()), (9, 1), "what is held stays until then");
+        assert_eq!(held.apply(&mut snapshot, statement(1, 2, &["b"], NOW + 300), NOW), Err(OutOfStep::Late));
+        let mut snapshot = Some(held.snapshot(true));
+        assert_eq!(held.apply(&mut snapshot, part(), NOW), Ok(Heard::More));
+        assert_eq!(held.apply(&mut snapshot, statement(1, 2, &["b"], NOW + 300), NOW), Ok(Heard::Complete));
+        assert_eq!((held.position.seq, held.revocations.len()), (2, 2));
     }
 }

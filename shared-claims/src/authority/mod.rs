@@ -55,7 +55,7 @@ pub struct FeedSettings {
     pub url: String,
     pub client_id: String,
     pub client_secret: String,
-    /// A certificate authority of one's own, in PEM; `None` for those of the operating system.
+    /// Certificates in PEM that its listener may present, beside those of the operating system.
     pub ca_pem: Option<Vec<u8>>,
 }
 

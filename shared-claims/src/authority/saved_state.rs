@@ -3,8 +3,9 @@
 //! A line that says what it is, a line of JSON, the revocations as bytes, and SHA-256 over all of it. It is
 //! replaced as a whole: a crash leaves the old state or the new one.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ struct Head {
     heard_at: Option<u64>,
     epoch: u64,
     seq: u64,
+    keys_seq: u64,
     issued_at: u64,
     fingerprint_key: [u8; 16],
     jwks: String,
@@ -46,7 +48,8 @@ impl Saved {
 
     /// How old it is, by the clock on the wall.
     pub fn age(&self) -> Option<Duration> {
-        self.head.heard_at.map(|at| Duration::from_secs(unix_now().saturating_sub(at)))
+        // One that lies ahead says nothing: the clock has been set back since.
+        self.head.heard_at.and_then(|at| unix_now().checked_sub(at)).map(Duration::from_secs)
     }
 
     pub fn into_held(self, held: &mut Held) {
@@ -54,6 +57,7 @@ impl Saved {
         held.keys = self.keys;
         held.revocations = self.revocations;
         held.position = Position { epoch: self.head.epoch, seq: self.head.seq };
+        held.keys_position = Position { epoch: self.head.epoch, seq: self.head.keys_seq };
         held.issued_at = self.head.issued_at;
         held.publish();
         held.unsaved = false;
@@ -87,12 +91,13 @@ fn read(bytes: &[u8], issuer: &str) -> Result<Saved, &'static str> {
     let keys = KeySet::from_jwks(head.jwks.as_bytes()).map_err(|_| "its key set is refused")?;
     let fingerprints = Fingerprints::with_key(head.fingerprint_key);
     let revocations = revocations.get(1..).unwrap_or_default();
-    let revocations = RevocationsWriter::from_bytes(fingerprints, revocations, unix_now())
+    // Nothing is let go of by a clock that may be wrong at a start.
+    let revocations = RevocationsWriter::from_bytes(fingerprints, revocations, 0)
         .ok_or("its revocations cannot be read")?;
     Ok(Saved { head, revocations, keys })
 }
 
-/// The file's content; `None` before there is anything worth saving.
+/// The file's content without its checksum; `None` before there is anything worth saving.
 pub(super) fn content(held: &Held, issuer: &str, heard: Option<Duration>) -> Option<Vec<u8>> {
     if held.keys.is_empty() {
         return None;
@@ -102,6 +107,7 @@ pub(super) fn content(held: &Held, issuer: &str, heard: Option<Duration>) -> Opt
         heard_at: heard.map(|age| unix_now().saturating_sub(age.as_secs())),
         epoch: held.position.epoch,
         seq: held.position.seq,
+        keys_seq: held.keys_position.seq,
         issued_at: held.issued_at,
         fingerprint_key: held.revocations.fingerprints().key(),
         jwks: String::from_utf8_lossy(&held.jwks).into_owned(),
@@ -110,21 +116,22 @@ pub(super) fn content(held: &Held, issuer: &str, heard: Option<Duration>) -> Opt
     content.extend(serde_json::to_vec(&head).ok()?);
     content.push(b'\n');
     content.extend(held.revocations.to_bytes());
-    let checksum = digest(&SHA256, &content);
-    content.extend(checksum.as_ref());
     Some(content)
 }
 
-pub(super) fn save(data_dir: &Path, content: &[u8]) {
+/// Writes the content with its checksum.
+pub(super) fn save(data_dir: &Path, mut content: Vec<u8>) {
     let path = data_dir.join(FILE);
-    if let Err(error) = replace(&path, content) {
+    let checksum = digest(&SHA256, &content);
+    content.extend(checksum.as_ref());
+    if let Err(error) = replace(&path, &content) {
         tracing::warn!(path = %path.display(), %error, "the last good state cannot be saved");
     }
 }
 
 fn replace(path: &PathBuf, content: &[u8]) -> std::io::Result<()> {
     let anew = path.with_extension("state.new");
-    let mut file = File::create(&anew)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&anew)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&anew, path)

@@ -14,6 +14,8 @@ const TIME_ONLY: Duration = Duration::from_secs(5);
 /// Saving takes at most this share of the time, one in so many.
 const SHARE: u32 = 50;
 
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
 /// Keeps the file in step with what is held, until told to stop; then once more.
 pub(super) async fn keep_saved(state: SharedState, settings: AuthoritySettings, stop: CancellationToken) {
     let Some(data_dir) = settings.data_dir.clone() else { return };
@@ -34,11 +36,11 @@ pub(super) async fn keep_saved(state: SharedState, settings: AuthoritySettings, 
         };
         let Some(content) = content else { continue };
         let (begun, folder) = (Instant::now(), data_dir.clone());
-        let written = tokio::task::spawn_blocking(move || saved_state::save(&folder, &content));
+        let written = tokio::task::spawn_blocking(move || saved_state::save(&folder, content));
         if let Err(error) = written.await {
             tracing::warn!(%error, "the last good state was not saved");
         }
         saved = Some(Instant::now());
-        pause = LOOK.max(begun.elapsed() * SHARE);
+        pause = (begun.elapsed() * SHARE).clamp(LOOK, LONGEST_PAUSE);
     }
 }

@@ -19,6 +19,8 @@ pub const REPLICA_LAG_SECONDS: u64 = 10;
 #[derive(Debug)]
 pub struct RevocationDocument {
     pub position: Position,
+    /// How far the keys had come when it was signed, in the same history.
+    pub keys_position: Position,
     /// When the authority signed it, in seconds since the epoch.
     pub issued_at: u64,
     /// Names the key set that was current then (its ETag), so that a verifier knows when to fetch it.
@@ -52,22 +54,25 @@ impl RevocationDocument {
         let entries: Vec<Option<Entry<'_>>> = items.iter().map(entry).collect::<Result<_, _>>()?;
         let mut revocations = empty;
         revocations.apply(entries.into_iter().flatten(), now);
+        let epoch = number(&claims, "epoch")?;
         Ok(Self {
-            position: Position { epoch: number(&claims, "epoch")?, seq: number(&claims, "seq")? },
+            position: Position { epoch, seq: number(&claims, "seq")? },
+            keys_position: Position { epoch, seq: number(&claims, "keys")? },
             issued_at: number(&claims, "iat")?,
             key_set: text(&claims, "key_set")?.to_owned(),
             revocations,
         })
     }
 
-    /// Whether this document may take the place of one at `held` that was signed at `issued_at`. One with
-    /// fewer revocations comes from a replica that is a moment behind, and would let a revoked token through
-    /// again; when it is newer by more than such a moment, the authority's database was restored, and it is
+    /// Whether this document may take the place of one at `held` (revocations and keys) that was signed at
+    /// `issued_at`. One that has come less far is from a replica that is a moment behind, and would let a
+    /// revoked token through again; when it is newer by more than such a moment, the authority's database was restored, and it is
     /// the truth. An earlier epoch is never taken.
     #[must_use]
-    pub fn supersedes(&self, held: Position, issued_at: u64) -> bool {
+    pub fn supersedes(&self, held: (Position, Position), issued_at: u64) -> bool {
         let later = self.issued_at > issued_at + REPLICA_LAG_SECONDS;
-        self.position >= held || (self.position.epoch == held.epoch && later)
+        let further = self.position >= held.0 && self.keys_position >= held.1;
+        further || (self.position.epoch == held.0.epoch && later)
     }
 }
 

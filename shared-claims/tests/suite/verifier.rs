@@ -302,7 +302,8 @@ fn revocations_are_signed_and_never_go_back() {
     let header = with(header(), "typ", json!("revocations+jwt"));
     let document = |seq: i64, iat: u64, entries: Value| {
         let claims = json!({
-            "iss": "https://auth.test", "iat": iat, "epoch": 7, "seq": seq, "key_set": "e", "revocations": entries,
+            "iss": "https://auth.test", "iat": iat, "epoch": 7, "seq": seq, "keys": 3, "key_set": "e",
+            "revocations": entries,
         });
         issuer.sign(&header, &claims)
     };
@@ -332,13 +333,14 @@ fn revocations_are_signed_and_never_go_back() {
     assert!(!hit(&with(with(other.clone(), "sub", json!("u2")), "iat", json!(NOW + 1))));
     assert!(!hit(&with(with(other.clone(), "sub", json!("c2")), "jti", json!("s1"))), "kinds are apart");
 
-    let supersedes =
-        |seq, iat, held: Position| read(&document(seq, iat, json!([]))).unwrap().supersedes(held, NOW);
-    assert!(supersedes(5, NOW, held.position));
-    assert!(!supersedes(3, NOW + 1, held.position), "a replica that is behind");
-    assert!(supersedes(3, NOW + 60, held.position), "a restored database");
-    assert!(supersedes(1, NOW, Position { epoch: 6, seq: 4 }), "a new history");
-    assert!(!supersedes(9, NOW + 60, Position { epoch: 8, seq: 4 }), "an earlier history");
+    let at = |epoch, seq| Position { epoch, seq };
+    let supersedes = |seq, iat, held| read(&document(seq, iat, json!([]))).unwrap().supersedes(held, NOW);
+    assert!(supersedes(5, NOW, (at(7, 4), at(7, 3))));
+    assert!(!supersedes(3, NOW + 1, (at(7, 4), at(7, 3))), "a replica that is behind");
+    assert!(!supersedes(5, NOW + 1, (at(7, 4), at(7, 4))), "one that does not know of a change of the keys");
+    assert!(supersedes(3, NOW + 60, (at(7, 4), at(7, 3))), "a restored database");
+    assert!(supersedes(1, NOW, (at(6, 4), at(6, 9))), "a new history");
+    assert!(!supersedes(9, NOW + 60, (at(8, 4), at(8, 1))), "an earlier history");
 
     let access_token = issuer.sign(&self::header(), &claims());
     assert_eq!(read(&access_token).map(drop), Err(Refusal::Type));

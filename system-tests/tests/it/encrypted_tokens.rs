@@ -41,6 +41,10 @@ async fn an_audience_with_an_encryption_key_gets_tokens_that_nobody_else_can_rea
     assert_eq!(pair.refresh.split('.').count(), 3, "refresh tokens are for the authority");
     assert!(!system.notes_accept(&sealed).await, "without the key a token of five parts is refused");
     assert!(!Mouth::Http.is_active(&system, &sealed).await, "the authority cannot read it either");
+    let revoke = system.http.post(system.auth_url("/oauth2/revoke")).form(&[("token", &sealed)]);
+    let revoked = revoke.basic_auth(GATEWAY, Some(&system.gateway_secret)).send().await.unwrap();
+    assert_eq!(revoked.status(), 400, "and does not say that it has revoked it");
+    assert!(revoked.text().await.unwrap().contains("unsupported_token_type"));
 
     let file = key.display().to_string();
     system.resource_env.insert("RESOURCE__DECRYPTION_KEY_FILE".to_owned(), file);
@@ -71,14 +75,16 @@ async fn an_implementation_of_somebody_elses_reads_our_tokens_and_writes_ones_th
     const PROGRAM: &str = r"
 import sys, json
 from jwcrypto import jwk, jwe
-what, key_file, token = sys.argv[1:]
+what, key_file, token, other = sys.argv[1:]
 key = jwk.JWK.from_pem(open(key_file, 'rb').read())
 if what == 'open':
     box = jwe.JWE(); box.deserialize(token, key); print(box.payload.decode())
 else:
     alg = 'RSA-OAEP-256' if key['kty'] == 'RSA' else 'ECDH-ES'
-    header = {'alg': alg, 'enc': 'A256GCM', 'cty': 'JWT', 'kid': key.thumbprint()}
-    print(jwe.JWE(token, json.dumps(header), recipient=key).serialize(compact=True))
+    header = {'alg': alg, 'enc': 'A256GCM', 'cty': 'JWT', 'kid': key.thumbprint(), **json.loads(other)}
+    header = {name: value for name, value in header.items() if value is not None}
+    box = jwe.JWE(token, json.dumps(header), recipient=key, algs=[header['alg'], header['enc']])
+    print(box.serialize(compact=True))
 ";
     let mut system = System::start(Database::Sqlite).await;
     for kind in [
@@ -102,20 +108,36 @@ else:
             (token.split('.').count() == 5).then_some(token)
         })
         .await;
-        let theirs = |what: &str, token: &str| {
-            let ran =
-                Command::new(python()).args(["-c", PROGRAM, what]).arg(&key).arg(token).output().unwrap();
+        let theirs = |what: &str, token: &str, other: &str| {
+            let program = ["-c", PROGRAM, what, key.to_str().unwrap(), token, other];
+            let ran = Command::new(python()).args(program).output().unwrap();
             assert!(ran.status.success(), "{kind:?}: {}", String::from_utf8_lossy(&ran.stderr));
             String::from_utf8(ran.stdout).unwrap().trim().to_owned()
         };
-        assert_eq!(theirs("open", &sealed).split('.').count(), 3, "{kind:?}");
-        let written_by_them = theirs("seal", &plain);
+        assert_eq!(theirs("open", &sealed, "{}").split('.').count(), 3, "{kind:?}");
+        let written_by_them = theirs("seal", &plain, "{}");
         system.resource_env.insert("RESOURCE__DECRYPTION_KEY_FILE".to_owned(), key.display().to_string());
         system.restart_resource().await;
         assert!(
             system.notes_accept(&written_by_them).await && system.notes_accept(&sealed).await,
             "{kind:?}"
         );
+        // Whole and good, but outside of the profile.
+        for other in [
+            r#"{"enc": "A128GCM"}"#,
+            r#"{"enc": "A256CBC-HS512"}"#,
+            r#"{"zip": "DEF"}"#,
+            r#"{"cty": null}"#,
+            r#"{"cty": "json"}"#,
+            r#"{"kid": null}"#,
+            r#"{"kid": "other"}"#,
+            r#"{"x-unknown": 1}"#,
+        ] {
+            assert!(!system.notes_accept(&theirs("seal", &plain, other)).await, "{kind:?}: {other}");
+        }
+        let other =
+            if kind.contains(&"RSA") { r#"{"alg": "RSA-OAEP"}"# } else { r#"{"alg": "ECDH-ES+A256KW"}"# };
+        assert!(!system.notes_accept(&theirs("seal", &plain, other)).await, "{kind:?}: {other}");
         let _ = system.cli(&["audience", "encrypt", "notes", "--off"]);
         eventually("tokens are in clear again", || async {
             let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();

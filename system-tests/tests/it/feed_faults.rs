@@ -162,6 +162,9 @@ async fn a_feed_that_is_cut_in_silence_is_noticed_and_what_was_missed_arrives_wh
 async fn a_damaged_saved_state_is_told_of_and_left_out() {
     let mut system = System::start(Database::Sqlite).await;
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let ended = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    Mouth::Http.end(&system, &ended.refresh).await.unwrap();
+    system.notes_come_to_refuse(&ended.access).await;
     let state = system.folder.path().join("resource/authority.state");
     eventually("it is saved", || async { state.exists().then_some(()) }).await;
     system.resource.signal(Signal::TERM);
@@ -170,8 +173,15 @@ async fn a_damaged_saved_state_is_told_of_and_left_out() {
     system.auth.ended().await;
     let whole = std::fs::read(&state).unwrap();
     let middle = whole.len() / 2;
-    for damaged in [whole[..middle].to_vec(), [&whole[..middle], b"x", &whole[middle + 1..]].concat(), vec![]]
-    {
+    let mut other_entry = whole.clone();
+    // In the one entry that there is, which any bytes could be, in front of the checksum.
+    other_entry[whole.len() - 32 - 12] ^= 1;
+    for damaged in [
+        other_entry,
+        whole[..middle].to_vec(),
+        [&whole[..middle], b"x", &whole[middle + 1..]].concat(),
+        vec![],
+    ] {
         std::fs::write(&state, damaged).unwrap();
         let resource = Service::start("resource-service", system.folder.path(), &system.resource_env).await;
         let ready = system.http.get(format!("http://{}/readyz", resource.http)).send().await.unwrap();
@@ -181,7 +191,7 @@ async fn a_damaged_saved_state_is_told_of_and_left_out() {
     }
     std::fs::write(&state, whole).unwrap();
     system.resource = Service::start("resource-service", system.folder.path(), &system.resource_env).await;
-    assert!(system.notes_accept(&pair.access).await);
+    assert!(system.notes_accept(&pair.access).await && !system.notes_accept(&ended.access).await);
 }
 
 /// Many verifiers in this process lose their authority at one moment.

@@ -75,7 +75,7 @@ async fn a_watch_begins_with_what_is_missing_and_goes_on_with_what_comes(databas
     Mouth::Http.end(&system, &first.refresh).await.unwrap();
 
     let mut watch = Watch::of(&system, 0, 0).await.unwrap();
-    let snapshot = watch.next().await;
+    let snapshot = watch.next_entries().await;
     assert_eq!((snapshot.after_seq, snapshot.seq, snapshot.more), (0, 1, false));
     assert_eq!(targets(&snapshot), [sid(&first.access)]);
     assert!(snapshot.epoch > 0);
@@ -94,6 +94,16 @@ async fn a_watch_begins_with_what_is_missing_and_goes_on_with_what_comes(databas
     let missing = resumed.next_entries().await;
     assert_eq!((missing.after_seq, missing.seq), (2, 3));
     assert_eq!(targets(&missing), [sid(&third.access)], "only what is missing");
+
+    let epoch = system.cli(&["restored"])["epoch"].as_u64().unwrap();
+    assert!(epoch > snapshot.epoch);
+    let anew = loop {
+        let update = resumed.next().await;
+        if update.epoch == epoch {
+            break update;
+        }
+    };
+    assert_eq!((anew.after_seq, anew.seq, anew.entries.len()), (0, 3, 3), "everything, in a new history");
 
     let mut of_another_history = Watch::of(&system, snapshot.epoch - 1, 2).await.unwrap();
     let anew = of_another_history.next().await;
@@ -245,6 +255,11 @@ async fn a_rotation_waits_for_every_connected_verifier_and_names_those_that_do_n
     database: Database,
 ) {
     let system = System::start(database).await;
+    eventually("the resource service is known", || async {
+        let keys = system.cli(&["key", "list"]);
+        keys.as_array().unwrap().iter().all(|key| key["held_by"] == 1).then_some(())
+    })
+    .await;
     let rotated = system.cli(&["key", "rotate", "--now"]);
     assert_eq!(rotated["verifiers"], json!({"connected": 1, "without_key": []}));
     let token = eventually("the new key signs", || async {
@@ -408,8 +423,11 @@ async fn feeds_come_over_tls_and_a_certificate_that_does_not_fit_brings_nothing(
     eventually("it has keys", || async { (notes().await == 200).then_some(()) }).await;
     Mouth::Http.end(&system, &pair.refresh).await.unwrap();
     eventually("it is told", || async { (notes().await == 401).then_some(()) }).await;
-    let rotated = system.cli(&["key", "rotate"]);
-    assert_eq!(rotated["verifiers"], json!({"connected": 2, "without_key": []}), "what it says arrives too");
+    eventually("what it says arrives too", || async {
+        let keys = system.cli(&["key", "list"]);
+        keys.as_array().unwrap().iter().all(|key| key["held_by"] == 2).then_some(())
+    })
+    .await;
 
     let (strict, _folder) = start("strict", None).await;
     eventually("it does not believe the certificate", || async {

@@ -25,11 +25,14 @@ use tonic::{Request, Response, Status, Streaming};
 
 const ISSUER: &str = "https://auth.test";
 const EPOCH: u64 = 1_700_000_000_000;
+/// How far the keys have come at the fake.
+const KEYS_SEQ: u64 = 5;
 const FAR: u64 = 4_000_000_000;
 
 /// One lie, told on the next stream of its kind.
 enum Lie {
-    Keys(Vec<u8>),
+    /// A key set, and how far the keys have come.
+    Keys(Vec<u8>, u64),
     Revocations(Vec<RevocationUpdate>),
 }
 
@@ -78,14 +81,16 @@ impl KeyService for Fake {
         _: Request<Streaming<WatchKeysRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let mut lie = self.lie.lock().unwrap();
-        let jwks = match lie.take() {
-            Some(Lie::Keys(jwks)) => jwks,
+        let (jwks, seq) = match lie.take() {
+            Some(Lie::Keys(jwks, seq)) => (jwks, seq),
             other => {
                 *lie = other;
-                self.jwks.clone()
+                (self.jwks.clone(), KEYS_SEQ)
             }
         };
-        Ok(Response::new(self.say(vec![KeySetUpdate { jwks }], KeySetUpdate::default())))
+        let said = KeySetUpdate { jwks, epoch: EPOCH, seq };
+        let heartbeat = KeySetUpdate { jwks: Vec::new(), ..said };
+        Ok(Response::new(self.say(vec![said], heartbeat)))
     }
 }
 
@@ -110,6 +115,10 @@ impl Fake {
             }
         });
         ReceiverStream::new(stream)
+    }
+
+    fn end_streams(&self) {
+        std::mem::take(&mut *self.end.lock().unwrap()).cancel();
     }
 
     async fn serve(&self) -> SocketAddr {
@@ -195,7 +204,7 @@ impl Bench {
         let before = self.authority.refused_updates();
         *self.fake.lie.lock().unwrap() = Some(lie);
         *self.fake.truth.lock().unwrap() = truth;
-        std::mem::take(&mut *self.fake.end.lock().unwrap()).cancel();
+        self.fake.end_streams();
         eventually(&format!("{what}: counted"), || async {
             assert!(self.refuses("s1"), "{what}: the last good state was lost");
             (self.authority.refused_updates() > before).then_some(())
@@ -265,7 +274,7 @@ async fn lies_about_keys_change_nothing() {
     ];
     for (what, jwks) in lies {
         let bench = Bench::start().await;
-        bench.is_lied_to(what, Lie::Keys(jwks), truth()).await;
+        bench.is_lied_to(what, Lie::Keys(jwks, KEYS_SEQ + 1), truth()).await;
     }
 }
 
@@ -279,7 +288,7 @@ async fn after_a_gap_the_whole_is_asked_for_and_a_replica_behind_takes_nothing_a
     let lie = Lie::Revocations(vec![update(EPOCH, 9, 10, &[])]);
     *bench.fake.truth.lock().unwrap() = vec![less];
     *bench.fake.lie.lock().unwrap() = Some(lie);
-    std::mem::take(&mut *bench.fake.end.lock().unwrap()).cancel();
+    bench.fake.end_streams();
     let asked = bench.fake.asked.lock().unwrap().len();
     eventually("it has asked it a few times", || async {
         (bench.fake.asked.lock().unwrap().len() >= asked + 3).then_some(())
@@ -291,7 +300,7 @@ async fn after_a_gap_the_whole_is_asked_for_and_a_replica_behind_takes_nothing_a
     // A new history takes the place of the old one as a whole, and only when it is complete.
     let first = RevocationUpdate { more: true, ..update(EPOCH + 1, 0, 1, &["n1"]) };
     *bench.fake.truth.lock().unwrap() = vec![first, update(EPOCH + 1, 1, 2, &["n2"])];
-    std::mem::take(&mut *bench.fake.end.lock().unwrap()).cancel();
+    bench.fake.end_streams();
     eventually("the new history is here", || async {
         let (new, old) = (bench.refuses("n2"), bench.refuses("s3"));
         assert!(new != old, "neither, or both");
@@ -299,6 +308,46 @@ async fn after_a_gap_the_whole_is_asked_for_and_a_replica_behind_takes_nothing_a
     })
     .await;
     assert!(bench.refuses("n1") && !bench.refuses("s1"));
+}
+
+#[tokio::test]
+async fn a_key_set_of_a_replica_that_is_late_is_not_taken() {
+    let bench = Bench::start().await;
+    let mut revoked = Signer::eddsa();
+    revoked.kid = "revoked".to_owned();
+    let older = json!({"keys": [bench.jwk, revoked.jwk()]}).to_string().into_bytes();
+    *bench.fake.lie.lock().unwrap() = Some(Lie::Keys(older, KEYS_SEQ - 1));
+    bench.fake.end_streams();
+    eventually("it hears no word of keys from there", || async {
+        assert!(!bench.authority.trust().keys.contains("revoked"), "a revoked key came back");
+        (!bench.authority.freshness().is_within(Duration::from_millis(1500))).then_some(())
+    })
+    .await;
+    bench.fake.end_streams();
+    eventually("it is in step again", || async {
+        bench.authority.freshness().is_within(Duration::from_millis(900)).then_some(())
+    })
+    .await;
+    assert!(!bench.authority.trust().keys.contains("revoked"));
+}
+
+#[tokio::test]
+async fn an_authority_that_stays_behind_is_believed_after_a_while_and_followed_as_ever_then() {
+    let bench = Bench::start().await;
+    *bench.fake.truth.lock().unwrap() = vec![update(EPOCH, 0, 2, &["s1", "s2"])];
+    bench.fake.end_streams();
+    eventually("it is in step", || async { bench.refuses("s2").then_some(()) }).await;
+    // A backup was put back, and nobody began a new epoch.
+    *bench.fake.truth.lock().unwrap() = vec![update(EPOCH, 0, 1, &["s1"])];
+    bench.fake.end_streams();
+    eventually("the backup is believed", || async { (!bench.refuses("s2")).then_some(()) }).await;
+    assert!(bench.refuses("s1"));
+    let asked = bench.fake.asked.lock().unwrap().len();
+    bench.fake.end_streams();
+    eventually("it asks for what follows, not for everything", || async {
+        (bench.fake.asked.lock().unwrap().get(asked) == Some(&(EPOCH, 1))).then_some(())
+    })
+    .await;
 }
 
 /// What a fake says over HTTP.
@@ -349,14 +398,15 @@ async fn lies_in_documents_change_nothing() {
     let document = |epoch: u64, sessions: &[&str]| {
         let entry = |id: &&str| json!({"kind": "session", "id": id, "exp": FAR});
         let claims = json!({
-            "iss": ISSUER, "iat": unix_now(), "epoch": epoch, "seq": sessions.len(), "key_set": "e",
+            "iss": ISSUER, "iat": unix_now(), "epoch": epoch, "seq": sessions.len(), "keys": 1, "key_set": "e",
             "revocations": sessions.iter().map(entry).collect::<Vec<_>>(),
         });
         signer.token(header.to_string().as_bytes(), claims.to_string().as_bytes()).into_bytes()
     };
     let true_keys = || Said::Body(json!({"keys": [jwk]}).to_string().into_bytes());
     let forged = {
-        let claims = json!({"iss": ISSUER, "iat": unix_now(), "epoch": EPOCH, "seq": 9, "key_set": "e"});
+        let claims =
+            json!({"iss": ISSUER, "iat": unix_now(), "epoch": EPOCH, "seq": 9, "keys": 1, "key_set": "e"});
         self::signer().0.token(header.to_string().as_bytes(), claims.to_string().as_bytes()).into_bytes()
     };
     let lies = [
@@ -388,7 +438,7 @@ async fn lies_in_documents_change_nothing() {
             // Names another key set, so that it is asked for.
             let named = "no longer the one that is held";
             let claims = json!({
-                "iss": ISSUER, "iat": unix_now(), "epoch": EPOCH, "seq": 1, "key_set": named,
+                "iss": ISSUER, "iat": unix_now(), "epoch": EPOCH, "seq": 1, "keys": 1, "key_set": named,
                 "revocations": [{"kind": "session", "id": "s1", "exp": FAR}],
             });
             let document = signer.token(header.to_string().as_bytes(), claims.to_string().as_bytes());

@@ -28,6 +28,9 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
             (bad, "invalid_scope", "the scope is malformed or exceeds what may be had")
         }
         ErrorKind::InvalidTarget => (bad, "invalid_target", "the client may not ask for this audience"),
+        ErrorKind::UnsupportedTokenType => {
+            (bad, "unsupported_token_type", "tokens of this kind cannot be revoked alone")
+        }
         ErrorKind::Overloaded => {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too busy at this moment")
         }

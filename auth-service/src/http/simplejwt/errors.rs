@@ -30,7 +30,8 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
         | ErrorKind::UnauthorizedClient
         | ErrorKind::UnsupportedGrantType
         | ErrorKind::InvalidScope
-        | ErrorKind::InvalidTarget => {
+        | ErrorKind::InvalidTarget
+        | ErrorKind::UnsupportedTokenType => {
             detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action.")
         }
         ErrorKind::Overloaded | ErrorKind::Unavailable => {
