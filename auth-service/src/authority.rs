@@ -1,8 +1,8 @@
 //! The authority: what the use cases work with. Each use case is one method, in the file of its
 //! feature; HTTP and gRPC only unpack a request, call it, and repack the answer.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -53,7 +53,6 @@ pub struct Authority {
     /// Names by account, as far as they were asked for.
     pub(crate) usernames: Cache<String, Arc<str>>,
     pub(crate) revocation_document: ArcSwap<RevocationDocument>,
-    pub(crate) making_document: Mutex<()>,
     pub(crate) verifiers: VerifierRegistry,
     pub feeds: Feeds,
     pub(crate) seen: SeenChanges,

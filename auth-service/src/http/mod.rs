@@ -20,7 +20,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use service_kit::run::HTTP_DRAIN_SECONDS;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
@@ -37,6 +37,8 @@ pub struct Edge {
     pub simplejwt: bool,
     /// Answers that may be held back at one time.
     long_polls: Arc<Semaphore>,
+    /// Held by whoever makes the document of revocations anew.
+    making_document: Arc<Mutex<()>>,
     /// `Cache-Control` of whatever names keys.
     names_keys: HeaderValue,
 }
@@ -46,7 +48,8 @@ impl Edge {
     pub fn new(authority: Arc<Authority>, blocking: Blocking, simplejwt: bool) -> Self {
         let names_keys = caching::half_of_the_lead(authority.key_policy.publish_lead);
         let long_polls = Arc::new(Semaphore::new(MAX_LONG_POLLS));
-        Self { authority, blocking, simplejwt, long_polls, names_keys }
+        let making_document = Arc::default();
+        Self { authority, blocking, simplejwt, long_polls, making_document, names_keys }
     }
 }
 

@@ -11,6 +11,7 @@ use super::Edge;
 use super::caching::{self, read_only};
 use super::oauth::errors::Refused;
 use crate::error::{Error, ErrorKind};
+use crate::revocations::RevocationDocument;
 
 pub fn routes(app: &mut web::ServiceConfig, base: &str) {
     app.service(read_only(&format!("{base}/.well-known/jwks.json"), jwks))
@@ -43,15 +44,22 @@ async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> Result<Http
     if !edge.authority.is_fresh() {
         return Err(Error::new(ErrorKind::Unavailable, "the database was not seen for a while").into());
     }
-    let document = match edge.authority.made_revocation_document() {
-        Some(document) => document,
-        None => {
-            let authority = Arc::clone(&edge.authority);
-            edge.blocking.run(move || authority.make_revocation_document()).await?
-        }
-    };
+    let document = newest_document(&edge).await?;
     let kind = ("application/jwt", HeaderValue::from_static("no-cache"));
     Ok(caching::document(&request, kind, &document.etag, &document.jwt))
+}
+
+/// Made by one of those who ask; the others wait for it, and hold no thread meanwhile.
+async fn newest_document(edge: &Edge) -> Result<Arc<RevocationDocument>, Error> {
+    if let Some(document) = edge.authority.made_revocation_document() {
+        return Ok(document);
+    }
+    let _one_at_a_time = edge.making_document.lock().await;
+    if let Some(document) = edge.authority.made_revocation_document() {
+        return Ok(document);
+    }
+    let authority = Arc::clone(&edge.authority);
+    edge.blocking.run(move || authority.make_revocation_document()).await
 }
 
 /// Returns when the caller's version is no longer the newest, the time is over, or this replica stops. With

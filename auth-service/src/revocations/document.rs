@@ -1,4 +1,4 @@
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 use shared_claims::revocations::{DOCUMENT_TYPE, MAX_DOCUMENT_BYTES, Position, Target};
@@ -56,16 +56,11 @@ impl Authority {
         (made.etag == self.revocations_etag()).then_some(made)
     }
 
-    /// The document, made anew if it is not the newest; whoever comes meanwhile waits for the one that is
-    /// being made.
+    /// Makes the document anew.
     ///
     /// # Errors
     /// `Unavailable` when no key signs, or there are more revocations than verifiers read in a document.
     pub fn make_revocation_document(&self) -> Result<Arc<RevocationDocument>> {
-        let _one_at_a_time = self.making_document.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(made) = self.made_revocation_document() {
-            return Ok(made);
-        }
         let (ring, signer, now) = (self.keys.ring(), self.signer_of(None)?, self.now());
         let (position, live) = self.revocations.all();
         let claims = Claims {

@@ -1,8 +1,8 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -75,7 +75,6 @@ pub fn build(settings: &Settings) -> Result<Arc<Authority>> {
         revocations: RevocationLog::new().map_err(|error| error.to_string())?,
         usernames: Cache::new(USERNAMES_AT_HAND),
         revocation_document: ArcSwap::from_pointee(RevocationDocument::default()),
-        making_document: Mutex::default(),
         verifiers: VerifierRegistry::new().map_err(|error| error.to_string())?,
         feeds: Feeds::default(),
         seen: SeenChanges::new(),
