@@ -140,6 +140,11 @@ fn http_server(listener: TcpListener, edge: &HttpEdge, workers: usize) -> std::i
 /// Says once that the authority is not heard, and once that it is again.
 async fn tell_of_staleness(authority: Arc<Authority>, stale_after: Duration, stop: CancellationToken) {
     let mut stale = false;
+    // A start deserves as much time.
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(stale_after) => {}
+    }
     while !stop.is_cancelled() {
         let freshness = authority.freshness();
         if !freshness.is_within(stale_after) && !std::mem::replace(&mut stale, true) {
