@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use signet_proto::auth::v1::key_service_client::KeyServiceClient;
 use signet_proto::auth::v1::revocation::Target;
 use signet_proto::auth::v1::revocation_service_client::RevocationServiceClient;
-use signet_proto::auth::v1::{RevocationUpdate, WatchKeysRequest, WatchRevocationsRequest};
+use signet_proto::auth::v1::{KeySetUpdate, RevocationUpdate, WatchKeysRequest, WatchRevocationsRequest};
 use system_tests::mouth::{as_gateway, channel, unverified_claims, unverified_header, with_basic};
 use system_tests::processes::{Service, run};
 use system_tests::replicas::Replicas;
 use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER, auth_env, cli, resource_env};
 use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status, Streaming};
 
@@ -241,9 +242,9 @@ async fn everything_that_takes_tokens_back_reaches_verifiers_of_both_kinds(datab
     assert_eq!(system.notes_over_http(&blacklisted.access).await, 401);
 }
 
-/// A verifier that never says what it holds.
-async fn silent_verifier(system: &System) -> impl Sized {
-    let (say, said) = tokio::sync::mpsc::channel::<WatchKeysRequest>(1);
+/// A raw watch of keys, by a verifier that says it holds none, and nothing after that.
+pub async fn watch_keys(system: &System) -> (mpsc::Sender<WatchKeysRequest>, Streaming<KeySetUpdate>) {
+    let (say, said) = mpsc::channel::<WatchKeysRequest>(1);
     say.send(WatchKeysRequest::default()).await.unwrap();
     let request = with_basic(ReceiverStream::new(said), NOTES, &system.notes_secret);
     let mut client = KeyServiceClient::new(channel(system.auth.grpc).await);
@@ -269,7 +270,7 @@ async fn a_rotation_waits_for_every_connected_verifier_and_names_those_that_do_n
     .await;
     assert!(system.notes_accept(&token).await, "it was held before it signed");
 
-    let silent = silent_verifier(&system).await;
+    let silent = watch_keys(&system).await;
     eventually("it is known", || async {
         let keys = system.cli(&["key", "list"]);
         let all = keys.as_array().unwrap().clone();

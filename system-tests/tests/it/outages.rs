@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use system_tests::database::{admin, name_of};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually};
+use system_tests::{Database, Mouth, PATIENCE, System, eventually};
+
+use super::feeds::watch_keys;
 
 #[tokio::test]
 async fn without_its_database_the_authority_goes_on_with_what_needs_none() {
@@ -12,6 +14,8 @@ async fn without_its_database_the_authority_goes_on_with_what_needs_none() {
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let database = name_of(&system.auth_env["AUTH__DATABASE__URL"]).to_owned();
 
+    let (_say, mut keys) = watch_keys(&system).await;
+    keys.message().await.unwrap().expect("the key set, while the database is seen");
     admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false"));
     admin(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"));
     eventually("it says that it is not ready", || async {
@@ -41,6 +45,11 @@ async fn without_its_database_the_authority_goes_on_with_what_needs_none() {
         (answer.status() == 503).then_some(())
     })
     .await;
+    // Nor what is no longer a key: its feeds fall silent.
+    let given_up = Instant::now() + PATIENCE;
+    while tokio::time::timeout(Duration::from_millis(2500), keys.message()).await.is_ok() {
+        assert!(Instant::now() < given_up, "it goes on to speak of keys");
+    }
     eventually("and its verifiers say how old their knowledge is", || async {
         system.health_of_resource().await["authority"]["stale"].as_bool().filter(|stale| *stale)
     })
