@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::Edge;
 use super::caching::{self, read_only};
 use super::oauth::errors::Refused;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::revocations::RevocationDocument;
 
 pub fn routes(app: &mut web::ServiceConfig, base: &str) {
@@ -42,7 +42,9 @@ async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> Result<Http
         .map_err(|_| Error::invalid_request("`wait` is a number of seconds"))?;
     wait_for_news(&request, &edge, Duration::from_secs(poll.wait.into())).await;
     if !edge.authority.is_fresh() {
-        return Err(Error::new(ErrorKind::Unavailable, "the database was not seen for a while").into());
+        // Not logged for each verifier that asks: the keeper has said it once.
+        let body = Refused::body("temporarily_unavailable", "the database was not seen for a while");
+        return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "1")).json(body));
     }
     let document = newest_document(&edge).await?;
     let kind = ("application/jwt", HeaderValue::from_static("no-cache"));

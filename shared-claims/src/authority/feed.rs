@@ -20,7 +20,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 
 use super::backoff::Backoff;
-use super::held::{Heard, Held, OutOfStep, Statement};
+use super::held::{Heard, Held, OutOfStep, Statement, is_possible};
 use super::{Authority, FeedSettings, FetchError};
 use crate::clock::unix_now;
 use crate::public_keys::MAX_KEYS;
@@ -268,6 +268,10 @@ async fn follow_keys(state: &SharedState, channel: Channel, credentials: &Metada
             Err(_) => return "the authority is silent".to_owned(),
         };
         let said = Position { epoch: update.epoch, seq: update.seq };
+        if !is_possible(said.epoch, unix_now()) {
+            state.authority.refused_update();
+            return OutOfStep::EpochInTheFuture.to_string();
+        }
         if said < state.held().keys_position {
             // A replica that is late: it may not know that a key was revoked.
             let since = *behind_since.get_or_insert_with(Instant::now);

@@ -155,7 +155,7 @@ impl Held {
         if said.epoch < self.position.epoch {
             return Err(OutOfStep::EarlierEpoch);
         }
-        if said.epoch > now.saturating_mul(1000).saturating_add(EPOCH_AHEAD_MS) {
+        if !is_possible(said.epoch, now) {
             return Err(OutOfStep::EpochInTheFuture);
         }
         if said.seq < statement.after {
@@ -216,6 +216,11 @@ impl Held {
         self.unsaved = true;
         self.authority.replace(Trust { keys: self.keys.clone(), revocations: self.revocations.readers() });
     }
+}
+
+/// Whether an epoch can have begun, by a clock in seconds that may be a day behind.
+pub(super) fn is_possible(epoch: u64, now: u64) -> bool {
+    epoch <= now.saturating_mul(1000).saturating_add(EPOCH_AHEAD_MS)
 }
 
 impl Snapshot {

@@ -31,8 +31,8 @@ const FAR: u64 = 4_000_000_000;
 
 /// One lie, told on the next stream of its kind.
 enum Lie {
-    /// A key set, and how far the keys have come.
-    Keys(Vec<u8>, u64),
+    /// A key set, and the epoch and number up to which the keys have come.
+    Keys(Vec<u8>, (u64, u64)),
     Revocations(Vec<RevocationUpdate>),
 }
 
@@ -81,14 +81,14 @@ impl KeyService for Fake {
         _: Request<Streaming<WatchKeysRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let mut lie = self.lie.lock().unwrap();
-        let (jwks, seq) = match lie.take() {
-            Some(Lie::Keys(jwks, seq)) => (jwks, seq),
+        let (jwks, (epoch, seq)) = match lie.take() {
+            Some(Lie::Keys(jwks, position)) => (jwks, position),
             other => {
                 *lie = other;
-                (self.jwks.clone(), KEYS_SEQ)
+                (self.jwks.clone(), (EPOCH, KEYS_SEQ))
             }
         };
-        let said = KeySetUpdate { jwks, epoch: EPOCH, seq };
+        let said = KeySetUpdate { jwks, epoch, seq };
         let heartbeat = KeySetUpdate { jwks: Vec::new(), ..said };
         Ok(Response::new(self.say(vec![said], heartbeat)))
     }
@@ -274,8 +274,15 @@ async fn lies_about_keys_change_nothing() {
     ];
     for (what, jwks) in lies {
         let bench = Bench::start().await;
-        bench.is_lied_to(what, Lie::Keys(jwks, KEYS_SEQ + 1), truth()).await;
+        bench.is_lied_to(what, Lie::Keys(jwks, (EPOCH, KEYS_SEQ + 1)), truth()).await;
     }
+}
+
+#[tokio::test]
+async fn a_key_set_of_an_epoch_that_cannot_be_keeps_no_true_one_out() {
+    let bench = Bench::start().await;
+    let jwks = bench.fake.jwks.clone();
+    bench.is_lied_to("a far epoch", Lie::Keys(jwks, (u64::MAX, 0)), truth()).await;
 }
 
 #[tokio::test]
@@ -316,7 +323,7 @@ async fn a_key_set_of_a_replica_that_is_late_is_not_taken() {
     let mut revoked = Signer::eddsa();
     revoked.kid = "revoked".to_owned();
     let older = json!({"keys": [bench.jwk, revoked.jwk()]}).to_string().into_bytes();
-    *bench.fake.lie.lock().unwrap() = Some(Lie::Keys(older, KEYS_SEQ - 1));
+    *bench.fake.lie.lock().unwrap() = Some(Lie::Keys(older, (EPOCH, KEYS_SEQ - 1)));
     bench.fake.end_streams();
     eventually("it hears no word of keys from there", || async {
         assert!(!bench.authority.trust().keys.contains("revoked"), "a revoked key came back");

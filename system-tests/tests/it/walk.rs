@@ -120,6 +120,8 @@ fn every_command_of_the_readme_is_known_to_a_test() {
         "cargo run",
         "docker-compose up",
         "docker-compose config",
+        "resource-service encryption-key",
+        "RESOURCE__DECRYPTION_KEY_FILE=data/notes.pem resource-service",
     ];
     let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
     let mut commands = 0;
@@ -132,7 +134,7 @@ fn every_command_of_the_readme_is_known_to_a_test() {
             commands += 1;
             let cli = line.strip_prefix("auth-service ").map(str::split_whitespace).map(|mut words| {
                 let noun = words.next().unwrap_or("");
-                ["user", "client", "audience", "key", "migrate", "healthcheck"].contains(&noun)
+                ["user", "client", "audience", "key", "migrate", "restored", "healthcheck"].contains(&noun)
             });
             assert!(
                 cli == Some(true) || known.iter().any(|known| line.starts_with(known)),
