@@ -3,11 +3,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use shared_claims::AccessClaims;
-use shared_claims::revocations::{Fingerprints, Position, Revocations, RevocationsWriter};
+use shared_claims::revocations::{Fingerprints, NoRandomness, Position, Revocations, RevocationsWriter};
 
 use super::{Revocation, RevokedThing};
 use crate::clock::Timestamp;
-use crate::secret::{NoRandomness, random_bytes};
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -40,7 +39,7 @@ impl RevocationLog {
     /// # Errors
     /// [`NoRandomness`].
     pub fn new() -> Result<Self, NoRandomness> {
-        let sets = RevocationsWriter::new(Fingerprints::with_key(random_bytes()?));
+        let sets = RevocationsWriter::new(Fingerprints::random()?);
         let asked = ArcSwap::from_pointee(sets.readers());
         let state =
             State { position: Position::default(), entries: Vec::new(), sets, let_go_until: Timestamp(0) };

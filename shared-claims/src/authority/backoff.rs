@@ -34,7 +34,7 @@ pub(super) fn jittered(period: Duration) -> Duration {
 fn random_share() -> f64 {
     let mut bytes = [0_u8; 4];
     // Without randomness the only loss is the spread.
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    let _ = getrandom::fill(&mut bytes);
     f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }
 

@@ -4,6 +4,7 @@ use reqwest::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use reqwest::{Client, StatusCode, Url, redirect};
 
 use super::AuthoritySettings;
+use crate::revocations::NoRandomness;
 
 /// Why a document could not be had. Names no more than the operator set.
 #[derive(Debug, thiserror::Error)]
@@ -16,8 +17,8 @@ pub enum FetchError {
     Tls(String),
     #[error("the client's id or secret cannot be sent in a header")]
     Credentials,
-    #[error("the operating system's random generator failed")]
-    NoRandomness,
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     #[error("no answer: {0}")]
     NoAnswer(String),
     #[error("answered with status {0}")]

@@ -82,7 +82,10 @@ impl Authority {
     /// [`FetchError`] when the settings cannot work: a URL without TLS to another machine.
     pub fn start(settings: AuthoritySettings, stop: CancellationToken) -> Result<Arc<Self>, FetchError> {
         let saved = saved_state::load(settings.data_dir.as_deref(), &settings.issuer);
-        let fingerprints = saved.as_ref().map_or_else(new_fingerprints, |saved| Ok(saved.fingerprints()))?;
+        let fingerprints = match &saved {
+            Some(saved) => saved.fingerprints(),
+            None => Fingerprints::random()?,
+        };
         let nothing = RevocationsWriter::new(fingerprints).readers();
         let authority = Arc::new(Self {
             trust: ArcSwap::from_pointee(Trust { keys: KeySet::default(), revocations: nothing }),
@@ -152,10 +155,4 @@ impl Authority {
     fn replace(&self, trust: Trust) {
         self.trust.store(Arc::new(trust));
     }
-}
-
-fn new_fingerprints() -> Result<Fingerprints, FetchError> {
-    let mut key = [0; 16];
-    aws_lc_rs::rand::fill(&mut key).map_err(|_| FetchError::NoRandomness)?;
-    Ok(Fingerprints::with_key(key))
 }

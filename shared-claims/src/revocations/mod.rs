@@ -11,7 +11,7 @@ mod revoked;
 
 pub use document::{DOCUMENT_TYPE, MAX_DOCUMENT_BYTES, REPLICA_LAG_SECONDS, RevocationDocument};
 pub use id_set::{IdSet, IdSetWriter};
-pub use revoked::{Fingerprints, Revocations, RevocationsWriter};
+pub use revoked::{Fingerprints, NoRandomness, Revocations, RevocationsWriter};
 
 /// What one revocation hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

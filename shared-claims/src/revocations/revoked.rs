@@ -46,7 +46,22 @@ enum Kind {
     Client = 4,
 }
 
+/// The system gave no randomness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system's random generator failed")]
+pub struct NoRandomness;
+
 impl Fingerprints {
+    /// Under a new key.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    pub fn random() -> Result<Self, NoRandomness> {
+        let mut key = [0; 16];
+        getrandom::fill(&mut key).map_err(|_| NoRandomness)?;
+        Ok(Self { key })
+    }
+
     #[must_use]
     pub fn with_key(key: [u8; 16]) -> Self {
         Self { key }
