@@ -26,6 +26,7 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| format!("no runtime: {error}"))?;
+    authority.storage.answer_soon();
     let keeper = Keeper::start(Arc::clone(authority)).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_told(settings, authority, cores));
     keeper.stop();

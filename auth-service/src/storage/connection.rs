@@ -10,7 +10,11 @@ use diesel::{Connection, MultiConnection};
 use super::error::StorageError;
 use super::url::DatabaseUrl;
 
-/// Longest wait for SQLite's write lock, which another process may hold.
+/// Longest wait for SQLite's write lock, which another process may hold, of a command or a start: nobody waits
+/// for an answer but a person.
+pub const SQLITE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same while requests are served: they are told to come back within a second.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(750);
 
 /// How often a writer looks whether the lock is free.
@@ -83,9 +87,12 @@ fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, Storag
 /// meet the moment in which a busy process of the same file is between two commits.
 ///
 /// # Errors
-/// [`StorageError::Unavailable`] when another process holds it for longer than [`SQLITE_BUSY_TIMEOUT`].
-pub(super) fn begin_immediate(connection: &mut AnyConnection) -> Result<(), StorageError> {
-    let give_up = Instant::now() + SQLITE_BUSY_TIMEOUT;
+/// [`StorageError::Unavailable`] when another process holds it for longer than `patience`.
+pub(super) fn begin_immediate(
+    connection: &mut AnyConnection,
+    patience: Duration,
+) -> Result<(), StorageError> {
+    let give_up = Instant::now() + patience;
     loop {
         match connection.batch_execute("BEGIN IMMEDIATE") {
             Err(error) if error.to_string().contains("locked") && Instant::now() < give_up => {

@@ -30,7 +30,7 @@ use diesel::{Connection, QueryDsl, RunQueryDsl};
 use shared_claims::revocations::Position;
 use shared_claims::scope::ScopeSet;
 
-use connection::{AnyConnection, Manager, Purpose};
+use connection::{AnyConnection, Manager, Purpose, SQLITE_BUSY_TIMEOUT};
 use rotator::Rotator;
 use schema::counters;
 
@@ -109,6 +109,13 @@ impl Storage {
                 let writes = Writes::Postgres { pool: pool.clone(), rotator };
                 Ok(Self { url: url.clone(), reads: pool, writes })
             }
+        }
+    }
+
+    /// From now on requests wait: whoever cannot write soon is told so.
+    pub fn answer_soon(&self) {
+        if let Writes::Sqlite(writer) = &self.writes {
+            writer.wait_for_the_lock(SQLITE_BUSY_TIMEOUT);
         }
     }
 

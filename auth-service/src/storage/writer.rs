@@ -3,12 +3,15 @@
 //! 64 rotations a commit cost a seventh of 64 commits, and nobody meets a locked database.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 
-use super::connection::{AnyConnection, Purpose, begin_immediate};
+use super::connection::{AnyConnection, Purpose, SQLITE_PATIENCE, begin_immediate};
 use super::error::StorageError;
 use super::url::DatabaseUrl;
 
@@ -26,17 +29,29 @@ type Finish = Box<dyn FnOnce(Result<(), StorageError>)>;
 #[derive(Clone)]
 pub struct SqliteWriter {
     jobs: SyncSender<Job>,
+    /// Longest wait for the write lock, in milliseconds.
+    patience: Arc<AtomicU64>,
 }
 
 impl SqliteWriter {
     pub fn start(url: DatabaseUrl) -> Result<Self, StorageError> {
         let connection = AnyConnection::open(&url, Purpose::Write)?;
         let (jobs, waiting) = sync_channel(MAX_WAITING);
+        let patience = Arc::new(AtomicU64::new(0));
+        let of_thread = Arc::clone(&patience);
         thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write_batches(connection, &waiting))
+            .spawn(move || write_batches(connection, &waiting, &of_thread))
             .map_err(|error| StorageError::Unavailable(format!("no writer thread: {error}")))?;
-        Ok(Self { jobs })
+        let writer = Self { jobs, patience };
+        writer.wait_for_the_lock(SQLITE_PATIENCE);
+        Ok(writer)
+    }
+
+    /// Sets the longest wait for the write lock.
+    pub fn wait_for_the_lock(&self, patience: Duration) {
+        let milliseconds = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        self.patience.store(milliseconds, Ordering::Relaxed);
     }
 
     /// Runs `step` and returns when it is durable. An error of one step undoes that step alone.
@@ -82,10 +97,10 @@ pub(super) fn not_sent<T>(refused: TrySendError<T>) -> T {
     }
 }
 
-fn write_batches(mut connection: AnyConnection, waiting: &Receiver<Job>) {
+fn write_batches(mut connection: AnyConnection, waiting: &Receiver<Job>, patience: &AtomicU64) {
     while let Ok(first) = waiting.recv() {
         let batch = std::iter::once(first).chain(waiting.try_iter().take(MAX_BATCH - 1));
-        match begin_immediate(&mut connection) {
+        match begin_immediate(&mut connection, Duration::from_millis(patience.load(Ordering::Relaxed))) {
             Ok(()) => {
                 let finishes: Vec<Finish> = batch.map(|job| job(Ok(&mut connection))).collect();
                 let committed = commit(&mut connection);

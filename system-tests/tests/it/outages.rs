@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use system_tests::database::{admin, name_of};
-use system_tests::system::{GATEWAY, PASSWORD, USER};
+use system_tests::system::{GATEWAY, PASSWORD, USER, cli};
 use system_tests::{Database, Mouth, PATIENCE, System, eventually};
 
 use super::feeds::watch_keys;
@@ -74,6 +74,10 @@ async fn a_write_lock_held_by_another_process_is_a_503_and_not_a_500() {
     let path = system.folder.path().join("signet.db");
     let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    // A command has more patience than a request: it is still waiting when that is told to come back.
+    let (folder, env) = (system.folder.path().to_owned(), system.auth_env.clone());
+    let command = move || cli(&folder, &env, &["user", "create", "late", "--password-stdin"], PASSWORD);
+    let command = tokio::task::spawn_blocking(command);
 
     let refresh = [("refresh", pair.refresh.as_str())];
     let answer =
@@ -83,7 +87,9 @@ async fn a_write_lock_held_by_another_process_is_a_503_and_not_a_500() {
     let answer = system.http.post(system.auth_url("/api/token/verify/")).form(&verify).send().await.unwrap();
     assert_eq!(answer.status(), 200, "reads go on");
 
+    assert!(!command.is_finished(), "it has given up");
     other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(command.await.unwrap()["username"], "late");
     let answer =
         system.http.post(system.auth_url("/api/token/refresh/")).form(&refresh).send().await.unwrap();
     assert_eq!(answer.status(), 200, "the token was not spent: {}", system.auth.log());
