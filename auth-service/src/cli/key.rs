@@ -163,15 +163,19 @@ fn wait_for_verifiers(
     kid: &str,
     wait: Duration,
 ) -> Result<(usize, Vec<ConnectedVerifier>), Failure> {
-    let give_up = Instant::now() + wait;
+    let begun = Instant::now();
     loop {
         let (connected, without) = authority.verifiers_without(kid)?;
-        if without.is_empty() || Instant::now() >= give_up {
+        let all_hold_it = without.is_empty() && begun.elapsed() >= SETTLED;
+        if all_hold_it || begun.elapsed() >= wait {
             return Ok((connected, without));
         }
         pause();
     }
 }
+
+/// By then each replica has written down the verifiers that were connected when the command began.
+const SETTLED: Duration = Duration::from_secs(1);
 
 #[expect(clippy::disallowed_methods, reason = "the database tells nobody when a verifier has answered")]
 fn pause() {

@@ -242,6 +242,15 @@ async fn everything_that_takes_tokens_back_reaches_verifiers_of_both_kinds(datab
     assert_eq!(system.notes_over_http(&blacklisted.access).await, 401);
 }
 
+/// Waits until every key is known to be held by so many verifiers.
+async fn is_known(system: &System, verifiers: usize) {
+    eventually("the verifiers are known", || async {
+        let keys = system.cli(&["key", "list"]);
+        keys.as_array().unwrap().iter().all(|key| key["held_by"] == verifiers).then_some(())
+    })
+    .await;
+}
+
 /// A raw watch of keys, by a verifier that says it holds none, and nothing after that.
 pub async fn watch_keys(system: &System) -> (mpsc::Sender<WatchKeysRequest>, Streaming<KeySetUpdate>) {
     let (say, said) = mpsc::channel::<WatchKeysRequest>(1);
@@ -256,11 +265,7 @@ async fn a_rotation_waits_for_every_connected_verifier_and_names_those_that_do_n
     database: Database,
 ) {
     let system = System::start(database).await;
-    eventually("the resource service is known", || async {
-        let keys = system.cli(&["key", "list"]);
-        keys.as_array().unwrap().iter().all(|key| key["held_by"] == 1).then_some(())
-    })
-    .await;
+    is_known(&system, 1).await;
     let rotated = system.cli(&["key", "rotate", "--now"]);
     assert_eq!(rotated["verifiers"], json!({"connected": 1, "without_key": []}));
     let token = eventually("the new key signs", || async {
@@ -295,6 +300,7 @@ async fn a_rotation_waits_for_every_connected_verifier_and_names_those_that_do_n
 
 async fn ten_rotations_in_traffic_lose_nothing(database: Database) {
     let system = std::sync::Arc::new(System::start(database).await);
+    is_known(&system, 1).await;
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let traffic = {
         let (system, stop) = (std::sync::Arc::clone(&system), std::sync::Arc::clone(&stop));
@@ -424,11 +430,8 @@ async fn feeds_come_over_tls_and_a_certificate_that_does_not_fit_brings_nothing(
     eventually("it has keys", || async { (notes().await == 200).then_some(()) }).await;
     Mouth::Http.end(&system, &pair.refresh).await.unwrap();
     eventually("it is told", || async { (notes().await == 401).then_some(()) }).await;
-    eventually("what it says arrives too", || async {
-        let keys = system.cli(&["key", "list"]);
-        keys.as_array().unwrap().iter().all(|key| key["held_by"] == 2).then_some(())
-    })
-    .await;
+    // What it says arrives too.
+    is_known(&system, 2).await;
 
     let (strict, _folder) = start("strict", None).await;
     eventually("it does not believe the certificate", || async {
