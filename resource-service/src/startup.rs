@@ -14,6 +14,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use serde_json::json;
 use service_kit::run;
+use service_kit::signals::told_to_stop;
 use shared_claims::Verifier;
 use shared_claims::authority::Authority;
 use shared_claims::guard::Guard;
@@ -56,6 +57,8 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
 }
 
 async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usize) -> Result<(), String> {
+    // Before anybody is told that it is ready.
+    let told = told_to_stop();
     let stop = CancellationToken::new();
     let authority = Authority::start(settings.authority.followed(&settings.data_dir)?, stop.clone())
         .map_err(|error| error.to_string())?;
@@ -91,7 +94,7 @@ async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usi
     let services = GrpcServices { guard, store, authority, gatekeeper };
     let grpc = tokio::spawn(serve_grpc(grpc_listener, services, stop.clone()));
     tracing::info!(http = %http_address, grpc = %grpc_address, audience = settings.audience, "ready");
-    run::until_told(http, grpc, stop).await
+    run::until_told(told, http, grpc, stop).await
 }
 
 /// When what is known counts as old.

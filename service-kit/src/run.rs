@@ -7,7 +7,7 @@ use actix_web::dev::Server;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::signals::{exit_at_next_signal, told_to_stop};
+use crate::signals::exit_at_next_signal;
 
 /// Time for HTTP requests under way at a stop, in seconds; for actix's `shutdown_timeout`.
 pub const HTTP_DRAIN_SECONDS: u64 = 10;
@@ -16,12 +16,13 @@ pub const HTTP_DRAIN_SECONDS: u64 = 10;
 /// holds a connection or a health watch open, and waits for us.
 const DRAIN: Duration = Duration::from_secs(12);
 
-/// Serves HTTP and gRPC until SIGTERM or SIGINT, then cancels `stop`, lets what is under way finish
+/// Serves HTTP and gRPC until `told` (by SIGTERM or SIGINT), then cancels `stop`, lets what is under way finish
 /// within bounds, and returns. A second signal ends the process at once.
 ///
 /// # Errors
 /// One line, when one of the two ends by itself.
 pub async fn until_told<E: Debug + Send + 'static>(
+    told: impl Future<Output = ()>,
     http: Server,
     mut grpc: JoinHandle<Result<(), E>>,
     stop: CancellationToken,
@@ -29,7 +30,7 @@ pub async fn until_told<E: Debug + Send + 'static>(
     let http_handle = http.handle();
     let mut http = tokio::spawn(http);
     let early = tokio::select! {
-        () = told_to_stop() => None,
+        () = told => None,
         ended = &mut http => Some(format!("http ended: {ended:?}")),
         ended = &mut grpc => Some(format!("grpc ended: {ended:?}")),
     };

@@ -1,23 +1,29 @@
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Returns when the process is told to stop, by SIGTERM or SIGINT.
-pub async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("no signal handlers: the process can only be stopped by SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Resolves when the process is told to stop, by SIGTERM or SIGINT. From the call on, not from the first poll:
+/// a signal that comes in between must not end the process by its default.
+pub fn told_to_stop() -> impl Future<Output = ()> {
+    let handlers = signal(SignalKind::terminate()).and_then(|terminate| {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok((terminate, interrupt))
+    });
+    async {
+        let Ok((mut terminate, mut interrupt)) = handlers else {
+            tracing::error!("no signal handlers: the process can only be stopped by SIGKILL");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 
 /// From now on the next signal ends the process at once: it does not wait for anybody.
 pub fn exit_at_next_signal() {
+    let told = told_to_stop();
     tokio::spawn(async {
-        told_to_stop().await;
+        told.await;
         std::process::exit(130);
     });
 }

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use service_kit::run;
+use service_kit::signals::told_to_stop;
 use tokio_util::sync::CancellationToken;
 
 use super::Result;
@@ -35,6 +36,8 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>) -> Result<()> {
 }
 
 async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores: usize) -> Result<()> {
+    // Before anybody is told that it is ready.
+    let told = told_to_stop();
     let blocking = Blocking::new(tokio::runtime::Handle::current());
     let http_listener = TcpListener::bind(settings.http.bind)
         .map_err(|error| format!("http.bind {}: {error}", settings.http.bind))?;
@@ -48,9 +51,9 @@ async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores
     let http = http::server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
     let stop = CancellationToken::new();
     let mouth = (Arc::clone(authority), blocking);
-    let (closing, told) = (Arc::clone(authority), stop.clone());
+    let (closing, stopping) = (Arc::clone(authority), stop.clone());
     tokio::spawn(async move {
-        told.cancelled().await;
+        stopping.cancelled().await;
         closing.feeds.close();
     });
     let (settings, grpc_stop) = (settings.clone(), stop.clone());
@@ -58,5 +61,5 @@ async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores
     let grpc =
         tokio::spawn(async move { grpc::serve(grpc_listener, mouth, &settings.grpc, grpc_stop).await });
     tracing::info!(http = %http_address, grpc = %grpc_address, issuer, "ready");
-    run::until_told(http, grpc, stop).await
+    run::until_told(told, http, grpc, stop).await
 }
