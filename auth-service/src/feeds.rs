@@ -32,6 +32,11 @@ impl Feeds {
         self.0.subscribe()
     }
 
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.0.borrow().closing
+    }
+
     pub fn close(&self) {
         self.0.send_modify(|news| news.closing = true);
     }

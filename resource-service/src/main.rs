@@ -1,10 +1,11 @@
 //! The binary. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use resource_service::settings::Settings;
 use resource_service::{encryption_key, settings, startup};
 
 /// Signet's sample resource service: notes over HTTP and gRPC.
@@ -41,17 +42,25 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), String> {
-    if let Some(Command::EncryptionKey { file }) = &cli.command {
-        let jwks = encryption_key::public_jwks(file)?;
-        return writeln!(std::io::stdout().lock(), "{jwks}").map_err(|error| error.to_string());
+    let config = cli.config.as_deref();
+    match &cli.command {
+        Some(Command::EncryptionKey { file }) => print_encryption_key(file),
+        Some(Command::Healthcheck) => service_kit::healthcheck::ask(load(config)?.http.bind),
+        Some(Command::Serve) | None => startup::serve(&load(config)?),
     }
-    let loaded = settings::load(cli.config.as_deref())?;
+}
+
+fn print_encryption_key(file: &Path) -> Result<(), String> {
+    let jwks = encryption_key::public_jwks(file)?;
+    writeln!(std::io::stdout().lock(), "{jwks}").map_err(|error| error.to_string())
+}
+
+/// Reads the settings, starts the log, and names what nobody knows.
+fn load(config: Option<&Path>) -> Result<Settings, String> {
+    let loaded = settings::load(config)?;
     service_kit::logging::start(&loaded.settings.log)?;
     for key in loaded.unknown {
         tracing::warn!(key, "unknown setting: is it misspelt?");
     }
-    match cli.command {
-        Some(Command::Healthcheck) => service_kit::healthcheck::ask(loaded.settings.http.bind),
-        Some(Command::Serve | Command::EncryptionKey { .. }) | None => startup::serve(&loaded.settings),
-    }
+    Ok(loaded.settings)
 }

@@ -61,17 +61,27 @@ impl Guard {
     /// # Errors
     /// [`Rejection::InsufficientScope`], [`Rejection::Stale`].
     pub fn authorize<S: RequiredScope>(&self, claims: &AccessClaims) -> Result<(), Rejection> {
-        self.check_freshness(S::WHEN_STALE)?;
-        if claims.scope.contains(S::SCOPE) { Ok(()) } else { Err(Rejection::InsufficientScope(S::SCOPE)) }
+        self.permits(claims, Some(S::SCOPE), S::WHEN_STALE)
     }
 
+    /// The same where the need is known at run time only; without a scope any token will do.
+    ///
     /// # Errors
-    /// [`Rejection::Stale`] above the bound of the policy.
-    pub fn check_freshness(&self, policy: WhenStale) -> Result<(), Rejection> {
-        match policy {
-            WhenStale::Continue => Ok(()),
-            WhenStale::RefuseAbove(bound) if self.authority.freshness().is_within(bound) => Ok(()),
-            WhenStale::RefuseAbove(_) => Err(Rejection::Stale),
+    /// As [`Guard::authorize`].
+    pub fn permits(
+        &self,
+        claims: &AccessClaims,
+        scope: Option<&'static str>,
+        when_stale: WhenStale,
+    ) -> Result<(), Rejection> {
+        if let WhenStale::RefuseAbove(bound) = when_stale
+            && !self.authority.freshness().is_within(bound)
+        {
+            return Err(Rejection::Stale);
+        }
+        match scope {
+            Some(scope) if !claims.scope.contains(scope) => Err(Rejection::InsufficientScope(scope)),
+            _ => Ok(()),
         }
     }
 

@@ -236,7 +236,7 @@ fn parsed_key(jwk: &Members<'_>, algorithm: SignatureAlgorithm) -> Result<Parsed
 }
 
 /// `0x04 || x || y` (SEC 1 section 2.3.3).
-fn point(jwk: &Members<'_>, width: usize) -> Result<Vec<u8>, &'static str> {
+pub(crate) fn point(jwk: &Members<'_>, width: usize) -> Result<Vec<u8>, &'static str> {
     let (x, y) = (octets(jwk, "x")?, octets(jwk, "y")?);
     if x.len() != width || y.len() != width {
         return Err("a coordinate has the wrong length");
@@ -246,12 +246,23 @@ fn point(jwk: &Members<'_>, width: usize) -> Result<Vec<u8>, &'static str> {
 
 /// A SubjectPublicKeyInfo, which is how aws-lc-rs takes a key that it keeps parsed.
 fn rsa(jwk: &Members<'_>) -> Result<Vec<u8>, &'static str> {
+    let encoded: PublicKeyX509Der<'_> = rsa_key(jwk)?.as_der().map_err(|_| "not an RSA public key")?;
+    Ok(encoded.as_ref().to_vec())
+}
+
+pub(crate) fn rsa_key(jwk: &Members<'_>) -> Result<PublicEncryptingKey, &'static str> {
     let (n, e) = (octets(jwk, "n")?, octets(jwk, "e")?);
     check_rsa_numbers(&n, &e)?;
     let numbers = RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() };
-    let key: PublicEncryptingKey = numbers.try_into().map_err(|_| "not an RSA public key")?;
-    let encoded: PublicKeyX509Der<'_> = key.as_der().map_err(|_| "not an RSA public key")?;
-    Ok(encoded.as_ref().to_vec())
+    numbers.try_into().map_err(|_| "not an RSA public key")
+}
+
+/// The name of a key (RFC 7638 section 3): SHA-256 of its required members as JSON, in lexicographic order and
+/// without space, in base64url.
+#[must_use]
+pub fn thumbprint(required_members: &str) -> String {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, required_members.as_bytes());
+    URL_SAFE_NO_PAD.encode(hash.as_ref())
 }
 
 /// Modulus of 2048 to 8192 bits, odd, without leading zeros; exponent odd, 65537 or more, up to 32 bits.
@@ -291,11 +302,11 @@ fn has_roca_fingerprint(n: &[u8]) -> bool {
     })
 }
 
-fn text<'a>(jwk: &'a Members<'_>, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(jwk: &'a Members<'_>, name: &str) -> Option<&'a str> {
     jwk.get(name).and_then(StrictValue::as_str)
 }
 
-fn octets(jwk: &Members<'_>, name: &'static str) -> Result<Vec<u8>, &'static str> {
+pub(crate) fn octets(jwk: &Members<'_>, name: &'static str) -> Result<Vec<u8>, &'static str> {
     let text = text(jwk, name).ok_or("a member of the public key is missing")?;
     URL_SAFE_NO_PAD.decode(text).map_err(|_| "a member of the public key is not base64url")
 }

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use shared_claims::authority::{AuthoritySettings, FeedSettings};
 use tempfile::TempDir;
 
 use crate::database::Database;
@@ -92,6 +93,23 @@ impl System {
             answer.status().is_success().then_some(())
         })
         .await;
+    }
+
+    /// How a verifier in this process follows the authority's feeds, with nothing on disk.
+    #[must_use]
+    pub fn verifier_settings(&self) -> AuthoritySettings {
+        AuthoritySettings {
+            url: self.auth_url(""),
+            issuer: "https://auth.test".to_owned(),
+            feed: Some(FeedSettings {
+                url: format!("http://{}", self.auth.grpc),
+                client_id: NOTES.to_owned(),
+                client_secret: self.notes_secret.clone(),
+                ca_pem: None,
+            }),
+            data_dir: None,
+            allow_http: false,
+        }
     }
 
     /// What the resource service says of itself.

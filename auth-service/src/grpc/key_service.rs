@@ -69,7 +69,7 @@ async fn watch(
                     Ok(Some(message)) if is_possible(&message) => {
                         if verifier.kids != message.held_kids || !noted {
                             verifier.kids = message.held_kids;
-                            authority.note_verifier(verifier.clone());
+                            authority.verifiers.note(verifier.clone());
                             noted = true;
                         }
                     }
@@ -84,7 +84,7 @@ async fn watch(
             break;
         }
     }
-    authority.forget_verifier(&id);
+    authority.verifiers.forget(&id);
 }
 
 fn is_possible(message: &WatchKeysRequest) -> bool {

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Messages that wait for a slow receiver: there may be ten thousand of them.
-pub const AHEAD: usize = 1;
+const AHEAD: usize = 1;
 
 /// A receiver that takes nothing for this long is given up: it will call again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,7 +86,7 @@ impl<T> Watcher<T> {
 
     /// Whether the caller may go on watching; one that may not is told.
     pub async fn may_go_on(&self) -> bool {
-        if self.authority.feeds.subscribe().borrow().closing {
+        if self.authority.feeds.is_closing() {
             return false;
         }
         let enabled = self.authority.clients.enabled(&self.client.id).is_some();

@@ -71,7 +71,8 @@ async fn wait_for_news(request: &HttpRequest, edge: &Edge, wait: Duration) {
     let mut news = edge.authority.feeds.subscribe();
     let over = tokio::time::sleep(wait.min(LONGEST_WAIT));
     tokio::pin!(over);
-    while caching::is_held(request, &edge.authority.revocations_etag()) && !news.borrow().closing {
+    while caching::is_held(request, &edge.authority.revocations_etag()) && !edge.authority.feeds.is_closing()
+    {
         tokio::select! {
             () = &mut over => return,
             _ = news.changed() => {}

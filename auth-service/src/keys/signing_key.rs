@@ -1,4 +1,3 @@
-use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -8,7 +7,7 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use shared_claims::public_keys::check_rsa_numbers;
+use shared_claims::public_keys::{check_rsa_numbers, thumbprint};
 use zeroize::Zeroizing;
 
 use super::Algorithm;
@@ -117,13 +116,14 @@ impl SigningKey {
     #[must_use]
     pub fn public_jwk(&self) -> (String, Value) {
         let mut jwk = self.required_members();
-        let kid = thumbprint(&jwk);
+        let kid = thumbprint(&jwk.to_string());
         jwk["kid"] = json!(kid);
         jwk["alg"] = json!(self.algorithm().as_str());
         jwk["use"] = json!("sig");
         (kid, jwk)
     }
 
+    /// In lexicographic order, which serde_json keeps: the thumbprint is made of them as they stand.
     fn required_members(&self) -> Value {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         match self {
@@ -148,13 +148,6 @@ impl SigningKey {
     }
 }
 
-/// RFC 7638 section 3: SHA-256 of the required members in lexicographic order, without space, which
-/// is how serde_json writes them.
-fn thumbprint(required_members: &Value) -> String {
-    let hash = digest::digest(&digest::SHA256, required_members.to_string().as_bytes());
-    URL_SAFE_NO_PAD.encode(hash.as_ref())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,13 +157,13 @@ mod tests {
         let jwk = json!({
             "crv": "Ed25519", "kty": "OKP", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
         });
-        assert_eq!(thumbprint(&jwk), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(thumbprint(&jwk.to_string()), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]
     fn the_thumbprint_is_that_of_rfc_7638_section_3_1() {
         let jwk = json!({"e": "AQAB", "kty": "RSA", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"});
-        assert_eq!(thumbprint(&jwk), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        assert_eq!(thumbprint(&jwk.to_string()), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     }
 
     #[test]

@@ -58,13 +58,14 @@ impl Default for VerifierRegistry {
 }
 
 impl VerifierRegistry {
-    fn note(&self, verifier: ConnectedVerifier) {
+    /// A verifier has connected, or holds other keys than before; the database is told in a moment.
+    pub fn note(&self, verifier: ConnectedVerifier) {
         let mut state = self.state();
         state.changed.insert(verifier.id.clone());
         state.connected.insert(verifier.id.clone(), verifier);
     }
 
-    fn forget(&self, id: &str) {
+    pub fn forget(&self, id: &str) {
         let mut state = self.state();
         if state.connected.remove(id).is_some() {
             state.changed.insert(id.to_owned());
@@ -146,15 +147,6 @@ fn keep(authority: &Authority, stopped: &Receiver<()>) {
 }
 
 impl Authority {
-    /// A verifier has connected, or holds other keys than before; the database is told in a moment.
-    pub fn note_verifier(&self, verifier: ConnectedVerifier) {
-        self.verifiers.note(verifier);
-    }
-
-    pub fn forget_verifier(&self, id: &str) {
-        self.verifiers.forget(id);
-    }
-
     /// Lets the database know of the verifiers of this replica.
     fn save_verifiers(&self) -> Result<()> {
         let Some(changes) = self.verifiers.take_changes() else { return Ok(()) };

@@ -10,12 +10,12 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use rustix::process::Signal;
 use serde_json::json;
-use shared_claims::authority::{Authority, AuthoritySettings, FeedSettings};
+use shared_claims::authority::Authority;
 use shared_claims::clock::unix_now;
 use shared_claims::revocations::{Entry, Fingerprints, RevocationsWriter, Target};
 use shared_claims::{AccessClaims, Verifier};
 use system_tests::mouth::Mouth;
-use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER};
+use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, System};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +37,7 @@ async fn main() {
     let begun = Instant::now();
     let mut all = Vec::with_capacity(verifiers);
     for _ in 0..verifiers {
-        all.push(Authority::start(settings(&system), stop.clone()).expect("it starts"));
+        all.push(Authority::start(system.verifier_settings(), stop.clone()).expect("it starts"));
     }
     until_all(&all, |verifier| verifier.freshness().is_within(Duration::from_secs(2))).await;
     say(
@@ -51,21 +51,6 @@ async fn main() {
     stop.cancel();
     drop(all);
     a_million(&mut system).await;
-}
-
-fn settings(system: &System) -> AuthoritySettings {
-    AuthoritySettings {
-        url: system.auth_url(""),
-        issuer: ISSUER.to_owned(),
-        feed: Some(FeedSettings {
-            url: format!("http://{}", system.auth.grpc),
-            client_id: NOTES.to_owned(),
-            client_secret: system.notes_secret.clone(),
-            ca_pem: None,
-        }),
-        data_dir: None,
-        allow_http: false,
-    }
 }
 
 fn claims_of(verifier: &Authority, token: &str) -> AccessClaims {
@@ -172,7 +157,7 @@ async fn a_million(system: &mut System) {
 
     let before = own_mib();
     let (begun, stop) = (Instant::now(), CancellationToken::new());
-    let verifier = Authority::start(settings(system), stop.clone()).expect("it starts");
+    let verifier = Authority::start(system.verifier_settings(), stop.clone()).expect("it starts");
     until_all(std::slice::from_ref(&verifier), |verifier| {
         verifier.freshness().is_within(Duration::from_secs(2))
     })

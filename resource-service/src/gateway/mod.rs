@@ -69,13 +69,8 @@ impl Gatekeeper {
             Some(Needs::Nothing) => Verdict::Passes(None),
             Some(Needs::Token { scope, when_stale }) => {
                 let outcome = self.guard.authenticate(authorization).and_then(|claims| {
-                    self.guard.check_freshness(*when_stale)?;
-                    match scope {
-                        Some(scope) if !claims.scope.contains(scope) => {
-                            Err(Rejection::InsufficientScope(scope))
-                        }
-                        _ => Ok(claims),
-                    }
+                    self.guard.permits(&claims, *scope, *when_stale)?;
+                    Ok(claims)
                 });
                 outcome.map_or_else(Verdict::Rejected, |claims| Verdict::Passes(Some(claims)))
             }

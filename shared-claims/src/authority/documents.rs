@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::AuthoritySettings;
 use super::backoff::{Backoff, jittered};
-use super::feed::SharedState;
 use super::fetch::{FetchError, Fetcher};
-use super::held::CLOCK_STEP_SECONDS;
+use super::held::LatestTime;
+use super::shared::SharedState;
 use crate::Refusal;
 use crate::clock::unix_now;
 use crate::public_keys::MAX_JWKS_BYTES;
@@ -40,8 +40,7 @@ pub(super) struct Documents {
     key_set_tried: Option<Instant>,
     /// The last document was signed by a key that is not held: the key set that was announced before is old.
     unknown_signer: bool,
-    /// The latest time by which something may have been let go of, in seconds since the epoch.
-    latest: u64,
+    latest: LatestTime,
 }
 
 impl Documents {
@@ -55,7 +54,7 @@ impl Documents {
             key_set_fetched: None,
             key_set_tried: None,
             unknown_signer: false,
-            latest: 0,
+            latest: LatestTime::default(),
         }
     }
 
@@ -144,12 +143,10 @@ impl Documents {
 
     /// `true` when there was something new.
     async fn fetch_revocations(&mut self) -> Result<bool, String> {
-        let now = unix_now();
-        if now + CLOCK_STEP_SECONDS < self.latest {
+        if self.latest.went_back(unix_now()) {
             // What the clock made expire is needed again: a document is complete each time.
-            (self.revocations_etag, self.latest) = (None, now);
+            self.revocations_etag = None;
         }
-        self.latest = self.latest.max(now);
         let wait = if self.has_announced_key_set() { WAIT } else { Duration::ZERO };
         let path = format!("/revocations?wait={}", wait.as_secs());
         let etag = self.revocations_etag.as_deref();

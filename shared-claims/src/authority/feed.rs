@@ -1,6 +1,7 @@
 //! The two feeds over gRPC. One connection carries both; when either ends, both are begun anew.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -17,11 +18,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::backoff::Backoff;
-use super::held::{Heard, Held, OutOfStep, Statement, is_possible};
-use super::{Authority, FeedSettings, FetchError};
+use super::fetch::{check_url, with_causes};
+use super::held::{Heard, OutOfStep, Statement, is_possible};
+use super::shared::SharedState;
+use super::{FeedSettings, FetchError};
 use crate::clock::unix_now;
 use crate::public_keys::MAX_KEYS;
 use crate::revocations::{Entry, Position, REPLICA_LAG_SECONDS, Target};
@@ -34,14 +37,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest message that is taken, in bytes; the authority's are below 100 KiB.
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// What the tasks of one verifier share.
-#[derive(Clone)]
-pub(super) struct SharedState {
-    pub authority: Arc<Authority>,
-    held: Arc<Mutex<Held>>,
-    next: Arc<Mutex<Next>>,
-}
-
 /// How the next feed of revocations begins: set where the present one learns it, for either feed may end both.
 #[derive(Debug)]
 struct Next {
@@ -50,25 +45,11 @@ struct Next {
     behind_since: Option<Instant>,
 }
 
-impl SharedState {
-    pub fn new(authority: Arc<Authority>, held: Held) -> Self {
-        let next = Next { begin: Begin::Behind, behind_since: None };
-        Self { authority, held: Arc::new(Mutex::new(held)), next: Arc::new(Mutex::new(next)) }
-    }
-
-    fn next(&self) -> MutexGuard<'_, Next> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 pub(super) struct Feed {
     state: SharedState,
     endpoint: Endpoint,
     credentials: MetadataValue<Ascii>,
+    next: Mutex<Next>,
 }
 
 /// Where the next feed of revocations begins.
@@ -84,7 +65,7 @@ enum Begin {
 
 impl Feed {
     pub fn new(state: SharedState, settings: &FeedSettings, allow_http: bool) -> Result<Self, FetchError> {
-        super::fetch::check_url(&settings.url, allow_http)?;
+        check_url(&settings.url, allow_http)?;
         let invalid = || FetchError::Url(settings.url.clone());
         let mut endpoint = Endpoint::from_shared(settings.url.clone())
             .map_err(|_| invalid())?
@@ -101,7 +82,8 @@ impl Feed {
         let mut credentials: MetadataValue<Ascii> =
             format!("Basic {basic}").parse().map_err(|_| FetchError::Credentials)?;
         credentials.set_sensitive(true);
-        Ok(Self { state, endpoint, credentials })
+        let next = Mutex::new(Next { begin: Begin::Behind, behind_since: None });
+        Ok(Self { state, endpoint, credentials, next })
     }
 
     pub async fn run(self, stop: CancellationToken) {
@@ -138,72 +120,140 @@ impl Feed {
             Ok(Err(error)) => return with_causes(&error),
             Err(_) => return "no connection in time".to_owned(),
         };
-        let keys = follow_keys(&self.state, channel.clone(), &self.credentials);
-        let revocations = follow_revocations(&self.state, channel, &self.credentials);
+        let keys = self.follow_keys(channel.clone());
+        let revocations = self.follow_revocations(channel);
         tokio::select! {
-            ended = keys => format!("keys: {ended}"),
-            ended = revocations => format!("revocations: {ended}"),
+            Err(ended) = keys => format!("keys: {ended}"),
+            Err(ended) = revocations => format!("revocations: {ended}"),
         }
     }
-}
 
-/// Follows until the feed ends, and says why.
-async fn follow_revocations(
-    state: &SharedState,
-    channel: Channel,
-    credentials: &MetadataValue<Ascii>,
-) -> String {
-    let begin = state.next().begin;
-    let asked = if begin == Begin::Behind { state.held().position } else { Position::default() };
-    let mut client = RevocationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let request = WatchRevocationsRequest { epoch: asked.epoch, after_seq: asked.seq };
-    let mut updates = match timeout(SILENCE, client.watch(with(credentials, request))).await {
-        Ok(Ok(updates)) => updates.into_inner(),
-        Ok(Err(status)) => return status.to_string(),
-        Err(_) => return "no answer in time".to_owned(),
-    };
-    let from_earlier = begin == Begin::AnewFromEarlier;
-    let mut snapshot = (asked == Position::default()).then(|| state.held().snapshot(from_earlier));
-    loop {
-        let update = match timeout(SILENCE, updates.message()).await {
-            Ok(Ok(Some(update))) => update,
-            Ok(Ok(None)) => return "the authority ended it".to_owned(),
-            Ok(Err(status)) => return broken(state, &status),
-            Err(_) => return "the authority is silent".to_owned(),
-        };
-        let Some(statement) = statement(&update) else {
-            state.authority.refused_update();
-            return "an entry is malformed".to_owned();
-        };
-        let heard = state.held().apply(&mut snapshot, statement, unix_now());
-        if let Some(ended) = act_on(state, heard) {
-            return ended;
-        }
-    }
-}
-
-/// What follows from a statement; `Some` when the feed must begin anew.
-fn act_on(state: &SharedState, heard: Result<Heard, OutOfStep>) -> Option<String> {
-    let mut next = state.next();
-    match heard {
-        Ok(Heard::Complete) => {
-            *next = Next { begin: Begin::Behind, behind_since: None };
-            state.authority.last_words.of_revocations();
-            None
-        }
-        Ok(Heard::More) => None,
-        Ok(Heard::Behind) => next.is_behind().then(|| "the authority has gone back".to_owned()),
-        Err(why) => {
-            match why {
-                OutOfStep::Late => drop(next.is_behind()),
-                OutOfStep::Gap | OutOfStep::ClockWentBack => next.begin = Begin::Anew,
-                _ => {}
-            }
-            if !matches!(why, OutOfStep::Late | OutOfStep::ClockWentBack) {
+    /// Follows until the feed ends; the error says why.
+    async fn follow_revocations(&self, channel: Channel) -> Result<Infallible, String> {
+        let state = &self.state;
+        let begin = self.next().begin;
+        let asked = if begin == Begin::Behind { state.held().position } else { Position::default() };
+        let mut client = RevocationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let request = WatchRevocationsRequest { epoch: asked.epoch, after_seq: asked.seq };
+        let mut updates = begun(client.watch(self.signed(request))).await?;
+        let from_earlier = begin == Begin::AnewFromEarlier;
+        let mut snapshot = (asked == Position::default()).then(|| state.held().snapshot(from_earlier));
+        loop {
+            let update = self.next_of(&mut updates).await?;
+            let Some(statement) = statement(&update) else {
                 state.authority.refused_update();
-            }
-            Some(why.to_string())
+                return Err("an entry is malformed".to_owned());
+            };
+            let heard = state.held().apply(&mut snapshot, statement, unix_now());
+            self.act_on(heard)?;
         }
+    }
+
+    /// What follows from a statement; an error when the feed must begin anew.
+    fn act_on(&self, heard: Result<Heard, OutOfStep>) -> Result<(), String> {
+        let (authority, mut next) = (&self.state.authority, self.next());
+        match heard {
+            Ok(Heard::Complete) => {
+                *next = Next { begin: Begin::Behind, behind_since: None };
+                authority.last_words.of_revocations();
+                Ok(())
+            }
+            Ok(Heard::Behind) if next.is_behind() => Err("the authority has gone back".to_owned()),
+            Ok(Heard::Behind | Heard::More) => Ok(()),
+            Err(why) => {
+                match why {
+                    OutOfStep::Late => drop(next.is_behind()),
+                    OutOfStep::Gap | OutOfStep::ClockWentBack => next.begin = Begin::Anew,
+                    _ => {}
+                }
+                if !matches!(why, OutOfStep::Late | OutOfStep::ClockWentBack) {
+                    authority.refused_update();
+                }
+                Err(why.to_string())
+            }
+        }
+    }
+
+    /// Follows the keys likewise, and acknowledges what is held of them.
+    async fn follow_keys(&self, channel: Channel) -> Result<Infallible, String> {
+        let state = &self.state;
+        let mut client = KeyServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let (say, said) = mpsc::channel(MAX_KEYS);
+        let held_kids = || WatchKeysRequest { held_kids: state.held().keys.kids() };
+        // A full channel means that the authority does not listen: the silence will end this.
+        let _ = say.try_send(held_kids());
+        let mut updates = begun(client.watch(self.signed(ReceiverStream::new(said)))).await?;
+        let (mut behind_since, mut passed_over) = (None, false);
+        loop {
+            let update = self.next_of(&mut updates).await?;
+            let said = Position { epoch: update.epoch, seq: update.seq };
+            if !is_possible(said.epoch, unix_now()) {
+                state.authority.refused_update();
+                return Err(OutOfStep::EpochInTheFuture.to_string());
+            }
+            let held = state.held().keys_position;
+            if said < held {
+                // A replica that is late: it may not know that a key was revoked.
+                let since = *behind_since.get_or_insert_with(Instant::now);
+                let restored = since.elapsed() > Duration::from_secs(REPLICA_LAG_SECONDS);
+                if said.epoch < held.epoch || !restored {
+                    passed_over |= !update.jwks.is_empty();
+                    continue;
+                }
+                if passed_over {
+                    // What it has to say was said before it was believed.
+                    state.held().keys_position = said;
+                    return Err("the authority has gone back".to_owned());
+                }
+            }
+            behind_since = None;
+            let taken = state.held().take_announced_keys(&update.jwks, said);
+            match taken {
+                Ok(true) => drop(say.try_send(held_kids())),
+                Ok(false) => {}
+                Err(why) => {
+                    state.authority.refused_update();
+                    return Err(format!("key set refused: {why}"));
+                }
+            }
+            state.authority.last_words.of_keys();
+        }
+    }
+
+    /// The next message of a feed; one that could not be read is counted, a connection that broke is not.
+    async fn next_of<T>(&self, updates: &mut Streaming<T>) -> Result<T, String> {
+        match timeout(SILENCE, updates.message()).await {
+            Ok(Ok(Some(update))) => Ok(update),
+            Ok(Ok(None)) => Err("the authority ended it".to_owned()),
+            Ok(Err(status)) => {
+                if matches!(status.code(), Code::OutOfRange | Code::Internal | Code::ResourceExhausted) {
+                    self.state.authority.refused_update();
+                }
+                Err(status.to_string())
+            }
+            Err(_) => Err("the authority is silent".to_owned()),
+        }
+    }
+
+    fn signed<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", self.credentials.clone());
+        request
+    }
+
+    fn next(&self) -> MutexGuard<'_, Next> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The messages of a feed, once the authority has answered.
+async fn begun<T>(
+    answer: impl Future<Output = Result<Response<Streaming<T>>, Status>>,
+) -> Result<Streaming<T>, String> {
+    match timeout(SILENCE, answer).await {
+        Ok(Ok(updates)) => Ok(updates.into_inner()),
+        Ok(Err(status)) => Err(status.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
     }
 }
 
@@ -218,14 +268,6 @@ impl Next {
         }
         too_long
     }
-}
-
-/// What could not be read as a message is counted; a connection that broke is not.
-fn broken(state: &SharedState, status: &Status) -> String {
-    if matches!(status.code(), Code::OutOfRange | Code::Internal | Code::ResourceExhausted) {
-        state.authority.refused_update();
-    }
-    status.to_string()
 }
 
 /// `None` when an entry names nothing. Kinds that a later authority may know are passed over.
@@ -245,73 +287,4 @@ fn entry(message: &RevocationMessage) -> Option<Entry<'_>> {
         TargetMessage::Client(client_id) => (Target::Client { client_id, not_before }, client_id),
     };
     (!id.is_empty() && message.expires_at > 0).then_some(Entry { target, expires_at: message.expires_at })
-}
-
-async fn follow_keys(state: &SharedState, channel: Channel, credentials: &MetadataValue<Ascii>) -> String {
-    let mut client = KeyServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let (say, said) = mpsc::channel(MAX_KEYS);
-    let held_kids = || WatchKeysRequest { held_kids: state.held().keys.kids() };
-    // A full channel means that the authority does not listen: the silence will end this.
-    let _ = say.try_send(held_kids());
-    let request = with(credentials, ReceiverStream::new(said));
-    let mut updates = match timeout(SILENCE, client.watch(request)).await {
-        Ok(Ok(updates)) => updates.into_inner(),
-        Ok(Err(status)) => return status.to_string(),
-        Err(_) => return "no answer in time".to_owned(),
-    };
-    let (mut behind_since, mut passed_over) = (None, false);
-    loop {
-        let update = match timeout(SILENCE, updates.message()).await {
-            Ok(Ok(Some(update))) => update,
-            Ok(Ok(None)) => return "the authority ended it".to_owned(),
-            Ok(Err(status)) => return broken(state, &status),
-            Err(_) => return "the authority is silent".to_owned(),
-        };
-        let said = Position { epoch: update.epoch, seq: update.seq };
-        if !is_possible(said.epoch, unix_now()) {
-            state.authority.refused_update();
-            return OutOfStep::EpochInTheFuture.to_string();
-        }
-        if said < state.held().keys_position {
-            // A replica that is late: it may not know that a key was revoked.
-            let since = *behind_since.get_or_insert_with(Instant::now);
-            let restored = since.elapsed() > Duration::from_secs(REPLICA_LAG_SECONDS);
-            if said.epoch < state.held().keys_position.epoch || !restored {
-                passed_over |= !update.jwks.is_empty();
-                continue;
-            }
-            if passed_over {
-                // What it has to say was said before it was believed.
-                state.held().keys_position = said;
-                return "the authority has gone back".to_owned();
-            }
-        }
-        behind_since = None;
-        let taken = state.held().take_announced_keys(&update.jwks, said);
-        match taken {
-            Ok(true) => drop(say.try_send(held_kids())),
-            Ok(false) => {}
-            Err(why) => {
-                state.authority.refused_update();
-                return format!("key set refused: {why}");
-            }
-        }
-        state.authority.last_words.of_keys();
-    }
-}
-
-fn with<T>(credentials: &MetadataValue<Ascii>, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", credentials.clone());
-    request
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

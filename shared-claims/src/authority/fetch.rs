@@ -105,11 +105,16 @@ impl Fetcher {
 }
 
 fn no_answer(error: reqwest::Error) -> FetchError {
+    FetchError::NoAnswer(with_causes(&error))
+}
+
+/// An error with all that it came of, in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
+    let mut source = error.source();
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    FetchError::NoAnswer(text)
+    text
 }

@@ -14,7 +14,20 @@ const EPOCH_AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
 const SWEEP_SECONDS: u64 = 60;
 
 /// A clock that goes back by less was set right by its daemon; entries outlive their tokens by more.
-pub(super) const CLOCK_STEP_SECONDS: u64 = 30;
+const CLOCK_STEP_SECONDS: u64 = 30;
+
+/// The latest time by which something may have been let go of, in seconds since the epoch.
+#[derive(Debug, Default)]
+pub(super) struct LatestTime(u64);
+
+impl LatestTime {
+    /// Whether the clock has gone back since; said once for each time.
+    pub fn went_back(&mut self, now: u64) -> bool {
+        let went_back = now + CLOCK_STEP_SECONDS < self.0;
+        self.0 = if went_back { now } else { self.0.max(now) };
+        went_back
+    }
+}
 
 /// The last good state, and the only way to change it. Whatever arrives, it stays until something better is
 /// whole.
@@ -32,8 +45,7 @@ pub(super) struct Held {
     pub announced_key_set: String,
     /// When what expired was last let go of, in seconds since the epoch.
     swept_at: u64,
-    /// The latest time by which something may have been let go of.
-    latest: u64,
+    latest: LatestTime,
     /// Changes that no file holds yet.
     pub unsaved: bool,
 }
@@ -97,7 +109,7 @@ impl Held {
             issued_at: 0,
             announced_key_set: String::new(),
             swept_at: 0,
-            latest: 0,
+            latest: LatestTime::default(),
             unsaved: false,
         }
     }
@@ -147,11 +159,9 @@ impl Held {
         now: u64,
     ) -> Result<Heard, OutOfStep> {
         let said = statement.position;
-        if now + CLOCK_STEP_SECONDS < self.latest {
-            self.latest = now;
+        if self.latest.went_back(now) {
             return Err(OutOfStep::ClockWentBack);
         }
-        self.latest = self.latest.max(now);
         if said.epoch < self.position.epoch {
             return Err(OutOfStep::EarlierEpoch);
         }

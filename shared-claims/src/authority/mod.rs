@@ -15,6 +15,7 @@ mod freshness;
 mod held;
 mod saved_state;
 mod saving;
+mod shared;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,9 +27,10 @@ use tokio_util::sync::CancellationToken;
 use crate::public_keys::KeySet;
 use crate::revocations::{Fingerprints, Revocations, RevocationsWriter};
 use documents::Documents;
-use feed::{Feed, SharedState};
+use feed::Feed;
 use freshness::LastWords;
 use held::Held;
+use shared::SharedState;
 
 pub use fetch::FetchError;
 pub use freshness::Freshness;

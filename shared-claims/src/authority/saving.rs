@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::feed::SharedState;
+use super::shared::SharedState;
 use super::{AuthoritySettings, saved_state};
 
 /// How often is looked whether there is anything to save.

@@ -16,8 +16,9 @@ use zeroize::Zeroizing;
 
 use super::encryption_key::public_jwk;
 use super::key_agreement::{Purpose, agreed_key};
-use super::{A256GCM, ECDH_ES, RSA_OAEP_256, content, thumbprint};
+use super::{A256GCM, ECDH_ES, RSA_OAEP_256, content};
 use crate::error::Refusal;
+use crate::public_keys::thumbprint;
 use crate::strict::{Members, StrictValue, parse_object};
 
 /// PKCS#8 of an X25519 key up to its 32 octets (RFC 8410 section 7).

@@ -2,16 +2,15 @@ use aws_lc_rs::agreement::{Algorithm, ECDH_P256, PrivateKey, X25519};
 use aws_lc_rs::encoding::{AsBigEndian, EcPublicKeyUncompressedBin};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
-use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
-use aws_lc_rs::signature::RsaPublicKeyComponents;
+use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::key_agreement::{Purpose, agreed_key};
-use super::{A256GCM, ECDH_ES, RSA_OAEP_256, content, thumbprint};
-use crate::public_keys::{MAX_JWKS_BYTES, PRIVATE_MEMBERS, check_rsa_numbers};
+use super::{A256GCM, ECDH_ES, RSA_OAEP_256, content};
+use crate::public_keys::{MAX_JWKS_BYTES, PRIVATE_MEMBERS, octets, point, rsa_key, text, thumbprint};
 use crate::strict::{Members, StrictValue, parse_object};
 
 /// The public key of an audience, to which its tokens are sealed.
@@ -81,31 +80,25 @@ impl EncryptionKey {
 
     /// `None` for a key that is meant for something else.
     fn from_jwk(jwk: &Members<'_>) -> Result<Option<Self>, &'static str> {
-        let text = |name| jwk.get(name).and_then(StrictValue::as_str);
-        let octets = |name| {
-            let text = text(name).ok_or("a member of the public key is missing")?;
-            URL_SAFE_NO_PAD.decode(text).map_err(|_| "a member of the public key is not base64url")
-        };
+        let text = |name: &str| text(jwk, name);
         if text("use").is_some_and(|usage| usage != "enc") {
             return Ok(None);
         }
         let for_alg = |alg: &str| text("alg").is_none_or(|named| named == alg);
+        let required = |names: &[&str]| {
+            let member = |name: &&str| format!(r#""{name}":"{}""#, text(name).unwrap_or_default());
+            format!("{{{}}}", names.iter().map(member).collect::<Vec<_>>().join(","))
+        };
         let (recipient, required) = match (text("kty"), text("crv")) {
             (Some("OKP"), Some("X25519")) if for_alg(ECDH_ES) => {
-                let x = octets("x")?;
-                let required = format!(r#"{{"crv":"X25519","kty":"OKP","x":"{}"}}"#, encode(&x));
-                (Recipient::Agreement(&X25519, x), required)
+                (Recipient::Agreement(&X25519, octets(jwk, "x")?), required(&["crv", "kty", "x"]))
             }
             (Some("EC"), Some("P-256")) if for_alg(ECDH_ES) => {
-                let (x, y) = (octets("x")?, octets("y")?);
-                let required =
-                    format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, encode(&x), encode(&y));
-                (Recipient::Agreement(&ECDH_P256, [&[4], x.as_slice(), y.as_slice()].concat()), required)
+                (Recipient::Agreement(&ECDH_P256, point(jwk, 32)?), required(&["crv", "kty", "x", "y"]))
             }
             (Some("RSA"), None) if text("use") == Some("enc") && for_alg(RSA_OAEP_256) => {
-                let (n, e) = (octets("n")?, octets("e")?);
-                let required = format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(&e), encode(&n));
-                (Recipient::Rsa(Box::new(rsa(&n, &e)?)), required)
+                let key = OaepPublicEncryptingKey::new(rsa_key(jwk)?).map_err(|_| "not an RSA public key")?;
+                (Recipient::Rsa(Box::new(key)), required(&["e", "kty", "n"]))
             }
             _ => return Ok(None),
         };
@@ -169,13 +162,6 @@ pub(super) fn public_jwk(key: &PrivateKey) -> Result<Value, Unspecified> {
     let point: EcPublicKeyUncompressedBin<'_> = public.as_be_bytes()?;
     let (x, y) = point.as_ref().get(1..).ok_or(Unspecified)?.split_at_checked(32).ok_or(Unspecified)?;
     Ok(json!({"crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y)}))
-}
-
-fn rsa(n: &[u8], e: &[u8]) -> Result<OaepPublicEncryptingKey, &'static str> {
-    check_rsa_numbers(n, e)?;
-    let key: PublicEncryptingKey =
-        RsaPublicKeyComponents { n, e }.try_into().map_err(|_| "not an RSA public key")?;
-    OaepPublicEncryptingKey::new(key).map_err(|_| "not an RSA public key")
 }
 
 fn encode(bytes: &[u8]) -> String {

@@ -28,11 +28,3 @@ const A256GCM: &str = "A256GCM";
 pub fn is_encrypted(token: &str) -> bool {
     token.bytes().filter(|byte| *byte == b'.').count() == 4
 }
-
-/// RFC 7638 section 3: SHA-256 of the required members in lexicographic order, without space.
-fn thumbprint(required_members: &str) -> String {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, required_members.as_bytes());
-    URL_SAFE_NO_PAD.encode(hash.as_ref())
-}

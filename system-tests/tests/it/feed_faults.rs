@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 use shared_claims::Verifier;
-use shared_claims::authority::{Authority, AuthoritySettings, FeedSettings};
+use shared_claims::authority::Authority;
 use shared_claims::clock::unix_now;
 use signet_proto::notes::v1::CreateNoteRequest;
 use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::mouth::channel;
 use system_tests::processes::Service;
-use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER, follow_by_feed, resource_env};
+use system_tests::system::{GATEWAY, PASSWORD, USER, follow_by_feed, resource_env};
 use system_tests::{Database, Mouth, System, eventually};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -204,18 +204,7 @@ async fn a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays_sma
     let mut system =
         System::with(Database::Sqlite, &[("AUTH__LOG__LEVEL", "warn,auth_service::startup=info")]).await;
     let stop = CancellationToken::new();
-    let settings = AuthoritySettings {
-        url: system.auth_url(""),
-        issuer: "https://auth.test".to_owned(),
-        feed: Some(FeedSettings {
-            url: format!("http://{}", system.auth.grpc),
-            client_id: NOTES.to_owned(),
-            client_secret: system.notes_secret.clone(),
-            ca_pem: None,
-        }),
-        data_dir: None,
-        allow_http: false,
-    };
+    let settings = system.verifier_settings();
     let start = |_| Authority::start(settings.clone(), stop.clone()).unwrap();
     let verifiers: Vec<Arc<Authority>> = (0..VERIFIERS).map(start).collect();
     let _stop = stop.drop_guard();

@@ -26,12 +26,15 @@ struct Sidecar {
 }
 
 impl Sidecar {
+    /// Returns when it has keys.
     async fn start(system: &System, settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let env = Self::env(system, folder.path(), settings);
         let arguments = ["--config", "gateway.toml"];
         let service = Service::start_with("resource-service", &arguments, folder.path(), &env).await;
-        Self { service, folder }
+        let sidecar = Self { service, folder };
+        sidecar.ready().await;
+        sidecar
     }
 
     fn env(system: &System, folder: &Path, settings: &str) -> Env {
@@ -175,7 +178,6 @@ async fn machine(system: &System, scope: &str) -> String {
 async fn nginx_lets_pass_what_the_rules_allow_and_says_who_it_is() {
     let system = System::start(Database::Sqlite).await;
     let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    sidecar.ready().await;
     let nginx = Nginx::start(sidecar.service.http, echo().await).await;
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
 
@@ -221,7 +223,6 @@ async fn nginx_lets_pass_what_the_rules_allow_and_says_who_it_is() {
 async fn nothing_that_a_client_says_of_itself_gets_through_nginx() {
     let system = System::start(Database::Sqlite).await;
     let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    sidecar.ready().await;
     let nginx = Nginx::start(sidecar.service.http, echo().await).await;
     let token = machine(&system, "notes:read").await;
     for name in
@@ -297,7 +298,6 @@ execute_from_command_line(sys.argv)
 "#;
     let system = System::start(Database::Sqlite).await;
     let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    sidecar.ready().await;
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/django");
     let django = Django::run(sidecar.folder.path(), PROJECT, &[examples.to_str().unwrap()]);
     let nginx = Nginx::start(sidecar.service.http, django.address).await;
@@ -324,7 +324,6 @@ execute_from_command_line(sys.argv)
 async fn with_the_authority_away_each_rule_follows_its_policy_and_without_the_sidecar_nothing_passes() {
     let mut system = System::start(Database::Sqlite).await;
     let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    sidecar.ready().await;
     let nginx = Nginx::start(sidecar.service.http, echo().await).await;
     let token = machine(&system, "").await;
     let status = |method: &'static str| {
@@ -359,7 +358,6 @@ async fn traefik_and_caddy_ask_by_other_headers_and_each_proxy_by_its_own_only()
     for proxy in ["traefik", "caddy"] {
         let settings = rules.replace("proxy = \"nginx\"", &format!("proxy = \"{proxy}\""));
         let sidecar = Sidecar::start(&system, &settings).await;
-        sidecar.ready().await;
         let forwarded = |method, path| [("X-Forwarded-Method", method), ("X-Forwarded-Uri", path)];
         let with_token = |described: [(&'static str, &'static str); 2]| {
             [described[0], described[1], ("Authorization", token.as_str())]
@@ -395,7 +393,6 @@ async fn traefik_and_caddy_ask_by_other_headers_and_each_proxy_by_its_own_only()
 async fn envoy_asks_over_grpc() {
     let system = System::start(Database::Sqlite).await;
     let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    sidecar.ready().await;
     let token = machine(&system, "notes:read").await;
     let client = AuthorizationClient::new(channel(sidecar.service.grpc).await);
     let check = |method: &str, path: &str, headers: &[(&str, &str)]| {
@@ -480,7 +477,6 @@ async fn rules_that_cannot_be_meant_end_the_start_with_their_name() {
 async fn the_twins_of_a_revoked_token_are_refused() {
     let system = System::with(Database::Sqlite, &[("AUTH__KEYS__ALGORITHM", "ES256")]).await;
     let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    sidecar.ready().await;
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let twin = high_s_twin(&pair.access);
     let last = pair.access.len() - 1;
