@@ -118,9 +118,7 @@ impl Blocking {
         let (reply, answer) = oneshot::channel();
         let (rotate, noting) = (pending.rotate.clone(), Arc::clone(authority));
         let reply = move |outcome: std::result::Result<Rotation, StorageError>| {
-            if let Ok(rotation) = &outcome {
-                noting.note_reuse(&rotate, rotation);
-            }
+            noting.note_outcome(&rotate, &outcome);
             // A caller that went away does not want to know.
             drop(reply.send(outcome));
         };

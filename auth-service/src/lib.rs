@@ -11,6 +11,7 @@
 //! | [`clients`] [`users`] [`sessions`] [`revocations`] [`verifiers`] | the nouns, and the rules that need no database |
 //! | [`keys`] | the ring; nothing else ever sees a private key |
 //! | [`refresh_state`] | keeps what is in memory in step with the database |
+//! | [`measures`] | what is counted for the operator |
 //! | [`http`] [`grpc`] | the two mouths: unpack, call, repack |
 //! | [`storage`] | diesel; atomic domain steps, not create-read-update-delete |
 //! | [`cli`] [`startup`] [`settings`] [`blocking`] [`feeds`] | wiring |
@@ -29,6 +30,7 @@ pub mod grants;
 pub mod grpc;
 pub mod http;
 pub mod keys;
+pub mod measures;
 pub mod refresh_state;
 pub mod revocations;
 pub mod secret;

@@ -50,7 +50,7 @@ impl SeenChanges {
         self.looked.store(Some(Arc::new(Instant::now())));
     }
 
-    fn age(&self) -> Duration {
+    pub fn age(&self) -> Duration {
         self.looked.load().as_ref().map_or(Duration::MAX, |looked| looked.elapsed())
     }
 
@@ -188,6 +188,9 @@ impl Authority {
     /// # Errors
     /// What is missing, in words.
     pub fn check_ready(&self) -> std::result::Result<(), &'static str> {
+        if self.feeds.is_closing() {
+            return Err("this replica is about to stop");
+        }
         if self.keys.ring().any_signer().is_none() {
             return Err("no signing key is active");
         }

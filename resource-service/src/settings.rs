@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use service_kit::duration;
 use service_kit::logging::Log;
+use service_kit::metrics::Metrics;
 use service_kit::settings::Loaded;
 use shared_claims::authority::{AuthoritySettings, FeedSettings};
 
@@ -28,10 +29,17 @@ pub struct Settings {
     /// default.
     pub decryption_key_file: Option<PathBuf>,
     pub authority: Authority,
+    /// `RESOURCE__DRAIN_DELAY`: how long, after SIGTERM, requests are still taken while `/readyz` and the health
+    /// check say that this service is not ready. 0 to 60 seconds. Default `1s`.
+    #[serde(deserialize_with = "duration::between::<_, 0, 60>", serialize_with = "duration::write")]
+    pub drain_delay: Duration,
     pub http: Http,
     pub grpc: Grpc,
     /// `[gateway]` in the settings file: the sidecar for proxies. Off by default.
     pub gateway: Gateway,
+    /// `RESOURCE__METRICS__BIND`: where `GET /metrics` is answered, for Prometheus; `off` for nowhere. Port 0 takes
+    /// a free one. Default `127.0.0.1:9465`.
+    pub metrics: Metrics,
     /// `RESOURCE__LOG__FORMAT` (`text` or `json`) and `RESOURCE__LOG__LEVEL`. Default `text`, `info`.
     pub log: Log,
 }
@@ -136,9 +144,11 @@ impl Default for Settings {
             data_dir: PathBuf::from("data"),
             decryption_key_file: None,
             authority: Authority::default(),
+            drain_delay: Duration::from_secs(1),
             http: Http::default(),
             grpc: Grpc::default(),
             gateway: Gateway::default(),
+            metrics: Metrics::on_loopback(9465),
             log: Log::default(),
         }
     }

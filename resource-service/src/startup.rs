@@ -12,8 +12,10 @@ use actix_web::dev::Server;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
+use metrics::{describe_gauge, gauge};
 use serde_json::json;
-use service_kit::run;
+use service_kit::metrics::Recorded;
+use service_kit::run::{self, End};
 use service_kit::signals::told_to_stop;
 use shared_claims::Verifier;
 use shared_claims::authority::Authority;
@@ -51,15 +53,22 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("no runtime: {error}"))?;
-    let outcome = runtime.block_on(serve_until_told(settings, store, cores));
+    let recorded = service_kit::metrics::install()?;
+    let outcome = runtime.block_on(serve_until_told(settings, store, cores, recorded));
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
 }
 
-async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usize) -> Result<(), String> {
+async fn serve_until_told(
+    settings: &Settings,
+    store: Arc<NoteStore>,
+    cores: usize,
+    recorded: Recorded,
+) -> Result<(), String> {
     // Before anybody is told that it is ready.
     let told = told_to_stop();
-    let stop = CancellationToken::new();
+    let end = End::default();
+    let stop = end.stopping.clone();
     let authority = Authority::start(settings.authority.followed(&settings.data_dir)?, stop.clone())
         .map_err(|error| error.to_string())?;
     let mut verifier = Verifier::new(&settings.authority.issuer, &settings.audience);
@@ -91,10 +100,22 @@ async fn serve_until_told(settings: &Settings, store: Arc<NoteStore>, cores: usi
         authority: Arc::clone(&authority),
     };
     let http = http_server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
+    let watched = Arc::clone(&authority);
+    let measured = move || sample_measures(&watched);
     let services = GrpcServices { guard, store, authority, gatekeeper };
-    let grpc = tokio::spawn(serve_grpc(grpc_listener, services, stop.clone()));
-    tracing::info!(http = %http_address, grpc = %grpc_address, audience = settings.audience, "ready");
-    run::until_told(told, http, grpc, stop).await
+    let grpc = tokio::spawn(serve_grpc(grpc_listener, services, end.clone()));
+    describe_measures();
+    let metrics = match settings.metrics.bind {
+        Some(bind) => Some(service_kit::metrics::serve(bind, recorded, measured)?),
+        None => None,
+    };
+    let metrics_address = metrics.as_ref().map(|listener| tracing::field::display(listener.address));
+    tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics_address, audience = settings.audience, "ready");
+    let outcome = run::until_told(told, http, grpc, (end, settings.drain_delay)).await;
+    if let Some(metrics) = metrics {
+        metrics.stop().await;
+    }
+    outcome
 }
 
 /// When what is known counts as old.
@@ -170,6 +191,9 @@ async fn alive() -> HttpResponse {
 /// Ready as soon as there are keys to verify with, also old ones from the disk. How old what is known of
 /// the authority is stands beside it: what follows from that is each route's own policy.
 async fn ready(authority: web::Data<Arc<Authority>>, stale_after: web::Data<StaleAfter>) -> HttpResponse {
+    if run::is_draining() {
+        return not_ready("this service is about to stop");
+    }
     if authority.is_ready() {
         let freshness = authority.freshness();
         return HttpResponse::Ok().json(json!({
@@ -181,9 +205,31 @@ async fn ready(authority: web::Data<Arc<Authority>>, stale_after: web::Data<Stal
             },
         }));
     }
+    not_ready("the authority's key set has not arrived yet")
+}
+
+fn not_ready(missing: &str) -> HttpResponse {
     HttpResponse::ServiceUnavailable()
         .insert_header(("Retry-After", "1"))
-        .json(json!({"status": "not ready", "missing": "the authority's key set has not arrived yet"}))
+        .json(json!({"status": "not ready", "missing": missing}))
+}
+
+fn describe_measures() {
+    describe_gauge!("signet_ready", "1 when there are keys to verify with");
+    describe_gauge!(
+        "signet_authority_last_heard_seconds",
+        "Time since the authority was heard; infinite if never"
+    );
+    describe_gauge!("signet_refused_updates", "Words of the authority that could not be believed");
+}
+
+/// The gauges that are read off when somebody asks for them.
+fn sample_measures(authority: &Authority) {
+    gauge!("signet_ready").set(if authority.is_ready() && !run::is_draining() { 1.0 } else { 0.0 });
+    let age = authority.freshness().age().map_or(f64::INFINITY, |age| age.as_secs_f64());
+    gauge!("signet_authority_last_heard_seconds").set(age);
+    #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
+    gauge!("signet_refused_updates").set(authority.refused_updates() as f64);
 }
 
 struct GrpcServices {
@@ -196,20 +242,20 @@ struct GrpcServices {
 async fn serve_grpc(
     listener: tokio::net::TcpListener,
     services: GrpcServices,
-    stop: CancellationToken,
+    end: End,
 ) -> Result<(), tonic::transport::Error> {
     let GrpcServices { guard, store, authority, gatekeeper } = services;
     type Notes = NotesServiceServer<NotesEdge>;
     let (reporter, health) = tonic_health::server::health_reporter();
-    let health_stop = stop.clone();
+    let draining = end.draining;
     tokio::spawn(async move {
-        while !health_stop.is_cancelled() {
+        while !draining.is_cancelled() {
             match authority.is_ready() {
                 true => reporter.set_serving::<Notes>().await,
                 false => reporter.set_not_serving::<Notes>().await,
             }
             tokio::select! {
-                () = health_stop.cancelled() => {}
+                () = draining.cancelled() => {}
                 () = tokio::time::sleep(Duration::from_millis(500)) => {}
             }
         }
@@ -229,7 +275,7 @@ async fn serve_grpc(
         )
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
-            stop.cancelled_owned(),
+            end.stopping.cancelled_owned(),
         )
         .await
 }

@@ -8,12 +8,16 @@
 //! | [`run`] | serving until told to stop, and a bounded drain |
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
+//! | [`metrics`] [`http_metrics`] [`process`] | counts, times and the process itself, for Prometheus |
 //! | [`observe`] [`request_id`] | around every HTTP request: an id, the header cap, one line in the log |
 
 pub mod duration;
 pub mod healthcheck;
+pub mod http_metrics;
 pub mod logging;
+pub mod metrics;
 pub mod observe;
+pub mod process;
 pub mod request_id;
 pub mod run;
 pub mod settings;

@@ -2,13 +2,15 @@ use std::time::Instant;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use tracing::{Instrument, info_span};
 
+use crate::http_metrics;
 use crate::request_id::RequestId;
+use crate::run::is_draining;
 
 /// Most bytes of header names and values in one request.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -40,7 +42,9 @@ pub async fn observe<B: MessageBody + 'static>(
         } else {
             next.call(request).await?.map_into_left_body()
         };
-        let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = started.elapsed();
+        http_metrics::answered(response.request(), response.status(), took);
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
         // Polls that found nothing new and health checks come by the second, and say nothing.
         if status == 304 || (status == 200 && health) {
@@ -52,6 +56,9 @@ pub async fn observe<B: MessageBody + 'static>(
     }
     .instrument(span)
     .await?;
+    if is_draining() {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_bytes(&id.digits()) {

@@ -1,6 +1,7 @@
 //! Serving until told to stop, and the order in which things stop.
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -16,8 +17,25 @@ pub const HTTP_DRAIN_SECONDS: u64 = 10;
 /// holds a connection or a health watch open, and waits for us.
 const DRAIN: Duration = Duration::from_secs(12);
 
-/// Serves HTTP and gRPC until `told` (by SIGTERM or SIGINT), then cancels `stop`, lets what is under way finish
-/// within bounds, and returns. A second signal ends the process at once.
+/// The end of a process, in two steps.
+#[derive(Debug, Clone, Default)]
+pub struct End {
+    /// Told to stop, and says so: not ready, streams end, connections close after their answer. Still serves.
+    pub draining: CancellationToken,
+    /// Takes nothing new.
+    pub stopping: CancellationToken,
+}
+
+static DRAINING: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process was told to stop.
+#[must_use]
+pub fn is_draining() -> bool {
+    DRAINING.load(Ordering::Relaxed)
+}
+
+/// Serves HTTP and gRPC until `told` (by SIGTERM or SIGINT), says for `drain_delay` that it is not ready, lets
+/// what is under way finish within bounds, and returns. A second signal ends the process at once.
 ///
 /// # Errors
 /// One line, when one of the two ends by itself.
@@ -25,7 +43,7 @@ pub async fn until_told<E: Debug + Send + 'static>(
     told: impl Future<Output = ()>,
     http: Server,
     mut grpc: JoinHandle<Result<(), E>>,
-    stop: CancellationToken,
+    (end, drain_delay): (End, Duration),
 ) -> Result<(), String> {
     let http_handle = http.handle();
     let mut http = tokio::spawn(http);
@@ -34,9 +52,16 @@ pub async fn until_told<E: Debug + Send + 'static>(
         ended = &mut http => Some(format!("http ended: {ended:?}")),
         ended = &mut grpc => Some(format!("grpc ended: {ended:?}")),
     };
-    tracing::info!("stopping: requests under way are finished first");
     exit_at_next_signal();
-    stop.cancel();
+    DRAINING.store(true, Ordering::Relaxed);
+    end.draining.cancel();
+    if early.is_none() {
+        tracing::info!(?drain_delay, "draining: not ready any more, still serving");
+        // For balancers to notice: whoever is sent here meanwhile is served.
+        tokio::time::sleep(drain_delay).await;
+    }
+    tracing::info!("stopping: requests under way are finished first");
+    end.stopping.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         http_handle.stop(true).await;
         // An idle peer can hold this open for ever (hyper#4170): hence the bound around it.

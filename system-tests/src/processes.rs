@@ -15,6 +15,8 @@ pub struct Service {
     log: PathBuf,
     pub http: SocketAddr,
     pub grpc: SocketAddr,
+    /// None where they are switched off.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Environment variables for a binary, and nothing of the test's own `AUTH__` or `RESOURCE__`.
@@ -58,9 +60,10 @@ impl Service {
             let json = format!("\"{key}\":\"");
             let rest = ready.split(&json).nth(1).or_else(|| ready.split(&format!(" {key}=")).nth(1));
             let value = rest.and_then(|rest| rest.split([' ', '"']).next());
-            value.and_then(|text| text.parse().ok()).expect("the address is logged")
+            value.and_then(|text| text.parse().ok())
         };
-        Self { http: address("http"), grpc: address("grpc"), child, log }
+        let known = |key: &str| address(key).expect("the address is logged");
+        Self { http: known("http"), grpc: known("grpc"), metrics: address("metrics"), child, log }
     }
 
     /// Everything that it has logged, over all its runs.

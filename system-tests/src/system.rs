@@ -223,6 +223,8 @@ pub fn auth_env(database: Database, folder: &Path, settings: &[(&str, &str)]) ->
         ("AUTH__HTTP__BIND", "127.0.0.1:0".to_owned()),
         ("AUTH__GRPC__BIND", "127.0.0.1:0".to_owned()),
         ("AUTH__DATABASE__URL", database.fresh(folder)),
+        ("AUTH__METRICS__BIND", "127.0.0.1:0".to_owned()),
+        ("AUTH__DRAIN_DELAY", "0s".to_owned()),
         ("AUTH__KEYS__MASTER_KEY_FILE", format!("{}/master.key", folder.display())),
         ("AUTH__LOG__LEVEL", "debug".to_owned()),
     ]
@@ -250,6 +252,8 @@ pub fn resource_env(auth: &Service, folder: &Path) -> Env {
     [
         ("RESOURCE__HTTP__BIND", "127.0.0.1:0".to_owned()),
         ("RESOURCE__GRPC__BIND", "127.0.0.1:0".to_owned()),
+        ("RESOURCE__METRICS__BIND", "127.0.0.1:0".to_owned()),
+        ("RESOURCE__DRAIN_DELAY", "0s".to_owned()),
         ("RESOURCE__AUTHORITY__URL", format!("http://{}", auth.http)),
         ("RESOURCE__AUTHORITY__ISSUER", "https://auth.test".to_owned()),
         ("RESOURCE__DATA_DIR", format!("{}/resource", folder.display())),

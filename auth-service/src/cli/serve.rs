@@ -11,9 +11,11 @@ use crate::storage::StorageError;
 use crate::users::Username;
 
 pub fn run(settings: &Settings, output: &Output) -> Done {
+    // First: what is counted before is lost.
+    let recorded = service_kit::metrics::install()?;
     let authority = super::authority(settings)?;
     make_first_administrator(&authority, output)?;
-    startup::serve(settings, &authority).map_err(Failure::Failed)
+    startup::serve(settings, &authority, recorded).map_err(Failure::Failed)
 }
 
 /// An empty database gets an administrator whose password is shown once. Standard output, not the

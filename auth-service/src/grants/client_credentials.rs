@@ -1,6 +1,7 @@
 use crate::authority::Authority;
 use crate::clients::{Client, GrantType};
 use crate::error::Result;
+use crate::measures;
 use crate::tokens::{Draft, IssuedTokens};
 
 impl Authority {
@@ -20,6 +21,7 @@ impl Authority {
         let audience = client.choose_audience(audience)?;
         let access_token =
             self.mint_access_token(&Draft::for_machine(client, &audience, &scope), self.now())?;
+        measures::issued(GrantType::ClientCredentials);
         Ok(IssuedTokens {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),

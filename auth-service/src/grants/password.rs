@@ -6,6 +6,7 @@ use crate::authority::Authority;
 use crate::clients::{Client, GrantType};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::tokens::{Draft, IssuedTokens};
@@ -28,6 +29,12 @@ impl Authority {
     /// `InvalidCredentials`, the same for an unknown name, a wrong password and a disabled account;
     /// `unauthorized_client`, `invalid_scope`, `invalid_target`; `Overloaded`, `Unavailable`.
     pub fn obtain_pair(&self, login: &PasswordLogin) -> Result<IssuedTokens> {
+        let outcome = self.log_in(login);
+        measures::login(&outcome);
+        outcome
+    }
+
+    fn log_in(&self, login: &PasswordLogin) -> Result<IssuedTokens> {
         login.client.check_grant(GrantType::Password)?;
         let scope = login.client.narrow_scope(login.scope.as_deref())?;
         let audience = login.client.choose_audience(login.audience.as_deref())?;
@@ -53,6 +60,7 @@ impl Authority {
         if !self.storage.start_session(&session, &user)? {
             return Err(refused("the account was disabled or its password changed during the login"));
         }
+        measures::issued(GrantType::Password);
         Ok(IssuedTokens {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),

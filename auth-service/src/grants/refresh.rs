@@ -2,9 +2,10 @@ use crate::authority::Authority;
 use crate::clients::{Client, GrantType, narrow};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, TokenFault};
+use crate::measures;
 use crate::revocations::RevokedThing;
 use crate::sessions::{EndReason, Rotation};
-use crate::storage::Rotate;
+use crate::storage::{Rotate, StorageError};
 use crate::tokens::{Draft, IssuedTokens, RefreshClaims};
 
 /// A refresh that was checked as far as can be without the database: what the storage is asked, and what
@@ -23,7 +24,7 @@ impl Authority {
     ///
     /// Everything that can be refused is refused before the token is spent. The steps of this method are
     /// those of an edge that does not wait for the storage: [`Self::begin_refresh`], the storage's
-    /// `rotate_session_then`, [`Self::note_reuse`], [`Self::finish_refresh`].
+    /// `rotate_session_then`, [`Self::note_outcome`], [`Self::finish_refresh`].
     ///
     /// # Errors
     /// `unauthorized_client`, `invalid_scope`; `Token` with the fault; `AccountInactive`;
@@ -38,9 +39,9 @@ impl Authority {
         if let Some(scope) = scope {
             self.check_narrower(&pending.claims.session_id, scope)?;
         }
-        let rotation = self.storage.rotate_session(pending.rotate.clone())?;
-        self.note_reuse(&pending.rotate, &rotation);
-        self.finish_refresh(&pending, rotation)
+        let outcome = self.storage.rotate_session(pending.rotate.clone());
+        self.note_outcome(&pending.rotate, &outcome);
+        self.finish_refresh(&pending, outcome?)
     }
 
     /// What can be checked without the database. A `scope` must be checked against the session before the
@@ -75,6 +76,7 @@ impl Authority {
                 tracing::debug!(session = session.id, generation = session.generation, repeated, "refreshed");
                 let scope = narrow(&session.scope, pending.scope.as_deref())?;
                 let draft = Draft::for_person(&session, &roles, &scope);
+                measures::issued(GrantType::RefreshToken);
                 Ok(IssuedTokens {
                     access_token: self.mint_access_token(&draft, pending.now)?,
                     expires_in: self.policy.access_ttl.as_secs(),
@@ -92,10 +94,11 @@ impl Authority {
         }
     }
 
-    /// What a reuse asks for, also when the caller has gone away: whoever steals a token must not be able
-    /// to silence the alarm by hanging up.
-    pub fn note_reuse(&self, rotate: &Rotate, rotation: &Rotation) {
-        let Rotation::Reused { session } = rotation else { return };
+    /// Counts what the storage decided, and does what a reuse asks for, also when the caller has gone away:
+    /// whoever steals a token must not be able to silence the alarm by hanging up.
+    pub fn note_outcome(&self, rotate: &Rotate, outcome: &std::result::Result<Rotation, StorageError>) {
+        measures::refresh(outcome.as_ref().ok());
+        let Ok(Rotation::Reused { session }) = outcome else { return };
         tracing::warn!(
             session = session.id,
             user = session.user_id,

@@ -31,7 +31,7 @@ impl KeyService for KeyServiceEdge {
         &self,
         request: Request<Streaming<WatchKeysRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let (watcher, updates) = self.watching.admit(&request).await?;
+        let (watcher, updates) = self.watching.admit("keys", &request).await?;
         let address = request.remote_addr().map(|address| address.to_string()).unwrap_or_default();
         let id = random_id().map_err(|_| Status::unavailable("no randomness"))?;
         let client_id = watcher.client.id.to_string();

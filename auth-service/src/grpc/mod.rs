@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use service_kit::run::End;
 use signet_proto::auth::v1::key_service_server::KeyServiceServer;
 use signet_proto::auth::v1::revocation_service_server::RevocationServiceServer;
 use signet_proto::auth::v1::token_service_server::TokenServiceServer;
@@ -51,10 +52,10 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     (authority, blocking): (Arc<Authority>, Blocking),
     settings: &Grpc,
-    stop: CancellationToken,
+    end: End,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    tokio::spawn(report_health(reporter, Arc::clone(&authority), stop.clone()));
+    tokio::spawn(report_health(reporter, Arc::clone(&authority), end.draining));
     let watching = Watching::new(Arc::clone(&authority), blocking.clone(), settings.max_watches);
     let revocations = RevocationServiceServer::new(RevocationServiceEdge::new(watching.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
@@ -85,7 +86,7 @@ pub async fn serve(
         .add_optional_service(reflection)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
-            stop.cancelled_owned(),
+            end.stopping.cancelled_owned(),
         )
         .await?;
     Ok(())

@@ -31,7 +31,7 @@ impl RevocationService for RevocationServiceEdge {
         &self,
         request: Request<WatchRevocationsRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let (watcher, updates) = self.watching.admit(&request).await?;
+        let (watcher, updates) = self.watching.admit("revocations", &request).await?;
         let WatchRevocationsRequest { epoch, after_seq } = request.into_inner();
         let asked = Position { epoch, seq: after_seq };
         tokio::spawn(watch(watcher, self.watching.clone(), asked));

@@ -11,12 +11,13 @@ use tracing::{Instrument, info_span};
 use uuid::Uuid;
 
 use super::client_auth::credentials;
-use super::status::refuse;
+use super::status::{code_name, refuse};
 use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::clients::Client;
 use crate::error::Result;
 use crate::grants::{Grant, PasswordLogin};
+use crate::measures;
 use crate::secret::PlainSecret;
 use crate::tokens::{Introspection, IssuedTokens};
 
@@ -51,7 +52,9 @@ impl TokenServiceEdge {
             };
             let answer = outcome.await.map(Response::new).map_err(|error| refuse(&error));
             let code = answer.as_ref().err().map_or(tonic::Code::Ok, Status::code);
-            let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let took = started.elapsed();
+            measures::grpc_answered(("signet.auth.v1.TokenService", method), code_name(code), took);
+            let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
             tracing::info!(status = ?code, took_us, "answered");
             answer
         }

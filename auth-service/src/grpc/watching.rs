@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
+use tonic_types::{ErrorDetails, StatusExt};
 
 use super::client_auth::credentials;
 use super::status::refuse;
@@ -12,6 +13,7 @@ use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::clients::Client;
 use crate::error::{Error, ErrorKind};
+use crate::measures;
 
 /// Time between two heartbeats.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -21,6 +23,9 @@ const AHEAD: usize = 1;
 
 /// A receiver that takes nothing for this long is given up: it will call again.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Verifiers of a replica that stops are asked to spread over this time.
+const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Admits callers, up to a number.
 #[derive(Clone)]
@@ -39,7 +44,26 @@ pub struct Watcher<T> {
     pub client: Arc<Client>,
     pub authority: Arc<Authority>,
     updates: mpsc::Sender<Result<T, Status>>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// Counted as long as it is held.
+struct Place {
+    feed: &'static str,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn new(feed: &'static str, permit: OwnedSemaphorePermit) -> Self {
+        measures::watching(feed, 1.0);
+        Self { feed, _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        measures::watching(self.feed, -1.0);
+    }
 }
 
 pub type Updates<T> = tokio_stream::wrappers::ReceiverStream<Result<T, Status>>;
@@ -58,7 +82,11 @@ impl Watching {
     ///
     /// # Errors
     /// UNAUTHENTICATED; RESOURCE_EXHAUSTED when as many watch as may.
-    pub async fn admit<R, T>(&self, request: &Request<R>) -> Result<(Watcher<T>, Updates<T>), Status> {
+    pub async fn admit<R, T>(
+        &self,
+        feed: &'static str,
+        request: &Request<R>,
+    ) -> Result<(Watcher<T>, Updates<T>), Status> {
         let admitted = async {
             let credentials = credentials(request.metadata())?;
             let client = self.blocking.authenticate(&self.authority, credentials).await?;
@@ -69,7 +97,7 @@ impl Watching {
         let (client, place) = admitted.await.map_err(|error| refuse(&error))?;
         let (updates, stream) = mpsc::channel(AHEAD);
         let authority = Arc::clone(&self.authority);
-        Ok((Watcher { client, authority, updates, _place: place }, Updates::new(stream)))
+        Ok((Watcher { client, authority, updates, _place: Place::new(feed, place) }, Updates::new(stream)))
     }
 }
 
@@ -87,6 +115,7 @@ impl<T> Watcher<T> {
     /// Whether the caller may go on watching; one that may not is told.
     pub async fn may_go_on(&self) -> bool {
         if self.authority.feeds.is_closing() {
+            let _ = self.updates.send_timeout(Err(elsewhere()), PATIENCE).await;
             return false;
         }
         let enabled = self.authority.clients.enabled(&self.client.id).is_some();
@@ -96,4 +125,10 @@ impl<T> Watcher<T> {
         }
         enabled
     }
+}
+
+/// The end of a stream whose replica stops: come again, to another one, within a moment (`google.rpc.RetryInfo`).
+fn elsewhere() -> Status {
+    let details = ErrorDetails::with_retry_info(Some(COME_AGAIN));
+    Status::with_error_details(Code::Unavailable, "this replica stops: connect again", details)
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use service_kit::duration;
 use service_kit::logging::Log;
+use service_kit::metrics::Metrics;
 
 pub use load::load;
 
@@ -23,6 +24,11 @@ pub struct Settings {
     /// compare it byte by byte. Default `http://127.0.0.1:8080`.
     #[serde(deserialize_with = "service_kit::settings::issuer")]
     pub issuer: String,
+    /// `AUTH__DRAIN_DELAY`: how long, after SIGTERM, requests are still taken while `/readyz` and the health check
+    /// say that this replica is not ready: longer than the balancer in front needs to notice. 0 to 60 seconds.
+    /// Default `1s`.
+    #[serde(deserialize_with = "duration::between::<_, 0, 60>", serialize_with = "duration::write")]
+    pub drain_delay: Duration,
     pub http: Http,
     pub grpc: Grpc,
     pub database: Database,
@@ -30,6 +36,9 @@ pub struct Settings {
     pub tokens: Tokens,
     pub simplejwt: SimpleJwt,
     pub passwords: Passwords,
+    /// `AUTH__METRICS__BIND`: where `GET /metrics` is answered, for Prometheus; `off` for nowhere. Port 0 takes a
+    /// free one. Default `127.0.0.1:9464`.
+    pub metrics: Metrics,
     /// `AUTH__LOG__FORMAT` (`text` or `json`) and `AUTH__LOG__LEVEL`. Default `text`, `info`.
     pub log: Log,
 }
@@ -147,6 +156,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             issuer: "http://127.0.0.1:8080".to_owned(),
+            drain_delay: Duration::from_secs(1),
             http: Http::default(),
             grpc: Grpc::default(),
             database: Database::default(),
@@ -154,6 +164,7 @@ impl Default for Settings {
             tokens: Tokens::default(),
             simplejwt: SimpleJwt::default(),
             passwords: Passwords::default(),
+            metrics: Metrics::on_loopback(9464),
             log: Log::default(),
         }
     }

@@ -3,15 +3,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use service_kit::run;
+use service_kit::metrics::Recorded;
+use service_kit::run::{self, End};
 use service_kit::signals::told_to_stop;
-use tokio_util::sync::CancellationToken;
 
 use super::Result;
 use crate::authority::Authority;
 use crate::blocking::{self, Blocking};
 use crate::grpc;
 use crate::http::{self, Edge};
+use crate::measures;
 use crate::refresh_state::Keeper;
 use crate::settings::Settings;
 
@@ -19,7 +20,7 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// One line: a listener that cannot be bound, a transport that broke.
-pub fn serve(settings: &Settings, authority: &Arc<Authority>) -> Result<()> {
+pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded) -> Result<()> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores)
@@ -28,14 +29,20 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>) -> Result<()> {
         .build()
         .map_err(|error| format!("no runtime: {error}"))?;
     authority.storage.answer_soon();
+    measures::begin();
     let keeper = Keeper::start(Arc::clone(authority)).map_err(|error| error.cause)?;
-    let outcome = runtime.block_on(serve_until_told(settings, authority, cores));
+    let outcome = runtime.block_on(serve_until_told(settings, authority, cores, recorded));
     keeper.stop();
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
 }
 
-async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores: usize) -> Result<()> {
+async fn serve_until_told(
+    settings: &Settings,
+    authority: &Arc<Authority>,
+    cores: usize,
+    recorded: Recorded,
+) -> Result<()> {
     // Before anybody is told that it is ready.
     let told = told_to_stop();
     let blocking = Blocking::new(tokio::runtime::Handle::current());
@@ -47,19 +54,29 @@ async fn serve_until_told(settings: &Settings, authority: &Arc<Authority>, cores
         .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 
+    let sampled = Arc::clone(authority);
+    let metrics = match settings.metrics.bind {
+        Some(bind) => Some(service_kit::metrics::serve(bind, recorded, move || sampled.sample_measures())?),
+        None => None,
+    };
     let edge = Edge::new(Arc::clone(authority), blocking.clone(), settings.simplejwt.enabled);
     let http = http::server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
-    let stop = CancellationToken::new();
+    let end = End::default();
     let mouth = (Arc::clone(authority), blocking);
-    let (closing, stopping) = (Arc::clone(authority), stop.clone());
+    let (closing, draining) = (Arc::clone(authority), end.draining.clone());
     tokio::spawn(async move {
-        stopping.cancelled().await;
+        draining.cancelled().await;
         closing.feeds.close();
     });
-    let (settings, grpc_stop) = (settings.clone(), stop.clone());
+    let (drain_delay, grpc_end) = (settings.drain_delay, end.clone());
     let issuer = settings.issuer.clone();
-    let grpc =
-        tokio::spawn(async move { grpc::serve(grpc_listener, mouth, &settings.grpc, grpc_stop).await });
-    tracing::info!(http = %http_address, grpc = %grpc_address, issuer, "ready");
-    run::until_told(told, http, grpc, stop).await
+    let grpc_settings = settings.grpc.clone();
+    let grpc = tokio::spawn(async move { grpc::serve(grpc_listener, mouth, &grpc_settings, grpc_end).await });
+    let metrics_address = metrics.as_ref().map(|listener| tracing::field::display(listener.address));
+    tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics_address, issuer, "ready");
+    let outcome = run::until_told(told, http, grpc, (end, drain_delay)).await;
+    if let Some(metrics) = metrics {
+        metrics.stop().await;
+    }
+    outcome
 }

@@ -23,7 +23,7 @@ mod users;
 mod verifiers;
 mod writer;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::r2d2::{Pool, PooledConnection};
 use diesel::{Connection, QueryDsl, RunQueryDsl};
@@ -35,6 +35,7 @@ use rotator::Rotator;
 use schema::counters;
 
 use crate::clock::Timestamp;
+use crate::measures;
 use writer::SqliteWriter;
 
 pub use error::StorageError;
@@ -182,6 +183,13 @@ impl Storage {
         })
     }
 
+    /// Connections that the pool of readers holds, and how many of them are idle.
+    #[must_use]
+    pub fn pool_state(&self) -> (u32, u32) {
+        let state = self.reads.state();
+        (state.connections, state.idle_connections)
+    }
+
     fn read<T>(
         &self,
         step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
@@ -211,7 +219,10 @@ fn pool(url: &DatabaseUrl, purpose: Purpose, size: u32) -> Pool<Manager> {
 }
 
 fn take(pool: &Pool<Manager>) -> Result<PooledConnection<Manager>, StorageError> {
-    pool.get().map_err(|error| StorageError::Unavailable(error.to_string()))
+    let begun = Instant::now();
+    let taken = pool.get();
+    measures::waited_for_connection(begun.elapsed(), taken.is_ok());
+    taken.map_err(|error| StorageError::Unavailable(error.to_string()))
 }
 
 /// The next value of a counter, in the transaction of the change that it counts. Its row lock makes

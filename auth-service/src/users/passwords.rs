@@ -2,11 +2,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use rustix::process::setpriority_process;
 
+use crate::measures;
 use crate::secret::PlainSecret;
 
 /// argon2id with 19 MiB, two passes, one lane (OWASP Password Storage): 12.7 ms of one core.
@@ -102,8 +104,16 @@ impl PasswordHasher {
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, HasherBusy> {
         let (reply, answer) = sync_channel(1);
-        let job: Job = Box::new(move |argon2| drop(reply.send(work(argon2))));
-        self.jobs.try_send(job).map_err(|_| HasherBusy)?;
+        let queued = Instant::now();
+        let job: Job = Box::new(move |argon2| {
+            measures::hash_begun(queued.elapsed());
+            drop(reply.send(work(argon2)));
+        });
+        measures::hash_queued();
+        self.jobs.try_send(job).map_err(|_| {
+            measures::hash_shed();
+            HasherBusy
+        })?;
         answer.recv().map_err(|_| HasherBusy)
     }
 }

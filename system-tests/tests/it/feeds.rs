@@ -378,7 +378,7 @@ async fn a_feed_that_cannot_work_ends_the_start() {
 }
 
 /// A certificate authority of the test, and a certificate for this machine.
-fn certificates(folder: &std::path::Path) {
+pub fn certificates(folder: &std::path::Path) {
     let openssl = |arguments: &str| {
         let arguments = arguments.split(' ');
         let ran = std::process::Command::new("openssl").args(arguments).current_dir(folder).output();

@@ -66,7 +66,7 @@ impl Sidecar {
 pub struct Nginx {
     child: Child,
     pub address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Nginx {
@@ -109,7 +109,16 @@ impl Nginx {
             .spawn()
             .expect("no nginx: apt-get install nginx");
         eventually("nginx listens", || async { tokio::net::TcpStream::connect(address).await.ok() }).await;
-        Self { child, address, _folder: folder }
+        Self { child, address, folder }
+    }
+
+    /// What it has complained of.
+    pub fn complaints(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join("error.log")).unwrap();
+        log.lines()
+            .filter(|line| line.contains("[error]") || line.contains("[warn]"))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// A request as it is written, byte by byte: status line and all.

@@ -28,6 +28,8 @@ impl Dev {
             ("AUTH__GRPC__BIND", address(1)),
             ("RESOURCE__HTTP__BIND", address(2)),
             ("RESOURCE__GRPC__BIND", address(3)),
+            ("AUTH__METRICS__BIND", "127.0.0.1:0".to_owned()),
+            ("RESOURCE__METRICS__BIND", "127.0.0.1:0".to_owned()),
             ("AUTH__DATABASE__URL", format!("sqlite://{}/signet.db", folder.display())),
             ("AUTH__KEYS__MASTER_KEY_FILE", format!("{}/master.key", folder.display())),
             ("RESOURCE__DATA_DIR", format!("{}/resource", folder.display())),

@@ -1,0 +1,208 @@
+//! What is counted for the operator, by the names that the field expects. The only file that knows how.
+//!
+//! Series exist from the start, so that a rate can be taken of what has not happened yet. No label holds
+//! anything that a caller chose: neither a name nor an address nor an id.
+
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
+
+use crate::authority::Authority;
+use crate::clients::GrantType;
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::{Algorithm, KeyState};
+use crate::revocations::RevokedThing;
+use crate::sessions::Rotation;
+
+/// How a login ended.
+const LOGINS: [&str; 5] = ["ok", "refused", "overloaded", "unavailable", "failed"];
+
+/// How a refresh that reached the storage ended.
+const REFRESHES: [&str; 7] = ["rotated", "repeated", "reused", "expired", "ended", "unknown", "unavailable"];
+
+/// Whose tokens were taken back.
+const REVOCATIONS: [&str; 4] = ["session", "token", "subject", "client"];
+
+static MEASURES: LazyLock<Measures> = LazyLock::new(Measures::new);
+
+/// Handles, so that counting costs an addition and no look-up.
+struct Measures {
+    issued: [Counter; 3],
+    logins: [Counter; 5],
+    refreshes: [Counter; 7],
+    revocations: [Counter; 4],
+    pool_wait: Histogram,
+    pool_exhausted: Counter,
+    hash_wait: Histogram,
+    hash_waiting: Gauge,
+    hash_shed: Counter,
+}
+
+impl Measures {
+    fn new() -> Self {
+        Self {
+            issued: GrantType::ALL
+                .map(|grant| counter!("signet_tokens_issued_total", "grant" => grant.as_str())),
+            logins: LOGINS.map(|outcome| counter!("signet_logins_total", "outcome" => outcome)),
+            refreshes: REFRESHES.map(|outcome| counter!("signet_refreshes_total", "outcome" => outcome)),
+            revocations: REVOCATIONS.map(|kind| counter!("signet_revocations_total", "kind" => kind)),
+            pool_wait: histogram!("signet_database_pool_wait_seconds"),
+            pool_exhausted: counter!("signet_database_pool_exhausted_total"),
+            hash_wait: histogram!("signet_password_hash_wait_seconds"),
+            hash_waiting: gauge!("signet_password_hash_waiting"),
+            hash_shed: counter!("signet_password_hash_shed_total"),
+        }
+    }
+}
+
+/// Makes every series, at zero, and says what it is.
+pub fn begin() {
+    LazyLock::force(&MEASURES);
+    describe_counter!("signet_tokens_issued_total", "Access tokens handed out, by how they were earned");
+    describe_counter!("signet_logins_total", "Logins by name and password, by how they ended");
+    describe_counter!("signet_refreshes_total", "Refreshes that reached the storage, by how they ended");
+    describe_counter!("signet_revocations_total", "Revocations learnt of, whichever replica made them");
+    describe_histogram!("signet_database_pool_wait_seconds", "Waits for a pooled connection");
+    describe_counter!(
+        "signet_database_pool_exhausted_total",
+        "Waits for a pooled connection that were in vain"
+    );
+    describe_gauge!("signet_database_connections", "Connections of the pool of readers");
+    describe_histogram!("signet_password_hash_wait_seconds", "Waits of passwords for a hashing thread");
+    describe_gauge!("signet_password_hash_waiting", "Passwords that wait for a hashing thread now");
+    describe_counter!("signet_password_hash_shed_total", "Passwords that found the queue full: 503");
+    describe_gauge!("signet_feed_subscribers", "Streams of the feeds that are open");
+    describe_gauge!(
+        "signet_feed_age_seconds",
+        "Time since the database was last seen: how old the feeds are"
+    );
+    describe_gauge!("signet_feed_position", "Number of the newest revocation that is known here");
+    describe_gauge!("signet_signing_key_age_seconds", "How long the key that signs has done so");
+    describe_gauge!("signet_public_keys", "Keys in the key set");
+    describe_gauge!("signet_ready", "1 when this replica can do its work");
+    describe_gauge!("signet_database_answers", "1 when the database answered when it was last asked");
+    describe_counter!("grpc_server_handled_total", "gRPC calls answered, by method and code");
+    describe_histogram!("grpc_server_handling_seconds", "Time of a gRPC call");
+}
+
+/// An access token was handed out.
+pub fn issued(grant: GrantType) {
+    let place = GrantType::ALL.into_iter().position(|known| known == grant);
+    count(&MEASURES.issued, place);
+}
+
+pub fn login<T>(outcome: &Result<T>) {
+    let name = match outcome {
+        Ok(_) => "ok",
+        Err(Error { kind: ErrorKind::Overloaded, .. }) => "overloaded",
+        Err(Error { kind: ErrorKind::Unavailable, .. }) => "unavailable",
+        Err(Error { kind: ErrorKind::Internal, .. }) => "failed",
+        Err(_) => "refused",
+    };
+    count(&MEASURES.logins, LOGINS.iter().position(|known| *known == name));
+}
+
+/// What the storage decided about a refresh; `None` when it could not.
+pub fn refresh(rotation: Option<&Rotation>) {
+    let name = match rotation {
+        Some(Rotation::Holds { repeated: false, .. }) => "rotated",
+        Some(Rotation::Holds { repeated: true, .. }) => "repeated",
+        Some(Rotation::Reused { .. }) => "reused",
+        Some(Rotation::Expired) => "expired",
+        Some(Rotation::Ended(_)) => "ended",
+        Some(Rotation::Unknown) => "unknown",
+        None => "unavailable",
+    };
+    count(&MEASURES.refreshes, REFRESHES.iter().position(|known| *known == name));
+}
+
+/// Something came into the log of what was taken back, whoever took it back.
+pub fn revoked(thing: &RevokedThing) {
+    let place = match thing {
+        RevokedThing::Session(_) => 0,
+        RevokedThing::Token(_) => 1,
+        RevokedThing::Subject { .. } => 2,
+        RevokedThing::Client { .. } => 3,
+    };
+    MEASURES.revocations[place].increment(1);
+}
+
+pub fn waited_for_connection(waited: Duration, got_one: bool) {
+    MEASURES.pool_wait.record(waited.as_secs_f64());
+    if !got_one {
+        MEASURES.pool_exhausted.increment(1);
+    }
+}
+
+/// A password came into the queue of the hasher.
+pub fn hash_queued() {
+    MEASURES.hash_waiting.increment(1.0);
+}
+
+/// A password left the queue, after this time.
+pub fn hash_begun(waited: Duration) {
+    MEASURES.hash_waiting.decrement(1.0);
+    MEASURES.hash_wait.record(waited.as_secs_f64());
+}
+
+/// A password that came found the queue full.
+pub fn hash_shed() {
+    MEASURES.hash_waiting.decrement(1.0);
+    MEASURES.hash_shed.increment(1);
+}
+
+/// One more, or one less, stream of a feed.
+pub fn watching(feed: &'static str, change: f64) {
+    gauge!("signet_feed_subscribers", "feed" => feed).increment(change);
+}
+
+/// A call was answered; the labels are those of the gRPC middlewares of other languages.
+pub fn grpc_answered((service, method): (&'static str, &'static str), code: &'static str, took: Duration) {
+    let labels = [("grpc_service", service), ("grpc_method", method)];
+    histogram!("grpc_server_handling_seconds", &labels).record(took.as_secs_f64());
+    counter!("grpc_server_handled_total", "grpc_service" => service, "grpc_method" => method, "grpc_code" => code)
+        .increment(1);
+}
+
+fn count<const N: usize>(counters: &[Counter; N], place: Option<usize>) {
+    if let Some(counter) = place.and_then(|place| counters.get(place)) {
+        counter.increment(1);
+    }
+}
+
+impl Authority {
+    /// Sets the gauges that are read off when somebody asks for them.
+    pub fn sample_measures(&self) {
+        let now = self.now();
+        gauge!("signet_ready").set(if self.check_ready().is_ok() { 1.0 } else { 0.0 });
+        let answers = self.storage_answers.load(Ordering::Relaxed);
+        gauge!("signet_database_answers").set(if answers { 1.0 } else { 0.0 });
+        gauge!("signet_feed_age_seconds").set(self.seen.age().as_secs_f64().min(1e9));
+        let position = self.revocations.position();
+        #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
+        gauge!("signet_feed_position").set(position.seq as f64);
+        let (held, idle) = self.storage.pool_state();
+        gauge!("signet_database_connections", "state" => "held").set(f64::from(held));
+        gauge!("signet_database_connections", "state" => "idle").set(f64::from(idle));
+        let ring = self.keys.ring();
+        for algorithm in Algorithm::ALL {
+            let of_algorithm = || ring.records.iter().filter(move |key| key.algorithm == algorithm);
+            let active = of_algorithm().filter_map(|key| match key.state(now) {
+                KeyState::Active { since } => Some(since.distance(now)),
+                _ => None,
+            });
+            if let Some(age) = active.min() {
+                gauge!("signet_signing_key_age_seconds", "algorithm" => algorithm.as_str())
+                    .set(age.as_secs_f64());
+            }
+            let public = of_algorithm().filter(|key| key.state(now).is_public()).count();
+            gauge!("signet_public_keys", "algorithm" => algorithm.as_str())
+                .set(f64::from(u32::try_from(public).unwrap_or(u32::MAX)));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Metrics in Prometheus's text format, on a listener of their own: they are for the operator, and not for
+//! whoever can reach the service.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::header::ContentType;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::process;
+
+/// Upper ends of the buckets of durations, in seconds: from a machine token to a login that waited.
+const SECONDS: [f64; 14] =
+    [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// How often samples are put into their buckets when nobody asks for them.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Where the metrics are served.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+pub struct Metrics {
+    /// `METRICS__BIND`: an address, or `off`. Port 0 takes a free one.
+    #[serde(deserialize_with = "bind", serialize_with = "write_bind")]
+    pub bind: Option<SocketAddr>,
+}
+
+impl Metrics {
+    #[must_use]
+    pub const fn on_loopback(port: u16) -> Self {
+        Self { bind: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)) }
+    }
+}
+
+/// Keeps what is counted. To be installed before anything is: what was counted before is lost.
+///
+/// # Errors
+/// One line: there is a recorder already.
+pub fn install() -> Result<Recorded, String> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .map_err(|error| error.to_string())?;
+    let handle = builder.install_recorder().map_err(|error| format!("metrics: {error}"))?;
+    describe_counter!("http_requests_total", "HTTP requests answered, by route, method and code");
+    describe_histogram!("http_request_duration_seconds", "Time to the head of the answer");
+    describe_gauge!("process_resident_memory_bytes", "Memory that the process holds");
+    describe_counter!("process_cpu_seconds_total", "Whole seconds of processor time, user and system");
+    describe_gauge!("process_open_fds", "Open files and sockets");
+    describe_gauge!("process_max_fds", "Most files and sockets that may be open");
+    describe_gauge!("process_threads", "Threads");
+    Ok(Recorded(handle))
+}
+
+/// What was counted, to be rendered.
+#[derive(Clone)]
+pub struct Recorded(PrometheusHandle);
+
+/// A running listener, and the address that it has.
+pub struct Listener {
+    pub address: SocketAddr,
+    handle: ServerHandle,
+}
+
+/// Serves `GET /metrics`. `sample` sets the gauges that are read off when somebody asks. Within a runtime.
+///
+/// # Errors
+/// One line: the listener cannot be bound.
+pub fn serve(
+    bind: SocketAddr,
+    recorded: Recorded,
+    sample: impl Fn() + Send + Sync + 'static,
+) -> Result<Listener, String> {
+    let failed = |error: std::io::Error| format!("metrics.bind {bind}: {error}");
+    let listener = TcpListener::bind(bind).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let upkeep = recorded.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            upkeep.0.run_upkeep();
+        }
+    });
+    let server = server(listener, recorded, Arc::new(sample)).map_err(failed)?;
+    let handle = server.handle();
+    tokio::spawn(server);
+    Ok(Listener { address, handle })
+}
+
+impl Listener {
+    pub async fn stop(self) {
+        self.handle.stop(false).await;
+    }
+}
+
+type Sample = Arc<dyn Fn() + Send + Sync>;
+
+fn server(listener: TcpListener, recorded: Recorded, sample: Sample) -> std::io::Result<Server> {
+    let state = web::Data::new((recorded, sample));
+    let server =
+        HttpServer::new(move || App::new().app_data(state.clone()).route("/metrics", web::get().to(render)));
+    Ok(server.workers(1).worker_max_blocking_threads(1).disable_signals().listen(listener)?.run())
+}
+
+async fn render(state: web::Data<(Recorded, Sample)>) -> HttpResponse {
+    let (recorded, sample) = state.as_ref();
+    sample();
+    sample_process();
+    HttpResponse::Ok().content_type(ContentType::plaintext()).body(recorded.0.render())
+}
+
+/// The names are those of Prometheus's own client libraries.
+fn sample_process() {
+    let Some(seen) = process::sample() else { return };
+    gauge!("process_resident_memory_bytes").set(seen.resident_bytes);
+    counter!("process_cpu_seconds_total").absolute(seen.cpu_seconds);
+    gauge!("process_open_fds").set(seen.open_fds);
+    gauge!("process_max_fds").set(seen.max_fds);
+    gauge!("process_threads").set(seen.threads);
+}
+
+fn bind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    use serde::de::Error;
+    let text = String::deserialize(deserializer)?;
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|_| D::Error::custom("expected an address such as 127.0.0.1:9464, or `off`"))
+}
+
+fn write_bind<S: Serializer>(bind: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+    match bind {
+        Some(address) => serializer.collect_str(address),
+        None => serializer.serialize_str("off"),
+    }
+}

@@ -1,0 +1,151 @@
+//! A process that is told to stop says so first, and nobody loses a request by it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use system_tests::processes::Service;
+use system_tests::replicas::Replicas;
+use system_tests::system::{PASSWORD, USER, cli};
+use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use super::feeds::{certificates, watch_keys};
+use super::gateway::Nginx;
+
+on_both_databases! {
+    a_rolling_restart_behind_nginx_loses_no_request
+}
+
+#[tokio::test]
+async fn a_replica_that_stops_is_not_ready_first_and_serves_whoever_comes_meanwhile() {
+    let system = System::with(Database::Sqlite, &[("AUTH__DRAIN_DELAY", "3s")]).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let (_say, mut keys) = watch_keys(&system).await;
+    keys.message().await.unwrap().expect("the key set");
+    system.auth.signal(Signal::TERM);
+    let status = loop {
+        match keys.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the feed ends without a word"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.get_details_retry_info().is_some(), "with the hint when to come again: {status:?}");
+
+    let ready = system.http.get(system.auth_url("/readyz")).send().await.unwrap();
+    assert_eq!(ready.status(), 503);
+    let body: Value = ready.json().await.unwrap();
+    assert_eq!(body["missing"], "this replica is about to stop");
+    let refreshed = system.http.post(system.auth_url("/api/token/refresh/"));
+    let refreshed = refreshed.json(&json!({"refresh": pair.refresh})).send().await.unwrap();
+    assert_eq!(refreshed.status(), 200, "it still serves");
+    assert_eq!(refreshed.headers()["connection"], "close", "and lets nobody come back");
+    let System { mut auth, .. } = system;
+    assert_eq!(auth.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let system = System::with(Database::Sqlite, &[("AUTH__DRAIN_DELAY", "60s")]).await;
+    let System { mut auth, http, .. } = system;
+    auth.signal(Signal::TERM);
+    let url = format!("http://{}/readyz", auth.http);
+    eventually("it drains", || async { (http.get(&url).send().await.ok()?.status() == 503).then_some(()) })
+        .await;
+    let told = Instant::now();
+    auth.signal(Signal::TERM);
+    assert_eq!(auth.ended().await.code(), Some(130));
+    assert!(told.elapsed() < Duration::from_secs(5));
+}
+
+/// What the callers met.
+#[derive(Default)]
+struct Tally {
+    answered: AtomicU64,
+    failures: std::sync::Mutex<Vec<String>>,
+    over: AtomicBool,
+}
+
+/// A caller that refreshes, again and again, each time with what the last answer gave it.
+async fn refresh_in_a_loop(client: reqwest::Client, base: String, mut token: String, tally: Arc<Tally>) {
+    while !tally.over.load(Ordering::Relaxed) {
+        let request = client.post(format!("{base}/api/token/refresh/")).json(&json!({"refresh": token}));
+        let outcome = match request.send().await {
+            Ok(answer) if answer.status() == 200 => answer.json::<Value>().await.map_err(|e| e.to_string()),
+            Ok(answer) => Err(format!("{}: {}", answer.status(), answer.text().await.unwrap_or_default())),
+            Err(error) => Err(error.to_string()),
+        };
+        match outcome {
+            Ok(body) => {
+                body["refresh"].as_str().unwrap().clone_into(&mut token);
+                tally.answered.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(why) => return tally.failures.lock().unwrap().push(why),
+        }
+    }
+}
+
+async fn a_rolling_restart_behind_nginx_loses_no_request(database: Database) {
+    let mut replicas = Replicas::start(database, &[("AUTH__DRAIN_DELAY", "1s")]).await;
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    let ca = std::fs::read(folder.path().join("ca.crt")).unwrap();
+    let backends =
+        [("127.0.0.1:8080", replicas.services[0].http), ("127.0.0.1:8082", replicas.services[1].http)];
+    let nginx = Nginx::with("nginx/authority.conf", "127.0.0.1:8443", &backends, folder).await;
+    let client = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
+        .build()
+        .unwrap();
+    let base = format!("https://{}", nginx.address);
+
+    let tally = Arc::new(Tally::default());
+    let mut callers = Vec::new();
+    for _ in 0..8 {
+        let (_, token) = replicas.obtain(0, USER, PASSWORD).await;
+        callers.push(tokio::spawn(refresh_in_a_loop(
+            client.clone(),
+            base.clone(),
+            token,
+            Arc::clone(&tally),
+        )));
+    }
+    for replica in [0, 1, 0, 1] {
+        let before = tally.answered.load(Ordering::Relaxed);
+        eventually("there is traffic", || async {
+            assert_eq!(*tally.failures.lock().unwrap(), Vec::<String>::new(), "{}", nginx.complaints());
+            (tally.answered.load(Ordering::Relaxed) > before + 50).then_some(())
+        })
+        .await;
+        let mut env = replicas.env.clone();
+        env.insert("AUTH__HTTP__BIND".to_owned(), replicas.services[replica].http.to_string());
+        env.insert("AUTH__GRPC__BIND".to_owned(), replicas.services[replica].grpc.to_string());
+        replicas.services[replica].signal(Signal::TERM);
+        assert_eq!(replicas.services[replica].ended().await.code(), Some(0));
+        replicas.services[replica] = Service::start("auth-service", replicas.folder.path(), &env).await;
+        // As an operator would: the next one only when nginx has noticed that this one is back.
+        eventually("the replica that is back takes traffic", || async {
+            let address = replicas.services[replica].metrics.unwrap();
+            let metrics = replicas.http.get(format!("http://{address}/metrics")).send().await.unwrap();
+            metrics.text().await.unwrap().contains("route=\"/api/token/refresh/\"").then_some(())
+        })
+        .await;
+    }
+    tally.over.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    let failures = tally.failures.lock().unwrap().clone();
+    assert!(failures.is_empty(), "of {}: {failures:?}", tally.answered.load(Ordering::Relaxed));
+    let ready = client.get(format!("{base}/readyz")).send().await.unwrap();
+    assert_eq!(ready.status(), 404, "the readiness of one replica says nothing of the cluster");
+    let jwks = client.get(format!("{base}/.well-known/jwks.json")).send().await.unwrap();
+    let jwks: Value = jwks.json().await.unwrap();
+    let keys = cli(replicas.folder.path(), &replicas.env, &["key", "list"], "");
+    assert_eq!(jwks["keys"][0]["kid"], keys[0]["kid"]);
+}
