@@ -11,6 +11,7 @@
 //! | [`clients`] [`users`] [`sessions`] [`revocations`] [`verifiers`] | the nouns, and the rules that need no database |
 //! | [`keys`] | the ring; nothing else ever sees a private key |
 //! | [`refresh_state`] | keeps what is in memory in step with the database |
+//! | [`sweep`] | deletes what has expired, a few rows at a time |
 //! | [`measures`] | what is counted for the operator |
 //! | [`http`] [`grpc`] | the two mouths: unpack, call, repack |
 //! | [`storage`] | diesel; atomic domain steps, not create-read-update-delete |
@@ -38,6 +39,7 @@ pub mod sessions;
 pub mod settings;
 pub mod startup;
 pub mod storage;
+pub mod sweep;
 pub mod tokens;
 pub mod users;
 pub mod verifiers;

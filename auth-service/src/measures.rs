@@ -41,6 +41,7 @@ struct Measures {
     hash_wait: Histogram,
     hash_waiting: Gauge,
     hash_shed: Counter,
+    sweep_failures: Counter,
 }
 
 impl Measures {
@@ -56,6 +57,7 @@ impl Measures {
             hash_wait: histogram!("signet_password_hash_wait_seconds"),
             hash_waiting: gauge!("signet_password_hash_waiting"),
             hash_shed: counter!("signet_password_hash_shed_total"),
+            sweep_failures: counter!("signet_sweep_failures_total"),
         }
     }
 }
@@ -76,6 +78,8 @@ pub fn begin() {
     describe_histogram!("signet_password_hash_wait_seconds", "Waits of passwords for a hashing thread");
     describe_gauge!("signet_password_hash_waiting", "Passwords that wait for a hashing thread now");
     describe_counter!("signet_password_hash_shed_total", "Passwords that found the queue full: 503");
+    describe_counter!("signet_swept_rows_total", "Expired rows that this replica has deleted");
+    describe_counter!("signet_sweep_failures_total", "Walks through the tables that broke off");
     describe_gauge!("signet_feed_subscribers", "Streams of the feeds that are open");
     describe_gauge!(
         "signet_feed_age_seconds",
@@ -154,6 +158,15 @@ pub fn hash_begun(waited: Duration) {
 pub fn hash_shed() {
     MEASURES.hash_waiting.decrement(1.0);
     MEASURES.hash_shed.increment(1);
+}
+
+/// Expired rows were deleted.
+pub fn swept(table: &'static str, rows: usize) {
+    counter!("signet_swept_rows_total", "table" => table).increment(u64::try_from(rows).unwrap_or(u64::MAX));
+}
+
+pub fn sweep_failed() {
+    MEASURES.sweep_failures.increment(1);
 }
 
 /// One more, or one less, stream of a feed.

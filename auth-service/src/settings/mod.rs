@@ -36,6 +36,7 @@ pub struct Settings {
     pub tokens: Tokens,
     pub simplejwt: SimpleJwt,
     pub passwords: Passwords,
+    pub sweep: Sweep,
     /// `AUTH__METRICS__BIND`: where `GET /metrics` is answered, for Prometheus; `off` for nowhere. Port 0 takes a
     /// free one. Default `127.0.0.1:9464`.
     pub metrics: Metrics,
@@ -148,6 +149,19 @@ pub struct Passwords {
     pub threads: usize,
 }
 
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Sweep {
+    /// `AUTH__SWEEP__INTERVAL`: how often expired rows are deleted, by one replica for all, 1 second to 1 day.
+    /// Default `10m`.
+    #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
+    pub interval: Duration,
+    /// `AUTH__SWEEP__KEEP`: how long a session or a revocation is kept after it has expired, 0 seconds to 1 year. A
+    /// clock that was wrong for less than this takes nothing away that is still needed. Default `24h`.
+    #[serde(deserialize_with = "duration::between::<_, 0, 31_536_000>", serialize_with = "duration::write")]
+    pub keep: Duration,
+}
+
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
@@ -164,6 +178,7 @@ impl Default for Settings {
             tokens: Tokens::default(),
             simplejwt: SimpleJwt::default(),
             passwords: Passwords::default(),
+            sweep: Sweep::default(),
             metrics: Metrics::on_loopback(9464),
             log: Log::default(),
         }
@@ -207,6 +222,12 @@ impl Default for Tokens {
             refresh_absolute_ttl: Duration::from_secs(30 * 24 * 3600),
             refresh_grace: Duration::from_secs(10),
         }
+    }
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(600), keep: Duration::from_secs(24 * 3600) }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::http::{self, Edge};
 use crate::measures;
 use crate::refresh_state::Keeper;
 use crate::settings::Settings;
+use crate::sweep::{SweepPolicy, Sweeper};
 
 /// Serves until SIGTERM or SIGINT; a second one ends the process at once.
 ///
@@ -31,7 +32,10 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     authority.storage.answer_soon();
     measures::begin();
     let keeper = Keeper::start(Arc::clone(authority)).map_err(|error| error.cause)?;
+    let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
+    let sweeper = Sweeper::start(Arc::clone(authority), policy).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_told(settings, authority, cores, recorded));
+    drop(sweeper);
     keeper.stop();
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome

@@ -18,6 +18,7 @@ mod rotate;
 mod rotator;
 mod schema;
 mod sessions;
+mod sweep;
 mod url;
 mod users;
 mod verifiers;
@@ -42,6 +43,7 @@ pub use error::StorageError;
 pub use listener::Listener;
 pub use revocations::Hit;
 pub use rotate::{Reply, Rotate};
+pub use sweep::Swept;
 pub use url::{DatabaseUrl, InvalidUrl};
 
 /// Longest wait for a pooled connection; then the caller is told to come back (503).

@@ -46,6 +46,8 @@ contract! {
     what_is_refused_spends_nothing
     many_at_once_move_a_session_by_one_generation
     a_session_ends_once
+    expired_rows_are_swept_a_page_at_a_time_and_live_ones_stay
+    one_replica_has_the_turn_to_sweep
     disabling_and_passwords_end_every_session_in_one_step
     revocations_are_numbered_without_gaps_under_concurrent_writers
     a_token_is_taken_back_once_and_only_while_it_could_live
@@ -60,7 +62,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 4;
+const MIGRATIONS: usize = 5;
 const GRACE: Duration = Duration::from_secs(10);
 
 struct Fixture {
@@ -549,4 +551,45 @@ fn on_postgres_others_hear_of_every_counted_write(fixture: &Fixture) {
     let mut admin = diesel::PgConnection::establish(url).unwrap();
     diesel::sql_query(terminate).execute(&mut admin).unwrap();
     assert!(hears(), "after the connection was cut");
+}
+
+fn expired_rows_are_swept_a_page_at_a_time_and_live_ones_stay(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    for number in 0..600 {
+        fixture.session(&format!("s-{number:03}"), &user);
+    }
+    fixture.storage.end_session("s-001", NOW, later(50)).unwrap();
+    fixture.storage.end_session("s-002", NOW, later(500)).unwrap();
+    // One that lives on, for it was refreshed.
+    fixture.storage.rotate_session(rotate("s-500", 0, later(99))).unwrap();
+
+    let nothing = fixture.storage.sweep_sessions("", later(100)).unwrap();
+    assert_eq!(nothing.deleted, 0, "an instant that has not passed has expired nothing");
+    let first = fixture.storage.sweep_sessions("", later(101)).unwrap();
+    assert_eq!((first.deleted, first.next.as_deref()), (500, Some("s-499")), "live or ended");
+    let second = fixture.storage.sweep_sessions("s-499", later(101)).unwrap();
+    assert_eq!((second.deleted, second.next), (99, None));
+    assert!(fixture.storage.find_session("s-500").unwrap().is_some());
+    assert!(fixture.storage.find_session("s-501").unwrap().is_none());
+
+    assert_eq!(fixture.storage.sweep_revocations(0, later(101)).unwrap().deleted, 1);
+    assert_eq!(fixture.revoked(), [RevokedThing::Session("s-002".to_owned())]);
+    let position = fixture.storage.change_counters().unwrap().revocations_position();
+    assert_eq!(position.seq, 2, "numbers that were given stay given");
+}
+
+fn one_replica_has_the_turn_to_sweep(fixture: &Fixture) {
+    let interval = Duration::from_secs(60);
+    let turn = |now: Timestamp| {
+        let asked = together(8, &fixture.storage, move |storage, _| {
+            storage.take_sweeping_turn(now, interval).unwrap()
+        });
+        asked.into_iter().filter(|taken| *taken).count()
+    };
+    assert_eq!(turn(NOW), 1);
+    assert_eq!(turn(later(59)), 0);
+    assert_eq!(turn(later(60)), 1);
+    // Taken by a clock that had jumped ahead by a day.
+    assert_eq!(turn(later(86_400)), 1);
+    assert_eq!(turn(later(61)), 1, "it does not stay taken for a day");
 }

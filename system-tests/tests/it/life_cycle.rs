@@ -22,6 +22,7 @@ on_both_databases! {
     sigterm_ends_both_services_cleanly
     an_old_schema_is_refused_when_migration_is_switched_off
     the_first_start_makes_an_administrator_once
+    expired_sessions_go_by_themselves_and_their_tokens_stay_refused
 }
 
 async fn everything_holds_over_a_restart_of_both_services(mouth: Mouth, database: Database) {
@@ -147,7 +148,7 @@ async fn an_old_schema_is_refused_when_migration_is_switched_off(database: Datab
     assert_eq!(refused.status.code(), Some(1));
     assert!(!folder.path().join("signet.db").exists(), "no stray file");
     let migrated = cli(folder.path(), &env, &["migrate"], "");
-    assert_eq!(migrated["applied"].as_array().unwrap().len(), 4);
+    assert_eq!(migrated["applied"].as_array().unwrap().len(), 5);
     let again = cli(folder.path(), &env, &["migrate"], "");
     assert_eq!(again["applied"].as_array().unwrap().len(), 0);
     let started = Service::start("auth-service", folder.path(), &env).await;
@@ -174,4 +175,24 @@ async fn the_first_start_makes_an_administrator_once(database: Database) {
     first.kill();
     let _second = Service::start("auth-service", folder.path(), &env).await;
     assert_eq!(fs::read_to_string(&out).unwrap(), shown, "shown once");
+}
+
+async fn expired_sessions_go_by_themselves_and_their_tokens_stay_refused(database: Database) {
+    let settings = [
+        ("AUTH__TOKENS__REFRESH_IDLE_TTL", "3s"),
+        ("AUTH__SWEEP__INTERVAL", "1s"),
+        ("AUTH__SWEEP__KEEP", "0s"),
+    ];
+    let system = System::with(database, &settings).await;
+    let left = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let mut used = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let swept = "signet_swept_rows_total{table=\"sessions\"} 1\n";
+    let url = format!("http://{}/metrics", system.auth.metrics.unwrap());
+    let given_up = std::time::Instant::now() + system_tests::PATIENCE;
+    while !system.http.get(&url).send().await.unwrap().text().await.unwrap().contains(swept) {
+        assert!(std::time::Instant::now() < given_up, "it is not swept");
+        used = Mouth::Http.refresh(&system, &used.refresh).await.expect("a session in use is not swept");
+    }
+    assert_eq!(Mouth::Http.refresh(&system, &left.refresh).await, Err(Refused::Expired));
+    Mouth::Http.refresh(&system, &used.refresh).await.expect("it lives on");
 }

@@ -1,0 +1,98 @@
+//! Rows that nobody asks for any more: deleted a few at a time, by one replica, so that no request waits for it.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use super::Storage;
+use super::error::StorageError;
+use super::schema::{counters, revocations, sessions};
+use crate::clock::Timestamp;
+
+/// Rows that are looked at in one step: a few milliseconds of the writer.
+const PAGE: i64 = 500;
+
+/// How far a walk through a table has come, and what it has deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swept<P> {
+    pub deleted: usize,
+    /// Where to go on; `None` at the end.
+    pub next: Option<P>,
+}
+
+impl Storage {
+    /// Takes the turn for all replicas until `interval` has passed. `Ok(false)` when another has it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn take_sweeping_turn(&self, now: Timestamp, interval: Duration) -> Result<bool, StorageError> {
+        let next = now.plus(interval).0;
+        self.write(move |connection| {
+            // A turn that lies further ahead than one can was taken by a clock that had jumped.
+            let free = counters::value.le(now.0).or(counters::value.gt(next));
+            let taken = diesel::update(counters::table.find("sweep").filter(free))
+                .set(counters::value.eq(next))
+                .execute(connection)?;
+            Ok(taken > 0)
+        })
+    }
+
+    /// Deletes the sessions of one page that expired before an instant, whether they had been ended or not. Their
+    /// refresh tokens are refused as expired without them.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn sweep_sessions(&self, after: &str, before: Timestamp) -> Result<Swept<String>, StorageError> {
+        // By the primary key: an index on an end that every refresh moves would cost every refresh.
+        let page = sessions::table.filter(sessions::id.gt(after)).order(sessions::id).limit(PAGE).select((
+            sessions::id,
+            sessions::idle_expires_at,
+            sessions::expires_at,
+        ));
+        let page: Vec<(String, i64, i64)> = self.read(|connection| Ok(page.load(connection)?))?;
+        let next = next(&page, |row| row.0.clone());
+        let dead = |row: (String, i64, i64)| (row.1.min(row.2) < before.0).then_some(row.0);
+        let dead: Vec<String> = page.into_iter().filter_map(dead).collect();
+        if dead.is_empty() {
+            return Ok(Swept { deleted: 0, next });
+        }
+        let deleted = self.write(move |connection| {
+            let over = sessions::idle_expires_at.lt(before.0).or(sessions::expires_at.lt(before.0));
+            Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(dead)).filter(over))
+                .execute(connection)?)
+        })?;
+        Ok(Swept { deleted, next })
+    }
+
+    /// Deletes the revocations of one page that could hit no token any more at an instant.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn sweep_revocations(&self, after: i64, before: Timestamp) -> Result<Swept<i64>, StorageError> {
+        let page = revocations::table
+            .filter(revocations::seq.gt(after))
+            .order(revocations::seq)
+            .limit(PAGE)
+            .select((revocations::seq, revocations::expires_at));
+        let page: Vec<(i64, i64)> = self.read(|connection| Ok(page.load(connection)?))?;
+        let next = next(&page, |row| row.0);
+        let dead: Vec<i64> =
+            page.into_iter().filter_map(|(seq, expires_at)| (expires_at < before.0).then_some(seq)).collect();
+        if dead.is_empty() {
+            return Ok(Swept { deleted: 0, next });
+        }
+        let deleted = self.write(move |connection| {
+            let over = revocations::table
+                .filter(revocations::seq.eq_any(dead))
+                .filter(revocations::expires_at.lt(before.0));
+            Ok(diesel::delete(over).execute(connection)?)
+        })?;
+        Ok(Swept { deleted, next })
+    }
+}
+
+/// A page that is not full is the last one.
+fn next<R, P>(page: &[R], position: impl Fn(&R) -> P) -> Option<P> {
+    let full = i64::try_from(page.len()).is_ok_and(|rows| rows == PAGE);
+    page.last().filter(|_| full).map(position)
+}
