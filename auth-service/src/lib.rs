@@ -11,6 +11,7 @@
 //! | [`clients`] [`users`] [`sessions`] [`revocations`] [`verifiers`] | the nouns, and the rules that need no database |
 //! | [`keys`] | the ring; nothing else ever sees a private key |
 //! | [`refresh_state`] | keeps what is in memory in step with the database |
+//! | [`audit`] | what was done, by whom: a chain that shows what was altered |
 //! | [`sweep`] | deletes what has expired, a few rows at a time |
 //! | [`measures`] | what is counted for the operator |
 //! | [`http`] [`grpc`] | the two mouths: unpack, call, repack |
@@ -20,6 +21,7 @@
 //! The core is synchronous; edges cross into it once, in [`blocking`]. `tests/architecture.rs` holds
 //! these borders.
 
+pub mod audit;
 pub mod authority;
 pub mod blocking;
 pub mod cli;

@@ -3,6 +3,7 @@
 
 use std::hint::black_box;
 
+use auth_service::audit::Actor;
 use auth_service::keys::{Algorithm, SigningKey};
 use auth_service::settings::Settings;
 use auth_service::startup::build;
@@ -96,7 +97,7 @@ fn minting(c: &mut Criterion) {
         settings.database.url = format!("sqlite://{}", path("db").display());
         settings.keys.master_key_file = path("master.key");
         settings.keys.algorithm = algorithm.as_str().to_owned();
-        let authority = build(&settings).expect("an authority");
+        let authority = build(&settings, Actor::Authority).expect("an authority");
         let client = &authority.first_party;
         let now = authority.now();
         let mint = || authority.mint_access_token(&Draft::for_machine(client, "notes", &client.scope), now);

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::{Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
 /// Which database a test runs on.
@@ -53,6 +53,28 @@ pub fn admin(statement: &str) {
     let mut connection =
         PgConnection::establish(&cluster_url()).expect("the test cluster accepts connections");
     connection.batch_execute(statement).expect("the statement holds");
+}
+
+/// Runs a statement on the database of a URL, of whichever kind.
+///
+/// # Errors
+/// What the database says.
+///
+/// # Panics
+/// Without a connection.
+pub fn execute(url: &str, statement: &str) -> Result<(), String> {
+    openssl_sys::init();
+    let outcome = match url.strip_prefix("sqlite://") {
+        Some(path) => {
+            let mut connection = SqliteConnection::establish(path).expect("the file opens");
+            connection.batch_execute("PRAGMA busy_timeout = 5000").expect("a pragma");
+            connection.batch_execute(statement)
+        }
+        None => {
+            PgConnection::establish(url).expect("the server accepts connections").batch_execute(statement)
+        }
+    };
+    outcome.map_err(|error| error.to_string())
 }
 
 /// The database's name in a PostgreSQL URL.

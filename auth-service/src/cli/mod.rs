@@ -4,6 +4,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such thing or the name is taken.
 
 mod audience;
+mod audit;
 mod client;
 mod key;
 mod output;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use crate::audit::Actor;
 use crate::authority::Authority;
 use crate::settings::{self, Settings};
 use crate::startup;
@@ -53,6 +55,9 @@ enum Command {
     /// Signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// What was done, by whom.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Run once after a backup of the database was put back: verifiers take all revocations and keys anew.
     Restored,
     /// Ask a running authority whether it is ready; for container health checks.
@@ -122,13 +127,19 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::Client(command) => command.run(&*authority(&settings)?, output),
         Command::Audience(command) => command.run(&*authority(&settings)?, output),
         Command::Key(command) => command.run(&*authority(&settings)?, output),
+        Command::Audit(command) => command.run(&*authority(&settings)?, output),
         Command::Restored => restored(&*authority(&settings)?, output),
         Command::Healthcheck => healthcheck(&settings, output),
     }
 }
 
+/// The authority as a command of its operator.
 fn authority(settings: &Settings) -> Result<Arc<Authority>, Failure> {
-    let authority = startup::build(settings)?;
+    authority_as(settings, Actor::Operator(rustix::process::getuid().as_raw()))
+}
+
+fn authority_as(settings: &Settings, process: Actor) -> Result<Arc<Authority>, Failure> {
+    let authority = startup::build(settings, process)?;
     startup::register_default_audience(&authority)?;
     authority.refresh_state()?;
     Ok(authority)

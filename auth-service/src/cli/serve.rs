@@ -3,6 +3,7 @@ use std::io::{self, Write};
 use super::output::Output;
 use super::user::new_user;
 use super::{Done, Failure};
+use crate::audit::Actor;
 use crate::authority::Authority;
 use crate::secret::PlainSecret;
 use crate::settings::Settings;
@@ -13,7 +14,7 @@ use crate::users::Username;
 pub fn run(settings: &Settings, output: &Output) -> Done {
     // First: what is counted before is lost.
     let recorded = service_kit::metrics::install()?;
-    let authority = super::authority(settings)?;
+    let authority = super::authority_as(settings, Actor::Authority)?;
     make_first_administrator(&authority, output)?;
     startup::serve(settings, &authority, recorded).map_err(Failure::Failed)
 }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use uuid::{NoContext, Uuid};
 
+use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::clients::{Client, GrantType};
 use crate::clock::Timestamp;
@@ -38,7 +39,7 @@ impl Authority {
         login.client.check_grant(GrantType::Password)?;
         let scope = login.client.narrow_scope(login.scope.as_deref())?;
         let audience = login.client.choose_audience(login.audience.as_deref())?;
-        let user = self.authenticate_user(&login.unverified_username, &login.password)?;
+        let user = self.authenticate_user(&login.client, &login.unverified_username, &login.password)?;
         let now = self.now();
         let session = Session {
             id: session_id(now),
@@ -58,7 +59,8 @@ impl Authority {
         let access_token =
             self.mint_access_token(&Draft::for_person(&session, &user.roles, &session.scope), now)?;
         if !self.storage.start_session(&session, &user)? {
-            return Err(refused("the account was disabled or its password changed during the login"));
+            let cause = "the account was disabled or its password changed during the login";
+            return Err(self.refuse_login(&login.client, Some(&user.id), cause));
         }
         measures::issued(GrantType::Password);
         Ok(IssuedTokens {
@@ -70,7 +72,12 @@ impl Authority {
     }
 
     /// One hash is computed whatever is wrong, so that the time tells nothing either.
-    fn authenticate_user(&self, unverified_username: &str, password: &PlainSecret) -> Result<User> {
+    fn authenticate_user(
+        &self,
+        client: &Client,
+        unverified_username: &str,
+        password: &PlainSecret,
+    ) -> Result<User> {
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Err(refused("the password is longer than any that could have been set"));
         }
@@ -85,10 +92,20 @@ impl Authority {
             .map_err(|busy| Error::new(ErrorKind::Overloaded, busy.to_string()))?;
         match user {
             Some(user) if fits && user.is_active() => Ok(user),
-            Some(user) if fits => Err(refused(&format!("account {} is disabled", user.id))),
-            Some(user) => Err(refused(&format!("wrong password for account {}", user.id))),
-            None => Err(refused("no account has this name")),
+            Some(user) if fits => Err(self.refuse_login(client, Some(&user.id), "the account is disabled")),
+            Some(user) => Err(self.refuse_login(client, Some(&user.id), "wrong password")),
+            None => Err(self.refuse_login(client, None, "no account has this name")),
         }
+    }
+
+    /// Refuses, and writes it down. That it could not be written makes no login of it.
+    fn refuse_login(&self, client: &Client, user_id: Option<&str>, cause: &str) -> Error {
+        let event = Event::of(Action::Login).client(client.id.as_str()).refused(cause);
+        let event = user_id.map_or(event.clone(), |id| event.user(id));
+        if let Err(error) = self.storage.note_refusal(event.by(Actor::Client(client.id.clone()))) {
+            tracing::error!(%error, "a refused login is not in the audit log");
+        }
+        refused(&user_id.map_or_else(|| cause.to_owned(), |id| format!("account {id}: {cause}")))
     }
 }
 

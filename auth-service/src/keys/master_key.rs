@@ -19,6 +19,7 @@ pub enum Purpose {
     SealPrivateKeys,
     RefreshTokenMac,
     RefreshTokenId,
+    AuditChain,
 }
 
 /// Why there is no master key. Ends the start; nothing is ever made in place of a key that exists.
@@ -95,6 +96,7 @@ impl MasterKey {
             Purpose::SealPrivateKeys => b"signet v1: seal private keys",
             Purpose::RefreshTokenMac => b"signet v1: refresh token mac",
             Purpose::RefreshTokenId => b"signet v1: refresh token id",
+            Purpose::AuditChain => b"signet v1: audit chain",
         };
         let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, b"signet").extract(self.0.as_slice());
         let mut key = Zeroizing::new([0; 32]);

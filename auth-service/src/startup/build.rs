@@ -11,6 +11,7 @@ use quick_cache::sync::Cache;
 use shared_claims::{CachingVerifier, ScopeSet, Verifier};
 
 use super::Result;
+use crate::audit::{Actor, Chain};
 use crate::authority::{Authority, TokenPolicy};
 use crate::clients::{Audience, Client, ClientDirectory, ClientId, Credentials, GrantType};
 use crate::clock::{Clock, SystemClock, Timestamp};
@@ -39,14 +40,15 @@ const EARLIEST_CLOCK: Timestamp = Timestamp(1_577_836_800_000);
 ///
 /// # Errors
 /// What is wrong, in one line, with what to do about it.
-pub fn build(settings: &Settings) -> Result<Arc<Authority>> {
+pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     seed_ahead()?;
-    let clock = SystemClock;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     if clock.now() < EARLIEST_CLOCK {
         return Err("the system clock is not set: it stands before 2020".to_owned());
     }
     let storage = open_storage(settings)?;
     let master = open_master_key(&settings.keys.master_key_file, &storage)?;
+    storage.audit_with(Chain::new(&master, Arc::clone(&clock), process));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let hashing = if settings.passwords.threads == 0 { threads } else { settings.passwords.threads };
     let authority = Authority {
@@ -80,7 +82,7 @@ pub fn build(settings: &Settings) -> Result<Arc<Authority>> {
         seen: SeenChanges::new(),
         longest_token: AtomicU64::new(0),
         storage_answers: AtomicBool::new(true),
-        clock: Arc::new(clock),
+        clock,
         storage,
     };
     let raised = authority.storage.raise_longest_token(authority.key_policy.longest_token);

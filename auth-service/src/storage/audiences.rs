@@ -3,6 +3,7 @@ use diesel::prelude::*;
 use super::error::StorageError;
 use super::schema::audiences;
 use super::{Storage, count_up};
+use crate::audit::{Action, Event};
 use crate::clients::Audience;
 use crate::clock::Timestamp;
 use crate::keys::Algorithm;
@@ -19,9 +20,11 @@ impl Storage {
             audiences::created_at.eq(now.0),
             audiences::encryption_jwks.eq(audience.encryption_jwks.clone()),
         );
-        self.write(move |connection| {
+        let made = Event::of(Action::AudienceCreated).detail(audience.name.clone());
+        self.write_audited(move |connection| {
             diesel::insert_into(audiences::table).values(row).execute(connection)?;
-            count_up(connection, "clients").map(drop)
+            count_up(connection, "clients")?;
+            Ok(((), vec![made]))
         })
     }
 
@@ -31,12 +34,13 @@ impl Storage {
     /// [`StorageError`].
     pub fn set_audience_encryption(&self, name: &str, jwks: Option<String>) -> Result<bool, StorageError> {
         let name = name.to_owned();
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
+            let event = Event::of(Action::AudienceEncryptionSet).detail(name.clone());
             let changed = diesel::update(audiences::table.find(name))
                 .set(audiences::encryption_jwks.eq(jwks))
                 .execute(connection)?;
             count_up(connection, "clients")?;
-            Ok(changed > 0)
+            Ok((changed > 0, Some(event).filter(|_| changed > 0).into_iter().collect()))
         })
     }
 

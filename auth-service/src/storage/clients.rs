@@ -3,8 +3,9 @@ use diesel::prelude::*;
 use super::error::StorageError;
 use super::revocations::{self, Hit};
 use super::schema::clients;
-use super::sessions::{End, end_all_of_client};
+use super::sessions::{End, end_all_of_client, sessions_ended};
 use super::{Storage, count_up, scope, words};
+use crate::audit::{Action, Event};
 use crate::clients::{Client, ClientId, Credentials, GrantType};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 use crate::secret::HashedSecret;
@@ -39,9 +40,12 @@ impl Storage {
             created_at: client.created_at.0,
             disabled_at: None,
         };
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
+            let detail = format!("grants {}, scope {}, audiences {}", row.grants, row.scope, row.audiences);
+            let made = Event::of(Action::ClientCreated).client(&row.id).detail(detail);
             diesel::insert_into(clients::table).values(row).execute(connection)?;
-            count_up(connection, "clients").map(drop)
+            count_up(connection, "clients")?;
+            Ok(((), vec![made]))
         })
     }
 
@@ -66,19 +70,20 @@ impl Storage {
         revoked_until: Timestamp,
     ) -> Result<Option<usize>, StorageError> {
         let id = id.clone();
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
             let disabled = diesel::update(clients::table.find(id.as_str()))
                 .set(clients::disabled_at.eq(now.0))
                 .execute(connection)?;
             if disabled == 0 {
-                return Ok(None);
+                return Ok((None, Vec::new()));
             }
             let end = End { now, reason: EndReason::ClientDisabled, revoked_until };
             let ended = end_all_of_client(connection, &id, end)?;
             let not_before = now.plus(CLOCK_DIFFERENCE);
             revocations::append(connection, Hit::Client(id.as_str(), not_before), revoked_until)?;
             count_up(connection, "clients")?;
-            Ok(Some(ended.len()))
+            let event = Event::of(Action::ClientDisabled).client(id.as_str()).detail(sessions_ended(&ended));
+            Ok((Some(ended.len()), vec![event]))
         })
     }
 
@@ -94,7 +99,7 @@ impl Storage {
         previous_until: Timestamp,
     ) -> Result<bool, StorageError> {
         let (id, secret) = (id.clone(), secret.as_bytes().to_vec());
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
             let changed = diesel::update(clients::table.find(id.as_str()))
                 .set((
                     clients::previous_secret_hash.eq(clients::secret_hash.nullable()),
@@ -103,7 +108,8 @@ impl Storage {
                 ))
                 .execute(connection)?;
             count_up(connection, "clients")?;
-            Ok(changed > 0)
+            let event = (changed > 0).then(|| Event::of(Action::ClientSecretSet).client(id.as_str()));
+            Ok((changed > 0, event.into_iter().collect()))
         })
     }
 }

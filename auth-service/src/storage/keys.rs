@@ -4,6 +4,7 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::signing_keys;
 use super::{Storage, count_up};
+use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use crate::keys::{Algorithm, KeyRecord, Retirement};
 
@@ -40,12 +41,15 @@ impl Storage {
         &self,
         plan: impl FnOnce(&[KeyRecord]) -> Option<(KeyRecord, Vec<Retirement>)> + Send + 'static,
     ) -> Result<bool, StorageError> {
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
             count_up(connection, "keys")?;
-            let Some((key, retirements)) = plan(&all_keys(connection)?) else { return Ok(false) };
+            let Some((key, retirements)) = plan(&all_keys(connection)?) else {
+                return Ok((false, Vec::new()));
+            };
             diesel::insert_into(signing_keys::table).values(KeyRow::from_record(&key)).execute(connection)?;
             retire(connection, &retirements)?;
-            Ok(true)
+            let detail = format!("{}, signs from {}", key.algorithm, key.activates_at.seconds());
+            Ok((true, vec![Event::of(Action::KeyAdded).key(&key.kid).detail(detail)]))
         })
     }
 
@@ -61,13 +65,13 @@ impl Storage {
         plan: impl FnOnce(&[KeyRecord]) -> Option<Vec<Retirement>> + Send + 'static,
     ) -> Result<bool, StorageError> {
         let kid = kid.to_owned();
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
             count_up(connection, "keys")?;
-            let Some(retirements) = plan(&all_keys(connection)?) else { return Ok(false) };
+            let Some(retirements) = plan(&all_keys(connection)?) else { return Ok((false, Vec::new())) };
             let later = signing_keys::table.find(&kid).filter(signing_keys::activates_at.gt(activates_at.0));
             diesel::update(later).set(signing_keys::activates_at.eq(activates_at.0)).execute(connection)?;
             retire(connection, &retirements)?;
-            Ok(true)
+            Ok((true, vec![Event::of(Action::KeyBroughtForward).key(&kid)]))
         })
     }
 
@@ -77,13 +81,14 @@ impl Storage {
     /// [`StorageError`].
     pub fn revoke_key(&self, kid: &str, now: Timestamp) -> Result<bool, StorageError> {
         let kid = kid.to_owned();
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
             let good = signing_keys::table
                 .filter(signing_keys::kid.eq(&kid))
                 .filter(signing_keys::revoked_at.is_null());
             let revoked = diesel::update(good).set(signing_keys::revoked_at.eq(now.0)).execute(connection)?;
             count_up(connection, "keys")?;
-            Ok(revoked > 0)
+            let event = (revoked > 0).then(|| Event::of(Action::KeyRevoked).key(&kid));
+            Ok((revoked > 0, event.into_iter().collect()))
         })
     }
 }

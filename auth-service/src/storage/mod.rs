@@ -7,6 +7,7 @@
 //! load whatever the time-out, and on PostgreSQL decides by what is no longer true.
 
 mod audiences;
+mod audit;
 mod clients;
 mod connection;
 mod error;
@@ -31,10 +32,12 @@ use diesel::{Connection, QueryDsl, RunQueryDsl};
 use shared_claims::revocations::Position;
 use shared_claims::scope::ScopeSet;
 
+use audit::SharedChain;
 use connection::{AnyConnection, Manager, Purpose, SQLITE_BUSY_TIMEOUT};
 use rotator::Rotator;
 use schema::counters;
 
+use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use crate::measures;
 use writer::SqliteWriter;
@@ -54,6 +57,7 @@ pub struct Storage {
     url: DatabaseUrl,
     reads: Pool<Manager>,
     writes: Writes,
+    chain: SharedChain,
 }
 
 enum Writes {
@@ -99,18 +103,19 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Unavailable`] with the database's own words.
     pub fn connect(url: &DatabaseUrl, pool_size: u32) -> Result<Self, StorageError> {
+        let chain = SharedChain::default();
         match url {
             DatabaseUrl::Sqlite(_) => {
                 let writer = SqliteWriter::start(url.clone())?;
                 let reads = pool(url, Purpose::Read, pool_size);
-                Ok(Self { url: url.clone(), reads, writes: Writes::Sqlite(writer) })
+                Ok(Self { url: url.clone(), reads, writes: Writes::Sqlite(writer), chain })
             }
             DatabaseUrl::Postgres(_) => {
                 AnyConnection::open(url, Purpose::Write)?;
                 let pool = pool(url, Purpose::Write, pool_size);
-                let rotator = Rotator::start(pool.clone())?;
+                let rotator = Rotator::start(pool.clone(), chain.clone())?;
                 let writes = Writes::Postgres { pool: pool.clone(), rotator };
-                Ok(Self { url: url.clone(), reads: pool, writes })
+                Ok(Self { url: url.clone(), reads: pool, writes, chain })
             }
         }
     }
@@ -176,12 +181,12 @@ impl Storage {
     /// [`StorageError`].
     pub fn begin_epoch(&self, now: Timestamp) -> Result<(), StorageError> {
         use diesel::ExpressionMethods;
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
             let later = count_up(connection, "epoch")?.max(now.0);
             diesel::update(counters::table.find("epoch"))
                 .set(counters::value.eq(later))
                 .execute(connection)?;
-            Ok(())
+            Ok(((), vec![Event::of(Action::BackupRestored).detail(format!("epoch {later}"))]))
         })
     }
 

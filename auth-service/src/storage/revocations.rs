@@ -4,6 +4,8 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::revocations;
 use super::{Storage, count_up};
+use crate::audit::{Action, Actor, Event};
+use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::revocations::{Revocation, RevokedThing};
 
@@ -23,13 +25,18 @@ pub enum Hit<'a> {
 }
 
 impl Storage {
-    /// Takes one token back until it would have expired.
+    /// Takes one token back until it would have expired, as its client has asked.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn revoke_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StorageError> {
-        let jti = jti.to_owned();
-        self.write(move |connection| {
+    pub fn revoke_token(
+        &self,
+        jti: &str,
+        client: &ClientId,
+        expires_at: Timestamp,
+    ) -> Result<(), StorageError> {
+        let (jti, client) = (jti.to_owned(), client.clone());
+        self.write_audited(move |connection| {
             let again =
                 revocations::table.filter(revocations::kind.eq("token")).filter(revocations::id.eq(&jti));
             // Write first: the counter's lock makes the look and the insert one step.
@@ -37,7 +44,9 @@ impl Storage {
             if again.select(revocations::seq).first::<i64>(connection).optional()?.is_some() {
                 return Err(StorageError::Taken);
             }
-            insert(connection, seq, Hit::Token(&jti), expires_at)
+            insert(connection, seq, Hit::Token(&jti), expires_at)?;
+            let event = Event::of(Action::TokenRevoked).client(client.as_str()).detail(format!("jti {jti}"));
+            Ok(((), vec![event.by(Actor::Client(client))]))
         })
         .or_else(|error| if error == StorageError::Taken { Ok(()) } else { Err(error) })
     }

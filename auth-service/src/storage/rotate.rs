@@ -6,12 +6,14 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text};
 
+use super::audit::{self, SharedChain};
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{sessions, users};
 use super::sessions::{End, SessionRow, end_one};
 use super::writer::in_savepoint;
 use super::{Storage, Writes, words};
+use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::sessions::{EndReason, Judgement, Presented, Rotation, Session};
 
@@ -35,7 +37,10 @@ impl Storage {
     /// end of the session for a reuse. What is refused otherwise spends nothing. Returns at once.
     pub fn rotate_session_then(&self, rotate: Rotate, reply: Reply) {
         match &self.writes {
-            Writes::Sqlite(writer) => writer.submit(move |connection| one(connection, &rotate), reply),
+            Writes::Sqlite(writer) => {
+                let chain = self.chain.clone();
+                writer.submit(move |connection| one(connection, &rotate, &chain), reply);
+            }
             Writes::Postgres { rotator, .. } => rotator.submit(rotate, reply),
         }
     }
@@ -52,7 +57,11 @@ impl Storage {
 }
 
 /// One rotation within the transaction of the caller.
-pub(super) fn one(connection: &mut AnyConnection, rotate: &Rotate) -> Result<Rotation, StorageError> {
+pub(super) fn one(
+    connection: &mut AnyConnection,
+    rotate: &Rotate,
+    chain: &SharedChain,
+) -> Result<Rotation, StorageError> {
     let statement = RotateOne(rotate);
     let won: Option<SessionAndRoles> = match connection {
         AnyConnection::Sqlite(connection) => statement.get_result(connection).optional()?,
@@ -60,12 +69,16 @@ pub(super) fn one(connection: &mut AnyConnection, rotate: &Rotate) -> Result<Rot
     };
     match won {
         Some(row) => holds(row, false),
-        None => in_savepoint(connection, |connection| not_rotated(connection, rotate)),
+        None => in_savepoint(connection, |connection| not_rotated(connection, rotate, chain)),
     }
 }
 
 /// The slow path: the token is not the current one of a live session of this client.
-fn not_rotated(connection: &mut AnyConnection, rotate: &Rotate) -> Result<Rotation, StorageError> {
+fn not_rotated(
+    connection: &mut AnyConnection,
+    rotate: &Rotate,
+    chain: &SharedChain,
+) -> Result<Rotation, StorageError> {
     let presented = &rotate.presented;
     let found = sessions::table.inner_join(users::table).filter(sessions::id.eq(&presented.session_id));
     // One statement, and so of one moment: an account that is disabled between two would be seen
@@ -80,7 +93,8 @@ fn not_rotated(connection: &mut AnyConnection, rotate: &Rotate) -> Result<Rotati
         return Err(changed_meanwhile());
     }
     let end = End { now: presented.now, reason: EndReason::Reuse, revoked_until: rotate.revoked_until };
-    end_one(connection, &session.id, end)?;
+    let events: Vec<Event> = end_one(connection, &session.id, end)?.into_iter().collect();
+    audit::append(connection, chain, &events)?;
     Ok(Rotation::Reused { session })
 }
 

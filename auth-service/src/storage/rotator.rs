@@ -12,6 +12,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::r2d2::Pool;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
+use super::audit::SharedChain;
 use super::connection::{AnyConnection, Manager};
 use super::error::StorageError;
 use super::rotate::{RETURNED, Reply, Rotate, SessionAndRoles, holds, one, session_and_roles, settled};
@@ -29,12 +30,12 @@ pub struct Rotator {
 type Item = (Rotate, Reply);
 
 impl Rotator {
-    pub fn start(pool: Pool<Manager>) -> Result<Self, StorageError> {
+    pub fn start(pool: Pool<Manager>, chain: SharedChain) -> Result<Self, StorageError> {
         let (waiting, items) = sync_channel(MAX_WAITING);
         let (undecided, slow) = sync_channel(MAX_WAITING);
         let slow_pool = pool.clone();
         spawn("rotator", move || rotate_batches(&pool, &items, &undecided))?;
-        spawn("rotator-slow", move || rotate_one_by_one(&slow_pool, &slow))?;
+        spawn("rotator-slow", move || rotate_one_by_one(&slow_pool, &slow, &chain))?;
         Ok(Self { waiting })
     }
 
@@ -67,9 +68,10 @@ fn rotate_batches(pool: &Pool<Manager>, items: &Receiver<Item>, undecided: &Sync
 
 /// Those that one statement cannot decide: reuse, which must end the session, and rows that somebody else
 /// held at that moment. Their waits for locks keep nobody else.
-fn rotate_one_by_one(pool: &Pool<Manager>, items: &Receiver<Item>) {
+fn rotate_one_by_one(pool: &Pool<Manager>, items: &Receiver<Item>, chain: &SharedChain) {
     while let Ok((rotate, reply)) = items.recv() {
-        let step = |connection: &mut AnyConnection| connection.transaction(|inside| one(inside, &rotate));
+        let step =
+            |connection: &mut AnyConnection| connection.transaction(|inside| one(inside, &rotate, chain));
         let outcome = catch_unwind(AssertUnwindSafe(|| take(pool)?.run(step)));
         reply(
             outcome.unwrap_or_else(|_| Err(StorageError::Unreadable("a storage step panicked".to_owned()))),

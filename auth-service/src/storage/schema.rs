@@ -88,6 +88,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit (seq) {
+        seq -> BigInt,
+        at -> BigInt,
+        action -> Text,
+        outcome -> Text,
+        actor -> Text,
+        user_id -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        detail -> Text,
+        mac -> Binary,
+    }
+}
+
+diesel::table! {
     replicas (id) {
         id -> Text,
         seen_at -> BigInt,

@@ -5,6 +5,7 @@ use super::error::StorageError;
 use super::revocations::{self, Hit};
 use super::schema::{sessions, users};
 use super::{Storage, scope, words};
+use crate::audit::{Action, Actor, Event};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::sessions::{EndReason, Ended, Presented, Session};
@@ -46,18 +47,20 @@ impl Storage {
     pub fn start_session(&self, session: &Session, user: &User) -> Result<bool, StorageError> {
         let row = SessionRow::from_session(session);
         let (user_id, epoch, now) = (user.id.clone(), user.password_epoch, session.created_at.0);
-        self.write(move |connection| {
+        let (client, id) = (session.client_id.clone(), session.id.clone());
+        self.write_audited(move |connection| {
             // Write first: it takes the row's lock, so that disabling the account or changing its
             // password comes wholly before this session or wholly after it, and then ends it.
             let unchanged = users::table
-                .filter(users::id.eq(user_id))
+                .filter(users::id.eq(&user_id))
                 .filter(users::password_epoch.eq(epoch))
                 .filter(users::disabled_at.is_null());
             if diesel::update(unchanged).set(users::last_login_at.eq(now)).execute(connection)? == 0 {
-                return Ok(false);
+                return Ok((false, Vec::new()));
             }
             diesel::insert_into(sessions::table).values(row).execute(connection)?;
-            Ok(true)
+            let login = Event::of(Action::Login).by(Actor::User(user_id.clone())).user(&user_id);
+            Ok((true, vec![login.client(client.as_str()).session(&id)]))
         })
     }
 
@@ -78,8 +81,10 @@ impl Storage {
         revoked_until: Timestamp,
     ) -> Result<bool, StorageError> {
         let id = id.to_owned();
-        self.write(move |connection| {
-            end_one(connection, &id, End { now, reason: EndReason::Revoked, revoked_until })
+        self.write_audited(move |connection| {
+            let end = End { now, reason: EndReason::Revoked, revoked_until };
+            let ended = end_one(connection, &id, end)?;
+            Ok((ended.is_some(), ended.into_iter().collect()))
         })
     }
 }
@@ -89,15 +94,24 @@ fn find_session(connection: &mut AnyConnection, id: &str) -> Result<Option<Sessi
     row.map(SessionRow::into_session).transpose()
 }
 
-pub(super) fn end_one(connection: &mut AnyConnection, id: &str, end: End) -> Result<bool, StorageError> {
+/// What there is to be said of it; nothing when it had ended before.
+pub(super) fn end_one(
+    connection: &mut AnyConnection,
+    id: &str,
+    end: End,
+) -> Result<Option<Event>, StorageError> {
     let live = sessions::table.filter(sessions::id.eq(id)).filter(sessions::ended_at.is_null());
-    let ended = diesel::update(live)
+    let ended: Option<(String, String)> = diesel::update(live)
         .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
-        .execute(connection)?;
-    if ended > 0 {
-        revocations::append(connection, Hit::Session(id), end.revoked_until)?;
-    }
-    Ok(ended > 0)
+        .returning((sessions::user_id, sessions::client_id))
+        .get_result(connection)
+        .optional()?;
+    let Some((user_id, client_id)) = ended else { return Ok(None) };
+    revocations::append(connection, Hit::Session(id), end.revoked_until)?;
+    let event = Event::of(Action::SessionEnded).user(&user_id).client(&client_id).session(id);
+    // Whoever holds a refresh token of the session ends it by its client; reuse is found by the authority.
+    let by = ClientId::parse(&client_id).filter(|_| end.reason == EndReason::Revoked).map(Actor::Client);
+    Ok(Some(event.by(by.unwrap_or(Actor::Authority)).detail(end.reason.as_str())))
 }
 
 /// Ends every live session of a user, in the transaction of the change that calls for it, and names them:
@@ -128,6 +142,11 @@ pub(super) fn end_all_of_client(
         .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
         .returning(sessions::id)
         .get_results(connection)?)
+}
+
+/// How many sessions a change has ended, for the audit log.
+pub(super) fn sessions_ended(ids: &[String]) -> String {
+    format!("{} sessions ended", ids.len())
 }
 
 impl SessionRow {

@@ -4,8 +4,9 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations::{self, Hit};
 use super::schema::users;
-use super::sessions::{End, end_all_of_user};
+use super::sessions::{End, end_all_of_user, sessions_ended};
 use super::{Storage, words};
+use crate::audit::{Action, Event};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 use crate::sessions::EndReason;
 use crate::users::{User, Username};
@@ -35,9 +36,10 @@ impl Storage {
             created_at: user.created_at.0,
             disabled_at: user.disabled_at.map(|at| at.0),
         };
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
+            let made = Event::of(Action::UserCreated).user(&row.id).detail(format!("roles {}", row.roles));
             diesel::insert_into(users::table).values(row).execute(connection)?;
-            Ok(())
+            Ok(((), vec![made]))
         })
     }
 
@@ -77,19 +79,20 @@ impl Storage {
         revoked_until: Timestamp,
     ) -> Result<Option<usize>, StorageError> {
         let username = username.clone();
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
             let account = users::table.filter(users::username.eq(username.as_str()));
             let id: Option<String> = diesel::update(account)
                 .set(users::disabled_at.eq(now.0))
                 .returning(users::id)
                 .get_result(connection)
                 .optional()?;
-            let Some(id) = id else { return Ok(None) };
+            let Some(id) = id else { return Ok((None, Vec::new())) };
             let end = End { now, reason: EndReason::UserDisabled, revoked_until };
             let ended = end_all_of_user(connection, &id, end)?;
             // One entry for all of them, also for a token that a replica whose clock is ahead has just made.
             revocations::append(connection, Hit::Subject(&id, now.plus(CLOCK_DIFFERENCE)), revoked_until)?;
-            Ok(Some(ended.len()))
+            let disabled = Event::of(Action::UserDisabled).user(&id).detail(sessions_ended(&ended));
+            Ok((Some(ended.len()), vec![disabled]))
         })
     }
 
@@ -105,7 +108,7 @@ impl Storage {
         (now, revoked_until): (Timestamp, Timestamp),
     ) -> Result<Option<usize>, StorageError> {
         let username = username.clone();
-        self.write(move |connection| {
+        self.write_audited(move |connection| {
             let account = users::table.filter(users::username.eq(username.as_str()));
             let id: Option<String> = diesel::update(account)
                 .set((
@@ -115,12 +118,13 @@ impl Storage {
                 .returning(users::id)
                 .get_result(connection)
                 .optional()?;
-            let Some(id) = id else { return Ok(None) };
+            let Some(id) = id else { return Ok((None, Vec::new())) };
             let end = End { now, reason: EndReason::PasswordChanged, revoked_until };
             let ended = end_all_of_user(connection, &id, end)?;
             // By session, not by subject: whoever logs in again in this very second must not be hit.
             revocations::append_sessions(connection, &ended, revoked_until)?;
-            Ok(Some(ended.len()))
+            let set = Event::of(Action::PasswordSet).user(&id).detail(sessions_ended(&ended));
+            Ok((Some(ended.len()), vec![set]))
         })
     }
 }

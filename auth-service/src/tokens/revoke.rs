@@ -35,7 +35,7 @@ impl Authority {
                 let expires_at =
                     Timestamp(i64::try_from(claims.exp).unwrap_or(i64::MAX).saturating_mul(1000));
                 let needed_until = expires_at.plus(LEEWAY);
-                self.storage.revoke_token(&claims.jti, needed_until)?;
+                self.storage.revoke_token(&claims.jti, &caller.id, needed_until)?;
                 self.took_back(&RevokedThing::Token(claims.jti.clone()), needed_until);
             }
             _ => {}

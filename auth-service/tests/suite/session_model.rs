@@ -2,10 +2,12 @@
 //! whichever order and at whatever time, the storage says what twenty lines of model say.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use auth_service::audit::{Actor, Chain};
 use auth_service::clients::ClientId;
-use auth_service::clock::Timestamp;
+use auth_service::clock::{SystemClock, Timestamp};
 use auth_service::keys::MasterKey;
 use auth_service::revocations::RevokedThing;
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
@@ -123,6 +125,7 @@ struct World {
     url: DatabaseUrl,
     storage: Storage,
     tokens: RefreshTokens,
+    master: MasterKey,
     user: User,
     models: Vec<Model>,
     now: i64,
@@ -151,13 +154,19 @@ fn client(id: &str) -> ClientId {
     ClientId::parse(id).unwrap()
 }
 
+fn connect(url: &DatabaseUrl, master: &MasterKey) -> Storage {
+    let storage = Storage::connect(url, 2).unwrap();
+    storage.audit_with(Chain::new(master, Arc::new(SystemClock), Actor::Authority));
+    storage
+}
+
 impl World {
     fn new(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::parse(&database.fresh(folder.path())).unwrap();
         Storage::migrate(&url).unwrap();
-        let storage = Storage::connect(&url, 2).unwrap();
         let master = MasterKey::create(&folder.path().join("master.key")).unwrap();
+        let storage = connect(&url, &master);
         let user = User {
             id: "alice-id".to_owned(),
             username: "alice".to_owned(),
@@ -173,7 +182,7 @@ impl World {
         }
         let tokens = RefreshTokens::new("https://auth.test".to_owned(), &master);
         let models = vec![Model::new(); SESSIONS];
-        Self { url, storage, tokens, user, models, now: START, _folder: folder }
+        Self { url, storage, tokens, master, user, models, now: START, _folder: folder }
     }
 
     fn step(&mut self, step: &Step) {
@@ -193,7 +202,7 @@ impl World {
                 self.storage.disable_user(&name, now, until).unwrap();
                 self.models.iter_mut().for_each(|model| model.end(EndReason::UserDisabled));
             }
-            Step::Restart => self.storage = Storage::connect(&self.url, 2).unwrap(),
+            Step::Restart => self.storage = connect(&self.url, &self.master),
             Step::Wait(milliseconds) => self.now += milliseconds,
         }
     }

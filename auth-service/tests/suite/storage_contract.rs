@@ -4,9 +4,10 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
+use auth_service::audit::{Action, Actor, Chain, Event, Link};
 use auth_service::clients::{Audience, Client, ClientId, Credentials, GrantType};
-use auth_service::clock::{CLOCK_DIFFERENCE, Timestamp};
-use auth_service::keys::{Algorithm, KeyRecord, Retirement};
+use auth_service::clock::{CLOCK_DIFFERENCE, SystemClock, Timestamp};
+use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement};
 use auth_service::revocations::RevokedThing;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
@@ -46,6 +47,9 @@ contract! {
     what_is_refused_spends_nothing
     many_at_once_move_a_session_by_one_generation
     a_session_ends_once
+    every_step_that_matters_is_in_the_audit_log_and_the_chain_holds
+    the_audit_log_is_gapless_under_concurrent_writers
+    nothing_is_done_that_cannot_be_written_down
     expired_rows_are_swept_a_page_at_a_time_and_live_ones_stay
     one_replica_has_the_turn_to_sweep
     disabling_and_passwords_end_every_session_in_one_step
@@ -62,7 +66,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 5;
+const MIGRATIONS: usize = 6;
 const GRACE: Duration = Duration::from_secs(10);
 
 struct Fixture {
@@ -77,6 +81,7 @@ impl Fixture {
         let url = DatabaseUrl::parse(&database.fresh(folder.path())).unwrap();
         assert_eq!(Storage::migrate(&url).unwrap().len(), MIGRATIONS);
         let storage = Arc::new(Storage::connect(&url, 8).unwrap());
+        storage.audit_with(chain(folder.path()));
         Self { storage, url, _folder: folder }
     }
 
@@ -366,7 +371,7 @@ fn revocations_are_numbered_without_gaps_under_concurrent_writers(fixture: &Fixt
     together(8, &fixture.storage, |storage, thread| {
         for number in 0..5 {
             storage.end_session(&format!("s-{thread}-{number}"), NOW, later(360)).unwrap();
-            storage.revoke_token(&format!("t-{thread}-{number}"), later(60)).unwrap();
+            storage.revoke_token(&format!("t-{thread}-{number}"), &client_id("web"), later(60)).unwrap();
         }
     });
     reader.join().unwrap();
@@ -381,7 +386,7 @@ fn revocations_are_numbered_without_gaps_under_concurrent_writers(fixture: &Fixt
 
 fn a_token_is_taken_back_once_and_only_while_it_could_live(fixture: &Fixture) {
     for _ in 0..3 {
-        fixture.storage.revoke_token("jti", later(60)).unwrap();
+        fixture.storage.revoke_token("jti", &client_id("web"), later(60)).unwrap();
     }
     assert_eq!(fixture.revoked(), [RevokedThing::Token("jti".to_owned())]);
     assert!(fixture.storage.live_revocations(later(60)).unwrap().is_empty(), "nothing grows for ever");
@@ -527,6 +532,7 @@ fn connected_verifiers_are_known_to_everybody_and_go_with_their_replica(fixture:
 fn on_postgres_others_hear_of_every_counted_write(fixture: &Fixture) {
     let (tell, heard) = std::sync::mpsc::sync_channel(100);
     let other = Storage::connect(&fixture.url, 2).unwrap();
+    other.audit_with(chain(tempfile::tempdir().unwrap().path()));
     let heard_one = move || {
         // More than a hundred that nobody took tell nothing more.
         let _ = tell.try_send(());
@@ -538,7 +544,7 @@ fn on_postgres_others_hear_of_every_counted_write(fixture: &Fixture) {
     }
     let hears = || heard.recv_timeout(Duration::from_secs(10)).is_ok();
     assert!(hears(), "it looks once when it begins to listen");
-    fixture.storage.revoke_token("jti", later(60)).unwrap();
+    fixture.storage.revoke_token("jti", &client_id("web"), later(60)).unwrap();
     assert!(hears(), "a revocation");
     fixture.storage.create_audience(&Audience::named("notes"), NOW).unwrap();
     assert!(hears(), "an audience");
@@ -592,4 +598,90 @@ fn one_replica_has_the_turn_to_sweep(fixture: &Fixture) {
     // Taken by a clock that had jumped ahead by a day.
     assert_eq!(turn(later(86_400)), 1);
     assert_eq!(turn(later(61)), 1, "it does not stay taken for a day");
+}
+
+fn chain(folder: &std::path::Path) -> Chain {
+    let master = MasterKey::create(&folder.join("master.key")).unwrap();
+    Chain::new(&master, Arc::new(SystemClock), Actor::Authority)
+}
+
+/// The actions of the log, each link of which is checked.
+fn audited(storage: &Storage) -> Vec<String> {
+    let links = storage.audit_entries(0, 10_000).unwrap();
+    let mut before: Option<&Link> = None;
+    for link in &links {
+        let previous = before.map(|link| (link.entry.seq, link.mac.as_slice()));
+        assert_eq!(storage.audit_chain().unwrap().check(previous, link), Ok(()));
+        before = Some(link);
+    }
+    assert_eq!(storage.audit_length().unwrap(), i64::try_from(links.len()).unwrap());
+    links
+        .iter()
+        .map(|link| format!("{} {} {}", link.entry.action, link.entry.outcome, link.entry.actor))
+        .collect()
+}
+
+fn every_step_that_matters_is_in_the_audit_log_and_the_chain_holds(fixture: &Fixture) {
+    let storage = &fixture.storage;
+    let user = fixture.user("alice");
+    fixture.session("s", &user);
+    fixture.session("t", &user);
+    storage.rotate_session(rotate("s", 0, later(1))).unwrap();
+    storage.rotate_session(rotate("s", 0, later(50))).unwrap();
+    assert!(storage.end_session("t", NOW, later(360)).unwrap());
+    assert!(!storage.end_session("t", NOW, later(360)).unwrap());
+    storage.revoke_token("jti", &client_id("web"), later(60)).unwrap();
+    storage.revoke_token("jti", &client_id("web"), later(60)).unwrap();
+    assert_eq!(
+        storage.create_user(&User { id: "other".to_owned(), ..user.clone() }),
+        Err(StorageError::Taken)
+    );
+    storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();
+    storage.disable_user(&name("alice"), NOW, later(360)).unwrap();
+    storage.disable_user(&name("nobody"), NOW, later(360)).unwrap();
+    storage.note_refusal(Event::of(Action::Login).refused("wrong password")).unwrap();
+    assert_eq!(
+        audited(storage),
+        [
+            "user.created done authority",
+            "login done user:id-of-alice",
+            "login done user:id-of-alice",
+            "session.ended done authority",
+            "session.ended done client:web",
+            "token.revoked done client:web",
+            "user.password_set done authority",
+            "user.disabled done authority",
+            "login refused: wrong password authority",
+        ],
+        "what was done is there once; what was not done, or done before, is not"
+    );
+}
+
+fn the_audit_log_is_gapless_under_concurrent_writers(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    for number in 0..40 {
+        fixture.session(&format!("s-{number}"), &user);
+    }
+    together(8, &fixture.storage, |storage, thread| {
+        for number in 0..5 {
+            let id = format!("s-{}", thread * 5 + number);
+            assert!(storage.end_session(&id, NOW, later(360)).unwrap());
+            storage.note_refusal(Event::of(Action::Login).refused("wrong password")).unwrap();
+        }
+    });
+    assert_eq!(audited(&fixture.storage).len(), 1 + 40 + 80);
+}
+
+fn nothing_is_done_that_cannot_be_written_down(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    fixture.session("s", &user);
+    // Another handle on the same database, to which no chain was given.
+    let storage = Storage::connect(&fixture.url, 2).unwrap();
+    assert!(storage.end_session("s", NOW, later(360)).is_err());
+    assert!(storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).is_err());
+    storage.rotate_session(rotate("s", 0, later(1))).expect("a refresh is not written down");
+    assert!(storage.rotate_session(rotate("s", 0, later(60))).is_err(), "its reuse is");
+    assert!(fixture.storage.find_session("s").unwrap().unwrap().ended.is_none());
+    assert_eq!(fixture.revoked(), []);
+    assert_eq!(fixture.storage.find_user(&name("alice")).unwrap().unwrap().password_hash, "hash");
 }

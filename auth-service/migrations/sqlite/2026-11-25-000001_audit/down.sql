@@ -1,0 +1,2 @@
+DROP TABLE audit;
+DELETE FROM counters WHERE name = 'audit';

@@ -1,0 +1,121 @@
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::{Done, Failure};
+use crate::audit::{Broken, Chain, Entry, Link};
+use crate::authority::Authority;
+use crate::secret::hex;
+
+/// Entries that are read at one time.
+const PAGE: i64 = 1000;
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check that no entry was altered, taken out or cut off.
+    Verify,
+    /// Print entries, oldest first.
+    List {
+        /// Those behind this number.
+        #[arg(long, default_value_t = 0, value_name = "NUMBER", conflicts_with = "last")]
+        after: i64,
+        /// Only so many of the newest.
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+        last: Option<u32>,
+    },
+}
+
+impl AuditCommand {
+    pub fn run(self, authority: &Authority, output: &Output) -> Done {
+        match self {
+            Self::Verify => verify(authority, output),
+            Self::List { after, last } => {
+                let after = match last {
+                    Some(count) => (authority.storage.audit_length()? - i64::from(count)).max(0),
+                    None => after,
+                };
+                list(authority, output, after)
+            }
+        }
+    }
+}
+
+fn verify(authority: &Authority, output: &Output) -> Done {
+    // Before the walk: what is appended meanwhile is no trouble.
+    let written = authority.storage.audit_length()?;
+    let last = walk(authority, authority.storage.audit_chain()?)?;
+    let last_seq = last.as_ref().map_or(0, |link| link.entry.seq);
+    if last_seq < written {
+        return Err(Failure::Failed(Broken::CutOff { last: last_seq, written }.to_string()));
+    }
+    let head = last.map(|link| hex(&link.mac));
+    let document = json!({"entries": last_seq, "head": head});
+    let text = match &head {
+        None => "the audit log is empty".to_owned(),
+        Some(head) => format!(
+            "{last_seq} entries, and none was altered or taken out\nhead {head}: keep it elsewhere, and this log cannot be begun anew unseen"
+        ),
+    };
+    output.result(&document, &text);
+    Ok(())
+}
+
+/// Checks every link; returns the last one.
+fn walk(authority: &Authority, chain: &Chain) -> Result<Option<Link>, Failure> {
+    let mut before: Option<Link> = None;
+    loop {
+        let after = before.as_ref().map_or(0, |link| link.entry.seq);
+        let page = authority.storage.audit_entries(after, PAGE)?;
+        if page.is_empty() {
+            return Ok(before);
+        }
+        for link in page {
+            let previous = before.as_ref().map(|link| (link.entry.seq, link.mac.as_slice()));
+            chain.check(previous, &link).map_err(|broken| Failure::Failed(broken.to_string()))?;
+            before = Some(link);
+        }
+    }
+}
+
+fn list(authority: &Authority, output: &Output, after: i64) -> Done {
+    let mut after = after;
+    let mut entries = Vec::new();
+    loop {
+        let page = authority.storage.audit_entries(after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.entry.seq;
+        entries.extend(page.into_iter().map(|link| link.entry));
+    }
+    let document: Vec<Value> = entries.iter().map(described).collect();
+    let text: Vec<String> = entries.iter().map(line).collect();
+    output.result(&json!(document), &text.join("\n"));
+    Ok(())
+}
+
+fn described(entry: &Entry) -> Value {
+    json!({
+        "seq": entry.seq,
+        "at_ms": entry.at.0,
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "actor": entry.actor,
+        "user_id": entry.user_id,
+        "client_id": entry.client_id,
+        "session_id": entry.session_id,
+        "key_id": entry.key_id,
+        "detail": entry.detail,
+    })
+}
+
+fn line(entry: &Entry) -> String {
+    let names = [
+        ("user", &entry.user_id),
+        ("client", &entry.client_id),
+        ("session", &entry.session_id),
+        ("key", &entry.key_id),
+    ];
+    let names: Vec<String> =
+        names.iter().filter_map(|(what, name)| name.as_ref().map(|name| format!("{what}={name}"))).collect();
+    let Entry { seq, action, outcome, actor, detail, .. } = entry;
+    format!("{seq:>6} {} {action:<24} {outcome} by {actor} {} {detail}", entry.at.seconds(), names.join(" "))
+}

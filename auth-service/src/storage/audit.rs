@@ -1,0 +1,133 @@
+use std::sync::{Arc, OnceLock};
+
+use diesel::prelude::*;
+
+use super::Storage;
+use super::connection::AnyConnection;
+use super::error::StorageError;
+use super::schema::{audit, counters};
+use crate::audit::{Chain, Entry, Event, Link};
+use crate::clock::Timestamp;
+
+/// Given to the storage once there is a master key; shared with its threads.
+pub(super) type SharedChain = Arc<OnceLock<Chain>>;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit)]
+struct AuditRow {
+    seq: i64,
+    at: i64,
+    action: String,
+    outcome: String,
+    actor: String,
+    user_id: Option<String>,
+    client_id: Option<String>,
+    session_id: Option<String>,
+    key_id: Option<String>,
+    detail: String,
+    mac: Vec<u8>,
+}
+
+impl Storage {
+    /// Who writes here, and what links the entries. A storage without it refuses whatever has to be written down.
+    pub fn audit_with(&self, chain: Chain) {
+        // Set once, at the start.
+        let _ = self.chain.set(chain);
+    }
+
+    /// Writes down what was refused: what is done is written with what it does.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn note_refusal(&self, event: Event) -> Result<(), StorageError> {
+        self.write_audited(move |_| Ok(((), vec![event])))
+    }
+
+    /// At most `limit` entries behind a number, in order.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn audit_entries(&self, after: i64, limit: i64) -> Result<Vec<Link>, StorageError> {
+        let page = audit::table.filter(audit::seq.gt(after)).order(audit::seq).limit(limit);
+        let rows: Vec<AuditRow> =
+            self.read(|connection| Ok(page.select(AuditRow::as_select()).load(connection)?))?;
+        Ok(rows.into_iter().map(AuditRow::into_link).collect())
+    }
+
+    /// How many entries were ever written.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn audit_length(&self) -> Result<i64, StorageError> {
+        let length = counters::table.find("audit").select(counters::value);
+        self.read(|connection| Ok(length.first(connection)?))
+    }
+
+    /// What checks the links.
+    ///
+    /// # Errors
+    /// [`StorageError`] when [`Self::audit_with`] was not called.
+    pub fn audit_chain(&self) -> Result<&Chain, StorageError> {
+        of(&self.chain)
+    }
+
+    /// A step, and what is to be said of it, in one transaction.
+    pub(super) fn write_audited<T, F>(&self, step: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AnyConnection) -> Result<(T, Vec<Event>), StorageError> + Send + 'static,
+    {
+        let chain = Arc::clone(&self.chain);
+        self.write(move |connection| {
+            let (outcome, events) = step(connection)?;
+            append(connection, &chain, &events)?;
+            Ok(outcome)
+        })
+    }
+}
+
+fn of(chain: &SharedChain) -> Result<&Chain, StorageError> {
+    chain.get().ok_or_else(|| StorageError::Unreadable("nothing links the audit log yet".to_owned()))
+}
+
+/// Appends to the log, last in the transaction of what the events tell: the counter's lock is everybody's.
+pub(super) fn append(
+    connection: &mut AnyConnection,
+    chain: &SharedChain,
+    events: &[Event],
+) -> Result<(), StorageError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let chain = of(chain)?;
+    for event in events {
+        let seq: i64 = diesel::update(counters::table.find("audit"))
+            .set(counters::value.eq(counters::value + 1))
+            .returning(counters::value)
+            .get_result(connection)?;
+        // An entry that somebody has taken away is missed when the chain is checked, not here.
+        let before: Option<Vec<u8>> =
+            audit::table.find(seq - 1).select(audit::mac).first(connection).optional()?;
+        let entry = chain.entry(seq, event);
+        let mac = chain.link(before.as_deref(), &entry);
+        let row = AuditRow::from_entry(entry, mac.to_vec());
+        diesel::insert_into(audit::table).values(row).execute(connection)?;
+    }
+    Ok(())
+}
+
+impl AuditRow {
+    fn from_entry(entry: Entry, mac: Vec<u8>) -> Self {
+        let Entry { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail } = entry;
+        let at = at.0;
+        Self { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail, mac }
+    }
+
+    fn into_link(self) -> Link {
+        let Self { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail, mac } =
+            self;
+        let at = Timestamp(at);
+        let entry = Entry { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail };
+        Link { entry, mac }
+    }
+}

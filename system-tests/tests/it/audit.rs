@@ -1,0 +1,123 @@
+//! The audit log: what is in it, and that nothing in it can be changed unseen.
+
+use serde_json::Value;
+use system_tests::database::execute;
+use system_tests::mouth::unverified_claims;
+use system_tests::processes::run;
+use system_tests::system::{GATEWAY, PASSWORD, USER};
+use system_tests::{
+    Database, Mouth, Refused, System, on_both_databases, through_both_mouths_on_both_databases,
+};
+
+through_both_mouths_on_both_databases! {
+    what_people_clients_and_operators_do_is_written_down
+}
+
+on_both_databases! {
+    an_entry_that_was_altered_taken_out_or_cut_off_is_missed
+}
+
+/// The entries of an action, without those that were there before.
+fn entries(system: &System, action: &str) -> Vec<Value> {
+    let log = system.cli(&["audit", "list"]);
+    let of_action = |entry: &&Value| entry["action"] == action;
+    log.as_array().unwrap().iter().filter(of_action).cloned().collect()
+}
+
+async fn what_people_clients_and_operators_do_is_written_down(mouth: Mouth, database: Database) {
+    let system = System::start(database).await;
+    let pair = mouth.obtain(&system, USER, PASSWORD).await.unwrap();
+    assert_eq!(mouth.obtain(&system, USER, "a wrong secret").await, Err(Refused::Credentials));
+    assert_eq!(mouth.obtain(&system, "a secret in the wrong field", "x").await, Err(Refused::Credentials));
+    let next = mouth.refresh(&system, &pair.refresh).await.unwrap();
+    mouth.end(&system, &next.refresh).await.unwrap();
+    let rotated = system.cli(&["key", "rotate", "--wait", "0s"]);
+    let _ = system.cli(&["user", "disable", USER]);
+
+    let claims = unverified_claims(&pair.access);
+    let logins = entries(&system, "login");
+    let outcomes: Vec<&str> = logins.iter().map(|entry| entry["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["done", "refused: wrong password", "refused: no account has this name"]);
+    let client = if mouth == Mouth::Http { "simplejwt" } else { GATEWAY };
+    assert_eq!(logins[0]["user_id"], claims["sub"]);
+    assert_eq!(logins[0]["session_id"], claims["sid"]);
+    assert!(logins.iter().all(|entry| entry["client_id"] == client), "{logins:?}");
+    let ended = entries(&system, "session.ended");
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0]["session_id"], claims["sid"]);
+    assert_eq!(
+        (ended[0]["actor"].as_str(), ended[0]["detail"].as_str()),
+        (Some(&*format!("client:{client}")), Some("revoked"))
+    );
+    let uid = rustix::process::getuid().as_raw();
+    let keys = entries(&system, "key.added");
+    assert_eq!(keys.last().unwrap()["key_id"], rotated["kid"]);
+    assert_eq!(keys.last().unwrap()["actor"], format!("operator:{uid}"));
+    let disabled = entries(&system, "user.disabled");
+    assert_eq!(
+        (&disabled[0]["user_id"], &disabled[0]["actor"]),
+        (&claims["sub"], &format!("operator:{uid}").into())
+    );
+
+    let log = system.cli(&["audit", "list"]).to_string();
+    for secret in [PASSWORD, "wrong secret", "wrong field", &pair.refresh, &pair.access, &next.refresh] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+    let newest = system.cli(&["audit", "list", "--last", "1"]);
+    assert_eq!(newest.as_array().unwrap().len(), 1);
+    assert_eq!(newest[0]["action"], "user.disabled");
+    let verified = system.cli(&["audit", "verify"]);
+    assert_eq!(verified["entries"], newest[0]["seq"]);
+}
+
+/// What `audit verify` says that is wrong.
+fn complaint(system: &System) -> String {
+    let output = run("auth-service", &["audit", "verify"], system.folder.path(), &system.auth_env, "");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+async fn an_entry_that_was_altered_taken_out_or_cut_off_is_missed(database: Database) {
+    let system = System::start(database).await;
+    let url = system.auth_env["AUTH__DATABASE__URL"].clone();
+    for _ in 0..3 {
+        Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    }
+    let verified = system.cli(&["audit", "verify"]);
+    let last = verified["entries"].as_i64().unwrap();
+    assert!(last >= 6, "account, clients, audience, key, logins: {verified}");
+
+    for statement in ["UPDATE audit SET outcome = 'done'", "DELETE FROM audit"] {
+        let refused = execute(&url, statement).unwrap_err();
+        assert!(refused.contains("only appended to"), "{statement}: {refused}");
+    }
+    // Somebody who may change the schema can go on; the chain tells.
+    let triggers: &[&str] = match database {
+        Database::Sqlite => &["DROP TRIGGER audit_is_not_updated", "DROP TRIGGER audit_is_not_deleted"],
+        Database::Postgres => &["DROP TRIGGER audit_is_only_appended_to ON audit"],
+    };
+    triggers.iter().for_each(|drop| execute(&url, drop).unwrap());
+    let middle = last - 2;
+    execute(&url, &format!("UPDATE audit SET actor = 'user:nobody' WHERE seq = {middle}")).unwrap();
+    assert!(complaint(&system).contains(&format!("entry {middle} was altered")));
+    execute(&url, &format!("DELETE FROM audit WHERE seq = {middle}")).unwrap();
+    assert!(complaint(&system).contains(&format!("entry {middle} is missing")));
+    execute(&url, &format!("DELETE FROM audit WHERE seq >= {middle}")).unwrap();
+    let cut_off = complaint(&system);
+    assert!(
+        cut_off.contains(&format!("the last entry is {}, and {last} were written", middle - 1)),
+        "{cut_off}"
+    );
+    // The authority goes on to write, and the gap stays to be seen.
+    Mouth::Http.obtain(&system, USER, PASSWORD).await.expect("nobody is locked out by it");
+    assert!(complaint(&system).contains(&format!("entry {middle} is missing")));
+
+    // Another master key links nothing of this one's. Its own check of the sealed keys comes before.
+    let mut env = system.auth_env.clone();
+    env.insert(
+        "AUTH__KEYS__MASTER_KEY_FILE".to_owned(),
+        format!("{}/other.key", system.folder.path().display()),
+    );
+    let output = run("auth-service", &["audit", "verify"], system.folder.path(), &env, "");
+    assert_eq!(output.status.code(), Some(1));
+}
