@@ -6,6 +6,7 @@
 mod audience;
 mod audit;
 mod client;
+mod doctor;
 mod key;
 mod output;
 mod serve;
@@ -60,6 +61,8 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Run once after a backup of the database was put back: verifiers take all revocations and keys anew.
     Restored,
+    /// Look at settings, clock, database, keys and listeners, change nothing, and say what is to be done.
+    Doctor,
     /// Ask a running authority whether it is ready; for container health checks.
     Healthcheck,
 }
@@ -117,7 +120,7 @@ fn run(cli: Cli, output: &Output) -> Done {
         "warn".clone_into(&mut settings.log.level);
     }
     service_kit::logging::start(&settings.log)?;
-    for key in loaded.unknown {
+    for key in &loaded.unknown {
         tracing::warn!(key, "unknown setting: is it misspelt?");
     }
     match command {
@@ -129,6 +132,7 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::Key(command) => command.run(&*authority(&settings)?, output),
         Command::Audit(command) => command.run(&*authority(&settings)?, output),
         Command::Restored => restored(&*authority(&settings)?, output),
+        Command::Doctor => doctor::run(&settings, &loaded.unknown, output),
         Command::Healthcheck => healthcheck(&settings, output),
     }
 }

@@ -43,9 +43,7 @@ const EARLIEST_CLOCK: Timestamp = Timestamp(1_577_836_800_000);
 pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     seed_ahead()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    if clock.now() < EARLIEST_CLOCK {
-        return Err("the system clock is not set: it stands before 2020".to_owned());
-    }
+    check_clock(clock.as_ref())?;
     let storage = open_storage(settings)?;
     let master = open_master_key(&settings.keys.master_key_file, &storage)?;
     storage.audit_with(Chain::new(&master, Arc::clone(&clock), process));
@@ -89,6 +87,15 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     raised.map_err(|error| error.to_string())?;
     authority.refresh_state().map_err(|error| error.cause)?;
     Ok(Arc::new(authority))
+}
+
+/// # Errors
+/// A clock that was never set.
+pub fn check_clock(clock: &dyn Clock) -> Result<()> {
+    if clock.now() < EARLIEST_CLOCK {
+        return Err("the system clock is not set: it stands before 2020".to_owned());
+    }
+    Ok(())
 }
 
 /// aws-lc measures the processor's jitter for 20 ms when randomness is first asked for. Begun here and not

@@ -27,7 +27,9 @@ mod writer;
 
 use std::time::{Duration, Instant};
 
+use diesel::dsl::sql;
 use diesel::r2d2::{Pool, PooledConnection};
+use diesel::sql_types::BigInt;
 use diesel::{Connection, QueryDsl, RunQueryDsl};
 use shared_claims::revocations::Position;
 use shared_claims::scope::ScopeSet;
@@ -187,6 +189,20 @@ impl Storage {
                 .set(counters::value.eq(later))
                 .execute(connection)?;
             Ok(((), vec![Event::of(Action::BackupRestored).detail(format!("epoch {later}"))]))
+        })
+    }
+
+    /// The clock of a database that has one of its own.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn clock(&self) -> Result<Option<Timestamp>, StorageError> {
+        self.read(|connection| match connection {
+            AnyConnection::Sqlite(_) => Ok(None),
+            AnyConnection::Postgres(connection) => {
+                let now = sql::<BigInt>("CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)");
+                Ok(Some(Timestamp(diesel::select(now).get_result(connection)?)))
+            }
         })
     }
 

@@ -5,6 +5,7 @@ mod bad_input;
 mod clients;
 mod compose;
 mod django;
+mod doctor;
 mod draining;
 mod encrypted_tokens;
 mod feed_faults;

@@ -1,0 +1,211 @@
+//! Looks at everything that a start needs, changes nothing, and says what to do.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::{Done, Failure};
+use crate::audit::{Actor, Chain};
+use crate::clock::{CLOCK_DIFFERENCE, Clock, SystemClock};
+use crate::keys::{KeyState, Keys, MasterKey};
+use crate::settings::Settings;
+use crate::startup;
+use crate::storage::{DatabaseUrl, Storage};
+
+/// Least room on the disk of a SQLite file, in bytes.
+const LEAST_ROOM: u64 = 100 << 20;
+
+/// Entries of the audit log that are checked; `audit verify` checks all.
+const LAST_ENTRIES: i64 = 1000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Well,
+    /// It starts, and somebody should look.
+    Odd,
+    /// It does not start, or does not work.
+    Wrong,
+}
+
+/// What was found, check by check.
+#[derive(Default)]
+struct Findings(Vec<(&'static str, Verdict, String)>);
+
+impl Findings {
+    fn well(&mut self, what: &'static str, says: impl Into<String>) {
+        self.0.push((what, Verdict::Well, says.into()));
+    }
+
+    fn odd(&mut self, what: &'static str, says: impl Into<String>) {
+        self.0.push((what, Verdict::Odd, says.into()));
+    }
+
+    fn wrong(&mut self, what: &'static str, says: impl Into<String>) {
+        self.0.push((what, Verdict::Wrong, says.into()));
+    }
+
+    fn note(&mut self, what: &'static str, outcome: Result<String, String>) {
+        match outcome {
+            Ok(says) => self.well(what, says),
+            Err(says) => self.wrong(what, says),
+        }
+    }
+}
+
+pub fn run(settings: &Settings, unknown: &[String], output: &Output) -> Done {
+    let mut found = Findings::default();
+    look_at_settings(settings, unknown, &mut found);
+    let clock = SystemClock;
+    found.note("clock", startup::check_clock(&clock).map(|()| format!("{} s", clock.now().seconds())));
+    look_at_database(settings, &clock, &mut found);
+    for (what, bind) in [("http", Some(settings.http.bind)), ("grpc", Some(settings.grpc.bind))] {
+        look_at_listener(what, bind, settings.http.bind, &mut found);
+    }
+    look_at_listener("metrics", settings.metrics.bind, settings.http.bind, &mut found);
+    report(&found, output)
+}
+
+fn look_at_settings(settings: &Settings, unknown: &[String], found: &mut Findings) {
+    for key in unknown {
+        found.odd("settings", format!("`{key}` is no setting: is it misspelt?"));
+    }
+    if settings.issuer.starts_with("http://") && !settings.http.bind.ip().is_loopback() {
+        found.odd("settings", "the issuer is not https, and the listener is not only this machine's");
+    }
+    if unknown.is_empty() {
+        found.well("settings", format!("issuer {}", settings.issuer));
+    }
+}
+
+fn look_at_database(settings: &Settings, clock: &SystemClock, found: &mut Findings) {
+    let url = match startup::database_url(settings) {
+        Ok(url) => url,
+        Err(wrong) => return found.wrong("database", wrong),
+    };
+    if let DatabaseUrl::Sqlite(path) = &url {
+        if !path.exists() {
+            let advice = "the first start makes it; if there was one, restore it";
+            return found.wrong("database", format!("{url} does not exist: {advice}"));
+        }
+        look_at_disk(path, found);
+    }
+    match Storage::pending_migrations(&url) {
+        Err(error) => return found.wrong("database", format!("{url}: {error}")),
+        Ok(pending) if !pending.is_empty() => {
+            let missing = pending.join(", ");
+            return found.wrong("schema", format!("lacks {missing}: run `auth-service migrate`"));
+        }
+        Ok(_) => found.well("schema", "up to date"),
+    }
+    let begun = Instant::now();
+    let storage = match Storage::connect(&url, 1) {
+        Ok(storage) => storage,
+        Err(error) => return found.wrong("database", format!("{url}: {error}")),
+    };
+    let read = storage.change_counters().map_err(|error| format!("{url}: {error}"));
+    found.note("database", read.map(|_| format!("{url} answers after {} ms", begun.elapsed().as_millis())));
+    match storage.clock() {
+        Ok(Some(theirs)) if theirs.distance(clock.now()) > CLOCK_DIFFERENCE => {
+            let apart = theirs.distance(clock.now()).as_secs();
+            found.wrong("clock", format!("{apart} s from that of the database: set both by NTP"));
+        }
+        Ok(_) => {}
+        Err(error) => found.wrong("database", error.to_string()),
+    }
+    look_at_keys(&settings.keys.master_key_file, &storage, clock, found);
+}
+
+fn look_at_disk(file: &Path, found: &mut Findings) {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match rustix::fs::statvfs(folder) {
+        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST_ROOM => {
+            found.odd("disk", format!("{} has less than 100 MiB of room", folder.display()));
+        }
+        Ok(disk) => {
+            found.well("disk", format!("{} MiB of room", (disk.f_bavail.saturating_mul(disk.f_frsize)) >> 20))
+        }
+        Err(error) => found.wrong("disk", format!("{}: {error}", folder.display())),
+    }
+}
+
+fn look_at_keys(file: &Path, storage: &Storage, clock: &SystemClock, found: &mut Findings) {
+    let master = match MasterKey::read(file) {
+        Ok(Some(master)) => master,
+        Ok(None) => {
+            return found.wrong("master key", format!("{} does not exist: restore it", file.display()));
+        }
+        Err(error) => return found.wrong("master key", error.to_string()),
+    };
+    let now = clock.now();
+    let loaded = storage.all_keys().map_err(|error| error.to_string()).and_then(|records| {
+        let keys = Keys::new(&master);
+        keys.rebuild(records, Default::default(), now).map_err(|error| error.to_string())?;
+        Ok(keys.ring())
+    });
+    match loaded {
+        Err(wrong) => found.wrong("keys", wrong),
+        Ok(ring) => {
+            let active = ring.records.iter().find(|key| matches!(key.state(now), KeyState::Active { .. }));
+            let records = ring.records.len();
+            match active {
+                Some(key) => {
+                    found.well("keys", format!("{records} in all; {} signs ({})", key.kid, key.algorithm))
+                }
+                None => found.odd("keys", "none signs yet: the first start makes one"),
+            }
+        }
+    }
+    storage.audit_with(Chain::new(&master, std::sync::Arc::new(SystemClock), Actor::Authority));
+    found.note("audit log", check_last_entries(storage));
+}
+
+fn check_last_entries(storage: &Storage) -> Result<String, String> {
+    let words = |error: crate::storage::StorageError| error.to_string();
+    let length = storage.audit_length().map_err(words)?;
+    let links = storage.audit_entries((length - LAST_ENTRIES).max(0), LAST_ENTRIES).map_err(words)?;
+    let chain = storage.audit_chain().map_err(words)?;
+    for pair in links.windows(2) {
+        let before = Some((pair[0].entry.seq, pair[0].mac.as_slice()));
+        chain.check(before, &pair[1]).map_err(|broken| broken.to_string())?;
+    }
+    Ok(format!("{length} entries; the last {} follow on one another", links.len()))
+}
+
+/// Free, or taken by an authority that answers.
+fn look_at_listener(what: &'static str, bind: Option<SocketAddr>, http: SocketAddr, found: &mut Findings) {
+    let Some(bind) = bind else { return found.well(what, "off") };
+    match TcpListener::bind(bind) {
+        Ok(_) => found.well(what, format!("{bind} is free")),
+        Err(error) => match service_kit::healthcheck::ask(http) {
+            Ok(()) => found.well(what, format!("{bind} is taken; an authority that is ready runs here")),
+            Err(_) => found.wrong(what, format!("{bind}: {error}, and no authority is ready at {http}")),
+        },
+    }
+}
+
+fn report(found: &Findings, output: &Output) -> Done {
+    let word = |verdict: Verdict| match verdict {
+        Verdict::Well => "ok",
+        Verdict::Odd => "look",
+        Verdict::Wrong => "WRONG",
+    };
+    let wrong = found.0.iter().filter(|(_, verdict, _)| *verdict == Verdict::Wrong).count();
+    let checks: Vec<Value> = found
+        .0
+        .iter()
+        .map(|(what, verdict, says)| json!({"check": what, "verdict": word(*verdict), "says": says}))
+        .collect();
+    let lines: Vec<String> = found
+        .0
+        .iter()
+        .map(|(what, verdict, says)| format!("{:<6} {what:<11} {says}", word(*verdict)))
+        .collect();
+    output.result(&json!({"healthy": wrong == 0, "checks": checks}), &lines.join("\n"));
+    match wrong {
+        0 => Ok(()),
+        _ => Err(Failure::Failed(format!("{wrong} of {} checks found something wrong", found.0.len()))),
+    }
+}
