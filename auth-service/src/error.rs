@@ -38,6 +38,8 @@ pub enum ErrorKind {
     InvalidTarget,
     /// The token is of a kind that cannot be taken back (RFC 7009 section 2.2.1).
     UnsupportedTokenType,
+    /// Too many attempts failed: to be tried again after so many seconds.
+    TooManyAttempts(u32),
     /// Shed before any work was done; worth a retry in a moment.
     Overloaded,
     /// The database cannot be used now; nothing was stored.
@@ -59,7 +61,7 @@ pub enum TokenFault {
 }
 
 /// Every kind, for the test that prints the tables side by side.
-pub const ALL_KINDS: [ErrorKind; 16] = [
+pub const ALL_KINDS: [ErrorKind; 17] = [
     ErrorKind::InvalidRequest("the parameter `x` is missing"),
     ErrorKind::InvalidCredentials,
     ErrorKind::AccountInactive,
@@ -73,6 +75,7 @@ pub const ALL_KINDS: [ErrorKind; 16] = [
     ErrorKind::InvalidScope,
     ErrorKind::InvalidTarget,
     ErrorKind::UnsupportedTokenType,
+    ErrorKind::TooManyAttempts(60),
     ErrorKind::Overloaded,
     ErrorKind::Unavailable,
     ErrorKind::Internal,
@@ -89,6 +92,16 @@ impl Error {
     #[must_use]
     pub fn invalid_request(hint: &'static str) -> Self {
         Self::new(ErrorKind::InvalidRequest(hint), hint)
+    }
+
+    /// Seconds after which another try makes sense, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        match self.kind {
+            ErrorKind::TooManyAttempts(seconds) => Some(seconds),
+            ErrorKind::Overloaded | ErrorKind::Unavailable => Some(1),
+            _ => None,
+        }
     }
 
     /// Logs the failure, once, where it leaves the core: loudly when it is ours, quietly when it is
@@ -108,7 +121,8 @@ impl Error {
             | ErrorKind::UnsupportedGrantType
             | ErrorKind::InvalidScope
             | ErrorKind::InvalidTarget
-            | ErrorKind::UnsupportedTokenType => {
+            | ErrorKind::UnsupportedTokenType
+            | ErrorKind::TooManyAttempts(_) => {
                 tracing::info!(kind = ?self.kind, cause = self.cause, "request refused");
             }
         }

@@ -20,7 +20,7 @@ use crate::revocations::RevokedThing;
 use crate::sessions::Rotation;
 
 /// How a login ended.
-const LOGINS: [&str; 5] = ["ok", "refused", "overloaded", "unavailable", "failed"];
+const LOGINS: [&str; 6] = ["ok", "refused", "limited", "overloaded", "unavailable", "failed"];
 
 /// How a refresh that reached the storage ended.
 const REFRESHES: [&str; 7] = ["rotated", "repeated", "reused", "expired", "ended", "unknown", "unavailable"];
@@ -33,7 +33,7 @@ static MEASURES: LazyLock<Measures> = LazyLock::new(Measures::new);
 /// Handles, so that counting costs an addition and no look-up.
 struct Measures {
     issued: [Counter; 3],
-    logins: [Counter; 5],
+    logins: [Counter; 6],
     refreshes: [Counter; 7],
     revocations: [Counter; 4],
     pool_wait: Histogram,
@@ -103,6 +103,7 @@ pub fn issued(grant: GrantType) {
 pub fn login<T>(outcome: &Result<T>) {
     let name = match outcome {
         Ok(_) => "ok",
+        Err(Error { kind: ErrorKind::TooManyAttempts(_), .. }) => "limited",
         Err(Error { kind: ErrorKind::Overloaded, .. }) => "overloaded",
         Err(Error { kind: ErrorKind::Unavailable, .. }) => "unavailable",
         Err(Error { kind: ErrorKind::Internal, .. }) => "failed",

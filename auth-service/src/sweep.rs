@@ -128,6 +128,7 @@ impl Authority {
             revocations += swept.deleted;
             after = swept.next.filter(|_| go_on());
         }
+        while self.storage.sweep_failures(now)? > 0 && go_on() {}
         if sessions + revocations > 0 {
             tracing::info!(sessions, revocations, "swept what has expired");
         }

@@ -9,6 +9,7 @@
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
 //! | [`metrics`] [`http_metrics`] [`process`] | counts, times and the process itself, for Prometheus |
+//! | [`peer`] | who calls, when a proxy may stand in between |
 //! | [`observe`] [`request_id`] | around every HTTP request: an id, the header cap, one line in the log |
 
 pub mod duration;
@@ -17,6 +18,7 @@ pub mod http_metrics;
 pub mod logging;
 pub mod metrics;
 pub mod observe;
+pub mod peer;
 pub mod process;
 pub mod request_id;
 pub mod run;

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use uuid::{NoContext, Uuid};
@@ -11,13 +12,15 @@ use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::tokens::{Draft, IssuedTokens};
-use crate::users::{MAX_PASSWORD_BYTES, User, Username};
+use crate::users::{Attempt, AttemptPolicy, MAX_PASSWORD_BYTES, User, Username};
 
 /// A person's name and password, brought by a first-party client.
 pub struct PasswordLogin {
     pub client: Arc<Client>,
     pub unverified_username: String,
     pub password: PlainSecret,
+    /// Where it comes from, as far as that can be known.
+    pub peer: Option<IpAddr>,
     pub scope: Option<String>,
     pub audience: Option<String>,
 }
@@ -39,7 +42,7 @@ impl Authority {
         login.client.check_grant(GrantType::Password)?;
         let scope = login.client.narrow_scope(login.scope.as_deref())?;
         let audience = login.client.choose_audience(login.audience.as_deref())?;
-        let user = self.authenticate_user(&login.client, &login.unverified_username, &login.password)?;
+        let user = self.authenticate_user(login)?;
         let now = self.now();
         let session = Session {
             id: session_id(now),
@@ -59,8 +62,10 @@ impl Authority {
         let access_token =
             self.mint_access_token(&Draft::for_person(&session, &user.roles, &session.scope), now)?;
         if !self.storage.start_session(&session, &user)? {
+            // Not a guess: nothing is counted.
+            let none = Attempt::new(&AttemptPolicy::NONE, "", None);
             let cause = "the account was disabled or its password changed during the login";
-            return Err(self.refuse_login(&login.client, Some(&user.id), cause));
+            return Err(self.refuse_login((login, &none), Some(&user.id), cause));
         }
         measures::issued(GrantType::Password);
         Ok(IssuedTokens {
@@ -72,15 +77,13 @@ impl Authority {
     }
 
     /// One hash is computed whatever is wrong, so that the time tells nothing either.
-    fn authenticate_user(
-        &self,
-        client: &Client,
-        unverified_username: &str,
-        password: &PlainSecret,
-    ) -> Result<User> {
+    fn authenticate_user(&self, login: &PasswordLogin) -> Result<User> {
+        let (unverified_username, password) = (login.unverified_username.as_str(), &login.password);
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Err(refused("the password is longer than any that could have been set"));
         }
+        let attempt = Attempt::new(&self.attempt_policy, unverified_username.trim(), login.peer);
+        self.check_attempts(&attempt)?;
         let user = match Username::parse(unverified_username) {
             Some(username) => self.storage.find_user(&username)?,
             None => None,
@@ -92,18 +95,35 @@ impl Authority {
             .map_err(|busy| Error::new(ErrorKind::Overloaded, busy.to_string()))?;
         match user {
             Some(user) if fits && user.is_active() => Ok(user),
-            Some(user) if fits => Err(self.refuse_login(client, Some(&user.id), "the account is disabled")),
-            Some(user) => Err(self.refuse_login(client, Some(&user.id), "wrong password")),
-            None => Err(self.refuse_login(client, None, "no account has this name")),
+            Some(user) if fits => {
+                Err(self.refuse_login((login, &attempt), Some(&user.id), "the account is disabled"))
+            }
+            Some(user) => Err(self.refuse_login((login, &attempt), Some(&user.id), "wrong password")),
+            None => Err(self.refuse_login((login, &attempt), None, "no account has this name")),
         }
     }
 
-    /// Refuses, and writes it down. That it could not be written makes no login of it.
-    fn refuse_login(&self, client: &Client, user_id: Option<&str>, cause: &str) -> Error {
-        let event = Event::of(Action::Login).client(client.id.as_str()).refused(cause);
-        let event = user_id.map_or(event.clone(), |id| event.user(id));
-        if let Err(error) = self.storage.note_refusal(event.by(Actor::Client(client.id.clone()))) {
-            tracing::error!(%error, "a refused login is not in the audit log");
+    /// Refuses whoever has failed too often, before any work is done and whatever the password is.
+    fn check_attempts(&self, attempt: &Attempt) -> Result<()> {
+        let stands = self.storage.failures_of(attempt)?;
+        let stand = |id: &str| stands.iter().find(|(held, _)| held == id).map(|(_, until)| *until);
+        let Some(wait) = attempt.wait(stand, self.now()) else { return Ok(()) };
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        Err(Error::new(ErrorKind::TooManyAttempts(seconds), "too many logins have failed"))
+    }
+
+    /// Refuses, counts it, and writes it down. That it could not be written makes no login of it.
+    fn refuse_login(
+        &self,
+        (login, attempt): (&PasswordLogin, &Attempt),
+        user_id: Option<&str>,
+        cause: &str,
+    ) -> Error {
+        let client = &login.client.id;
+        let event = Event::of(Action::Login).client(client.as_str()).refused(cause);
+        let event = user_id.map_or(event.clone(), |id| event.user(id)).by(Actor::Client(client.clone()));
+        if let Err(error) = self.storage.note_failure(attempt, event, self.now()) {
+            tracing::error!(%error, "a refused login is neither counted nor in the audit log");
         }
         refused(&user_id.map_or_else(|| cause.to_owned(), |id| format!("account {id}: {cause}")))
     }

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use service_kit::peer::TrustedProxies;
 use service_kit::run::End;
 use signet_proto::auth::v1::key_service_server::KeyServiceServer;
 use signet_proto::auth::v1::revocation_service_server::RevocationServiceServer;
@@ -51,7 +52,7 @@ const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
 pub async fn serve(
     listener: tokio::net::TcpListener,
     (authority, blocking): (Arc<Authority>, Blocking),
-    settings: &Grpc,
+    (settings, proxies): (Grpc, TrustedProxies),
     end: End,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -61,7 +62,7 @@ pub async fn serve(
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let keys =
         KeyServiceServer::new(KeyServiceEdge::new(watching)).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let tokens = TokenServiceServer::new(TokenServiceEdge::new(authority, blocking))
+    let tokens = TokenServiceServer::new(TokenServiceEdge::new(authority, blocking, proxies))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let reflection = match settings.reflection {
         true => Some(

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -24,7 +25,7 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
         ErrorKind::InvalidScope | ErrorKind::InvalidTarget | ErrorKind::UnsupportedTokenType => {
             (Code::InvalidArgument, word)
         }
-        ErrorKind::Overloaded => (Code::ResourceExhausted, word),
+        ErrorKind::Overloaded | ErrorKind::TooManyAttempts(_) => (Code::ResourceExhausted, word),
         ErrorKind::Unavailable => (Code::Unavailable, word),
         ErrorKind::Internal => (Code::Internal, word),
     }
@@ -35,7 +36,10 @@ pub fn refuse(error: &Error) -> Status {
     error.log();
     let (code, word) = grpc_error(error.kind);
     let (_, _, description) = oauth_error(error.kind);
-    let details = ErrorDetails::with_error_info(word, "signet", HashMap::new());
+    let mut details = ErrorDetails::with_error_info(word, "signet", HashMap::new());
+    if let Some(seconds) = error.retry_after() {
+        details.set_retry_info(Some(Duration::from_secs(seconds.into())));
+    }
     Status::with_error_details(code, description, details)
 }
 

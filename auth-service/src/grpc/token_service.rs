@@ -1,6 +1,8 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use service_kit::peer::TrustedProxies;
 use signet_proto::auth::v1::token_service_server::TokenService;
 use signet_proto::auth::v1::{
     ClientToken, IntrospectRequest, IntrospectResponse, IssueClientTokenRequest, ObtainPairRequest,
@@ -25,11 +27,12 @@ use crate::tokens::{Introspection, IssuedTokens};
 pub struct TokenServiceEdge {
     authority: Arc<Authority>,
     blocking: Blocking,
+    proxies: TrustedProxies,
 }
 
 impl TokenServiceEdge {
-    pub fn new(authority: Arc<Authority>, blocking: Blocking) -> Self {
-        Self { authority, blocking }
+    pub fn new(authority: Arc<Authority>, blocking: Blocking, proxies: TrustedProxies) -> Self {
+        Self { authority, blocking, proxies }
     }
 
     /// Authenticates the caller and runs the use case, in a span of its own.
@@ -62,6 +65,17 @@ impl TokenServiceEdge {
         .await
     }
 
+    /// Who calls, past the proxies that are believed.
+    fn peer<T>(&self, request: &Request<T>) -> Option<IpAddr> {
+        let forwarded: Vec<&str> = request
+            .metadata()
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        Some(self.proxies.caller(request.remote_addr()?.ip(), forwarded.into_iter()))
+    }
+
     /// A use case that may touch the disk or hash a password.
     async fn off_the_loop<A: Send + 'static>(
         &self,
@@ -78,11 +92,13 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<ObtainPairRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
+        let peer = self.peer(&request);
         self.call("ObtainPair", request, |client, message| async {
             let login = PasswordLogin {
                 client,
                 unverified_username: message.username,
                 password: PlainSecret::new(message.password),
+                peer,
                 scope: given(message.scope),
                 audience: given(message.audience),
             };

@@ -11,14 +11,15 @@ mod published;
 mod refusal;
 mod simplejwt;
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::header::HeaderValue;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpServer, web};
+use service_kit::peer::TrustedProxies;
 use service_kit::run::HTTP_DRAIN_SECONDS;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -35,6 +36,7 @@ pub struct Edge {
     pub blocking: Blocking,
     /// Whether simplejwt's four endpoints are served.
     pub simplejwt: bool,
+    proxies: TrustedProxies,
     /// Answers that may be held back at one time.
     long_polls: Arc<Semaphore>,
     /// Held by whoever makes the document of revocations anew.
@@ -45,12 +47,24 @@ pub struct Edge {
 
 impl Edge {
     #[must_use]
-    pub fn new(authority: Arc<Authority>, blocking: Blocking, simplejwt: bool) -> Self {
+    pub fn new(
+        authority: Arc<Authority>,
+        blocking: Blocking,
+        (simplejwt, proxies): (bool, TrustedProxies),
+    ) -> Self {
         let names_keys = caching::half_of_the_lead(authority.key_policy.publish_lead);
         let long_polls = Arc::new(Semaphore::new(MAX_LONG_POLLS));
         let making_document = Arc::default();
-        Self { authority, blocking, simplejwt, long_polls, making_document, names_keys }
+        Self { authority, blocking, simplejwt, proxies, long_polls, making_document, names_keys }
     }
+}
+
+/// Who sends a request, past the proxies that are believed.
+fn peer(request: &HttpRequest, proxies: &TrustedProxies) -> Option<IpAddr> {
+    let remote = request.peer_addr()?.ip();
+    let forwarded: Vec<&str> =
+        request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
+    Some(proxies.caller(remote, forwarded.into_iter()))
 }
 
 const MAX_LONG_POLLS: usize = 10_000;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
+use service_kit::peer::TrustedProxies;
 
 pub use load::load;
 
@@ -37,6 +38,10 @@ pub struct Settings {
     pub simplejwt: SimpleJwt,
     pub passwords: Passwords,
     pub sweep: Sweep,
+    pub limits: Limits,
+    /// `AUTH__TRUSTED_PROXIES`: addresses and networks, separated by commas, whose `X-Forwarded-For` is believed.
+    /// None by default.
+    pub trusted_proxies: TrustedProxies,
     /// `AUTH__METRICS__BIND`: where `GET /metrics` is answered, for Prometheus; `off` for nowhere. Port 0 takes a
     /// free one. Default `127.0.0.1:9464`.
     pub metrics: Metrics,
@@ -149,6 +154,25 @@ pub struct Passwords {
     pub threads: usize,
 }
 
+/// How many failed logins are forgiven within the window, over all paths and replicas; 0 to 1,000,000, 0 for no
+/// limit.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Limits {
+    /// `AUTH__LIMITS__PAIR`: of one account from one peer (IPv4 address, or IPv6 network of 64 bits). Default 10.
+    #[serde(deserialize_with = "load::limit")]
+    pub pair: u32,
+    /// `AUTH__LIMITS__ACCOUNT`: of one account from everywhere. Default 100.
+    #[serde(deserialize_with = "load::limit")]
+    pub account: u32,
+    /// `AUTH__LIMITS__PEER`: from one peer, of whatever accounts. Default 100.
+    #[serde(deserialize_with = "load::limit")]
+    pub peer: u32,
+    /// `AUTH__LIMITS__WINDOW`: in which so many are forgotten again, one by one, 1 second to 1 day. Default `10m`.
+    #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
+    pub window: Duration,
+}
+
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Sweep {
@@ -179,6 +203,8 @@ impl Default for Settings {
             simplejwt: SimpleJwt::default(),
             passwords: Passwords::default(),
             sweep: Sweep::default(),
+            limits: Limits::default(),
+            trusted_proxies: TrustedProxies::default(),
             metrics: Metrics::on_loopback(9464),
             log: Log::default(),
         }
@@ -222,6 +248,12 @@ impl Default for Tokens {
             refresh_absolute_ttl: Duration::from_secs(30 * 24 * 3600),
             refresh_grace: Duration::from_secs(10),
         }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pair: 10, account: 100, peer: 100, window: Duration::from_secs(600) }
     }
 }
 

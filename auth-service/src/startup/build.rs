@@ -24,7 +24,7 @@ use crate::secret::random_id;
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::RefreshTokens;
-use crate::users::PasswordHasher;
+use crate::users::{AttemptPolicy, PasswordHasher};
 use crate::verifiers::VerifierRegistry;
 
 /// Clock difference and time on the way that a token may be accepted beyond its `exp`.
@@ -67,6 +67,12 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         keys: Keys::new(&master),
         clients: ClientDirectory::default(),
         hasher: PasswordHasher::start(hashing)?,
+        attempt_policy: AttemptPolicy {
+            pair: settings.limits.pair,
+            account: settings.limits.account,
+            peer: settings.limits.peer,
+            window: settings.limits.window,
+        },
         refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &master),
         // Its own clock made the token: no leeway at the end, a little for replicas at the start.
         verifier: CachingVerifier::new(

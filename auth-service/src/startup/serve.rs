@@ -63,7 +63,11 @@ async fn serve_until_told(
         Some(bind) => Some(service_kit::metrics::serve(bind, recorded, move || sampled.sample_measures())?),
         None => None,
     };
-    let edge = Edge::new(Arc::clone(authority), blocking.clone(), settings.simplejwt.enabled);
+    let edge = Edge::new(
+        Arc::clone(authority),
+        blocking.clone(),
+        (settings.simplejwt.enabled, settings.trusted_proxies.clone()),
+    );
     let http = http::server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
     let end = End::default();
     let mouth = (Arc::clone(authority), blocking);
@@ -74,8 +78,8 @@ async fn serve_until_told(
     });
     let (drain_delay, grpc_end) = (settings.drain_delay, end.clone());
     let issuer = settings.issuer.clone();
-    let grpc_settings = settings.grpc.clone();
-    let grpc = tokio::spawn(async move { grpc::serve(grpc_listener, mouth, &grpc_settings, grpc_end).await });
+    let grpc_settings = (settings.grpc.clone(), settings.trusted_proxies.clone());
+    let grpc = tokio::spawn(async move { grpc::serve(grpc_listener, mouth, grpc_settings, grpc_end).await });
     let metrics_address = metrics.as_ref().map(|listener| tracing::field::display(listener.address));
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics_address, issuer, "ready");
     let outcome = run::until_told(told, http, grpc, (end, drain_delay)).await;

@@ -6,6 +6,7 @@
 //! that it takes its locks before it reads: a read-then-write transaction fails on SQLite under
 //! load whatever the time-out, and on PostgreSQL decides by what is no longer true.
 
+mod attempts;
 mod audiences;
 mod audit;
 mod clients;

@@ -1,9 +1,11 @@
 //! People, and how they prove who they are.
 
+mod attempts;
 mod passwords;
 
 use crate::clock::Timestamp;
 
+pub use attempts::{Attempt, AttemptPolicy, Count};
 pub use passwords::{HasherBusy, PasswordHasher};
 
 /// Longest password that is hashed, in bytes; longer ones are refused before any work.

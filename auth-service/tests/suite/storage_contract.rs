@@ -12,7 +12,7 @@ use auth_service::revocations::RevokedThing;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
 use auth_service::storage::{DatabaseUrl, Rotate, Storage, StorageError};
-use auth_service::users::{User, Username};
+use auth_service::users::{Attempt, AttemptPolicy, User, Username};
 use auth_service::verifiers::{Changes, ConnectedVerifier};
 use diesel::{Connection, RunQueryDsl};
 use shared_claims::ScopeSet;
@@ -47,6 +47,7 @@ contract! {
     what_is_refused_spends_nothing
     many_at_once_move_a_session_by_one_generation
     a_session_ends_once
+    failures_are_counted_once_each_and_old_counts_go
     every_step_that_matters_is_in_the_audit_log_and_the_chain_holds
     the_audit_log_is_gapless_under_concurrent_writers
     nothing_is_done_that_cannot_be_written_down
@@ -66,7 +67,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 6;
+const MIGRATIONS: usize = 7;
 const GRACE: Duration = Duration::from_secs(10);
 
 struct Fixture {
@@ -684,4 +685,20 @@ fn nothing_is_done_that_cannot_be_written_down(fixture: &Fixture) {
     assert!(fixture.storage.find_session("s").unwrap().unwrap().ended.is_none());
     assert_eq!(fixture.revoked(), []);
     assert_eq!(fixture.storage.find_user(&name("alice")).unwrap().unwrap().password_hash, "hash");
+}
+
+fn failures_are_counted_once_each_and_old_counts_go(fixture: &Fixture) {
+    let policy = AttemptPolicy { pair: 100, account: 100, peer: 100, window: Duration::from_secs(100) };
+    let attempt = Attempt::new(&policy, "alice", Some("192.0.2.1".parse().unwrap()));
+    let failed = || Event::of(Action::Login).refused("wrong password");
+    fixture.storage.note_failure(&attempt, failed(), NOW).unwrap();
+    let counted = attempt.clone();
+    together(8, &fixture.storage, move |storage, _| storage.note_failure(&counted, failed(), NOW).unwrap());
+    let stands = fixture.storage.failures_of(&attempt).unwrap();
+    assert_eq!(stands.len(), 3);
+    assert!(stands.iter().all(|(_, until)| *until == later(9)), "nine steps of a second: {stands:?}");
+    assert_eq!(audited(&fixture.storage).len(), 9, "each is written down with its count");
+    assert_eq!(fixture.storage.sweep_failures(later(9)).unwrap(), 0);
+    assert_eq!(fixture.storage.sweep_failures(later(10)).unwrap(), 3);
+    assert!(fixture.storage.failures_of(&attempt).unwrap().is_empty());
 }

@@ -14,6 +14,7 @@ mod gateway;
 mod hostile_tokens;
 mod keys;
 mod life_cycle;
+mod limits;
 mod logs;
 mod lying_authority;
 mod metrics;

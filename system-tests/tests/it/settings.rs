@@ -38,6 +38,8 @@ async fn a_wrong_setting_is_refused_with_its_key_and_leaves_nothing_behind() {
         ("AUTH__LOG__LEVEL", "chatty", "log.level"),
         ("AUTH__LOG__LEVEL", "info,module=loud", "log.level"),
         ("AUTH__PASSWORDS__THREADS", "-1", "passwords.threads"),
+        ("AUTH__LIMITS__PAIR", "-1", "limits.pair"),
+        ("AUTH__TRUSTED_PROXIES", "10.0.0.0/33", "trusted_proxies"),
         ("AUTH__SWEEP__INTERVAL", "0s", "sweep.interval"),
         ("AUTH__METRICS__BIND", "9464", "metrics.bind"),
         ("AUTH__DRAIN_DELAY", "2m", "drain_delay"),

@@ -31,6 +31,9 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
         ErrorKind::UnsupportedTokenType => {
             (bad, "unsupported_token_type", "tokens of this kind cannot be revoked alone")
         }
+        ErrorKind::TooManyAttempts(_) => {
+            (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", "too many attempts have failed")
+        }
         ErrorKind::Overloaded => {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too busy at this moment")
         }
@@ -92,7 +95,8 @@ impl ResponseError for Refused {
         }
         let (status, word, description) = self.parts();
         let mut response = no_store(HttpResponse::build(status));
-        advise(&mut response, status, "Basic realm=\"signet\", charset=\"UTF-8\"");
+        let retry_after = if let Self::Failed(error) = self { error.retry_after() } else { None };
+        advise(&mut response, (status, retry_after), "Basic realm=\"signet\", charset=\"UTF-8\"");
         response.json(Self::body(word, description))
     }
 }

@@ -34,6 +34,11 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
         | ErrorKind::UnsupportedTokenType => {
             detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action.")
         }
+        ErrorKind::TooManyAttempts(seconds) => {
+            let unit = if seconds == 1 { "second" } else { "seconds" };
+            let text = format!("Request was throttled. Expected available in {seconds} {unit}.");
+            detail(StatusCode::TOO_MANY_REQUESTS, &text)
+        }
         ErrorKind::Overloaded | ErrorKind::Unavailable => {
             detail(StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable, try again later.")
         }
@@ -104,7 +109,8 @@ impl ResponseError for Refused {
         }
         let (status, body) = self.parts();
         let mut response = answer(HttpResponse::build(status));
-        advise(&mut response, status, "Bearer realm=\"api\"");
+        let retry_after = if let Self::Failed(error) = self { error.retry_after() } else { None };
+        advise(&mut response, (status, retry_after), "Bearer realm=\"api\"");
         response.json(body)
     }
 }

@@ -1,0 +1,94 @@
+use diesel::prelude::*;
+
+use super::connection::AnyConnection;
+use super::error::StorageError;
+use super::schema::login_failures;
+use super::{Storage, take};
+use crate::audit::Event;
+use crate::clock::Timestamp;
+use crate::users::{Attempt, Count};
+
+/// Counts that are deleted in one step.
+const PAGE: i64 = 500;
+
+impl Storage {
+    /// Where the counts of an attempt stand.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn failures_of(&self, attempt: &Attempt) -> Result<Vec<(String, Timestamp)>, StorageError> {
+        let ids: Vec<&str> = attempt.counts.iter().map(|count| count.id.as_str()).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<(String, i64)> = take(&self.reads)?.run(|connection| {
+            Ok(login_failures::table.filter(login_failures::id.eq_any(ids)).load(connection)?)
+        })?;
+        Ok(rows.into_iter().map(|(id, until)| (id, Timestamp(until))).collect())
+    }
+
+    /// Counts a login that failed, and writes it down.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn note_failure(&self, attempt: &Attempt, event: Event, now: Timestamp) -> Result<(), StorageError> {
+        let mut attempt = attempt.clone();
+        // In one order everywhere: two logins must not wait for each other.
+        attempt.counts.sort_by(|one, other| one.id.cmp(&other.id));
+        self.write_audited(move |connection| {
+            attempt.counts.iter().try_for_each(|count| count_up(connection, &attempt, count, now))?;
+            Ok(((), vec![event]))
+        })
+    }
+
+    /// Deletes some of the counts that mean nothing any more, and says how many.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn sweep_failures(&self, now: Timestamp) -> Result<usize, StorageError> {
+        let past = login_failures::table.filter(login_failures::until.lt(now.0));
+        let ids: Vec<String> =
+            self.read(|connection| Ok(past.select(login_failures::id).limit(PAGE).load(connection)?))?;
+        self.write(move |connection| {
+            let past = login_failures::table.filter(login_failures::id.eq_any(ids));
+            Ok(diesel::delete(past.filter(login_failures::until.lt(now.0))).execute(connection)?)
+        })
+    }
+}
+
+fn count_up(
+    connection: &mut AnyConnection,
+    attempt: &Attempt,
+    count: &Count,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    // Write first: the row's lock makes the look and the change one step. A new count begins in the past.
+    let touched = diesel::update(login_failures::table.find(&count.id))
+        .set(login_failures::until.eq(login_failures::until + 0))
+        .returning(login_failures::until)
+        .get_result::<i64>(connection)
+        .optional()?;
+    let until = attempt.failed(count, touched.map(Timestamp), now).0;
+    match touched {
+        Some(_) => diesel::update(login_failures::table.find(&count.id))
+            .set(login_failures::until.eq(until))
+            .execute(connection)?,
+        // Two first failures at one moment: the one that comes second is not counted, but fails as a login anyway.
+        None => insert(connection, &count.id, until)?,
+    };
+    Ok(())
+}
+
+fn insert(connection: &mut AnyConnection, id: &str, until: i64) -> Result<usize, StorageError> {
+    let row = (login_failures::id.eq(id), login_failures::until.eq(until));
+    Ok(match connection {
+        AnyConnection::Postgres(connection) => diesel::insert_into(login_failures::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .execute(connection)?,
+        AnyConnection::Sqlite(connection) => diesel::insert_into(login_failures::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .execute(connection)?,
+    })
+}

@@ -1,0 +1,171 @@
+//! How often may somebody guess a password? By account, by peer, and by both, whichever path and replica it comes
+//! by: the count is kept in the database.
+//!
+//! The generic cell rate algorithm (ITU-T I.371): one instant a count. Each failure moves it on by a step; whoever
+//! is more than a window ahead of the clock has to wait.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+
+use crate::clock::Timestamp;
+use crate::secret::hex;
+
+/// How many failures are forgiven, and in which time.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptPolicy {
+    /// Of one account, from one network.
+    pub pair: u32,
+    /// Of one account, from everywhere.
+    pub account: u32,
+    /// From one network, of whatever accounts.
+    pub peer: u32,
+    /// In which so many are forgotten again.
+    pub window: Duration,
+}
+
+impl AttemptPolicy {
+    pub const NONE: Self = Self { pair: 0, account: 0, peer: 0, window: Duration::ZERO };
+}
+
+/// One thing that failures are counted of. What it says is not kept: a name may be a password in the wrong field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    pub id: String,
+    most: u32,
+}
+
+/// What a login counts as.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub counts: Vec<Count>,
+    window: Duration,
+}
+
+impl Attempt {
+    /// Of a name from an address, as far as either is known; limits of 0 are none.
+    #[must_use]
+    pub fn new(policy: &AttemptPolicy, unverified_username: &str, peer: Option<IpAddr>) -> Self {
+        let network = peer.map(network);
+        let mut counts = vec![Count::new(policy.account, &["account", unverified_username])];
+        if let Some(network) = &network {
+            counts.push(Count::new(policy.peer, &["peer", network]));
+            counts.push(Count::new(policy.pair, &["pair", unverified_username, network]));
+        }
+        counts.retain(|count| count.most > 0);
+        Self { counts, window: policy.window }
+    }
+
+    /// How long to wait, given where the counts stand; `None` when it may be tried now.
+    #[must_use]
+    pub fn wait(&self, stands: impl Fn(&str) -> Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+        let wait = |count: &Count| {
+            let until = stands(&count.id)?;
+            // One more step must fit into the window.
+            let earliest = until.plus(self.step(count)).minus(self.window);
+            (earliest > now).then(|| earliest.distance(now))
+        };
+        self.counts.iter().filter_map(wait).max()
+    }
+
+    /// Where a count stands after one more failure.
+    #[must_use]
+    pub fn failed(&self, count: &Count, until: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        // A count that lies further ahead than it can was set by a clock that had jumped.
+        let until = until.filter(|until| *until <= now.plus(self.window)).unwrap_or(now);
+        until.max(now).plus(self.step(count))
+    }
+
+    fn step(&self, count: &Count) -> Duration {
+        self.window / count.most.max(1)
+    }
+}
+
+impl Count {
+    fn new(most: u32, of: &[&str]) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        for part in of {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        Self { id: hex(&context.finish().as_ref()[..16]), most }
+    }
+}
+
+/// Whoever has one IPv6 address has 2^64 of them.
+fn network(peer: IpAddr) -> String {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const POLICY: AttemptPolicy =
+        AttemptPolicy { pair: 3, account: 6, peer: 4, window: Duration::from_secs(600) };
+
+    /// Counts in memory, as the database keeps them.
+    #[derive(Default)]
+    struct Kept(HashMap<String, Timestamp>);
+
+    impl Kept {
+        fn wait(&self, name: &str, peer: &str, at: i64) -> Option<u64> {
+            let attempt = Attempt::new(&POLICY, name, Some(peer.parse().unwrap()));
+            attempt.wait(|id| self.0.get(id).copied(), Timestamp(at * 1000)).map(|wait| wait.as_secs())
+        }
+
+        fn fail(&mut self, name: &str, peer: &str, at: i64) {
+            let attempt = Attempt::new(&POLICY, name, Some(peer.parse().unwrap()));
+            for count in &attempt.counts {
+                let stands = self.0.get(&count.id).copied();
+                self.0.insert(count.id.clone(), attempt.failed(count, stands, Timestamp(at * 1000)));
+            }
+        }
+    }
+
+    #[test]
+    fn so_many_failures_are_forgiven_and_then_one_each_step() {
+        let mut kept = Kept::default();
+        for _ in 0..3 {
+            assert_eq!(kept.wait("alice", "192.0.2.1", 1000), None);
+            kept.fail("alice", "192.0.2.1", 1000);
+        }
+        assert_eq!(kept.wait("alice", "192.0.2.1", 1000), Some(200), "the third part of the window");
+        assert_eq!(kept.wait("alice", "192.0.2.2", 1000), None, "she herself may, from elsewhere");
+        assert_eq!(kept.wait("bob", "192.0.2.1", 1000), None);
+        assert_eq!(kept.wait("alice", "192.0.2.1", 1200), None);
+        kept.fail("alice", "192.0.2.1", 1200);
+        assert_eq!(kept.wait("alice", "192.0.2.1", 1200), Some(200));
+        assert_eq!(kept.wait("alice", "192.0.2.1", 9000), None, "nobody is kept out for ever");
+    }
+
+    #[test]
+    fn a_peer_that_tries_many_names_and_a_name_that_is_tried_from_many_peers_are_counted() {
+        let mut kept = Kept::default();
+        for name in ["a", "b", "c", "d"] {
+            kept.fail(name, "2001:db8::1", 1000);
+        }
+        assert_eq!(kept.wait("e", "2001:db8::ffff", 1000), Some(150), "a neighbour in the same network");
+        assert_eq!(kept.wait("e", "2001:db8:0:1::1", 1000), None);
+        for peer in 1..=6 {
+            kept.fail("victim", &format!("198.51.100.{peer}"), 1000);
+        }
+        assert_eq!(kept.wait("victim", "198.51.100.77", 1000), Some(100));
+        assert_eq!(kept.wait("e", "::ffff:198.51.100.1", 1000), None);
+    }
+
+    #[test]
+    fn a_limit_of_0_is_none_and_a_clock_that_jumped_keeps_nobody_out() {
+        let none = AttemptPolicy { pair: 0, account: 0, peer: 0, ..POLICY };
+        assert!(Attempt::new(&none, "alice", Some("192.0.2.1".parse().unwrap())).counts.is_empty());
+        let attempt = Attempt::new(&POLICY, "alice", None);
+        let far = Some(Timestamp(10_000_000));
+        assert_eq!(attempt.failed(&attempt.counts[0], far, Timestamp(0)), Timestamp(100_000));
+    }
+}

@@ -1,0 +1,82 @@
+//! Who calls, when a proxy may stand in between.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The proxies whose word is taken for who called them: networks, and no other hop.
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    /// The caller: the last address of `X-Forwarded-For` that is not one of the proxies, if one of them has sent it.
+    /// Whatever stands further left was written by the caller.
+    #[must_use]
+    pub fn caller<'a>(&self, remote: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'a str>) -> IpAddr {
+        let mut caller = remote.to_canonical();
+        let mut hops = forwarded.rev().flat_map(|value| value.rsplit(','));
+        while self.contains(caller) {
+            // A hop that is no address ends what can be known: it is the proxy's own.
+            match hops.next().and_then(|hop| hop.trim().parse::<IpAddr>().ok()) {
+                Some(hop) => caller = hop.to_canonical(),
+                None => break,
+            }
+        }
+        caller
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl<'de> Deserialize<'de> for TrustedProxies {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let text = String::deserialize(deserializer)?;
+        let network = |word: &str| {
+            let address = || word.parse::<IpAddr>().map(IpNet::from);
+            word.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+                D::Error::custom("expected addresses or networks such as `10.0.0.0/8, 127.0.0.1`")
+            })
+        };
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        words.map(network).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl Serialize for TrustedProxies {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let words: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        serializer.serialize_str(&words.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_listed_proxy_has_written_is_believed() {
+        let proxies: TrustedProxies = serde_json::from_str("\"10.0.0.0/8, 127.0.0.1, fd00::/8\"").unwrap();
+        let table = [
+            ("192.0.2.1", vec!["198.51.100.7"], "192.0.2.1", "a stranger's word"),
+            ("10.1.2.3", vec!["198.51.100.7"], "198.51.100.7", "a proxy's"),
+            ("10.1.2.3", vec!["203.0.113.9, 198.51.100.7"], "198.51.100.7", "what the caller had sent it"),
+            ("10.1.2.3", vec!["203.0.113.9", "198.51.100.7"], "198.51.100.7", "in two headers"),
+            ("10.1.2.3", vec!["198.51.100.7, 10.9.9.9"], "198.51.100.7", "two proxies"),
+            ("10.1.2.3", vec!["10.9.9.9"], "10.9.9.9", "a proxy that calls by itself"),
+            ("10.1.2.3", vec!["198.51.100.7, unknown"], "10.1.2.3", "no address"),
+            ("10.1.2.3", vec![], "10.1.2.3", "nothing"),
+            ("::ffff:10.1.2.3", vec!["2001:db8::1"], "2001:db8::1", "both families"),
+            ("fd00::1", vec!["::ffff:198.51.100.7"], "198.51.100.7", "one written as the other"),
+        ];
+        for (remote, forwarded, expected, what) in table {
+            let caller = proxies.caller(remote.parse().unwrap(), forwarded.into_iter());
+            assert_eq!(caller.to_string(), expected, "{what}");
+        }
+        assert!(serde_json::from_str::<TrustedProxies>("\"10.0.0.0/33\"").is_err());
+        assert!(serde_json::from_str::<TrustedProxies>("\"nginx\"").is_err());
+    }
+}
