@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use system_tests::database::execute;
 use system_tests::mouth::channel;
 use system_tests::processes::{Service, run};
 use system_tests::system::{PASSWORD, USER, auth_env, cli, resource_env};
@@ -22,6 +23,7 @@ on_both_databases! {
     sigterm_ends_both_services_cleanly
     an_old_schema_is_refused_when_migration_is_switched_off
     the_first_start_makes_an_administrator_once
+    this_version_runs_on_the_schema_of_the_next_one
     expired_sessions_go_by_themselves_and_their_tokens_stay_refused
 }
 
@@ -195,4 +197,36 @@ async fn expired_sessions_go_by_themselves_and_their_tokens_stay_refused(databas
     }
     assert_eq!(Mouth::Http.refresh(&system, &left.refresh).await, Err(Refused::Expired));
     Mouth::Http.refresh(&system, &used.refresh).await.expect("it lives on");
+}
+
+/// What the next version will have done to the schema: added, and taken nothing away.
+async fn this_version_runs_on_the_schema_of_the_next_one(database: Database) {
+    let mut system = System::start(database).await;
+    let url = system.auth_env["AUTH__DATABASE__URL"].clone();
+    for statement in [
+        "ALTER TABLE users ADD COLUMN of_the_next_version TEXT",
+        "ALTER TABLE sessions ADD COLUMN of_the_next_version BIGINT NOT NULL DEFAULT 0",
+        "CREATE TABLE of_the_next_version (id TEXT PRIMARY KEY NOT NULL)",
+        "INSERT INTO counters (name, value) VALUES ('of_the_next_version', 7)",
+        "UPDATE counters SET value = value + 1 WHERE name = 'revocations'",
+        "INSERT INTO revocations (seq, kind, id, expires_at) SELECT value, 'of_the_next_version', 'x', 9999999999999 FROM counters WHERE name = 'revocations'",
+        "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')",
+    ] {
+        execute(&url, statement).unwrap();
+    }
+    // One that runs already, as beside the new one; and one that is started on it, as after going back.
+    for _ in 0..2 {
+        let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        let next = Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
+        assert!(system.notes_accept(&next.access).await);
+        Mouth::Http.end(&system, &next.refresh).await.unwrap();
+        system.notes_come_to_refuse(&next.access).await;
+        system.auth.signal(rustix::process::Signal::TERM);
+        system.restart_auth().await;
+    }
+    assert!(system.auth.log().contains("unknown kind"), "what it does not know is passed over, and named");
+    let doctor = run("auth-service", &["doctor"], system.folder.path(), &system.auth_env, "");
+    assert!(doctor.status.success(), "{}", String::from_utf8_lossy(&doctor.stdout));
+    let migrated = system.cli(&["migrate"]);
+    assert_eq!(migrated["applied"].as_array().unwrap().len(), 0, "it takes nothing back");
 }

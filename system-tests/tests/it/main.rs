@@ -8,6 +8,7 @@ mod django;
 mod doctor;
 mod draining;
 mod encrypted_tokens;
+mod faults;
 mod feed_faults;
 mod feeds;
 mod gateway;

@@ -1,0 +1,216 @@
+//! The disk fills up; the primary of a PostgreSQL pair dies.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
+use serde_json::{Value, json};
+use system_tests::system::{GATEWAY, PASSWORD, USER};
+use system_tests::{Database, Mouth, Refused, System, eventually};
+
+/// A small disk of its own, gone with the test.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn of(mebibytes: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={mebibytes}m");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).status();
+        assert!(
+            mounted.unwrap().success(),
+            "a file system is mounted by root only: run scripts/test as root"
+        );
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Leaves no room at all.
+    fn fill(&self) -> PathBuf {
+        use std::io::Write;
+        let path = self.path().join("filler");
+        let mut file = fs::File::create(&path).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
+    let disk = SmallDisk::of(8);
+    let url = format!("sqlite://{}/signet.db", disk.path().display());
+    let system = System::with(Database::Sqlite, &[("AUTH__DATABASE__URL", &url)]).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let filler = disk.fill();
+
+    // What the log of the database has room for still goes; what was acknowledged counts.
+    let (mut held, mut acknowledged) = (pair.refresh.clone(), 0);
+    let refused = loop {
+        let request = system.http.post(system.auth_url("/api/token/refresh/"));
+        let answer = request.json(&json!({"refresh": held})).send().await.unwrap();
+        if answer.status() != 200 {
+            break answer;
+        }
+        let body: Value = answer.json().await.unwrap();
+        body["refresh"].as_str().unwrap().clone_into(&mut held);
+        acknowledged += 1;
+        assert!(acknowledged < 20_000, "the disk is not full");
+    };
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let machine = (GATEWAY, system.gateway_secret.as_str());
+    Mouth::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens go on");
+    Mouth::Http.verify(&system, &pair.access).await.expect("and reads");
+    assert!(system.notes_accept(&pair.access).await);
+    let jwks = system.http.get(system.auth_url("/.well-known/jwks.json")).send().await.unwrap();
+    assert_eq!(jwks.status(), 200);
+
+    fs::remove_file(filler).unwrap();
+    let next =
+        eventually("there is room again", || async { Mouth::Http.refresh(&system, &held).await.ok() }).await;
+    Mouth::Http.obtain(&system, USER, PASSWORD).await.expect("logins too");
+    assert_eq!(Mouth::Http.end(&system, &next.refresh).await, Ok(()));
+    assert!(system.cli(&["audit", "verify"])["entries"].as_i64().unwrap() > 0);
+
+    #[derive(diesel::QueryableByName)]
+    struct Integrity {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        integrity_check: String,
+    }
+    let mut connection = SqliteConnection::establish(url.strip_prefix("sqlite://").unwrap()).unwrap();
+    let found: Vec<Integrity> = diesel::sql_query("PRAGMA integrity_check").load(&mut connection).unwrap();
+    assert_eq!(found.iter().map(|row| row.integrity_check.as_str()).collect::<Vec<_>>(), ["ok"]);
+}
+
+/// A primary and a standby to which every commit goes before it is acknowledged.
+struct Pair {
+    folder: tempfile::TempDir,
+    bin: PathBuf,
+    owner: &'static str,
+    ports: [u16; 2],
+}
+
+const NODES: [&str; 2] = ["primary", "standby"];
+
+impl Pair {
+    fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("signet-pair").tempdir_in("/tmp").unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+            .expect("no PostgreSQL server: apt-get install postgresql")
+            .map(|entry| entry.unwrap().path().join("bin"))
+            .filter(|bin| bin.join("pg_ctl").is_file())
+            .collect();
+        versions.sort();
+        let known = Command::new("id").arg("postgres").output().unwrap().status.success();
+        let free = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
+        let ports = [0, 1].map(|place: usize| free[place].local_addr().unwrap().port());
+        drop(free);
+        let bin = versions.pop().expect("no PostgreSQL server: apt-get install postgresql");
+        let pair = Self { folder, bin, owner: if known { "postgres" } else { "nobody" }, ports };
+        let primary = pair.data(0);
+        pair.run(
+            "initdb",
+            &["-D", &primary, "-A", "trust", "-U", "signet", "--no-sync", "-E", "UTF8", "--locale=C"],
+        );
+        pair.start_node(0, "-c synchronous_standby_names=*");
+        let port = ports[0].to_string();
+        let base = ["-h", "127.0.0.1", "-p", &port, "-U", "signet", "-D", &pair.data(1), "-R", "-c", "fast"];
+        pair.run("pg_basebackup", &base);
+        pair.start_node(1, "");
+        pair
+    }
+
+    fn data(&self, node: usize) -> String {
+        format!("{}/{}", self.folder.path().display(), NODES[node])
+    }
+
+    fn start_node(&self, node: usize, more: &str) {
+        let (port, folder) = (self.ports[node], self.folder.path().display());
+        let options = format!("-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off {more}");
+        let log = format!("{}.log", self.data(node));
+        self.run("pg_ctl", &["-D", &self.data(node), "-w", "-s", "-l", &log, "-o", &options, "start"]);
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let mut command = Command::new("runuser");
+        command.args(["-u", self.owner, "--"]).arg(self.bin.join(program)).args(arguments);
+        let output = command.current_dir("/tmp").output().unwrap();
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn url(&self) -> String {
+        let [one, other] = self.ports;
+        format!(
+            "postgres://signet@127.0.0.1:{one},127.0.0.1:{other}/postgres?target_session_attrs=read-write"
+        )
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        for node in 0..2 {
+            let mut command = Command::new("runuser");
+            command.args(["-u", self.owner, "--"]).arg(self.bin.join("pg_ctl"));
+            let _ = command.args(["-D", &self.data(node), "-m", "immediate", "-s", "stop"]).output();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost() {
+    let pair = tokio::task::spawn_blocking(Pair::start).await.unwrap();
+    let url = pair.url();
+    let system = System::with(Database::Postgres, &[("AUTH__DATABASE__URL", &url)]).await;
+    let kept = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let ended = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let used = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let next = Mouth::Http.refresh(&system, &used.refresh).await.unwrap();
+    let newest = Mouth::Http.refresh(&system, &next.refresh).await.unwrap();
+    Mouth::Http.end(&system, &ended.refresh).await.unwrap();
+
+    let (cut, pair) = tokio::task::spawn_blocking(move || {
+        pair.run("pg_ctl", &["-D", &pair.data(0), "-m", "immediate", "-s", "stop"]);
+        let cut = Instant::now();
+        pair.run("pg_ctl", &["-D", &pair.data(1), "-w", "-s", "promote"]);
+        (cut, pair)
+    })
+    .await
+    .unwrap();
+    let machine = (GATEWAY, system.gateway_secret.as_str());
+    Mouth::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens need no database");
+    eventually("it is ready again, without a restart", || async {
+        let answer = system.http.get(system.auth_url("/readyz")).send().await.unwrap();
+        (answer.status() == 200).then_some(())
+    })
+    .await;
+    eventually("the session goes on", || async {
+        let request = system.http.post(system.auth_url("/api/token/refresh/"));
+        let answer = request.json(&json!({"refresh": kept.refresh})).send().await.unwrap();
+        assert!([200, 503].contains(&answer.status().as_u16()), "{}", answer.status());
+        (answer.status() == 200).then_some(())
+    })
+    .await;
+    let took = cut.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert_eq!(Mouth::Http.refresh(&system, &ended.refresh).await, Err(Refused::Revoked));
+    // Used twice before the cut, and tried again after it.
+    assert_eq!(Mouth::Http.refresh(&system, &used.refresh).await, Err(Refused::Revoked));
+    assert_eq!(Mouth::Http.refresh(&system, &newest.refresh).await, Err(Refused::Revoked), "that was reuse");
+    system.notes_come_to_refuse(&newest.access).await;
+    assert!(system.cli(&["audit", "verify"])["entries"].as_i64().unwrap() > 0);
+    drop(pair);
+}
