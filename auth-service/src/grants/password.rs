@@ -12,7 +12,7 @@ use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::tokens::{Draft, IssuedTokens};
-use crate::users::{Attempt, AttemptPolicy, MAX_PASSWORD_BYTES, User, Username};
+use crate::users::{Attempt, MAX_PASSWORD_BYTES, User, Username};
 
 /// A person's name and password, brought by a first-party client.
 pub struct PasswordLogin {
@@ -31,7 +31,8 @@ impl Authority {
     ///
     /// # Errors
     /// `InvalidCredentials`, the same for an unknown name, a wrong password and a disabled account;
-    /// `unauthorized_client`, `invalid_scope`, `invalid_target`; `Overloaded`, `Unavailable`.
+    /// `TooManyAttempts`, whatever the password is; `unauthorized_client`, `invalid_scope`, `invalid_target`;
+    /// `Overloaded`, `Unavailable`.
     pub fn obtain_pair(&self, login: &PasswordLogin) -> Result<IssuedTokens> {
         let outcome = self.log_in(login);
         measures::login(&outcome);
@@ -62,10 +63,8 @@ impl Authority {
         let access_token =
             self.mint_access_token(&Draft::for_person(&session, &user.roles, &session.scope), now)?;
         if !self.storage.start_session(&session, &user)? {
-            // Not a guess: nothing is counted.
-            let none = Attempt::new(&AttemptPolicy::NONE, "", None);
             let cause = "the account was disabled or its password changed during the login";
-            return Err(self.refuse_login((login, &none), Some(&user.id), cause));
+            return Err(self.refuse_login((login, &Attempt::uncounted()), Some(&user.id), cause));
         }
         measures::issued(GrantType::Password);
         Ok(IssuedTokens {

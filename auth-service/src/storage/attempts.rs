@@ -1,9 +1,9 @@
 use diesel::prelude::*;
 
+use super::Storage;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::login_failures;
-use super::{Storage, take};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::users::{Attempt, Count};
@@ -21,7 +21,7 @@ impl Storage {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<(String, i64)> = take(&self.reads)?.run(|connection| {
+        let rows: Vec<(String, i64)> = self.read(|connection| {
             Ok(login_failures::table.filter(login_failures::id.eq_any(ids)).load(connection)?)
         })?;
         Ok(rows.into_iter().map(|(id, until)| (id, Timestamp(until))).collect())
@@ -73,8 +73,9 @@ fn count_up(
         Some(_) => diesel::update(login_failures::table.find(&count.id))
             .set(login_failures::until.eq(until))
             .execute(connection)?,
-        // Two first failures at one moment: the one that comes second is not counted, but fails as a login anyway.
-        None => insert(connection, &count.id, until)?,
+        None if insert(connection, &count.id, until)? > 0 => 1,
+        // Another first failure came in between: it is there to be moved on now.
+        None => return count_up(connection, attempt, count, now),
     };
     Ok(())
 }

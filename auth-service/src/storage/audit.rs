@@ -35,14 +35,6 @@ impl Storage {
         let _ = self.chain.set(chain);
     }
 
-    /// Writes down what was refused: what is done is written with what it does.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn note_refusal(&self, event: Event) -> Result<(), StorageError> {
-        self.write_audited(move |_| Ok(((), vec![event])))
-    }
-
     /// At most `limit` entries behind a number, in order.
     ///
     /// # Errors

@@ -25,10 +25,6 @@ pub struct AttemptPolicy {
     pub window: Duration,
 }
 
-impl AttemptPolicy {
-    pub const NONE: Self = Self { pair: 0, account: 0, peer: 0, window: Duration::ZERO };
-}
-
 /// One thing that failures are counted of. What it says is not kept: a name may be a password in the wrong field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
@@ -57,11 +53,17 @@ impl Attempt {
         Self { counts, window: policy.window }
     }
 
+    /// A refusal that was no guess.
+    #[must_use]
+    pub fn uncounted() -> Self {
+        Self { counts: Vec::new(), window: Duration::ZERO }
+    }
+
     /// How long to wait, given where the counts stand; `None` when it may be tried now.
     #[must_use]
     pub fn wait(&self, stands: impl Fn(&str) -> Option<Timestamp>, now: Timestamp) -> Option<Duration> {
         let wait = |count: &Count| {
-            let until = stands(&count.id)?;
+            let until = stands(&count.id).filter(|until| self.is_possible(*until, now))?;
             // One more step must fit into the window.
             let earliest = until.plus(self.step(count)).minus(self.window);
             (earliest > now).then(|| earliest.distance(now))
@@ -72,9 +74,18 @@ impl Attempt {
     /// Where a count stands after one more failure.
     #[must_use]
     pub fn failed(&self, count: &Count, until: Option<Timestamp>, now: Timestamp) -> Timestamp {
-        // A count that lies further ahead than it can was set by a clock that had jumped.
-        let until = until.filter(|until| *until <= now.plus(self.window)).unwrap_or(now);
-        until.max(now).plus(self.step(count))
+        let until = until.filter(|until| self.is_possible(*until, now)).unwrap_or(now);
+        until.max(now).plus(self.step(count)).min(self.furthest(now))
+    }
+
+    /// A count that lies further ahead than it can was set by a clock that had jumped.
+    fn is_possible(&self, until: Timestamp, now: Timestamp) -> bool {
+        until <= self.furthest(now)
+    }
+
+    /// A window ahead, and another one for guesses that were under way at one moment.
+    fn furthest(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.window * 2)
     }
 
     fn step(&self, count: &Count) -> Duration {
@@ -167,5 +178,17 @@ mod tests {
         let attempt = Attempt::new(&POLICY, "alice", None);
         let far = Some(Timestamp(10_000_000));
         assert_eq!(attempt.failed(&attempt.counts[0], far, Timestamp(0)), Timestamp(100_000));
+        assert_eq!(attempt.wait(|_| far, Timestamp(0)), None);
+    }
+
+    #[test]
+    fn many_guesses_at_one_moment_do_not_begin_the_count_anew() {
+        let mut kept = Kept::default();
+        for _ in 0..50 {
+            kept.fail("alice", "192.0.2.1", 1000);
+        }
+        assert_eq!(kept.wait("alice", "192.0.2.1", 1000), Some(800), "two windows at most");
+        assert_eq!(kept.wait("alice", "192.0.2.1", 1799), Some(1));
+        assert_eq!(kept.wait("alice", "192.0.2.1", 1800), None);
     }
 }
