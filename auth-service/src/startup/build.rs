@@ -170,6 +170,10 @@ fn open_master_key(path: &Path, storage: &Storage) -> Result<MasterKey> {
     }
     let sealed = storage.all_keys().map_err(|error: StorageError| error.to_string())?;
     if !sealed.is_empty() {
+        // A replica that starts at this moment may have made both since the file was looked for.
+        if let Some(key) = MasterKey::read(path).map_err(|error| format!("master key: {error}"))? {
+            return Ok(key);
+        }
         return Err(format!(
             "master key: {} does not exist, and the database holds keys that only it can open: restore it",
             path.display()
