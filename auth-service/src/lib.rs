@@ -16,13 +16,14 @@
 //! | [`measures`] | what is counted for the operator |
 //! | [`http`] [`grpc`] | the two mouths: unpack, call, repack |
 //! | [`storage`] | diesel; atomic domain steps, not create-read-update-delete |
-//! | [`cli`] [`startup`] [`settings`] [`blocking`] [`feeds`] | wiring |
+//! | [`cli`] [`startup`] [`settings`] [`blocking`] [`background`] [`feeds`] | wiring |
 //!
 //! The core is synchronous; edges cross into it once, in [`blocking`]. `tests/architecture.rs` holds
 //! these borders.
 
 pub mod audit;
 pub mod authority;
+pub mod background;
 pub mod blocking;
 pub mod cli;
 pub mod clients;

@@ -19,23 +19,14 @@ use crate::keys::{Algorithm, KeyState};
 use crate::revocations::RevokedThing;
 use crate::sessions::Rotation;
 
-/// How a login ended.
-const LOGINS: [&str; 6] = ["ok", "refused", "limited", "overloaded", "unavailable", "failed"];
-
-/// How a refresh that reached the storage ended.
-const REFRESHES: [&str; 7] = ["rotated", "repeated", "reused", "expired", "ended", "unknown", "unavailable"];
-
-/// Whose tokens were taken back.
-const REVOCATIONS: [&str; 4] = ["session", "token", "subject", "client"];
-
 static MEASURES: LazyLock<Measures> = LazyLock::new(Measures::new);
 
 /// Handles, so that counting costs an addition and no look-up.
 struct Measures {
-    issued: [Counter; 3],
-    logins: [Counter; 6],
-    refreshes: [Counter; 7],
-    revocations: [Counter; 4],
+    issued: Family<3>,
+    logins: Family<6>,
+    refreshes: Family<7>,
+    revocations: Family<4>,
     pool_wait: Histogram,
     pool_exhausted: Counter,
     hash_wait: Histogram,
@@ -47,17 +38,43 @@ struct Measures {
 impl Measures {
     fn new() -> Self {
         Self {
-            issued: GrantType::ALL
-                .map(|grant| counter!("signet_tokens_issued_total", "grant" => grant.as_str())),
-            logins: LOGINS.map(|outcome| counter!("signet_logins_total", "outcome" => outcome)),
-            refreshes: REFRESHES.map(|outcome| counter!("signet_refreshes_total", "outcome" => outcome)),
-            revocations: REVOCATIONS.map(|kind| counter!("signet_revocations_total", "kind" => kind)),
+            issued: Family::new("signet_tokens_issued_total", "grant", GrantType::ALL.map(GrantType::as_str)),
+            logins: Family::new(
+                "signet_logins_total",
+                "outcome",
+                ["ok", "refused", "limited", "overloaded", "unavailable", "failed"],
+            ),
+            refreshes: Family::new(
+                "signet_refreshes_total",
+                "outcome",
+                ["rotated", "repeated", "reused", "expired", "ended", "unknown", "unavailable"],
+            ),
+            revocations: Family::new(
+                "signet_revocations_total",
+                "kind",
+                ["session", "token", "subject", "client"],
+            ),
             pool_wait: histogram!("signet_database_pool_wait_seconds"),
             pool_exhausted: counter!("signet_database_pool_exhausted_total"),
             hash_wait: histogram!("signet_password_hash_wait_seconds"),
             hash_waiting: gauge!("signet_password_hash_waiting"),
             hash_shed: counter!("signet_password_hash_shed_total"),
             sweep_failures: counter!("signet_sweep_failures_total"),
+        }
+    }
+}
+
+/// The counters of one name, by the values that its label can have.
+struct Family<const N: usize>([(&'static str, Counter); N]);
+
+impl<const N: usize> Family<N> {
+    fn new(name: &'static str, label: &'static str, values: [&'static str; N]) -> Self {
+        Self(values.map(|value| (value, counter!(name, label => value))))
+    }
+
+    fn count(&self, value: &str) {
+        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == value) {
+            counter.increment(1);
         }
     }
 }
@@ -96,25 +113,23 @@ pub fn begin() {
 
 /// An access token was handed out.
 pub fn issued(grant: GrantType) {
-    let place = GrantType::ALL.into_iter().position(|known| known == grant);
-    count(&MEASURES.issued, place);
+    MEASURES.issued.count(grant.as_str());
 }
 
 pub fn login<T>(outcome: &Result<T>) {
-    let name = match outcome {
+    MEASURES.logins.count(match outcome {
         Ok(_) => "ok",
         Err(Error { kind: ErrorKind::TooManyAttempts(_), .. }) => "limited",
         Err(Error { kind: ErrorKind::Overloaded, .. }) => "overloaded",
         Err(Error { kind: ErrorKind::Unavailable, .. }) => "unavailable",
         Err(Error { kind: ErrorKind::Internal, .. }) => "failed",
         Err(_) => "refused",
-    };
-    count(&MEASURES.logins, LOGINS.iter().position(|known| *known == name));
+    });
 }
 
 /// What the storage decided about a refresh; `None` when it could not.
 pub fn refresh(rotation: Option<&Rotation>) {
-    let name = match rotation {
+    MEASURES.refreshes.count(match rotation {
         Some(Rotation::Holds { repeated: false, .. }) => "rotated",
         Some(Rotation::Holds { repeated: true, .. }) => "repeated",
         Some(Rotation::Reused { .. }) => "reused",
@@ -122,19 +137,17 @@ pub fn refresh(rotation: Option<&Rotation>) {
         Some(Rotation::Ended(_)) => "ended",
         Some(Rotation::Unknown) => "unknown",
         None => "unavailable",
-    };
-    count(&MEASURES.refreshes, REFRESHES.iter().position(|known| *known == name));
+    });
 }
 
 /// Something came into the log of what was taken back, whoever took it back.
 pub fn revoked(thing: &RevokedThing) {
-    let place = match thing {
-        RevokedThing::Session(_) => 0,
-        RevokedThing::Token(_) => 1,
-        RevokedThing::Subject { .. } => 2,
-        RevokedThing::Client { .. } => 3,
-    };
-    MEASURES.revocations[place].increment(1);
+    MEASURES.revocations.count(match thing {
+        RevokedThing::Session(_) => "session",
+        RevokedThing::Token(_) => "token",
+        RevokedThing::Subject { .. } => "subject",
+        RevokedThing::Client { .. } => "client",
+    });
 }
 
 pub fn waited_for_connection(waited: Duration, got_one: bool) {
@@ -183,19 +196,13 @@ pub fn grpc_answered((service, method): (&'static str, &'static str), code: &'st
         .increment(1);
 }
 
-fn count<const N: usize>(counters: &[Counter; N], place: Option<usize>) {
-    if let Some(counter) = place.and_then(|place| counters.get(place)) {
-        counter.increment(1);
-    }
-}
-
 impl Authority {
     /// Sets the gauges that are read off when somebody asks for them.
     pub fn sample_measures(&self) {
         let now = self.now();
-        gauge!("signet_ready").set(if self.check_ready().is_ok() { 1.0 } else { 0.0 });
+        gauge!("signet_ready").set(u8::from(self.check_ready().is_ok()));
         let answers = self.storage_answers.load(Ordering::Relaxed);
-        gauge!("signet_database_answers").set(if answers { 1.0 } else { 0.0 });
+        gauge!("signet_database_answers").set(u8::from(answers));
         gauge!("signet_feed_age_seconds").set(self.seen.age().as_secs_f64().min(1e9));
         let position = self.revocations.position();
         #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]

@@ -3,7 +3,6 @@
 //! One thread looks a few times a second whether a change counter has moved, which is one small
 //! read; only then is anything loaded. So replicas, and the command line, need not talk to each other.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +12,11 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 
 use crate::authority::Authority;
+use crate::background::{Background, caught};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{ChangeCounters, Listener};
-use crate::verifiers::VerifierKeeper;
+use crate::verifiers;
 
 /// How often the counters are looked at, at least: what this process writes, and on PostgreSQL what others
 /// write, makes it look at once.
@@ -65,7 +65,7 @@ impl SeenChanges {
 pub struct Keeper {
     authority: Arc<Authority>,
     thread: Option<JoinHandle<()>>,
-    _verifiers: VerifierKeeper,
+    _verifiers: Background,
     _listener: Option<Listener>,
 }
 
@@ -83,7 +83,7 @@ impl Keeper {
             .map_err(|error| internal(&error.to_string()))?;
         let told = Arc::clone(&authority);
         let listener = authority.storage.listen(move || told.seen.wake())?;
-        let verifiers = VerifierKeeper::start(Arc::clone(&authority))?;
+        let verifiers = verifiers::keep(Arc::clone(&authority))?;
         Ok(Self { authority, thread: Some(thread), _verifiers: verifiers, _listener: listener })
     }
 
@@ -105,9 +105,7 @@ fn keep(authority: &Authority, signals: &Receiver<Signal>) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
         // A defect must not stop the clock of everything: the next look may go well.
-        let outcome = catch_unwind(AssertUnwindSafe(|| authority.refresh_state()))
-            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the keeper panicked")));
-        match outcome {
+        match caught("keeper", || authority.refresh_state()) {
             Ok(()) => {
                 authority.storage_answers.store(true, Ordering::Relaxed);
                 if last_failure.take().is_some() {

@@ -1,16 +1,15 @@
 //! Keeps the database from growing for ever: now and then one replica walks through the tables and deletes what
 //! has expired, a page at a time.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::authority::Authority;
+use crate::background::{Background, Stop};
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::measures;
+use crate::storage::{StorageError, Swept};
 
 /// Between two pages: requests come first.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -30,60 +29,20 @@ pub struct SweepPolicy {
     pub keep: Duration,
 }
 
-/// The thread that sweeps; ends when it is dropped.
-pub struct Sweeper {
-    stop: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Sweeper {
-    /// # Errors
-    /// `Internal` when the system gives no thread.
-    pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Self> {
-        let (stop, stopped) = sync_channel(0);
-        let thread = thread::Builder::new()
-            .name("sweeper".to_owned())
-            .spawn(move || sweep_now_and_then(&authority, policy, &stopped))
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Sweeper {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the sweeper panicked");
-        }
-    }
-}
-
-fn sweep_now_and_then(authority: &Authority, policy: SweepPolicy, stopped: &Receiver<()>) {
+/// Begins to sweep now and then, until what it returns is dropped.
+///
+/// # Errors
+/// `Internal` when the system gives no thread.
+pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Background> {
     let trust = ClockTrust::new(authority.now());
-    let mut failing = false;
-    let wait = policy.interval.min(LONGEST_WAIT);
-    while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+    let work = move |stop: &Stop| {
         if !trust.holds(authority.now()) {
             tracing::warn!("the clock has jumped ahead: nothing is swept until a restart");
-            continue;
+            return Ok(());
         }
-        let walk =
-            || authority.sweep(policy, || stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout));
-        let outcome = catch_unwind(AssertUnwindSafe(walk))
-            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the sweeper panicked")));
-        // Once, not at each turn.
-        match outcome {
-            Err(error) => {
-                measures::sweep_failed();
-                if !std::mem::replace(&mut failing, true) {
-                    error.log();
-                }
-            }
-            Ok(()) => failing = false,
-        }
-    }
+        authority.sweep(policy, || stop.pause(PAUSE))
+    };
+    Background::start("sweeper", policy.interval.min(LONGEST_WAIT), work, measures::sweep_failed)
 }
 
 /// Compares the wall clock with the time that has passed.
@@ -113,27 +72,33 @@ impl Authority {
             return Ok(());
         }
         let before = now.minus(policy.keep);
-        let (mut sessions, mut revocations) = (0, 0);
-        let mut after = Some(String::new());
-        while let Some(position) = after {
-            let swept = self.storage.sweep_sessions(&position, before)?;
-            measures::swept("sessions", swept.deleted);
-            sessions += swept.deleted;
-            after = swept.next.filter(|_| go_on());
-        }
-        let mut after = Some(0);
-        while let Some(position) = after {
-            let swept = self.storage.sweep_revocations(position, before)?;
-            measures::swept("revocations", swept.deleted);
-            revocations += swept.deleted;
-            after = swept.next.filter(|_| go_on());
-        }
+        let sessions =
+            walk("sessions", String::new(), &go_on, |after| self.storage.sweep_sessions(&after, before))?;
+        let revocations =
+            walk("revocations", 0, &go_on, |after| self.storage.sweep_revocations(after, before))?;
         while self.storage.sweep_failures(now)? > 0 && go_on() {}
         if sessions + revocations > 0 {
             tracing::info!(sessions, revocations, "swept what has expired");
         }
         Ok(())
     }
+}
+
+/// Through one table, page by page: how many rows were deleted.
+fn walk<P>(
+    table: &'static str,
+    first: P,
+    go_on: &impl Fn() -> bool,
+    sweep_page: impl Fn(P) -> std::result::Result<Swept<P>, StorageError>,
+) -> Result<usize> {
+    let (mut deleted, mut after) = (0, Some(first));
+    while let Some(position) = after {
+        let swept = sweep_page(position)?;
+        measures::swept(table, swept.deleted);
+        deleted += swept.deleted;
+        after = swept.next.filter(|_| go_on());
+    }
+    Ok(deleted)
 }
 
 #[cfg(test)]

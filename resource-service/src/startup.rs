@@ -105,17 +105,9 @@ async fn serve_until_told(
     let services = GrpcServices { guard, store, authority, gatekeeper };
     let grpc = tokio::spawn(serve_grpc(grpc_listener, services, end.clone()));
     describe_measures();
-    let metrics = match settings.metrics.bind {
-        Some(bind) => Some(service_kit::metrics::serve(bind, recorded, measured)?),
-        None => None,
-    };
-    let metrics_address = metrics.as_ref().map(|listener| tracing::field::display(listener.address));
-    tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics_address, audience = settings.audience, "ready");
-    let outcome = run::until_told(told, http, grpc, (end, settings.drain_delay)).await;
-    if let Some(metrics) = metrics {
-        metrics.stop().await;
-    }
-    outcome
+    let metrics = service_kit::metrics::serve(settings.metrics, recorded, measured)?;
+    tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), audience = settings.audience, "ready");
+    run::until_told(told, http, grpc, metrics, (end, settings.drain_delay)).await
 }
 
 /// When what is known counts as old.
@@ -225,7 +217,7 @@ fn describe_measures() {
 
 /// The gauges that are read off when somebody asks for them.
 fn sample_measures(authority: &Authority) {
-    gauge!("signet_ready").set(if authority.is_ready() && !run::is_draining() { 1.0 } else { 0.0 });
+    gauge!("signet_ready").set(u8::from(authority.is_ready() && !run::is_draining()));
     let age = authority.freshness().age().map_or(f64::INFINITY, |age| age.as_secs_f64());
     gauge!("signet_authority_last_heard_seconds").set(age);
     #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]

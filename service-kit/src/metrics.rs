@@ -11,6 +11,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tracing::field::{DisplayValue, display};
 
 use crate::process;
 
@@ -59,21 +60,20 @@ pub fn install() -> Result<Recorded, String> {
 #[derive(Clone)]
 pub struct Recorded(PrometheusHandle);
 
-/// A running listener, and the address that it has.
-pub struct Listener {
-    pub address: SocketAddr,
-    handle: ServerHandle,
-}
+/// A running listener; none where metrics are switched off.
+pub struct Listener(Option<(SocketAddr, ServerHandle)>);
 
-/// Serves `GET /metrics`. `sample` sets the gauges that are read off when somebody asks. Within a runtime.
+/// Serves `GET /metrics`, unless it is switched off. `sample` sets the gauges that are read off when somebody asks.
+/// Within a runtime.
 ///
 /// # Errors
 /// One line: the listener cannot be bound.
 pub fn serve(
-    bind: SocketAddr,
+    settings: Metrics,
     recorded: Recorded,
     sample: impl Fn() + Send + Sync + 'static,
 ) -> Result<Listener, String> {
+    let Some(bind) = settings.bind else { return Ok(Listener(None)) };
     let failed = |error: std::io::Error| format!("metrics.bind {bind}: {error}");
     let listener = TcpListener::bind(bind).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -87,12 +87,20 @@ pub fn serve(
     let server = server(listener, recorded, Arc::new(sample)).map_err(failed)?;
     let handle = server.handle();
     tokio::spawn(server);
-    Ok(Listener { address, handle })
+    Ok(Listener(Some((address, handle))))
 }
 
 impl Listener {
-    pub async fn stop(self) {
-        self.handle.stop(false).await;
+    /// Where it listens, for the log.
+    #[must_use]
+    pub fn address(&self) -> Option<DisplayValue<SocketAddr>> {
+        self.0.as_ref().map(|(address, _)| display(*address))
+    }
+
+    pub(crate) async fn stop(self) {
+        if let Some((_, handle)) = self.0 {
+            handle.stop(false).await;
+        }
     }
 }
 

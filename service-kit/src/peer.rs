@@ -13,9 +13,10 @@ impl TrustedProxies {
     /// The caller: the last address of `X-Forwarded-For` that is not one of the proxies, if one of them has sent it.
     /// Whatever stands further left was written by the caller.
     #[must_use]
-    pub fn caller<'a>(&self, remote: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'a str>) -> IpAddr {
+    pub fn caller<'a>(&self, remote: IpAddr, forwarded: impl Iterator<Item = &'a str>) -> IpAddr {
         let mut caller = remote.to_canonical();
-        let mut hops = forwarded.rev().flat_map(|value| value.rsplit(','));
+        let values: Vec<&str> = forwarded.collect();
+        let mut hops = values.iter().rev().flat_map(|value| value.rsplit(','));
         while self.contains(caller) {
             // A hop that is no address ends what can be known: it is the proxy's own.
             match hops.next().and_then(|hop| hop.trim().parse::<IpAddr>().ok()) {

@@ -8,6 +8,7 @@ use actix_web::dev::Server;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Listener;
 use crate::signals::exit_at_next_signal;
 
 /// Time for HTTP requests under way at a stop, in seconds; for actix's `shutdown_timeout`.
@@ -43,6 +44,7 @@ pub async fn until_told<E: Debug + Send + 'static>(
     told: impl Future<Output = ()>,
     http: Server,
     mut grpc: JoinHandle<Result<(), E>>,
+    metrics: Listener,
     (end, drain_delay): (End, Duration),
 ) -> Result<(), String> {
     let http_handle = http.handle();
@@ -72,6 +74,8 @@ pub async fn until_told<E: Debug + Send + 'static>(
     if drained.await.is_err() {
         tracing::warn!("some connections did not end in time and were cut");
     }
+    // Last: how the end goes can be seen.
+    metrics.stop().await;
     tracing::info!("stopped");
     early.map_or(Ok(()), Err)
 }

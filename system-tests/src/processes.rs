@@ -72,6 +72,17 @@ impl Service {
         read_from(&self.log, 0)
     }
 
+    /// What it tells Prometheus.
+    ///
+    /// # Panics
+    /// Where that is switched off.
+    pub async fn metrics_text(&self) -> String {
+        let address = self.metrics.expect("it says where its metrics are");
+        let answer = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        answer.text().await.expect("text")
+    }
+
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -1,3 +1,6 @@
+use std::process::ExitStatus;
+
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -45,15 +48,16 @@ impl Replicas {
         format!("http://{}{path}", self.services[replica % 2].http)
     }
 
-    /// Kills a replica without a goodbye and starts it again on the address that it had.
-    pub async fn kill_and_restart(&mut self, replica: usize) {
+    /// Ends a replica by a signal and starts it again on the address that it had: how it ended.
+    pub async fn restart(&mut self, replica: usize, signal: Signal) -> ExitStatus {
         let service = &mut self.services[replica];
         let mut env = self.env.clone();
         env.insert("AUTH__HTTP__BIND".to_owned(), service.http.to_string());
         env.insert("AUTH__GRPC__BIND".to_owned(), service.grpc.to_string());
-        service.signal(rustix::process::Signal::KILL);
-        service.ended().await;
+        service.signal(signal);
+        let ended = service.ended().await;
         *service = Service::start("auth-service", self.folder.path(), &env).await;
+        ended
     }
 
     /// A first pair.

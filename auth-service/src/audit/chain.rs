@@ -72,16 +72,16 @@ impl Chain {
         mac
     }
 
-    /// Whether an entry follows on the one before; returns its MAC.
+    /// Whether a link follows on the one before; the first follows on none.
     ///
     /// # Errors
     /// [`Broken`].
-    pub fn check(&self, before: Option<(i64, &[u8])>, link: &Link) -> Result<(), Broken> {
-        let expected = before.map_or(1, |(seq, _)| seq + 1);
+    pub fn check(&self, before: Option<&Link>, link: &Link) -> Result<(), Broken> {
+        let expected = before.map_or(1, |before| before.entry.seq + 1);
         if link.entry.seq != expected {
             return Err(Broken::Missing(expected));
         }
-        let mac = self.link(before.map(|(_, mac)| mac), &link.entry);
+        let mac = self.link(before.map(|before| before.mac.as_slice()), &link.entry);
         // No secret is compared: whoever reads the database knows both.
         if mac.as_slice() == link.mac { Ok(()) } else { Err(Broken::Altered(expected)) }
     }
@@ -130,16 +130,12 @@ mod tests {
     #[test]
     fn a_chain_holds_until_something_is_changed() {
         let chain = chain();
-        let mut before: Option<(i64, Mac)> = None;
-        let mut links = Vec::new();
+        let mut links: Vec<Link> = Vec::new();
         for seq in 1..=3 {
-            let mac = chain.link(before.as_ref().map(|(_, mac)| mac.as_slice()), &entry(seq));
+            let mac = chain.link(links.last().map(|link| link.mac.as_slice()), &entry(seq));
             links.push(Link { entry: entry(seq), mac: mac.to_vec() });
-            before = Some((seq, mac));
         }
-        let check = |before: Option<&Link>, link: &Link| {
-            chain.check(before.map(|link| (link.entry.seq, link.mac.as_slice())), link)
-        };
+        let check = |before: Option<&Link>, link: &Link| chain.check(before, link);
         assert_eq!(check(None, &links[0]), Ok(()));
         assert_eq!(check(Some(&links[0]), &links[1]), Ok(()));
         assert_eq!(check(Some(&links[0]), &links[2]), Err(Broken::Missing(2)));

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use super::{Done, Failure};
-use crate::audit::{Broken, Chain, Entry, Link};
+use crate::audit::{Broken, Entry, Link};
 use crate::authority::Authority;
 use crate::secret::hex;
 
@@ -43,7 +43,13 @@ impl AuditCommand {
 fn verify(authority: &Authority, output: &Output) -> Done {
     // Before the walk: what is appended meanwhile is no trouble.
     let written = authority.storage.audit_length()?;
-    let last = walk(authority, authority.storage.audit_chain()?)?;
+    let chain = authority.storage.audit_chain()?;
+    let mut last: Option<Link> = None;
+    for_each_behind(authority, 0, |link| {
+        chain.check(last.as_ref(), &link).map_err(|broken| Failure::Failed(broken.to_string()))?;
+        last = Some(link);
+        Ok(())
+    })?;
     let last_seq = last.as_ref().map_or(0, |link| link.entry.seq);
     if last_seq < written {
         return Err(Failure::Failed(Broken::CutOff { last: last_seq, written }.to_string()));
@@ -60,36 +66,26 @@ fn verify(authority: &Authority, output: &Output) -> Done {
     Ok(())
 }
 
-/// Checks every link; returns the last one.
-fn walk(authority: &Authority, chain: &Chain) -> Result<Option<Link>, Failure> {
-    let mut before: Option<Link> = None;
-    loop {
-        let after = before.as_ref().map_or(0, |link| link.entry.seq);
-        let page = authority.storage.audit_entries(after, PAGE)?;
-        if page.is_empty() {
-            return Ok(before);
-        }
-        for link in page {
-            let previous = before.as_ref().map(|link| (link.entry.seq, link.mac.as_slice()));
-            chain.check(previous, &link).map_err(|broken| Failure::Failed(broken.to_string()))?;
-            before = Some(link);
-        }
-    }
-}
-
 fn list(authority: &Authority, output: &Output, after: i64) -> Done {
-    let mut after = after;
     let mut entries = Vec::new();
-    loop {
-        let page = authority.storage.audit_entries(after, PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = last.entry.seq;
-        entries.extend(page.into_iter().map(|link| link.entry));
-    }
+    for_each_behind(authority, after, |link| {
+        entries.push(link.entry);
+        Ok(())
+    })?;
     let document: Vec<Value> = entries.iter().map(described).collect();
     let text: Vec<String> = entries.iter().map(line).collect();
     output.result(&json!(document), &text.join("\n"));
     Ok(())
+}
+
+/// Walks through the log behind a number, a page at a time.
+fn for_each_behind(authority: &Authority, mut after: i64, mut see: impl FnMut(Link) -> Done) -> Done {
+    loop {
+        let page = authority.storage.audit_entries(after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.entry.seq;
+        page.into_iter().try_for_each(&mut see)?;
+    }
 }
 
 fn described(entry: &Entry) -> Value {

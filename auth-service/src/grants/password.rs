@@ -120,7 +120,11 @@ impl Authority {
     ) -> Error {
         let client = &login.client.id;
         let event = Event::of(Action::Login).client(client.as_str()).refused(cause);
-        let event = user_id.map_or(event.clone(), |id| event.user(id)).by(Actor::Client(client.clone()));
+        let event = event.by(Actor::Client(client.clone()));
+        let event = match user_id {
+            Some(id) => event.user(id),
+            None => event,
+        };
         if let Err(error) = self.storage.note_failure(attempt, event, self.now()) {
             tracing::error!(%error, "a refused login is neither counted nor in the audit log");
         }

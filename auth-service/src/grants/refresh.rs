@@ -76,9 +76,10 @@ impl Authority {
                 tracing::debug!(session = session.id, generation = session.generation, repeated, "refreshed");
                 let scope = narrow(&session.scope, pending.scope.as_deref())?;
                 let draft = Draft::for_person(&session, &roles, &scope);
+                let access_token = self.mint_access_token(&draft, pending.now)?;
                 measures::issued(GrantType::RefreshToken);
                 Ok(IssuedTokens {
-                    access_token: self.mint_access_token(&draft, pending.now)?,
+                    access_token,
                     expires_in: self.policy.access_ttl.as_secs(),
                     scope: scope.to_string(),
                     refresh_token: Some(self.refresh_tokens.mint(&session)),

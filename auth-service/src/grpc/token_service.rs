@@ -67,13 +67,9 @@ impl TokenServiceEdge {
 
     /// Who calls, past the proxies that are believed.
     fn peer<T>(&self, request: &Request<T>) -> Option<IpAddr> {
-        let forwarded: Vec<&str> = request
-            .metadata()
-            .get_all("x-forwarded-for")
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .collect();
-        Some(self.proxies.caller(request.remote_addr()?.ip(), forwarded.into_iter()))
+        let forwarded = request.metadata().get_all("x-forwarded-for").iter();
+        let forwarded = forwarded.filter_map(|value| value.to_str().ok());
+        Some(self.proxies.caller(request.remote_addr()?.ip(), forwarded))
     }
 
     /// A use case that may touch the disk or hash a password.

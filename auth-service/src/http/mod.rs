@@ -62,9 +62,8 @@ impl Edge {
 /// Who sends a request, past the proxies that are believed.
 fn peer(request: &HttpRequest, proxies: &TrustedProxies) -> Option<IpAddr> {
     let remote = request.peer_addr()?.ip();
-    let forwarded: Vec<&str> =
-        request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
-    Some(proxies.caller(remote, forwarded.into_iter()))
+    let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    Some(proxies.caller(remote, forwarded))
 }
 
 const MAX_LONG_POLLS: usize = 10_000;

@@ -165,13 +165,14 @@ fn make_default_folder(folder: &Path) -> Result<()> {
 
 /// Made only where nothing was ever sealed: a lost key must not be replaced silently.
 fn open_master_key(path: &Path, storage: &Storage) -> Result<MasterKey> {
-    if let Some(key) = MasterKey::read(path).map_err(|error| format!("master key: {error}"))? {
+    let read = || MasterKey::read(path).map_err(|error| format!("master key: {error}"));
+    if let Some(key) = read()? {
         return Ok(key);
     }
     let sealed = storage.all_keys().map_err(|error: StorageError| error.to_string())?;
     if !sealed.is_empty() {
         // A replica that starts at this moment may have made both since the file was looked for.
-        if let Some(key) = MasterKey::read(path).map_err(|error| format!("master key: {error}"))? {
+        if let Some(key) = read()? {
             return Ok(key);
         }
         return Err(format!(

@@ -15,7 +15,7 @@ use crate::http::{self, Edge};
 use crate::measures;
 use crate::refresh_state::Keeper;
 use crate::settings::Settings;
-use crate::sweep::{SweepPolicy, Sweeper};
+use crate::sweep::{self, SweepPolicy};
 
 /// Serves until SIGTERM or SIGINT; a second one ends the process at once.
 ///
@@ -33,7 +33,7 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     measures::begin();
     let keeper = Keeper::start(Arc::clone(authority)).map_err(|error| error.cause)?;
     let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
-    let sweeper = Sweeper::start(Arc::clone(authority), policy).map_err(|error| error.cause)?;
+    let sweeper = sweep::start(Arc::clone(authority), policy).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_told(settings, authority, cores, recorded));
     drop(sweeper);
     keeper.stop();
@@ -59,10 +59,7 @@ async fn serve_until_told(
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 
     let sampled = Arc::clone(authority);
-    let metrics = match settings.metrics.bind {
-        Some(bind) => Some(service_kit::metrics::serve(bind, recorded, move || sampled.sample_measures())?),
-        None => None,
-    };
+    let metrics = service_kit::metrics::serve(settings.metrics, recorded, move || sampled.sample_measures())?;
     let edge = Edge::new(
         Arc::clone(authority),
         blocking.clone(),
@@ -80,11 +77,6 @@ async fn serve_until_told(
     let issuer = settings.issuer.clone();
     let grpc_settings = (settings.grpc.clone(), settings.trusted_proxies.clone());
     let grpc = tokio::spawn(async move { grpc::serve(grpc_listener, mouth, grpc_settings, grpc_end).await });
-    let metrics_address = metrics.as_ref().map(|listener| tracing::field::display(listener.address));
-    tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics_address, issuer, "ready");
-    let outcome = run::until_told(told, http, grpc, (end, drain_delay)).await;
-    if let Some(metrics) = metrics {
-        metrics.stop().await;
-    }
-    outcome
+    tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), issuer, "ready");
+    run::until_told(told, http, grpc, metrics, (end, drain_delay)).await
 }

@@ -36,8 +36,8 @@ impl Storage {
         // In one order everywhere: two logins must not wait for each other.
         attempt.counts.sort_by(|one, other| one.id.cmp(&other.id));
         self.write_audited(move |connection| {
-            attempt.counts.iter().try_for_each(|count| count_up(connection, &attempt, count, now))?;
-            Ok(((), vec![event]))
+            attempt.counts.iter().try_for_each(|count| move_on(connection, &attempt, count, now))?;
+            Ok(((), Some(event)))
         })
     }
 
@@ -49,6 +49,9 @@ impl Storage {
         let past = login_failures::table.filter(login_failures::until.lt(now.0));
         let ids: Vec<String> =
             self.read(|connection| Ok(past.select(login_failures::id).limit(PAGE).load(connection)?))?;
+        if ids.is_empty() {
+            return Ok(0);
+        }
         self.write(move |connection| {
             let past = login_failures::table.filter(login_failures::id.eq_any(ids));
             Ok(diesel::delete(past.filter(login_failures::until.lt(now.0))).execute(connection)?)
@@ -56,13 +59,13 @@ impl Storage {
     }
 }
 
-fn count_up(
+fn move_on(
     connection: &mut AnyConnection,
     attempt: &Attempt,
     count: &Count,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    // Write first: the row's lock makes the look and the change one step. A new count begins in the past.
+    // Write first: the row's lock makes the look and the change one step.
     let touched = diesel::update(login_failures::table.find(&count.id))
         .set(login_failures::until.eq(login_failures::until + 0))
         .returning(login_failures::until)
@@ -75,7 +78,7 @@ fn count_up(
             .execute(connection)?,
         None if insert(connection, &count.id, until)? > 0 => 1,
         // Another first failure came in between: it is there to be moved on now.
-        None => return count_up(connection, attempt, count, now),
+        None => return move_on(connection, attempt, count, now),
     };
     Ok(())
 }

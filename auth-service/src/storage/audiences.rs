@@ -24,7 +24,7 @@ impl Storage {
         self.write_audited(move |connection| {
             diesel::insert_into(audiences::table).values(row).execute(connection)?;
             count_up(connection, "clients")?;
-            Ok(((), vec![made]))
+            Ok(((), Some(made)))
         })
     }
 
@@ -40,7 +40,7 @@ impl Storage {
                 .set(audiences::encryption_jwks.eq(jwks))
                 .execute(connection)?;
             count_up(connection, "clients")?;
-            Ok((changed > 0, Some(event).filter(|_| changed > 0).into_iter().collect()))
+            Ok((changed > 0, Some(event).filter(|_| changed > 0)))
         })
     }
 

@@ -63,16 +63,18 @@ impl Storage {
         of(&self.chain)
     }
 
-    /// A step, and what is to be said of it, in one transaction.
+    /// A step, and what is to be said of it if it did anything, in one transaction.
     pub(super) fn write_audited<T, F>(&self, step: F) -> Result<T, StorageError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut AnyConnection) -> Result<(T, Vec<Event>), StorageError> + Send + 'static,
+        F: FnOnce(&mut AnyConnection) -> Result<(T, Option<Event>), StorageError> + Send + 'static,
     {
         let chain = Arc::clone(&self.chain);
         self.write(move |connection| {
-            let (outcome, events) = step(connection)?;
-            append(connection, &chain, &events)?;
+            let (outcome, event) = step(connection)?;
+            if let Some(event) = event {
+                append(connection, &chain, &event)?;
+            }
             Ok(outcome)
         })
     }
@@ -82,29 +84,24 @@ fn of(chain: &SharedChain) -> Result<&Chain, StorageError> {
     chain.get().ok_or_else(|| StorageError::Unreadable("nothing links the audit log yet".to_owned()))
 }
 
-/// Appends to the log, last in the transaction of what the events tell: the counter's lock is everybody's.
+/// Appends to the log, last in the transaction of what the event tells: the counter's lock is everybody's.
 pub(super) fn append(
     connection: &mut AnyConnection,
     chain: &SharedChain,
-    events: &[Event],
+    event: &Event,
 ) -> Result<(), StorageError> {
-    if events.is_empty() {
-        return Ok(());
-    }
     let chain = of(chain)?;
-    for event in events {
-        let seq: i64 = diesel::update(counters::table.find("audit"))
-            .set(counters::value.eq(counters::value + 1))
-            .returning(counters::value)
-            .get_result(connection)?;
-        // An entry that somebody has taken away is missed when the chain is checked, not here.
-        let before: Option<Vec<u8>> =
-            audit::table.find(seq - 1).select(audit::mac).first(connection).optional()?;
-        let entry = chain.entry(seq, event);
-        let mac = chain.link(before.as_deref(), &entry);
-        let row = AuditRow::from_entry(entry, mac.to_vec());
-        diesel::insert_into(audit::table).values(row).execute(connection)?;
-    }
+    let seq: i64 = diesel::update(counters::table.find("audit"))
+        .set(counters::value.eq(counters::value + 1))
+        .returning(counters::value)
+        .get_result(connection)?;
+    // An entry that somebody has taken away is missed when the chain is checked, not here.
+    let before: Option<Vec<u8>> =
+        audit::table.find(seq - 1).select(audit::mac).first(connection).optional()?;
+    let entry = chain.entry(seq, event);
+    let mac = chain.link(before.as_deref(), &entry);
+    let row = AuditRow::from_entry(entry, mac.to_vec());
+    diesel::insert_into(audit::table).values(row).execute(connection)?;
     Ok(())
 }
 

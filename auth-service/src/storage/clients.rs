@@ -45,7 +45,7 @@ impl Storage {
             let made = Event::of(Action::ClientCreated).client(&row.id).detail(detail);
             diesel::insert_into(clients::table).values(row).execute(connection)?;
             count_up(connection, "clients")?;
-            Ok(((), vec![made]))
+            Ok(((), Some(made)))
         })
     }
 
@@ -75,7 +75,7 @@ impl Storage {
                 .set(clients::disabled_at.eq(now.0))
                 .execute(connection)?;
             if disabled == 0 {
-                return Ok((None, Vec::new()));
+                return Ok((None, None));
             }
             let end = End { now, reason: EndReason::ClientDisabled, revoked_until };
             let ended = end_all_of_client(connection, &id, end)?;
@@ -83,7 +83,7 @@ impl Storage {
             revocations::append(connection, Hit::Client(id.as_str(), not_before), revoked_until)?;
             count_up(connection, "clients")?;
             let event = Event::of(Action::ClientDisabled).client(id.as_str()).detail(sessions_ended(&ended));
-            Ok((Some(ended.len()), vec![event]))
+            Ok((Some(ended.len()), Some(event)))
         })
     }
 
@@ -109,7 +109,7 @@ impl Storage {
                 .execute(connection)?;
             count_up(connection, "clients")?;
             let event = (changed > 0).then(|| Event::of(Action::ClientSecretSet).client(id.as_str()));
-            Ok((changed > 0, event.into_iter().collect()))
+            Ok((changed > 0, event))
         })
     }
 }

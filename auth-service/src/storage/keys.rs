@@ -44,12 +44,12 @@ impl Storage {
         self.write_audited(move |connection| {
             count_up(connection, "keys")?;
             let Some((key, retirements)) = plan(&all_keys(connection)?) else {
-                return Ok((false, Vec::new()));
+                return Ok((false, None));
             };
             diesel::insert_into(signing_keys::table).values(KeyRow::from_record(&key)).execute(connection)?;
             retire(connection, &retirements)?;
             let detail = format!("{}, signs from {}", key.algorithm, key.activates_at.seconds());
-            Ok((true, vec![Event::of(Action::KeyAdded).key(&key.kid).detail(detail)]))
+            Ok((true, Some(Event::of(Action::KeyAdded).key(&key.kid).detail(detail))))
         })
     }
 
@@ -67,11 +67,11 @@ impl Storage {
         let kid = kid.to_owned();
         self.write_audited(move |connection| {
             count_up(connection, "keys")?;
-            let Some(retirements) = plan(&all_keys(connection)?) else { return Ok((false, Vec::new())) };
+            let Some(retirements) = plan(&all_keys(connection)?) else { return Ok((false, None)) };
             let later = signing_keys::table.find(&kid).filter(signing_keys::activates_at.gt(activates_at.0));
             diesel::update(later).set(signing_keys::activates_at.eq(activates_at.0)).execute(connection)?;
             retire(connection, &retirements)?;
-            Ok((true, vec![Event::of(Action::KeyBroughtForward).key(&kid)]))
+            Ok((true, Some(Event::of(Action::KeyBroughtForward).key(&kid))))
         })
     }
 
@@ -88,7 +88,7 @@ impl Storage {
             let revoked = diesel::update(good).set(signing_keys::revoked_at.eq(now.0)).execute(connection)?;
             count_up(connection, "keys")?;
             let event = (revoked > 0).then(|| Event::of(Action::KeyRevoked).key(&kid));
-            Ok((revoked > 0, event.into_iter().collect()))
+            Ok((revoked > 0, event))
         })
     }
 }

@@ -189,7 +189,7 @@ impl Storage {
             diesel::update(counters::table.find("epoch"))
                 .set(counters::value.eq(later))
                 .execute(connection)?;
-            Ok(((), vec![Event::of(Action::BackupRestored).detail(format!("epoch {later}"))]))
+            Ok(((), Some(Event::of(Action::BackupRestored).detail(format!("epoch {later}")))))
         })
     }
 

@@ -46,7 +46,7 @@ impl Storage {
             }
             insert(connection, seq, Hit::Token(&jti), expires_at)?;
             let event = Event::of(Action::TokenRevoked).client(client.as_str()).detail(format!("jti {jti}"));
-            Ok(((), vec![event.by(Actor::Client(client))]))
+            Ok(((), Some(event.by(Actor::Client(client)))))
         })
         .or_else(|error| if error == StorageError::Taken { Ok(()) } else { Err(error) })
     }

@@ -13,7 +13,6 @@ use super::schema::{sessions, users};
 use super::sessions::{End, SessionRow, end_one};
 use super::writer::in_savepoint;
 use super::{Storage, Writes, words};
-use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::sessions::{EndReason, Judgement, Presented, Rotation, Session};
 
@@ -93,8 +92,9 @@ fn not_rotated(
         return Err(changed_meanwhile());
     }
     let end = End { now: presented.now, reason: EndReason::Reuse, revoked_until: rotate.revoked_until };
-    let events: Vec<Event> = end_one(connection, &session.id, end)?.into_iter().collect();
-    audit::append(connection, chain, &events)?;
+    if let Some(event) = end_one(connection, &session.id, end)? {
+        audit::append(connection, chain, &event)?;
+    }
     Ok(Rotation::Reused { session })
 }
 

@@ -56,11 +56,11 @@ impl Storage {
                 .filter(users::password_epoch.eq(epoch))
                 .filter(users::disabled_at.is_null());
             if diesel::update(unchanged).set(users::last_login_at.eq(now)).execute(connection)? == 0 {
-                return Ok((false, Vec::new()));
+                return Ok((false, None));
             }
             diesel::insert_into(sessions::table).values(row).execute(connection)?;
             let login = Event::of(Action::Login).by(Actor::User(user_id.clone())).user(&user_id);
-            Ok((true, vec![login.client(client.as_str()).session(&id)]))
+            Ok((true, Some(login.client(client.as_str()).session(&id))))
         })
     }
 
@@ -84,7 +84,7 @@ impl Storage {
         self.write_audited(move |connection| {
             let end = End { now, reason: EndReason::Revoked, revoked_until };
             let ended = end_one(connection, &id, end)?;
-            Ok((ended.is_some(), ended.into_iter().collect()))
+            Ok((ended.is_some(), ended))
         })
     }
 }

@@ -39,7 +39,7 @@ impl Storage {
         self.write_audited(move |connection| {
             let made = Event::of(Action::UserCreated).user(&row.id).detail(format!("roles {}", row.roles));
             diesel::insert_into(users::table).values(row).execute(connection)?;
-            Ok(((), vec![made]))
+            Ok(((), Some(made)))
         })
     }
 
@@ -86,13 +86,13 @@ impl Storage {
                 .returning(users::id)
                 .get_result(connection)
                 .optional()?;
-            let Some(id) = id else { return Ok((None, Vec::new())) };
+            let Some(id) = id else { return Ok((None, None)) };
             let end = End { now, reason: EndReason::UserDisabled, revoked_until };
             let ended = end_all_of_user(connection, &id, end)?;
             // One entry for all of them, also for a token that a replica whose clock is ahead has just made.
             revocations::append(connection, Hit::Subject(&id, now.plus(CLOCK_DIFFERENCE)), revoked_until)?;
             let disabled = Event::of(Action::UserDisabled).user(&id).detail(sessions_ended(&ended));
-            Ok((Some(ended.len()), vec![disabled]))
+            Ok((Some(ended.len()), Some(disabled)))
         })
     }
 
@@ -118,13 +118,13 @@ impl Storage {
                 .returning(users::id)
                 .get_result(connection)
                 .optional()?;
-            let Some(id) = id else { return Ok((None, Vec::new())) };
+            let Some(id) = id else { return Ok((None, None)) };
             let end = End { now, reason: EndReason::PasswordChanged, revoked_until };
             let ended = end_all_of_user(connection, &id, end)?;
             // By session, not by subject: whoever logs in again in this very second must not be hit.
             revocations::append_sessions(connection, &ended, revoked_until)?;
             let set = Event::of(Action::PasswordSet).user(&id).detail(sessions_ended(&ended));
-            Ok((Some(ended.len()), vec![set]))
+            Ok((Some(ended.len()), Some(set)))
         })
     }
 }

@@ -2,16 +2,14 @@
 //! for them. What is known here is written to the database, where every replica and the command line see it.
 
 use std::collections::{HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use crate::authority::Authority;
-use crate::error::{Error, ErrorKind, Result};
+use crate::background::Background;
+use crate::error::Result;
 
 /// How often is looked whether there is anything to write.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -102,48 +100,13 @@ impl VerifierRegistry {
     }
 }
 
-/// The thread that writes them down, beside the keeper: ten thousand of them must not hold up a revocation.
-pub struct VerifierKeeper {
-    stop: SyncSender<()>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl VerifierKeeper {
-    /// # Errors
-    /// `Internal` when the system gives no thread.
-    pub fn start(authority: Arc<Authority>) -> Result<Self> {
-        let (stop, stopped) = sync_channel(0);
-        let thread = thread::Builder::new()
-            .name("verifiers".to_owned())
-            .spawn(move || keep(&authority, &stopped))
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-        Ok(Self { stop, thread: Some(thread) })
-    }
-}
-
-impl Drop for VerifierKeeper {
-    fn drop(&mut self) {
-        let _ = self.stop.send(());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread of the verifiers panicked");
-        }
-    }
-}
-
-fn keep(authority: &Authority, stopped: &Receiver<()>) {
-    let mut failing = false;
-    while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| authority.save_verifiers()))
-            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the keeper of verifiers panicked")));
-        // Once, not four times a second.
-        match outcome {
-            Err(error) if !std::mem::replace(&mut failing, true) => error.log(),
-            Err(_) => {}
-            Ok(()) => failing = false,
-        }
-    }
+/// Begins to write them down, beside the keeper: ten thousand of them must not hold up a revocation. Ends when what
+/// it returns is dropped.
+///
+/// # Errors
+/// `Internal` when the system gives no thread.
+pub fn keep(authority: Arc<Authority>) -> Result<Background> {
+    Background::start("verifiers", INTERVAL, move |_| authority.save_verifiers(), || {})
 }
 
 impl Authority {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use system_tests::processes::Service;
 use system_tests::replicas::Replicas;
 use system_tests::system::{PASSWORD, USER, cli};
 use system_tests::{Database, Mouth, System, eventually, on_both_databases};
@@ -122,17 +121,11 @@ async fn a_rolling_restart_behind_nginx_loses_no_request(database: Database) {
             (tally.answered.load(Ordering::Relaxed) > before + 50).then_some(())
         })
         .await;
-        let mut env = replicas.env.clone();
-        env.insert("AUTH__HTTP__BIND".to_owned(), replicas.services[replica].http.to_string());
-        env.insert("AUTH__GRPC__BIND".to_owned(), replicas.services[replica].grpc.to_string());
-        replicas.services[replica].signal(Signal::TERM);
-        assert_eq!(replicas.services[replica].ended().await.code(), Some(0));
-        replicas.services[replica] = Service::start("auth-service", replicas.folder.path(), &env).await;
+        assert_eq!(replicas.restart(replica, Signal::TERM).await.code(), Some(0));
         // As an operator would: the next one only when nginx has noticed that this one is back.
         eventually("the replica that is back takes traffic", || async {
-            let address = replicas.services[replica].metrics.unwrap();
-            let metrics = replicas.http.get(format!("http://{address}/metrics")).send().await.unwrap();
-            metrics.text().await.unwrap().contains("route=\"/api/token/refresh/\"").then_some(())
+            let metrics = replicas.services[replica].metrics_text().await;
+            metrics.contains("route=\"/api/token/refresh/\"").then_some(())
         })
         .await;
     }

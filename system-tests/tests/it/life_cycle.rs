@@ -189,9 +189,8 @@ async fn expired_sessions_go_by_themselves_and_their_tokens_stay_refused(databas
     let left = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let mut used = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let swept = "signet_swept_rows_total{table=\"sessions\"} 1\n";
-    let url = format!("http://{}/metrics", system.auth.metrics.unwrap());
     let given_up = std::time::Instant::now() + system_tests::PATIENCE;
-    while !system.http.get(&url).send().await.unwrap().text().await.unwrap().contains(swept) {
+    while !system.auth.metrics_text().await.contains(swept) {
         assert!(std::time::Instant::now() < given_up, "it is not swept");
         used = Mouth::Http.refresh(&system, &used.refresh).await.expect("a session in use is not swept");
     }

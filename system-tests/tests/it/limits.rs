@@ -73,8 +73,7 @@ async fn guesses_count_over_both_mouths_and_stop_before_any_password_is_looked_a
         assert_eq!(over_http(&system, "nobody", "x", None).await.status(), 401);
     }
     assert_eq!(over_http(&system, "nobody", "x", None).await.status(), 429);
-    let metrics = format!("http://{}/metrics", system.auth.metrics.unwrap());
-    let metrics = system.http.get(metrics).send().await.unwrap().text().await.unwrap();
+    let metrics = system.auth.metrics_text().await;
     assert!(metrics.contains("signet_logins_total{outcome=\"limited\"} 6\n"), "{metrics}");
 }
 

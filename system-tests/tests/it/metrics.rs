@@ -10,13 +10,6 @@ on_both_databases! {
     what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label
 }
 
-async fn metrics_of(system: &System, address: Option<std::net::SocketAddr>) -> String {
-    let address = address.expect("it says where its metrics are");
-    let answer = system.http.get(format!("http://{address}/metrics")).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    answer.text().await.unwrap()
-}
-
 /// The value of a series, written as Prometheus writes it.
 fn value(metrics: &str, series: &str) -> Option<f64> {
     let line = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -25,7 +18,7 @@ fn value(metrics: &str, series: &str) -> Option<f64> {
 
 async fn what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label(database: Database) {
     let system = System::start(database).await;
-    let before = metrics_of(&system, system.auth.metrics).await;
+    let before = system.auth.metrics_text().await;
     for series in [
         "signet_logins_total{outcome=\"ok\"}",
         "signet_refreshes_total{outcome=\"reused\"}",
@@ -54,7 +47,7 @@ async fn what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label(dat
     assert_eq!(answer.status(), 405);
 
     let metrics = eventually("the revocation is counted", || async {
-        let metrics = metrics_of(&system, system.auth.metrics).await;
+        let metrics = system.auth.metrics_text().await;
         (value(&metrics, "signet_revocations_total{kind=\"session\"}") == Some(1.0)).then_some(metrics)
     })
     .await;
@@ -96,7 +89,7 @@ async fn what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label(dat
     }
     is_well_formed(&metrics);
 
-    let resource = metrics_of(&system, system.resource.metrics).await;
+    let resource = system.resource.metrics_text().await;
     assert_eq!(value(&resource, "signet_ready"), Some(1.0));
     assert!(value(&resource, "signet_authority_last_heard_seconds").unwrap() < 10.0, "{resource}");
     is_well_formed(&resource);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use rustix::process::Signal;
 use system_tests::mouth::unverified_claims;
 use system_tests::processes::Service;
 use system_tests::replicas::{Refreshed, Replicas};
@@ -175,7 +176,7 @@ async fn a_kill_in_the_middle_of_a_refresh_loses_nothing_and_forks_nothing(datab
             Some(body["refresh"].as_str().expect("a refresh that is answered at all succeeds").to_owned())
         });
         tokio::time::sleep(Duration::from_micros((round as u64 * 311) % 6000)).await;
-        replicas.kill_and_restart(0).await;
+        replicas.restart(0, Signal::KILL).await;
         let before = under_way.await.unwrap();
         // The client does not know whether the first try counted, and presents the same token again.
         let (access, after) = replicas.refresh(round, &token).await.pair();
@@ -210,12 +211,12 @@ async fn reuse_is_noticed_after_a_restart_in_one_second_and_over_replicas(databa
     let (_, first) = replicas.obtain(0, USER, PASSWORD).await;
     let (_, second) = replicas.refresh(0, &first).await.pair();
     let (access, third) = replicas.refresh(0, &second).await.pair();
-    replicas.kill_and_restart(0).await;
-    replicas.kill_and_restart(1).await;
+    replicas.restart(0, Signal::KILL).await;
+    replicas.restart(1, Signal::KILL).await;
     assert_ended_by(&replicas, 1, &first, &[&second, &third], &access).await;
 
     // An ended session stays ended after a restart.
-    replicas.kill_and_restart(0).await;
+    replicas.restart(0, Signal::KILL).await;
     assert!(matches!(replicas.refresh(0, &third).await, Refreshed::Refused(401, _)));
 }
 

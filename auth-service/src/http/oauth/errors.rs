@@ -90,12 +90,13 @@ impl ResponseError for Refused {
     }
 
     fn error_response(&self) -> HttpResponse {
+        let mut retry_after = None;
         if let Self::Failed(error) = self {
             error.log();
+            retry_after = error.retry_after();
         }
         let (status, word, description) = self.parts();
         let mut response = no_store(HttpResponse::build(status));
-        let retry_after = if let Self::Failed(error) = self { error.retry_after() } else { None };
         advise(&mut response, (status, retry_after), "Basic realm=\"signet\", charset=\"UTF-8\"");
         response.json(Self::body(word, description))
     }

@@ -104,12 +104,13 @@ impl ResponseError for Refused {
     }
 
     fn error_response(&self) -> HttpResponse {
+        let mut retry_after = None;
         if let Self::Failed(error) = self {
             error.log();
+            retry_after = error.retry_after();
         }
         let (status, body) = self.parts();
         let mut response = answer(HttpResponse::build(status));
-        let retry_after = if let Self::Failed(error) = self { error.retry_after() } else { None };
         advise(&mut response, (status, retry_after), "Bearer realm=\"api\"");
         response.json(body)
     }
