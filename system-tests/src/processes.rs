@@ -11,7 +11,7 @@ use crate::{PATIENCE, eventually};
 
 /// A running binary of this workspace, killed when it is dropped.
 pub struct Service {
-    child: Child,
+    child: Owned,
     log: PathBuf,
     pub http: SocketAddr,
     pub grpc: SocketAddr,
@@ -43,9 +43,9 @@ impl Service {
         let begins_at = stderr.metadata().expect("the log has a size").len();
         let mut command = command(name, folder, env);
         command.args(arguments).stdout(stdout).stderr(stderr);
-        let mut child = command.spawn().expect("it starts");
+        let mut child = Owned(command.spawn().expect("it starts"));
         let ready = eventually(&format!("{name} is ready"), || {
-            let ended = child.try_wait().expect("the child is ours");
+            let ended = child.0.try_wait().expect("the child is ours");
             let text = read_from(&log, begins_at);
             async move {
                 let ready =
@@ -85,7 +85,7 @@ impl Service {
 
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// Memory that it holds now, in KiB.
@@ -114,7 +114,7 @@ impl Service {
     /// When it does not end.
     pub async fn ended(&mut self) -> ExitStatus {
         eventually("the service stops", || {
-            let status = self.child.try_wait().expect("the child is ours");
+            let status = self.child.0.try_wait().expect("the child is ours");
             async move { status }
         })
         .await
@@ -122,21 +122,24 @@ impl Service {
 
     /// SIGKILL: no goodbye.
     pub fn kill(mut self) {
-        self.child.kill().expect("the child is ours");
-        self.child.wait().expect("the child is ours");
+        self.child.0.kill().expect("the child is ours");
+        self.child.0.wait().expect("the child is ours");
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
+        let pid = Pid::from_child(&self.child.0);
         kill_process(pid, signal).expect("the child is ours");
     }
 }
 
-impl Drop for Service {
+/// A child from its first moment on: a test that fails before it is ready leaves nothing running.
+struct Owned(Child);
+
+impl Drop for Owned {
     fn drop(&mut self) {
         // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
