@@ -5,6 +5,7 @@
 //! [`eventually`] waits for a condition and gives up after a bound.
 
 pub mod database;
+pub mod drill;
 pub mod hostile;
 pub mod mouth;
 pub mod processes;

@@ -190,7 +190,7 @@ async fn client_credentials_that_are_malformed_are_a_401_with_a_challenge() {
 }
 
 #[tokio::test]
-async fn oversized_bodies_and_headers_are_refused_before_they_are_read() {
+async fn f34_oversized_bodies_and_headers_are_refused_before_they_are_read() {
     let system = System::start(Database::Sqlite).await;
     let large = format!("{{\"username\":\"{}\",\"password\":\"x\"}}", "a".repeat(100_000));
     let request = system.http.post(system.auth_url("/api/token/")).header("content-type", "application/json");

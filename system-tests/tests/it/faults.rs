@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use serde_json::{Value, json};
+use system_tests::drill::figure;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Mouth, Refused, System, eventually};
 
@@ -49,7 +50,7 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test]
-async fn a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
+async fn f07_a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     let disk = SmallDisk::of(8);
     let url = format!("sqlite://{}/signet.db", disk.path().display());
     let system = System::with(Database::Sqlite, &[("AUTH__DATABASE__URL", &url)]).await;
@@ -79,8 +80,10 @@ async fn a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     assert_eq!(jwks.status(), 200);
 
     fs::remove_file(filler).unwrap();
+    let freed = Instant::now();
     let next =
         eventually("there is room again", || async { Mouth::Http.refresh(&system, &held).await.ok() }).await;
+    let took = freed.elapsed();
     Mouth::Http.obtain(&system, USER, PASSWORD).await.expect("logins too");
     assert_eq!(Mouth::Http.end(&system, &next.refresh).await, Ok(()));
     assert!(system.cli(&["audit", "verify"])["entries"].as_i64().unwrap() > 0);
@@ -93,6 +96,9 @@ async fn a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     let mut connection = SqliteConnection::establish(url.strip_prefix("sqlite://").unwrap()).unwrap();
     let found: Vec<Integrity> = diesel::sql_query("PRAGMA integrity_check").load(&mut connection).unwrap();
     assert_eq!(found.iter().map(|row| row.integrity_check.as_str()).collect::<Vec<_>>(), ["ok"]);
+    figure(format!(
+        "writes 503, reads 200; {acknowledged} acknowledged, 0 lost; works {took:.0?} after there is room"
+    ));
 }
 
 /// A primary and a standby to which every commit goes before it is acknowledged.
@@ -171,7 +177,7 @@ impl Drop for Pair {
 }
 
 #[tokio::test]
-async fn a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost() {
+async fn f12_a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost() {
     let pair = tokio::task::spawn_blocking(Pair::start).await.unwrap();
     let url = pair.url();
     let system = System::with(Database::Postgres, &[("AUTH__DATABASE__URL", &url)]).await;
@@ -205,12 +211,13 @@ async fn a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost() {
     })
     .await;
     let took = cut.elapsed();
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(Mouth::Http.refresh(&system, &ended.refresh).await, Err(Refused::Revoked));
     // Used twice before the cut, and tried again after it.
     assert_eq!(Mouth::Http.refresh(&system, &used.refresh).await, Err(Refused::Revoked));
     assert_eq!(Mouth::Http.refresh(&system, &newest.refresh).await, Err(Refused::Revoked), "that was reuse");
     system.notes_come_to_refuse(&newest.access).await;
     assert!(system.cli(&["audit", "verify"])["entries"].as_i64().unwrap() > 0);
+    figure(format!("writes again {took:.1?} after the primary died; reuse from before is noticed"));
     drop(pair);
 }

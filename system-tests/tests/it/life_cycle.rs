@@ -3,6 +3,7 @@
 use std::fs;
 
 use system_tests::database::execute;
+use system_tests::drill::figure;
 use system_tests::mouth::channel;
 use system_tests::processes::{Service, run};
 use system_tests::system::{PASSWORD, USER, auth_env, cli, resource_env};
@@ -13,21 +14,21 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 through_both_mouths_on_both_databases! {
-    everything_holds_over_a_restart_of_both_services
+    f17_everything_holds_over_a_restart_of_both_services
 }
 
 on_both_databases! {
-    a_resource_service_starts_while_the_authority_is_away
-    two_replicas_start_at_once_and_share_everything
+    f27_a_resource_service_starts_while_the_authority_is_away
+    f27_two_replicas_start_at_once_and_share_everything
     a_killed_authority_loses_no_acknowledged_revocation
     sigterm_ends_both_services_cleanly
     an_old_schema_is_refused_when_migration_is_switched_off
     the_first_start_makes_an_administrator_once
-    this_version_runs_on_the_schema_of_the_next_one
+    f24_this_version_runs_on_the_schema_of_the_next_one
     expired_sessions_go_by_themselves_and_their_tokens_stay_refused
 }
 
-async fn everything_holds_over_a_restart_of_both_services(mouth: Mouth, database: Database) {
+async fn f17_everything_holds_over_a_restart_of_both_services(mouth: Mouth, database: Database) {
     let mut system = System::start(database).await;
     let kept = mouth.obtain(&system, USER, PASSWORD).await.unwrap();
     let ended = mouth.obtain(&system, USER, PASSWORD).await.unwrap();
@@ -44,9 +45,10 @@ async fn everything_holds_over_a_restart_of_both_services(mouth: Mouth, database
     let retried = mouth.refresh(&system, &kept.refresh).await.unwrap();
     assert_eq!(next.refresh, retried.refresh);
     assert!(system.notes_accept(&next.access).await);
+    figure("sessions, keys and revocations as before");
 }
 
-async fn a_resource_service_starts_while_the_authority_is_away(database: Database) {
+async fn f27_a_resource_service_starts_while_the_authority_is_away(database: Database) {
     let mut system = System::start(database).await;
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let ended = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
@@ -72,9 +74,10 @@ async fn a_resource_service_starts_while_the_authority_is_away(database: Databas
     assert_eq!(ready.status(), 503);
     let notes = system.http.get(format!("http://{}/notes", fresh.http)).bearer_auth(&pair.access);
     assert_eq!(notes.send().await.unwrap().status(), 503);
+    figure("the resource service first: ready from its saved state; without one not ready, 503");
 }
 
-async fn two_replicas_start_at_once_and_share_everything(database: Database) {
+async fn f27_two_replicas_start_at_once_and_share_everything(database: Database) {
     let folder = tempfile::tempdir().unwrap();
     let env = auth_env(database, folder.path(), &[]);
     let second_folder = tempfile::tempdir().unwrap();
@@ -111,6 +114,7 @@ async fn two_replicas_start_at_once_and_share_everything(database: Database) {
         1,
         "one administrator: {shown:?}"
     );
+    figure("two replicas at once on an empty database: one key, one administrator");
 }
 
 async fn a_killed_authority_loses_no_acknowledged_revocation(database: Database) {
@@ -199,7 +203,7 @@ async fn expired_sessions_go_by_themselves_and_their_tokens_stay_refused(databas
 }
 
 /// What the next version will have done to the schema: added, and taken nothing away.
-async fn this_version_runs_on_the_schema_of_the_next_one(database: Database) {
+async fn f24_this_version_runs_on_the_schema_of_the_next_one(database: Database) {
     let mut system = System::start(database).await;
     let url = system.auth_env["AUTH__DATABASE__URL"].clone();
     for statement in [
@@ -228,4 +232,5 @@ async fn this_version_runs_on_the_schema_of_the_next_one(database: Database) {
     assert!(doctor.status.success(), "{}", String::from_utf8_lossy(&doctor.stdout));
     let migrated = system.cli(&["migrate"]);
     assert_eq!(migrated["applied"].as_array().unwrap().len(), 0, "it takes nothing back");
+    figure("on a schema of the next version: all as ever, before and after a restart");
 }

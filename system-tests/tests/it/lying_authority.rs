@@ -15,6 +15,7 @@ use signet_proto::auth::v1::revocation_service_server::{RevocationService, Revoc
 use signet_proto::auth::v1::{
     KeySetUpdate, Revocation, RevocationUpdate, WatchKeysRequest, WatchRevocationsRequest,
 };
+use system_tests::drill::figure;
 use system_tests::eventually;
 use system_tests::hostile::Signer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -234,7 +235,7 @@ fn truth() -> Vec<RevocationUpdate> {
 }
 
 #[tokio::test]
-async fn lies_about_revocations_change_nothing() {
+async fn f23_lies_about_revocations_change_nothing() {
     let nameless =
         Revocation { target: Some(Target::Session(String::new())), not_before: 0, expires_at: FAR };
     let huge = "x".repeat(10_000_000);
@@ -250,6 +251,10 @@ async fn lies_about_revocations_change_nothing() {
         ),
         ("ten megabytes", vec![update(EPOCH, 1, 2, &[&huge])]),
     ];
+    figure(format!(
+        "{} lies about revocations: the last good state stays, in step again after each",
+        lies.len()
+    ));
     for (what, said) in lies {
         let bench = Bench::start().await;
         bench.is_lied_to(what, Lie::Revocations(said), truth()).await;
@@ -257,7 +262,7 @@ async fn lies_about_revocations_change_nothing() {
 }
 
 #[tokio::test]
-async fn lies_about_keys_change_nothing() {
+async fn f23_lies_about_keys_change_nothing() {
     let (_, jwk) = signer();
     let with = |name: &str, value: Value| {
         let mut jwk = jwk.clone();
@@ -272,6 +277,7 @@ async fn lies_about_keys_change_nothing() {
         ("a secret", json!({"keys": [jwk, {"kty": "oct", "k": "AA", "kid": "x"}]}).to_string().into_bytes()),
         ("ten megabytes", vec![b' '; 10_000_000]),
     ];
+    figure(format!("{} lies about keys: the same", lies.len()));
     for (what, jwks) in lies {
         let bench = Bench::start().await;
         bench.is_lied_to(what, Lie::Keys(jwks, (EPOCH, KEYS_SEQ + 1)), truth()).await;
@@ -399,7 +405,7 @@ async fn web(jwks: Arc<Mutex<Said>>, revocations: Arc<Mutex<Said>>) -> SocketAdd
 }
 
 #[tokio::test]
-async fn lies_in_documents_change_nothing() {
+async fn f23_lies_in_documents_change_nothing() {
     let (signer, jwk) = signer();
     let header = json!({"alg": "EdDSA", "typ": "revocations+jwt", "kid": "k1"});
     let document = |epoch: u64, sessions: &[&str]| {
@@ -427,6 +433,7 @@ async fn lies_in_documents_change_nothing() {
         ("keys: ten megabytes", Some(Said::Body(vec![b' '; 10_000_000])), None),
         ("keys that never end", Some(Said::NeverEnds), None),
     ];
+    figure(format!("{} lies in documents: the same", lies.len()));
     for (what, false_keys, false_document) in lies {
         let jwks = Arc::new(Mutex::new(true_keys()));
         let revocations = Arc::new(Mutex::new(Said::Body(document(EPOCH, &["s1"]))));

@@ -4,10 +4,10 @@ use system_tests::system::{PASSWORD, USER};
 use system_tests::{Database, Mouth, System, on_both_databases};
 
 on_both_databases! {
-    a_login_flood_is_shed_and_harms_nothing_else
+    f30_a_login_flood_is_shed_and_harms_nothing_else
 }
 
-async fn a_login_flood_is_shed_and_harms_nothing_else(database: Database) {
+async fn f30_a_login_flood_is_shed_and_harms_nothing_else(database: Database) {
     let system = System::with(database, &[("AUTH__PASSWORDS__THREADS", "1")]).await;
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let logins = (0..120).map(|_| {

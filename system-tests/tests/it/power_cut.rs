@@ -14,6 +14,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use rustix::process::Signal;
 use serde_json::json;
+use system_tests::drill::{figure, scale};
 use system_tests::mouth::unverified_claims;
 use system_tests::processes::Service;
 use system_tests::replicas::Refreshed;
@@ -21,8 +22,6 @@ use system_tests::system::{PASSWORD, USER, auth_env, cli};
 use system_tests::{Database, eventually};
 use tokio::sync::RwLock;
 use tokio::task::JoinSet;
-
-const CUTS: usize = 200;
 
 /// What clients were told, and what must therefore be there.
 #[derive(Debug, Clone, Default)]
@@ -181,7 +180,7 @@ fn assert_nothing_is_missing(copy: &Path, told: &Acknowledged, cut: usize) {
 }
 
 #[tokio::test]
-async fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
+async fn f09_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
     let bench = Arc::new(Bench::start().await);
     let mut clients = JoinSet::new();
     for client in 0..6 {
@@ -190,17 +189,24 @@ async fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
     clients.spawn(Arc::clone(&bench).change_passwords());
     let copies = tempfile::tempdir().unwrap();
     let mut last = Acknowledged::default();
-    for cut in 0..CUTS {
+    let cuts = scale(200, 1000);
+    for cut in 0..cuts {
         tokio::time::sleep(Duration::from_micros((cut as u64 * 337) % 20_000)).await;
         let copy = copies.path().join(format!("{cut}.db"));
         last = bench.cut(&copy, cut * 97 % 5000).await;
         let told = last.clone();
-        tokio::task::spawn_blocking(move || assert_nothing_is_missing(&copy, &told, cut)).await.unwrap();
+        let check = move || {
+            assert_nothing_is_missing(&copy, &told, cut);
+            std::fs::remove_file(copy).unwrap();
+        };
+        tokio::task::spawn_blocking(check).await.unwrap();
     }
     bench.stop.store(true, Ordering::Relaxed);
     clients.join_all().await;
     assert!(last.ended.len() > 50, "too little was going on: {} sessions ended", last.ended.len());
     assert!(last.password_changes > 5, "too little was going on: {} passwords", last.password_changes);
+    let (sessions, ended) = (last.generations.len(), last.ended.len());
+    figure(format!("{cuts} cuts: of {sessions} sessions and {ended} ends that were acknowledged 0 lost"));
 }
 
 /// strace on a running process, until it is dropped.

@@ -2,12 +2,13 @@
 
 use std::fs;
 
+use system_tests::drill::figure;
 use system_tests::processes::{Service, run};
 use system_tests::system::auth_env;
 use system_tests::{Database, System};
 
 #[tokio::test]
-async fn a_wrong_setting_is_refused_with_its_key_and_leaves_nothing_behind() {
+async fn f28_a_wrong_setting_is_refused_with_its_key_and_leaves_nothing_behind() {
     let table = [
         ("AUTH__TOKENS__ACCESS_TTL", "5", "tokens.access_ttl"),
         ("AUTH__TOKENS__ACCESS_TTL", "25h", "tokens.access_ttl"),
@@ -44,6 +45,10 @@ async fn a_wrong_setting_is_refused_with_its_key_and_leaves_nothing_behind() {
         ("AUTH__METRICS__BIND", "9464", "metrics.bind"),
         ("AUTH__DRAIN_DELAY", "2m", "drain_delay"),
     ];
+    figure(format!(
+        "{} wrong values: each refused in one line that names it, nothing left behind",
+        table.len()
+    ));
     for (key, value, named) in table {
         let folder = tempfile::tempdir().unwrap();
         let env = auth_env(Database::Sqlite, folder.path(), &[(key, value)]);
@@ -60,7 +65,7 @@ async fn a_wrong_setting_is_refused_with_its_key_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_file_is_read_the_environment_wins_and_unknown_keys_are_named() {
+async fn f28_a_file_is_read_the_environment_wins_and_unknown_keys_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("signet.toml");
     fs::write(
@@ -89,10 +94,11 @@ async fn a_file_is_read_the_environment_wins_and_unknown_keys_are_named() {
     );
     let absent = run("auth-service", &["--config", "absent.toml"], folder.path(), &env, "");
     assert!(String::from_utf8(absent.stderr).unwrap().contains("absent.toml"));
+    figure("unknown keys: started, each named in a warning");
 }
 
 #[tokio::test]
-async fn a_master_key_that_is_wrong_or_lost_ends_the_start() {
+async fn f15_a_master_key_that_is_wrong_or_lost_ends_the_start() {
     use std::os::unix::fs::PermissionsExt;
     let system = System::start(Database::Sqlite).await;
     let file = system.folder.path().join("master.key");
@@ -118,6 +124,7 @@ async fn a_master_key_that_is_wrong_or_lost_ends_the_start() {
     assert!(refusal().contains("32 bytes"));
     fs::write(&file, key).unwrap();
     let _ = system.cli(&["key", "list"]);
+    figure("mode 0644, missing, another one, cut short: refused in one line, never replaced");
 }
 
 #[tokio::test]
