@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
-use tracing::Span;
+use tracing::{Instrument, Span, trace_span};
 
 use crate::authority::Authority;
 use crate::clients::{Client, ClientCredentials};
@@ -124,7 +124,8 @@ impl Blocking {
         };
         authority.storage.rotate_session_then(pending.rotate.clone(), Box::new(reply));
         let unavailable = |cause: &str| Error::new(ErrorKind::Unavailable, cause);
-        let answer = tokio::time::timeout(LONGEST_ROTATION, answer).await;
+        let rotating = trace_span!(target: "traces", "rotate session", otel.kind = "client");
+        let answer = tokio::time::timeout(LONGEST_ROTATION, answer).instrument(rotating).await;
         let answer = answer.map_err(|_| unavailable("the storage takes too long"))?;
         authority.finish_refresh(&pending, answer.map_err(|_| unavailable("the storage has ended"))??)
     }

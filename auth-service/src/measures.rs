@@ -107,8 +107,6 @@ pub fn begin() {
     describe_gauge!("signet_public_keys", "Keys in the key set");
     describe_gauge!("signet_ready", "1 when this replica can do its work");
     describe_gauge!("signet_database_answers", "1 when the database answered when it was last asked");
-    describe_counter!("grpc_server_handled_total", "gRPC calls answered, by method and code");
-    describe_histogram!("grpc_server_handling_seconds", "Time of a gRPC call");
 }
 
 /// An access token was handed out.
@@ -186,14 +184,6 @@ pub fn sweep_failed() {
 /// One more, or one less, stream of a feed.
 pub fn watching(feed: &'static str, change: f64) {
     gauge!("signet_feed_subscribers", "feed" => feed).increment(change);
-}
-
-/// A call was answered; the labels are those of the gRPC middlewares of other languages.
-pub fn grpc_answered((service, method): (&'static str, &'static str), code: &'static str, took: Duration) {
-    let labels = [("grpc_service", service), ("grpc_method", method)];
-    histogram!("grpc_server_handling_seconds", &labels).record(took.as_secs_f64());
-    counter!("grpc_server_handled_total", "grpc_service" => service, "grpc_method" => method, "grpc_code" => code)
-        .increment(1);
 }
 
 impl Authority {

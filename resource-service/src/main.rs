@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use resource_service::settings::Settings;
 use resource_service::{encryption_key, settings, startup};
+use service_kit::{healthcheck, logging, traces};
 
 /// Signet's sample resource service: notes over HTTP and gRPC.
 #[derive(Debug, Parser)]
@@ -42,25 +42,22 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), String> {
-    let config = cli.config.as_deref();
-    match &cli.command {
-        Some(Command::EncryptionKey { file }) => print_encryption_key(file),
-        Some(Command::Healthcheck) => service_kit::healthcheck::ask(load(config)?.http.bind),
-        Some(Command::Serve) | None => startup::serve(&load(config)?),
+    if let Some(Command::EncryptionKey { file }) = &cli.command {
+        return print_encryption_key(file);
     }
+    let loaded = settings::load(cli.config.as_deref())?;
+    let settings = loaded.settings;
+    let serves = !matches!(cli.command, Some(Command::Healthcheck));
+    // Held to the end: what is under way to the collector then is sent.
+    let exporting = if serves { traces::start("resource-service", &settings.traces)? } else { None };
+    logging::start(&settings.log, exporting.as_ref())?;
+    for key in loaded.unknown {
+        tracing::warn!(key, "unknown setting: is it misspelt?");
+    }
+    if serves { startup::serve(&settings) } else { healthcheck::ask(settings.http.bind) }
 }
 
 fn print_encryption_key(file: &Path) -> Result<(), String> {
     let jwks = encryption_key::public_jwks(file)?;
     writeln!(std::io::stdout().lock(), "{jwks}").map_err(|error| error.to_string())
-}
-
-/// Reads the settings, starts the log, and names what nobody knows.
-fn load(config: Option<&Path>) -> Result<Settings, String> {
-    let loaded = settings::load(config)?;
-    service_kit::logging::start(&loaded.settings.log)?;
-    for key in loaded.unknown {
-        tracing::warn!(key, "unknown setting: is it misspelt?");
-    }
-    Ok(loaded.settings)
 }

@@ -10,6 +10,7 @@ use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
 use service_kit::settings::Loaded;
+use service_kit::traces::Traces;
 use shared_claims::authority::{AuthoritySettings, FeedSettings};
 
 use crate::gateway::Gateway;
@@ -40,6 +41,8 @@ pub struct Settings {
     /// `RESOURCE__METRICS__BIND`: where `GET /metrics` is answered, for Prometheus; `off` for nowhere. Port 0 takes
     /// a free one. Default `127.0.0.1:9465`.
     pub metrics: Metrics,
+    /// `RESOURCE__TRACES__ENDPOINT` (an OTLP collector, or `off`) and `RESOURCE__TRACES__RATIO`. Default `off`, 1.
+    pub traces: Traces,
     /// `RESOURCE__LOG__FORMAT` (`text` or `json`) and `RESOURCE__LOG__LEVEL`. Default `text`, `info`.
     pub log: Log,
 }
@@ -113,6 +116,7 @@ impl Authority {
             feed: self.feed()?,
             data_dir: Some(data_dir.to_owned()),
             allow_http: self.allow_http,
+            trace: Some(service_kit::traces::outgoing),
         })
     }
 
@@ -149,6 +153,7 @@ impl Default for Settings {
             grpc: Grpc::default(),
             gateway: Gateway::default(),
             metrics: Metrics::on_loopback(9465),
+            traces: Traces::default(),
             log: Log::default(),
         }
     }

@@ -14,6 +14,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use metrics::{describe_gauge, gauge};
 use serde_json::json;
+use service_kit::grpc::ObserveCalls;
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::told_to_stop;
@@ -38,6 +39,13 @@ const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 const MAX_STREAMS: u32 = 100;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const BLOCKING_THREADS: usize = 16;
+
+/// Methods of protocols that are not ours.
+const FOREIGN_METHODS: [(&str, &str); 3] = [
+    ("grpc.health.v1.Health", "Check"),
+    ("grpc.health.v1.Health", "Watch"),
+    ("envoy.service.auth.v3.Authorization", "Check"),
+];
 
 /// Serves until SIGTERM or SIGINT; a second one ends the process at once.
 ///
@@ -103,7 +111,8 @@ async fn serve_until_told(
     let watched = Arc::clone(&authority);
     let measured = move || sample_measures(&watched);
     let services = GrpcServices { guard, store, authority, gatekeeper };
-    let grpc = tokio::spawn(serve_grpc(grpc_listener, services, end.clone()));
+    let observe = ObserveCalls::of(signet_proto::DESCRIPTORS, &FOREIGN_METHODS)?;
+    let grpc = tokio::spawn(serve_grpc(grpc_listener, observe, services, end.clone()));
     describe_measures();
     let metrics = service_kit::metrics::serve(settings.metrics, recorded, measured)?;
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), audience = settings.audience, "ready");
@@ -233,6 +242,7 @@ struct GrpcServices {
 
 async fn serve_grpc(
     listener: tokio::net::TcpListener,
+    observe: ObserveCalls,
     services: GrpcServices,
     end: End,
 ) -> Result<(), tonic::transport::Error> {
@@ -255,6 +265,7 @@ async fn serve_grpc(
     });
     let service = Notes::new(NotesEdge::new(store)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     tonic::transport::Server::builder()
+        .layer(observe)
         .timeout(CALL_TIMEOUT)
         .max_concurrent_streams(MAX_STREAMS)
         .http2_max_header_list_size(16 * 1024)

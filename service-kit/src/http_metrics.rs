@@ -37,7 +37,7 @@ pub fn answered(request: &HttpRequest, status: StatusCode, took: Duration) {
 }
 
 /// Whoever invents methods gets one series for all of them.
-fn name_of(method: &Method) -> &'static str {
+pub(crate) fn name_of(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -10,9 +10,11 @@
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
 //! | [`metrics`] [`http_metrics`] [`process`] | counts, times and the process itself, for Prometheus |
 //! | [`peer`] | who calls, when a proxy may stand in between |
-//! | [`observe`] [`request_id`] | around every HTTP request: an id, the header cap, one line in the log |
+//! | [`traces`] | spans by OTLP, `traceparent` in and out |
+//! | [`observe`] [`grpc`] [`request_id`] | around every request: an id, a count, one line in the log, a span |
 
 pub mod duration;
+pub mod grpc;
 pub mod healthcheck;
 pub mod http_metrics;
 pub mod logging;
@@ -24,3 +26,4 @@ pub mod request_id;
 pub mod run;
 pub mod settings;
 pub mod signals;
+pub mod traces;

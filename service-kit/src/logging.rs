@@ -2,8 +2,12 @@ use std::str::FromStr;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::traces::{self, Exporting};
 
 /// How the log looks.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -30,20 +34,25 @@ impl Default for Log {
     }
 }
 
-/// Starts logging to standard error.
+/// Starts logging to standard error, and with it the exporting of traces where there is one.
 ///
 /// # Errors
 /// A level that is none.
-pub fn start(settings: &Log) -> Result<(), String> {
+pub fn start(settings: &Log, exporting: Option<&Exporting>) -> Result<(), String> {
     let filter =
         EnvFilter::from_str(&settings.level).map_err(|error| format!("settings: log.level: {error}"))?;
     // actix reports each malformed request as an error of ours, and anybody could fill the log with it.
-    let quiet = Directive::from_str("actix_http::h1::dispatcher=off").map_err(|error| error.to_string())?;
-    let filter = filter.add_directive(quiet);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match settings.format {
-        LogFormat::Json => log.json().init(),
-        LogFormat::Text => log.with_ansi(false).init(),
+    let off = |target: &str| Directive::from_str(&format!("{target}=off")).map_err(|error| error.to_string());
+    let filter = filter.add_directive(off("actix_http::h1::dispatcher")?).add_directive(off(traces::TARGET)?);
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = match settings.format {
+        LogFormat::Json => log.json().boxed(),
+        LogFormat::Text => log.with_ansi(false).boxed(),
+    };
+    let log = log.with_filter(filter);
+    match exporting {
+        Some(exporting) => tracing_subscriber::registry().with(log).with(exporting.layer()).init(),
+        None => tracing_subscriber::registry().with(log).init(),
     }
     Ok(())
 }

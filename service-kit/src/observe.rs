@@ -6,11 +6,13 @@ use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
-use tracing::{Instrument, info_span};
+use opentelemetry::KeyValue;
+use tracing::{Instrument, Span, field, info_span};
 
 use crate::http_metrics;
 use crate::request_id::RequestId;
 use crate::run::is_draining;
+use crate::traces;
 
 /// Most bytes of header names and values in one request.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -29,7 +31,12 @@ pub async fn observe<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     // Our own, never the caller's: a foreign text in the log could pretend to be other lines.
     let id = RequestId::next();
-    let span = info_span!("request", %id, mouth = "http", method = %request.method(), path = request.path());
+    let traced = traces::incoming(request.headers());
+    let span = info_span!("request", %id, mouth = "http", method = %request.method(), path = request.path(), trace = field::Empty);
+    if let Some(id) = traces::id_of(&traced) {
+        span.record("trace", field::display(id));
+    }
+    let trace = traced.clone();
     let health = matches!(request.path(), "/healthz" | "/readyz");
     let started = Instant::now();
     let header_bytes: usize =
@@ -52,8 +59,12 @@ pub async fn observe<B: MessageBody + 'static>(
         } else {
             tracing::info!(status, took_us, "answered");
         }
+        if !trace.is_disabled() {
+            describe(&trace, &response);
+        }
         Ok::<_, Error>(response)
     }
+    .instrument(traced)
     .instrument(span)
     .await?;
     if is_draining() {
@@ -65,4 +76,18 @@ pub async fn observe<B: MessageBody + 'static>(
         headers.insert(REQUEST_ID, id);
     }
     Ok(response)
+}
+
+/// Names are methods and routes: a path may hold whatever its caller likes.
+fn describe<B>(trace: &Span, response: &ServiceResponse<B>) {
+    let method = http_metrics::name_of(response.request().method());
+    let route = response.request().match_pattern().unwrap_or_else(|| "other".to_owned());
+    let status = response.status();
+    let name = format!("{method} {route}");
+    let attributes = [
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("http.route", route),
+        KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
+    ];
+    traces::describe(trace, name, attributes, status.is_server_error());
 }

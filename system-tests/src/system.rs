@@ -109,6 +109,7 @@ impl System {
             }),
             data_dir: None,
             allow_http: false,
+            trace: None,
         }
     }
 

@@ -119,7 +119,12 @@ fn run(cli: Cli, output: &Output) -> Done {
         // A person at a terminal reads the result, not how it came about.
         "warn".clone_into(&mut settings.log.level);
     }
-    service_kit::logging::start(&settings.log)?;
+    // Held to the end: what is under way to the collector then is sent.
+    let exporting = match command {
+        Command::Serve => service_kit::traces::start("auth-service", &settings.traces)?,
+        _ => None,
+    };
+    service_kit::logging::start(&settings.log, exporting.as_ref())?;
     for key in &loaded.unknown {
         tracing::warn!(key, "unknown setting: is it misspelt?");
     }

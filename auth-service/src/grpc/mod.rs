@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use service_kit::grpc::ObserveCalls;
 use service_kit::peer::TrustedProxies;
 use service_kit::run::End;
 use signet_proto::auth::v1::key_service_server::KeyServiceServer;
@@ -72,7 +73,9 @@ pub async fn serve(
         ),
         false => None,
     };
+    let health_methods = [("grpc.health.v1.Health", "Check"), ("grpc.health.v1.Health", "Watch")];
     Server::builder()
+        .layer(ObserveCalls::of(signet_proto::DESCRIPTORS, &health_methods)?)
         .timeout(CALL_TIMEOUT)
         .max_concurrent_streams(MAX_STREAMS)
         .max_connection_age(MAX_CONNECTION_AGE)

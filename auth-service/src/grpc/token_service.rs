@@ -1,6 +1,5 @@
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use service_kit::peer::TrustedProxies;
 use signet_proto::auth::v1::token_service_server::TokenService;
@@ -9,17 +8,14 @@ use signet_proto::auth::v1::{
     RefreshRequest, RevokeRequest, RevokeResponse, TokenPair, VerifyRequest, VerifyResponse,
 };
 use tonic::{Request, Response, Status};
-use tracing::{Instrument, info_span};
-use uuid::Uuid;
 
 use super::client_auth::credentials;
-use super::status::{code_name, refuse};
+use super::status::refuse;
 use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::clients::Client;
 use crate::error::Result;
 use crate::grants::{Grant, PasswordLogin};
-use crate::measures;
 use crate::secret::PlainSecret;
 use crate::tokens::{Introspection, IssuedTokens};
 
@@ -35,34 +31,21 @@ impl TokenServiceEdge {
         Self { authority, blocking, proxies }
     }
 
-    /// Authenticates the caller and runs the use case, in a span of its own.
+    /// Authenticates the caller and runs the use case.
     async fn call<T, A, F>(
         &self,
-        method: &'static str,
         request: Request<T>,
         use_case: impl FnOnce(Arc<Client>, T) -> F,
     ) -> std::result::Result<Response<A>, Status>
     where
         F: Future<Output = Result<A>>,
     {
-        let span = info_span!("request", id = %Uuid::new_v4(), mouth = "grpc", method);
-        async {
-            let started = Instant::now();
-            let outcome = async {
-                let credentials = credentials(request.metadata())?;
-                let client = self.blocking.authenticate(&self.authority, credentials).await?;
-                use_case(client, request.into_inner()).await
-            };
-            let answer = outcome.await.map(Response::new).map_err(|error| refuse(&error));
-            let code = answer.as_ref().err().map_or(tonic::Code::Ok, Status::code);
-            let took = started.elapsed();
-            measures::grpc_answered(("signet.auth.v1.TokenService", method), code_name(code), took);
-            let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            tracing::info!(status = ?code, took_us, "answered");
-            answer
-        }
-        .instrument(span)
-        .await
+        let answer = async {
+            let credentials = credentials(request.metadata())?;
+            let client = self.blocking.authenticate(&self.authority, credentials).await?;
+            use_case(client, request.into_inner()).await
+        };
+        answer.await.map(Response::new).map_err(|error| refuse(&error))
     }
 
     /// Who calls, past the proxies that are believed.
@@ -89,7 +72,7 @@ impl TokenService for TokenServiceEdge {
         request: Request<ObtainPairRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
         let peer = self.peer(&request);
-        self.call("ObtainPair", request, |client, message| async {
+        self.call(request, |client, message| async {
             let login = PasswordLogin {
                 client,
                 unverified_username: message.username,
@@ -107,7 +90,7 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<RefreshRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
-        self.call("Refresh", request, |client, message| async {
+        self.call(request, |client, message| async {
             let (token, scope) = (message.refresh_token, given(message.scope));
             self.blocking.refresh(&self.authority, client, token, scope).await.map(pair)
         })
@@ -118,7 +101,7 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<VerifyRequest>,
     ) -> std::result::Result<Response<VerifyResponse>, Status> {
-        self.call("Verify", request, |_, message| async {
+        self.call(request, |_, message| async {
             self.blocking.verify(&self.authority, message.token).await?;
             Ok(VerifyResponse {})
         })
@@ -129,7 +112,7 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<RevokeRequest>,
     ) -> std::result::Result<Response<RevokeResponse>, Status> {
-        self.call("Revoke", request, |client, message| async {
+        self.call(request, |client, message| async {
             self.off_the_loop(move |authority| authority.revoke_token(&client, &message.token)).await?;
             Ok(RevokeResponse {})
         })
@@ -140,7 +123,7 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<IssueClientTokenRequest>,
     ) -> std::result::Result<Response<ClientToken>, Status> {
-        self.call("IssueClientToken", request, |client, message| async {
+        self.call(request, |client, message| async {
             let grant =
                 Grant::ClientCredentials { scope: given(message.scope), audience: given(message.audience) };
             let issued = self.blocking.grant(&self.authority, client, grant).await?;
@@ -157,7 +140,7 @@ impl TokenService for TokenServiceEdge {
         &self,
         request: Request<IntrospectRequest>,
     ) -> std::result::Result<Response<IntrospectResponse>, Status> {
-        self.call("Introspect", request, |client, message| async {
+        self.call(request, |client, message| async {
             self.blocking.introspect(&self.authority, client, message.token).await.map(introspection)
         })
         .await

@@ -12,6 +12,7 @@ use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
 use service_kit::peer::TrustedProxies;
+use service_kit::traces::Traces;
 
 pub use load::load;
 
@@ -45,6 +46,8 @@ pub struct Settings {
     /// `AUTH__METRICS__BIND`: where `GET /metrics` is answered, for Prometheus; `off` for nowhere. Port 0 takes a
     /// free one. Default `127.0.0.1:9464`.
     pub metrics: Metrics,
+    /// `AUTH__TRACES__ENDPOINT` (an OTLP collector, or `off`) and `AUTH__TRACES__RATIO`. Default `off`, 1.
+    pub traces: Traces,
     /// `AUTH__LOG__FORMAT` (`text` or `json`) and `AUTH__LOG__LEVEL`. Default `text`, `info`.
     pub log: Log,
 }
@@ -206,6 +209,7 @@ impl Default for Settings {
             limits: Limits::default(),
             trusted_proxies: TrustedProxies::default(),
             metrics: Metrics::on_loopback(9464),
+            traces: Traces::default(),
             log: Log::default(),
         }
     }

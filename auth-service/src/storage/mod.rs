@@ -34,6 +34,7 @@ use diesel::sql_types::BigInt;
 use diesel::{Connection, QueryDsl, RunQueryDsl};
 use shared_claims::revocations::Position;
 use shared_claims::scope::ScopeSet;
+use tracing::trace_span;
 
 use audit::SharedChain;
 use connection::{AnyConnection, Manager, Purpose, SQLITE_BUSY_TIMEOUT};
@@ -218,6 +219,7 @@ impl Storage {
         &self,
         step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        let _span = trace_span!(target: "traces", "read", otel.kind = "client").entered();
         take(&self.reads)?.run(step)
     }
 
@@ -226,6 +228,7 @@ impl Storage {
         T: Send + 'static,
         F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,
     {
+        let _span = trace_span!(target: "traces", "write", otel.kind = "client").entered();
         match &self.writes {
             Writes::Sqlite(writer) => writer.write(step),
             Writes::Postgres { pool, .. } => take(pool)?.run(|connection| connection.transaction(step)),

@@ -103,6 +103,7 @@ impl PasswordHasher {
         &self,
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, HasherBusy> {
+        let _span = tracing::trace_span!(target: "traces", "hash password").entered();
         let (reply, answer) = sync_channel(1);
         let queued = Instant::now();
         let job: Job = Box::new(move |argon2| {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderMap;
 use signet_proto::auth::v1::key_service_client::KeyServiceClient;
 use signet_proto::auth::v1::revocation::Target as TargetMessage;
 use signet_proto::auth::v1::revocation_service_client::RevocationServiceClient;
@@ -19,12 +20,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Response, Status, Streaming};
+use tracing::{Instrument, trace_span};
 
 use super::backoff::Backoff;
 use super::fetch::{check_url, with_causes};
 use super::held::{Heard, OutOfStep, Statement, is_possible};
 use super::shared::SharedState;
-use super::{FeedSettings, FetchError};
+use super::{AuthoritySettings, FeedSettings, FetchError};
 use crate::clock::unix_now;
 use crate::public_keys::MAX_KEYS;
 use crate::revocations::{Entry, Position, REPLICA_LAG_SECONDS, Target};
@@ -49,6 +51,7 @@ pub(super) struct Feed {
     state: SharedState,
     endpoint: Endpoint,
     credentials: MetadataValue<Ascii>,
+    trace: Option<fn(&mut HeaderMap)>,
     next: Mutex<Next>,
 }
 
@@ -64,8 +67,12 @@ enum Begin {
 }
 
 impl Feed {
-    pub fn new(state: SharedState, settings: &FeedSettings, allow_http: bool) -> Result<Self, FetchError> {
-        check_url(&settings.url, allow_http)?;
+    pub fn new(
+        state: SharedState,
+        settings: &FeedSettings,
+        of_authority: &AuthoritySettings,
+    ) -> Result<Self, FetchError> {
+        check_url(&settings.url, of_authority.allow_http)?;
         let invalid = || FetchError::Url(settings.url.clone());
         let mut endpoint = Endpoint::from_shared(settings.url.clone())
             .map_err(|_| invalid())?
@@ -83,7 +90,7 @@ impl Feed {
             format!("Basic {basic}").parse().map_err(|_| FetchError::Credentials)?;
         credentials.set_sensitive(true);
         let next = Mutex::new(Next { begin: Begin::Behind, behind_since: None });
-        Ok(Self { state, endpoint, credentials, next })
+        Ok(Self { state, endpoint, credentials, trace: of_authority.trace, next })
     }
 
     pub async fn run(self, stop: CancellationToken) {
@@ -120,8 +127,11 @@ impl Feed {
             Ok(Err(error)) => return with_causes(&error),
             Err(_) => return "no connection in time".to_owned(),
         };
-        let keys = self.follow_keys(channel.clone());
-        let revocations = self.follow_revocations(channel);
+        let keys = trace_span!(target: "traces", parent: None, "KeyService/Watch", otel.kind = "client");
+        let keys = self.follow_keys(channel.clone()).instrument(keys);
+        let revocations =
+            trace_span!(target: "traces", parent: None, "RevocationService/Watch", otel.kind = "client");
+        let revocations = self.follow_revocations(channel).instrument(revocations);
         tokio::select! {
             Err(ended) = keys => format!("keys: {ended}"),
             Err(ended) = revocations => format!("revocations: {ended}"),
@@ -238,6 +248,9 @@ impl Feed {
     fn signed<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.metadata_mut().insert("authorization", self.credentials.clone());
+        if let Some(trace) = self.trace {
+            trace(request.metadata_mut().as_mut());
+        }
         request
     }
 

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use reqwest::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
 use reqwest::{Client, StatusCode, Url, redirect};
+use tracing::{Instrument, trace_span};
 
 use super::AuthoritySettings;
 use crate::revocations::NoRandomness;
@@ -31,6 +32,7 @@ pub enum FetchError {
 pub(super) struct Fetcher {
     client: Client,
     base: String,
+    trace: Option<fn(&mut HeaderMap)>,
 }
 
 /// A document with the name of its version.
@@ -69,12 +71,23 @@ impl Fetcher {
             .no_proxy()
             .build()
             .map_err(|error| FetchError::Tls(error.to_string()))?;
-        Ok(Self { client, base: settings.url.trim_end_matches('/').to_owned() })
+        let base = settings.url.trim_end_matches('/').to_owned();
+        Ok(Self { client, base, trace: settings.trace })
     }
 
     /// `None` when the version named by `etag` is still the current one; the answer may be held back for
     /// `wait` until there is another.
     pub async fn get(
+        &self,
+        path: &str,
+        etag: Option<&str>,
+        bounds: (usize, Duration),
+    ) -> Result<Option<Document>, FetchError> {
+        let span = trace_span!(target: "traces", parent: None, "GET", otel.kind = "client", url.path = path);
+        self.ask(path, etag, bounds).instrument(span).await
+    }
+
+    async fn ask(
         &self,
         path: &str,
         etag: Option<&str>,
@@ -86,7 +99,11 @@ impl Fetcher {
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let mut response = request.send().await.map_err(no_answer)?;
+        let mut request = request.build().map_err(no_answer)?;
+        if let Some(trace) = self.trace {
+            trace(request.headers_mut());
+        }
+        let mut response = self.client.execute(request).await.map_err(no_answer)?;
         match response.status() {
             StatusCode::NOT_MODIFIED => return Ok(None),
             StatusCode::OK => {}

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
+use reqwest::header::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
 use crate::public_keys::KeySet;
@@ -48,6 +49,9 @@ pub struct AuthoritySettings {
     pub data_dir: Option<PathBuf>,
     /// Allows `http://` to a host that is not loopback: only inside a network that is trusted.
     pub allow_http: bool,
+    /// Puts the trace that is under way into the headers of a request (`traceparent`, W3C Trace Context). It is called
+    /// within a span of the target `traces`, one for each question and for each feed.
+    pub trace: Option<fn(&mut HeaderMap)>,
 }
 
 /// The authority's gRPC listener, and the client that a verifier is there. No `Debug`: it holds the secret.
@@ -102,7 +106,7 @@ impl Authority {
         let state = SharedState::new(Arc::clone(&authority), held);
         match &settings.feed {
             Some(feed) => {
-                tokio::spawn(Feed::new(state.clone(), feed, settings.allow_http)?.run(stop.clone()));
+                tokio::spawn(Feed::new(state.clone(), feed, &settings)?.run(stop.clone()));
             }
             None => {
                 let fetcher = fetch::Fetcher::new(&settings)?;

@@ -156,7 +156,7 @@ fn claims(signer: &Signer, jwk: &Value, session: &str) -> AccessClaims {
 
 fn settings(url: String, feed: Option<FeedSettings>, folder: &std::path::Path) -> AuthoritySettings {
     let data_dir = Some(folder.to_owned());
-    AuthoritySettings { url, issuer: ISSUER.to_owned(), feed, data_dir, allow_http: false }
+    AuthoritySettings { url, issuer: ISSUER.to_owned(), feed, data_dir, allow_http: false, trace: None }
 }
 
 /// A verifier in this process that follows a fake.

@@ -29,4 +29,5 @@ mod refresh_under_fire;
 mod sessions;
 mod settings;
 mod simplejwt_contract;
+mod traces;
 mod walk;

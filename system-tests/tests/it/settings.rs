@@ -43,6 +43,8 @@ async fn f28_a_wrong_setting_is_refused_with_its_key_and_leaves_nothing_behind()
         ("AUTH__TRUSTED_PROXIES", "10.0.0.0/33", "trusted_proxies"),
         ("AUTH__SWEEP__INTERVAL", "0s", "sweep.interval"),
         ("AUTH__METRICS__BIND", "9464", "metrics.bind"),
+        ("AUTH__TRACES__ENDPOINT", "collector:4317", "traces.endpoint"),
+        ("AUTH__TRACES__RATIO", "1.5", "traces.ratio"),
         ("AUTH__DRAIN_DELAY", "2m", "drain_delay"),
     ];
     figure(format!(

@@ -1,0 +1,267 @@
+//! Around every gRPC call, as `observe` is around every HTTP request: an id that its log lines share, one line when it
+//! has ended, a count by method and code, a span for the operator's traces.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
+use opentelemetry::KeyValue;
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use tonic::body::Body;
+use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::{Code, Status};
+use tower_layer::Layer;
+use tower_service::Service;
+use tracing::{Instrument, Span, field, info_span};
+
+use crate::request_id::RequestId;
+use crate::traces;
+
+/// Calls that come by the second, or last for days: their end is no news.
+const QUIET: [&str; 2] = ["Watch", "Check"];
+
+struct Method {
+    service: String,
+    name: String,
+    duration: Histogram,
+    /// By the number of the code; made when there is something to count.
+    codes: [OnceLock<Counter>; CODES],
+}
+
+const CODES: usize = 17;
+
+/// A layer for `tonic::transport::Server`.
+#[derive(Clone)]
+pub struct ObserveCalls {
+    methods: Arc<HashMap<String, Arc<Method>>>,
+    /// Whoever invents methods gets one series for all of them.
+    unknown: Arc<Method>,
+}
+
+impl ObserveCalls {
+    /// Knows the methods of these files (a `FileDescriptorSet`), and those of `more` as `(service, method)`.
+    ///
+    /// # Errors
+    /// One line: it is no descriptor set.
+    pub fn of(descriptors: &[u8], more: &[(&str, &str)]) -> Result<Self, String> {
+        describe_counter!("grpc_server_handled_total", "gRPC calls ended, by method and code");
+        describe_histogram!("grpc_server_handling_seconds", "Time from a gRPC call to its end");
+        let files = FileDescriptorSet::decode(descriptors).map_err(|error| error.to_string())?;
+        let mut methods = HashMap::new();
+        let mut know = |service: &str, method: &str| {
+            methods.insert(format!("/{service}/{method}"), Arc::new(Method::new(service, method)));
+        };
+        for file in &files.file {
+            for service in &file.service {
+                let full_name = format!("{}.{}", file.package(), service.name());
+                service.method.iter().for_each(|method| know(&full_name, method.name()));
+            }
+        }
+        more.iter().for_each(|(service, method)| know(service, method));
+        Ok(Self { methods: Arc::new(methods), unknown: Arc::new(Method::new("other", "other")) })
+    }
+}
+
+impl Method {
+    fn new(service: &str, name: &str) -> Self {
+        let (service, name) = (service.to_owned(), name.to_owned());
+        let labels = [("grpc_service", service.clone()), ("grpc_method", name.clone())];
+        let duration = histogram!("grpc_server_handling_seconds", &labels);
+        Self { service, name, duration, codes: [const { OnceLock::new() }; CODES] }
+    }
+
+    fn count(&self, code: Code) {
+        let Some(series) = self.codes.get(code as usize) else { return };
+        let counter = || {
+            counter!(
+                "grpc_server_handled_total",
+                "grpc_service" => self.service.clone(),
+                "grpc_method" => self.name.clone(),
+                "grpc_code" => name_of(code)
+            )
+        };
+        series.get_or_init(counter).increment(1);
+    }
+}
+
+impl<S> Layer<S> for ObserveCalls {
+    type Service = Observed<S>;
+
+    fn layer(&self, inner: S) -> Observed<S> {
+        Observed { inner, layer: self.clone() }
+    }
+}
+
+/// A service whose calls are observed.
+#[derive(Clone)]
+pub struct Observed<S> {
+    inner: S,
+    layer: ObserveCalls,
+}
+
+impl<S> Service<Request<Body>> for Observed<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let known = self.layer.methods.get(request.uri().path());
+        let call = Call::begin(Arc::clone(known.unwrap_or(&self.layer.unknown)), request.headers());
+        let (span, traced) = (call.span.clone(), call.traced.clone());
+        let answer = span.in_scope(|| traced.in_scope(|| self.inner.call(request)));
+        Box::pin(async move { Ok(call.answered(answer.await?)) }.instrument(traced).instrument(span))
+    }
+}
+
+/// A call under way. One that is dropped was given up by its caller, or by its deadline.
+struct Call {
+    method: Arc<Method>,
+    span: Span,
+    traced: Span,
+    begun: Instant,
+    ended: bool,
+}
+
+impl Call {
+    fn begin(method: Arc<Method>, headers: &HeaderMap) -> Self {
+        let traced = traces::incoming(headers);
+        let span = info_span!(
+            "request",
+            id = %RequestId::next(),
+            mouth = "grpc",
+            method = method.name,
+            trace = field::Empty
+        );
+        if let Some(id) = traces::id_of(&traced) {
+            span.record("trace", field::display(id));
+        }
+        Self { method, span, traced, begun: Instant::now(), ended: false }
+    }
+
+    /// The code stands in the headers of an answer without a body, and else behind the body.
+    fn answered(mut self, response: Response<Body>) -> Response<Body> {
+        match Status::from_header_map(response.headers()) {
+            Some(status) => {
+                self.end(status.code());
+                response
+            }
+            None => response.map(|inner| Body::new(Answer { inner, call: self })),
+        }
+    }
+
+    fn end(&mut self, code: Code) {
+        self.ended = true;
+        let took = self.begun.elapsed();
+        self.method.duration.record(took.as_secs_f64());
+        self.method.count(code);
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let _in_request = self.span.enter();
+        if QUIET.contains(&self.method.name.as_str()) {
+            tracing::debug!(status = ?code, took_us, "answered");
+        } else {
+            tracing::info!(status = ?code, took_us, "answered");
+        }
+        if !self.traced.is_disabled() {
+            self.trace(code);
+        }
+    }
+
+    fn trace(&self, code: Code) {
+        let Method { service, name, .. } = &*self.method;
+        let attributes = [
+            KeyValue::new("rpc.system", "grpc"),
+            KeyValue::new("rpc.service", service.clone()),
+            KeyValue::new("rpc.method", name.clone()),
+            KeyValue::new("rpc.grpc.status_code", i64::from(code as i32)),
+        ];
+        // Those codes that OpenTelemetry counts as the server's fault.
+        let failed = matches!(
+            code,
+            Code::Unknown
+                | Code::DeadlineExceeded
+                | Code::Unimplemented
+                | Code::Internal
+                | Code::Unavailable
+                | Code::DataLoss
+        );
+        traces::describe(&self.traced, format!("{service}/{name}"), attributes, failed);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Code::Cancelled);
+        }
+    }
+}
+
+/// The body of an answer; its end is the end of the call.
+struct Answer {
+    inner: Body,
+    call: Call,
+}
+
+impl HttpBody for Answer {
+    type Data = <Body as HttpBody>::Data;
+    type Error = <Body as HttpBody>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            let code = Status::from_header_map(trailers).map_or(Code::Unknown, |status| status.code());
+            self.call.end(code);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The code by the name that the middlewares of other languages give it.
+fn name_of(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "Canceled",
+        Code::Unknown => "Unknown",
+        Code::InvalidArgument => "InvalidArgument",
+        Code::DeadlineExceeded => "DeadlineExceeded",
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::PermissionDenied => "PermissionDenied",
+        Code::ResourceExhausted => "ResourceExhausted",
+        Code::FailedPrecondition => "FailedPrecondition",
+        Code::Aborted => "Aborted",
+        Code::OutOfRange => "OutOfRange",
+        Code::Unimplemented => "Unimplemented",
+        Code::Internal => "Internal",
+        Code::Unavailable => "Unavailable",
+        Code::DataLoss => "DataLoss",
+        Code::Unauthenticated => "Unauthenticated",
+    }
+}
