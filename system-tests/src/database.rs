@@ -1,7 +1,8 @@
 use std::path::Path;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection, SqliteConnection};
+use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use uuid::Uuid;
 
 /// Which database a test runs on.
@@ -75,6 +76,32 @@ pub fn execute(url: &str, statement: &str) -> Result<(), String> {
         }
     };
     outcome.map_err(|error| error.to_string())
+}
+
+/// A session as it stands in the database.
+#[derive(Debug, QueryableByName)]
+pub struct StoredSession {
+    #[diesel(sql_type = Text)]
+    pub id: String,
+    #[diesel(sql_type = BigInt)]
+    pub generation: i64,
+    #[diesel(sql_type = Bool)]
+    pub ended: bool,
+}
+
+/// All sessions of the database of a URL, of whichever kind.
+///
+/// # Panics
+/// When they cannot be read.
+#[must_use]
+pub fn sessions(url: &str) -> Vec<StoredSession> {
+    openssl_sys::init();
+    let query = sql_query("SELECT id, generation, ended_at IS NOT NULL AS ended FROM sessions");
+    let rows = match url.strip_prefix("sqlite://") {
+        Some(path) => query.load(&mut SqliteConnection::establish(path).expect("the file opens")),
+        None => query.load(&mut PgConnection::establish(url).expect("the server accepts connections")),
+    };
+    rows.expect("sessions can be read")
 }
 
 /// The database's name in a PostgreSQL URL.

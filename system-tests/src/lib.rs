@@ -7,6 +7,7 @@
 pub mod collector;
 pub mod database;
 pub mod drill;
+pub mod history;
 pub mod hostile;
 pub mod mouth;
 pub mod processes;

@@ -25,6 +25,7 @@ mod outages;
 mod overload;
 mod power_cut;
 mod published;
+mod random_faults;
 mod refresh_under_fire;
 mod sessions;
 mod settings;
