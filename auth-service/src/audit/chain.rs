@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 
 use super::{Actor, Entry, Event};
 use crate::clock::Clock;
-use crate::keys::{MasterKey, Purpose};
+use crate::keys::{Purpose, Secrets};
 
 /// HMAC-SHA-256 (RFC 2104) over an entry and the MAC of the one before. Whoever can write to the database, and has
 /// not the master key, can neither alter an entry nor take one out unseen.
@@ -41,9 +41,9 @@ pub enum Broken {
 
 impl Chain {
     #[must_use]
-    pub fn new(master: &MasterKey, clock: Arc<dyn Clock>, process: Actor) -> Self {
-        let key = master.derive(Purpose::AuditChain);
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()), clock, process }
+    pub fn new(secrets: &Secrets, clock: Arc<dyn Clock>, process: Actor) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secrets.get(Purpose::AuditChain));
+        Self { key, clock, process }
     }
 
     /// An event as the entry of this number, written now.
@@ -95,8 +95,8 @@ mod tests {
 
     fn chain() -> Chain {
         let folder = tempfile::tempdir().unwrap();
-        let master = MasterKey::create(&folder.path().join("master.key")).unwrap();
-        Chain::new(&master, Arc::new(SystemClock), Actor::Authority)
+        let master = crate::keys::MasterKey::create(&folder.path().join("master.key")).unwrap();
+        Chain::new(&Secrets::derived(&master), Arc::new(SystemClock), Actor::Authority)
     }
 
     fn entry(seq: i64) -> Entry {

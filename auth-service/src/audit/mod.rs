@@ -29,6 +29,7 @@ pub enum Action {
     KeyAdded,
     KeyBroughtForward,
     KeyRevoked,
+    MasterKeyChanged,
     BackupRestored,
 }
 
@@ -50,6 +51,7 @@ impl Action {
             Self::KeyAdded => "key.added",
             Self::KeyBroughtForward => "key.brought_forward",
             Self::KeyRevoked => "key.revoked",
+            Self::MasterKeyChanged => "master_key.changed",
             Self::BackupRestored => "backup.restored",
         }
     }

@@ -139,9 +139,13 @@ fn look_at_keys(file: &Path, storage: &Storage, clock: &SystemClock, found: &mut
         }
         Err(error) => return found.wrong("master key", error.to_string()),
     };
+    let secrets = match startup::open_secrets(&master, file, storage) {
+        Ok(secrets) => secrets,
+        Err(wrong) => return found.wrong("master key", wrong),
+    };
     let now = clock.now();
     let loaded = storage.all_keys().map_err(|error| error.to_string()).and_then(|records| {
-        let keys = Keys::new(&master);
+        let keys = Keys::new(&secrets);
         keys.rebuild(records, Default::default(), now).map_err(|error| error.to_string())?;
         Ok(keys.ring())
     });
@@ -158,7 +162,7 @@ fn look_at_keys(file: &Path, storage: &Storage, clock: &SystemClock, found: &mut
             }
         }
     }
-    storage.audit_with(Chain::new(&master, std::sync::Arc::new(SystemClock), Actor::Authority));
+    storage.audit_with(Chain::new(&secrets, std::sync::Arc::new(SystemClock), Actor::Authority));
     found.note("audit log", check_last_entries(storage));
 }
 

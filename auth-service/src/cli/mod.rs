@@ -8,6 +8,7 @@ mod audit;
 mod client;
 mod doctor;
 mod key;
+mod master_key;
 mod output;
 mod serve;
 mod user;
@@ -57,6 +58,8 @@ enum Command {
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// What was done, by whom.
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Run once after a backup of the database was put back: verifiers take all revocations and keys anew.
@@ -135,6 +138,9 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::Client(command) => command.run(&*authority(&settings)?, output),
         Command::Audience(command) => command.run(&*authority(&settings)?, output),
         Command::Key(command) => command.run(&*authority(&settings)?, output),
+        Command::MasterKey(command) => {
+            command.run(&*authority(&settings)?, &settings.keys.master_key_file, output)
+        }
         Command::Audit(command) => command.run(&*authority(&settings)?, output),
         Command::Restored => restored(&*authority(&settings)?, output),
         Command::Doctor => doctor::run(&settings, &loaded.unknown, output),

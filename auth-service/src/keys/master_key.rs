@@ -3,9 +3,10 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use aws_lc_rs::{digest, hkdf};
+use aws_lc_rs::hkdf;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::secret::random_bytes;
@@ -20,6 +21,22 @@ pub enum Purpose {
     RefreshTokenMac,
     RefreshTokenId,
     AuditChain,
+}
+
+impl Purpose {
+    pub const ALL: [Self; 4] =
+        [Self::SealPrivateKeys, Self::RefreshTokenMac, Self::RefreshTokenId, Self::AuditChain];
+
+    /// Secrets are derived by it and stored by it: it never changes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SealPrivateKeys => "seal private keys",
+            Self::RefreshTokenMac => "refresh token mac",
+            Self::RefreshTokenId => "refresh token id",
+            Self::AuditChain => "audit chain",
+        }
+    }
 }
 
 /// Why there is no master key. Ends the start; nothing is ever made in place of a key that exists.
@@ -86,33 +103,35 @@ impl MasterKey {
         }
     }
 
-    /// HKDF-SHA256 (RFC 5869) with the purpose as `info`.
-    ///
-    /// # Panics
-    /// Never: the length asked for is one that HKDF-SHA256 can give.
+    /// The secret of a purpose, as long as the master key was never changed.
     #[must_use]
     pub fn derive(&self, purpose: Purpose) -> Zeroizing<[u8; 32]> {
-        let info: &[u8] = match purpose {
-            Purpose::SealPrivateKeys => b"signet v1: seal private keys",
-            Purpose::RefreshTokenMac => b"signet v1: refresh token mac",
-            Purpose::RefreshTokenId => b"signet v1: refresh token id",
-            Purpose::AuditChain => b"signet v1: audit chain",
-        };
+        self.expand(purpose.name())
+    }
+
+    /// What secrets are sealed with once it was.
+    #[must_use]
+    pub fn wrapping_key(&self) -> Zeroizing<[u8; 32]> {
+        self.expand("wrap secrets")
+    }
+
+    /// Whether both are the same key.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(other.0.as_slice()).into()
+    }
+
+    /// HKDF-SHA256 (RFC 5869) with the purpose as `info`.
+    fn expand(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let info = format!("signet v1: {purpose}");
         let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, b"signet").extract(self.0.as_slice());
         let mut key = Zeroizing::new([0; 32]);
         #[expect(clippy::expect_used, reason = "32 bytes are one block of HKDF-SHA256")]
         pseudorandom
-            .expand(&[info], hkdf::HKDF_SHA256)
+            .expand(&[info.as_bytes()], hkdf::HKDF_SHA256)
             .and_then(|output| output.fill(key.as_mut_slice()))
             .expect("HKDF-SHA256 gives 32 bytes");
         key
-    }
-
-    /// Names the key without telling anything about it: the `kid` of refresh tokens.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let hash = digest::digest(&digest::SHA256, self.derive(Purpose::RefreshTokenMac).as_slice());
-        format!("rt-{}", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..6]))
     }
 }
 

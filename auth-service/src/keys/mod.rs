@@ -10,6 +10,7 @@ mod master_key;
 mod ring;
 mod rotation;
 mod sealed;
+mod secrets;
 mod self_test;
 mod signing_key;
 mod tend;
@@ -22,6 +23,8 @@ pub use master_key::{MasterKey, MasterKeyError, Purpose};
 pub use ring::{KeyRing, Keys, Signer, UnusableKey};
 pub use rotation::{KeyPolicy, Retirement};
 use rotation::{needed_key, rotation_due, successor};
+pub use sealed::CannotOpen;
+pub use secrets::{SealedSecret, Secrets};
 pub use signing_key::{InvalidKey, SigningKey};
 pub use tend::KeyReason;
 

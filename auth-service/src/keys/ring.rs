@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::sealed::{self, CannotOpen};
 use super::self_test;
-use super::{Algorithm, InvalidKey, KeyRecord, KeyState, MasterKey, Purpose, SigningKey};
+use super::{Algorithm, InvalidKey, KeyRecord, KeyState, Purpose, Secrets, SigningKey};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 
 /// The keys as they are at one moment, prepared so that a request does no work for them.
@@ -84,9 +84,9 @@ pub struct Keys {
 
 impl Keys {
     #[must_use]
-    pub fn new(master: &MasterKey) -> Self {
+    pub fn new(secrets: &Secrets) -> Self {
         Self {
-            sealing_key: master.derive(Purpose::SealPrivateKeys),
+            sealing_key: Zeroizing::new(*secrets.get(Purpose::SealPrivateKeys)),
             parsed: Mutex::default(),
             ring: ArcSwap::from_pointee(KeyRing::empty()),
         }
@@ -234,7 +234,8 @@ mod tests {
 
     fn keys() -> Keys {
         let folder = tempfile::tempdir().unwrap();
-        Keys::new(&MasterKey::create(&folder.path().join("master.key")).unwrap())
+        let master = crate::keys::MasterKey::create(&folder.path().join("master.key")).unwrap();
+        Keys::new(&Secrets::derived(&master))
     }
 
     #[test]

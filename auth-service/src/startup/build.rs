@@ -17,7 +17,7 @@ use crate::clients::{Audience, Client, ClientDirectory, ClientId, Credentials, G
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
 use crate::feeds::Feeds;
-use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey};
+use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Secrets};
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::secret::random_id;
@@ -46,7 +46,8 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     check_clock(clock.as_ref())?;
     let storage = open_storage(settings)?;
     let master = open_master_key(&settings.keys.master_key_file, &storage)?;
-    storage.audit_with(Chain::new(&master, Arc::clone(&clock), process));
+    let secrets = open_secrets(&master, &settings.keys.master_key_file, &storage)?;
+    storage.audit_with(Chain::new(&secrets, Arc::clone(&clock), process));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let hashing = if settings.passwords.threads == 0 { threads } else { settings.passwords.threads };
     let authority = Authority {
@@ -64,7 +65,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         },
         default_algorithm: Algorithm::parse(&settings.keys.algorithm).ok_or("keys.algorithm is unknown")?,
         first_party: Arc::new(first_party(settings)?),
-        keys: Keys::new(&master),
+        keys: Keys::new(&secrets),
         clients: ClientDirectory::default(),
         hasher: PasswordHasher::start(hashing)?,
         attempt_policy: AttemptPolicy {
@@ -73,7 +74,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
             peer: settings.limits.peer,
             window: settings.limits.window,
         },
-        refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &master),
+        refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &secrets),
         // Its own clock made the token: no leeway at the end, a little for replicas at the start.
         verifier: CachingVerifier::new(
             Verifier::of_any_audience(settings.issuer.clone()).with_leeway(5).with_expiry_leeway(0),
@@ -184,6 +185,18 @@ fn open_master_key(path: &Path, storage: &Storage) -> Result<MasterKey> {
         make_default_folder(folder)?;
     }
     MasterKey::create(path).map_err(|error| format!("master key: {error}"))
+}
+
+/// # Errors
+/// One line: another master key is needed.
+pub fn open_secrets(master: &MasterKey, path: &Path, storage: &Storage) -> Result<Secrets> {
+    let stored = storage.sealed_secrets().map_err(|error| error.to_string())?;
+    Secrets::open(master, &stored).map_err(|error| {
+        format!(
+            "master key: the secrets in the database {error}: was it changed, and is {} the old one?",
+            path.display()
+        )
+    })
 }
 
 fn first_party(settings: &Settings) -> Result<Client> {

@@ -3,7 +3,7 @@
 mod build;
 mod serve;
 
-pub use build::{build, check_clock, database_url, migrate, register_default_audience};
+pub use build::{build, check_clock, database_url, migrate, open_secrets, register_default_audience};
 pub use serve::serve;
 
 /// One line for the operator; the start ends with it.

@@ -93,7 +93,7 @@ impl Storage {
     }
 }
 
-fn all_keys(connection: &mut AnyConnection) -> Result<Vec<KeyRecord>, StorageError> {
+pub(super) fn all_keys(connection: &mut AnyConnection) -> Result<Vec<KeyRecord>, StorageError> {
     let rows: Vec<KeyRow> = signing_keys::table
         .order((signing_keys::created_at, signing_keys::kid))
         .select(KeyRow::as_select())

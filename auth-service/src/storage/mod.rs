@@ -19,6 +19,7 @@ mod revocations;
 mod rotate;
 mod rotator;
 mod schema;
+mod secrets;
 mod sessions;
 mod sweep;
 mod url;
@@ -50,6 +51,7 @@ pub use error::StorageError;
 pub use listener::Listener;
 pub use revocations::Hit;
 pub use rotate::{Reply, Rotate};
+pub use secrets::Resealed;
 pub use sweep::Swept;
 pub use url::{DatabaseUrl, InvalidUrl};
 

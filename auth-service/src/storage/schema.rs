@@ -88,6 +88,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    secrets (purpose) {
+        purpose -> Text,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
     login_failures (id) {
         id -> Text,
         until -> BigInt,

@@ -9,7 +9,7 @@ use shared_claims::strict::{
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::error::TokenFault;
-use crate::keys::{MasterKey, Purpose};
+use crate::keys::{Purpose, Secrets};
 use crate::secret::hex;
 use crate::sessions::Session;
 
@@ -44,11 +44,11 @@ pub struct RefreshClaims {
 
 impl RefreshTokens {
     #[must_use]
-    pub fn new(issuer: String, master: &MasterKey) -> Self {
-        let key = |purpose| hmac::Key::new(hmac::HMAC_SHA256, master.derive(purpose).as_slice());
+    pub fn new(issuer: String, secrets: &Secrets) -> Self {
+        let key = |purpose| hmac::Key::new(hmac::HMAC_SHA256, secrets.get(purpose));
         Self {
             issuer,
-            kid: master.name(),
+            kid: secrets.name(),
             mac: key(Purpose::RefreshTokenMac),
             id: key(Purpose::RefreshTokenId),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use auth_service::audit::{Actor, Chain};
 use auth_service::clients::ClientId;
 use auth_service::clock::{SystemClock, Timestamp};
-use auth_service::keys::MasterKey;
+use auth_service::keys::{MasterKey, Secrets};
 use auth_service::revocations::RevokedThing;
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
 use auth_service::storage::{DatabaseUrl, Rotate, Storage};
@@ -125,7 +125,7 @@ struct World {
     url: DatabaseUrl,
     storage: Storage,
     tokens: RefreshTokens,
-    master: MasterKey,
+    secrets: Secrets,
     user: User,
     models: Vec<Model>,
     now: i64,
@@ -154,9 +154,9 @@ fn client(id: &str) -> ClientId {
     ClientId::parse(id).unwrap()
 }
 
-fn connect(url: &DatabaseUrl, master: &MasterKey) -> Storage {
+fn connect(url: &DatabaseUrl, secrets: &Secrets) -> Storage {
     let storage = Storage::connect(url, 2).unwrap();
-    storage.audit_with(Chain::new(master, Arc::new(SystemClock), Actor::Authority));
+    storage.audit_with(Chain::new(secrets, Arc::new(SystemClock), Actor::Authority));
     storage
 }
 
@@ -166,7 +166,8 @@ impl World {
         let url = DatabaseUrl::parse(&database.fresh(folder.path())).unwrap();
         Storage::migrate(&url).unwrap();
         let master = MasterKey::create(&folder.path().join("master.key")).unwrap();
-        let storage = connect(&url, &master);
+        let secrets = Secrets::derived(&master);
+        let storage = connect(&url, &secrets);
         let user = User {
             id: "alice-id".to_owned(),
             username: "alice".to_owned(),
@@ -180,9 +181,9 @@ impl World {
         for number in 0..SESSIONS {
             assert!(storage.start_session(&session(number, &user), &user).unwrap());
         }
-        let tokens = RefreshTokens::new("https://auth.test".to_owned(), &master);
+        let tokens = RefreshTokens::new("https://auth.test".to_owned(), &secrets);
         let models = vec![Model::new(); SESSIONS];
-        Self { url, storage, tokens, master, user, models, now: START, _folder: folder }
+        Self { url, storage, tokens, secrets, user, models, now: START, _folder: folder }
     }
 
     fn step(&mut self, step: &Step) {
@@ -202,7 +203,7 @@ impl World {
                 self.storage.disable_user(&name, now, until).unwrap();
                 self.models.iter_mut().for_each(|model| model.end(EndReason::UserDisabled));
             }
-            Step::Restart => self.storage = connect(&self.url, &self.master),
+            Step::Restart => self.storage = connect(&self.url, &self.secrets),
             Step::Wait(milliseconds) => self.now += milliseconds,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use auth_service::audit::{Action, Actor, Chain, Event, Link};
 use auth_service::clients::{Audience, Client, ClientId, Credentials, GrantType};
 use auth_service::clock::{CLOCK_DIFFERENCE, SystemClock, Timestamp};
-use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement};
+use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
 use auth_service::revocations::RevokedThing;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
@@ -67,7 +67,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 7;
+const MIGRATIONS: usize = 8;
 const GRACE: Duration = Duration::from_secs(10);
 
 struct Fixture {
@@ -603,7 +603,7 @@ fn one_replica_has_the_turn_to_sweep(fixture: &Fixture) {
 
 fn chain(folder: &std::path::Path) -> Chain {
     let master = MasterKey::create(&folder.join("master.key")).unwrap();
-    Chain::new(&master, Arc::new(SystemClock), Actor::Authority)
+    Chain::new(&Secrets::derived(&master), Arc::new(SystemClock), Actor::Authority)
 }
 
 /// The actions of the log, each link of which is checked.

@@ -18,6 +18,7 @@ mod life_cycle;
 mod limits;
 mod logs;
 mod lying_authority;
+mod master_key;
 mod metrics;
 mod notes;
 mod oracle;

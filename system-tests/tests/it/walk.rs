@@ -136,8 +136,19 @@ fn every_command_of_the_readme_is_known_to_a_test() {
             commands += 1;
             let cli = line.strip_prefix("auth-service ").map(str::split_whitespace).map(|mut words| {
                 let noun = words.next().unwrap_or("");
-                ["user", "client", "audience", "key", "audit", "doctor", "migrate", "restored", "healthcheck"]
-                    .contains(&noun)
+                [
+                    "user",
+                    "client",
+                    "audience",
+                    "key",
+                    "master-key",
+                    "audit",
+                    "doctor",
+                    "migrate",
+                    "restored",
+                    "healthcheck",
+                ]
+                .contains(&noun)
             });
             assert!(
                 cli == Some(true) || known.iter().any(|known| line.starts_with(known)),

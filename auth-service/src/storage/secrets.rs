@@ -1,0 +1,62 @@
+use diesel::prelude::*;
+
+use super::connection::AnyConnection;
+use super::error::StorageError;
+use super::keys::all_keys;
+use super::schema::{secrets, signing_keys};
+use super::{Storage, count_up};
+use crate::audit::{Action, Event};
+use crate::keys::{KeyRecord, SealedSecret};
+
+/// What another master key makes of the secrets and of the private keys below them.
+pub struct Resealed {
+    pub secrets: Vec<SealedSecret>,
+    /// By `kid`; those that are not named stay as they are.
+    pub private_keys: Vec<(String, Vec<u8>)>,
+}
+
+impl Storage {
+    /// The secrets that are sealed under the master key; none as long as it was never changed.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn sealed_secrets(&self) -> Result<Vec<SealedSecret>, StorageError> {
+        self.read(sealed_secrets)
+    }
+
+    /// Seals everything anew, in one step. `plan` sees what there is then; `None` from it changes nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn change_master_key(
+        &self,
+        detail: &'static str,
+        plan: impl FnOnce(&[SealedSecret], &[KeyRecord]) -> Option<Resealed> + Send + 'static,
+    ) -> Result<bool, StorageError> {
+        self.write_audited(move |connection| {
+            // Nobody adds a key meanwhile that this would not see.
+            count_up(connection, "keys")?;
+            let Some(resealed) = plan(&sealed_secrets(connection)?, &all_keys(connection)?) else {
+                return Ok((false, None));
+            };
+            diesel::delete(secrets::table).execute(connection)?;
+            for row in &resealed.secrets {
+                diesel::insert_into(secrets::table)
+                    .values((secrets::purpose.eq(&row.purpose), secrets::sealed.eq(&row.sealed)))
+                    .execute(connection)?;
+            }
+            for (kid, sealed) in &resealed.private_keys {
+                diesel::update(signing_keys::table.find(kid))
+                    .set(signing_keys::sealed_private_key.eq(sealed))
+                    .execute(connection)?;
+            }
+            Ok((true, Some(Event::of(Action::MasterKeyChanged).detail(detail))))
+        })
+    }
+}
+
+fn sealed_secrets(connection: &mut AnyConnection) -> Result<Vec<SealedSecret>, StorageError> {
+    let rows: Vec<(String, Vec<u8>)> =
+        secrets::table.order(secrets::purpose).select(secrets::all_columns).load(connection)?;
+    Ok(rows.into_iter().map(|(purpose, sealed)| SealedSecret { purpose, sealed }).collect())
+}
