@@ -27,29 +27,35 @@ const MAX_CALLS: usize = 512;
 /// Longest wait for a rotation. It may still happen: the caller presents its token again.
 const LONGEST_ROTATION: Duration = Duration::from_secs(5);
 
+/// How often a call that waits looks whether the database answers anybody.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// Runs blocking work on the main runtime, wherever it is called from: actix workers have a runtime
 /// of their own each, and would each grow a pool.
 #[derive(Clone)]
 pub struct Blocking {
     runtime: Handle,
+    authority: Arc<Authority>,
     calls: Arc<Semaphore>,
 }
 
 impl Blocking {
     #[must_use]
-    pub fn new(runtime: Handle) -> Self {
-        Self { runtime, calls: Arc::new(Semaphore::new(MAX_CALLS)) }
+    pub fn new(runtime: Handle, authority: Arc<Authority>) -> Self {
+        Self { runtime, authority, calls: Arc::new(Semaphore::new(MAX_CALLS)) }
     }
 
     /// Runs a use case off the event loop. It runs to its end even when the caller goes away, so
     /// that nothing is left half done.
     ///
     /// # Errors
-    /// Those of the use case; `Overloaded` when too many calls are under way; `Internal` when it panicked.
+    /// Those of the use case; `Overloaded` when too many calls are under way; `Unavailable` when the database
+    /// is silent; `Internal` when it panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.refuse_in_silence()?;
         let Ok(call) = Arc::clone(&self.calls).try_acquire_owned() else {
             return Err(Error::new(ErrorKind::Overloaded, "too many calls are under way"));
         };
@@ -58,7 +64,26 @@ impl Blocking {
             let _call = call;
             span.in_scope(work)
         });
-        task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a use case panicked")))
+        let outcome = self.unless_silent(task).await?;
+        outcome.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a use case panicked")))
+    }
+
+    /// Waits for what the database is asked, as long as it answers anybody.
+    async fn unless_silent<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        tokio::pin!(work);
+        loop {
+            if let Ok(done) = tokio::time::timeout(LOOK, &mut work).await {
+                return Ok(done);
+            }
+            self.refuse_in_silence()?;
+        }
+    }
+
+    fn refuse_in_silence(&self) -> Result<()> {
+        if self.authority.database_is_silent() {
+            return Err(Error::new(ErrorKind::Unavailable, "the database does not answer"));
+        }
+        Ok(())
     }
 
     /// Authenticates a client: from memory, unless it may have been registered a moment ago.
@@ -115,6 +140,7 @@ impl Blocking {
             return self.run(work).await;
         }
         let pending = authority.begin_refresh(&client, &refresh_token, None)?;
+        self.refuse_in_silence()?;
         let (reply, answer) = oneshot::channel();
         let (rotate, noting) = (pending.rotate.clone(), Arc::clone(authority));
         let reply = move |outcome: std::result::Result<Rotation, StorageError>| {
@@ -125,7 +151,8 @@ impl Blocking {
         authority.storage.rotate_session_then(pending.rotate.clone(), Box::new(reply));
         let unavailable = |cause: &str| Error::new(ErrorKind::Unavailable, cause);
         let rotating = trace_span!(target: "traces", "rotate session", otel.kind = "client");
-        let answer = tokio::time::timeout(LONGEST_ROTATION, answer).instrument(rotating).await;
+        let answer = tokio::time::timeout(LONGEST_ROTATION, answer);
+        let answer = self.unless_silent(answer).instrument(rotating).await?;
         let answer = answer.map_err(|_| unavailable("the storage takes too long"))?;
         authority.finish_refresh(&pending, answer.map_err(|_| unavailable("the storage has ended"))??)
     }

@@ -4,7 +4,6 @@
 //! anything that a caller chose: neither a name nor an address nor an id.
 
 use std::sync::LazyLock;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use metrics::{
@@ -191,7 +190,7 @@ impl Authority {
     pub fn sample_measures(&self) {
         let now = self.now();
         gauge!("signet_ready").set(u8::from(self.check_ready().is_ok()));
-        let answers = self.storage_answers.load(Ordering::Relaxed);
+        let answers = self.database_answers();
         gauge!("signet_database_answers").set(u8::from(answers));
         gauge!("signet_feed_age_seconds").set(self.seen.age().as_secs_f64().min(1e9));
         let position = self.revocations.position();

@@ -25,11 +25,17 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// Longest time since the last look for which memory answers whether a token was taken back.
 const FRESH: Duration = Duration::from_secs(2);
 
+/// Longest wait for one look at the counters. A database that is gone says so; one that is frozen keeps its
+/// connections open and says nothing, and nothing ends the wait for it.
+const SILENCE: Duration = Duration::from_millis(750);
+
 /// What the memory holds, as the counters stood when it was loaded.
 pub(crate) struct SeenChanges {
     last: Mutex<Option<(ChangeCounters, Timestamp)>>,
     /// When the revocations were last in step, by a clock that only goes forward.
     looked: ArcSwapOption<Instant>,
+    /// When the look that is under way has begun.
+    asked: ArcSwapOption<Instant>,
     wake: SyncSender<Signal>,
     signals: Mutex<Option<Receiver<Signal>>>,
 }
@@ -42,8 +48,9 @@ enum Signal {
 impl SeenChanges {
     pub fn new() -> Self {
         let (wake, signals) = sync_channel(1);
-        let (last, looked) = (Mutex::new(None), ArcSwapOption::empty());
-        Self { last, looked, wake, signals: Mutex::new(Some(signals)) }
+        let last = Mutex::new(None);
+        let (looked, asked) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        Self { last, looked, asked, wake, signals: Mutex::new(Some(signals)) }
     }
 
     fn looked(&self) {
@@ -52,6 +59,17 @@ impl SeenChanges {
 
     pub fn age(&self) -> Duration {
         self.looked.load().as_ref().map_or(Duration::MAX, |looked| looked.elapsed())
+    }
+
+    fn asking<T>(&self, look: impl FnOnce() -> T) -> T {
+        self.asked.store(Some(Arc::new(Instant::now())));
+        let answer = look();
+        self.asked.store(None);
+        answer
+    }
+
+    fn has_waited(&self) -> Duration {
+        self.asked.load().as_ref().map_or(Duration::ZERO, |asked| asked.elapsed())
     }
 
     /// Something was written here: look at once instead of at the next interval.
@@ -135,7 +153,7 @@ impl Authority {
         let mut last = self.seen.last.lock().unwrap_or_else(PoisonError::into_inner);
         // Counters first: a change in between is seen twice, never missed. One look at a time, or an older one
         // could undo what a newer one has found.
-        let counters = self.storage.change_counters()?;
+        let counters = self.seen.asking(|| self.storage.change_counters())?;
         let longest_token = u64::try_from(counters.longest_token).unwrap_or_default();
         self.longest_token.store(longest_token, Ordering::Relaxed);
         let now = self.now();
@@ -181,6 +199,15 @@ impl Authority {
         self.seen.age() <= FRESH
     }
 
+    /// Whether there is no use in waiting for the database: whoever does is told to come back.
+    pub(crate) fn database_is_silent(&self) -> bool {
+        self.seen.has_waited() > SILENCE || !self.is_fresh()
+    }
+
+    pub(crate) fn database_answers(&self) -> bool {
+        self.storage_answers.load(Ordering::Relaxed) && !self.database_is_silent()
+    }
+
     /// Whether this replica can do its work: a key signs, and the database answered when last asked.
     ///
     /// # Errors
@@ -192,7 +219,7 @@ impl Authority {
         if self.keys.ring().any_signer().is_none() {
             return Err("no signing key is active");
         }
-        if !self.storage_answers.load(Ordering::Relaxed) {
+        if !self.database_answers() {
             return Err("the database does not answer");
         }
         Ok(())

@@ -4,15 +4,18 @@
 //! of one's own, on free ports, with a fresh database. Nothing is mocked and nothing is slept for:
 //! [`eventually`] waits for a condition and gives up after a bound.
 
+pub mod cluster;
 pub mod collector;
 pub mod database;
 pub mod drill;
+pub mod fake_clock;
 pub mod history;
 pub mod hostile;
 pub mod mouth;
 pub mod processes;
 pub mod replicas;
 pub mod system;
+pub mod trace;
 
 pub use database::Database;
 pub use mouth::{Mouth, Pair, Refused};

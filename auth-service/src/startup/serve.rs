@@ -49,7 +49,7 @@ async fn serve_until_told(
 ) -> Result<()> {
     // Before anybody is told that it is ready.
     let told = told_to_stop();
-    let blocking = Blocking::new(tokio::runtime::Handle::current());
+    let blocking = Blocking::new(tokio::runtime::Handle::current(), Arc::clone(authority));
     let http_listener = TcpListener::bind(settings.http.bind)
         .map_err(|error| format!("http.bind {}: {error}", settings.http.bind))?;
     let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;

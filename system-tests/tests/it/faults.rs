@@ -1,14 +1,13 @@
 //! The disk fills up; the primary of a PostgreSQL pair dies.
 
 use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use serde_json::{Value, json};
+use system_tests::cluster::Cluster;
 use system_tests::drill::figure;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Mouth, Refused, System, eventually};
@@ -101,84 +100,9 @@ async fn f07_a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     ));
 }
 
-/// A primary and a standby to which every commit goes before it is acknowledged.
-struct Pair {
-    folder: tempfile::TempDir,
-    bin: PathBuf,
-    owner: &'static str,
-    ports: [u16; 2],
-}
-
-const NODES: [&str; 2] = ["primary", "standby"];
-
-impl Pair {
-    fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("signet-pair").tempdir_in("/tmp").unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
-            .expect("no PostgreSQL server: apt-get install postgresql")
-            .map(|entry| entry.unwrap().path().join("bin"))
-            .filter(|bin| bin.join("pg_ctl").is_file())
-            .collect();
-        versions.sort();
-        let known = Command::new("id").arg("postgres").output().unwrap().status.success();
-        let free = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
-        let ports = [0, 1].map(|place: usize| free[place].local_addr().unwrap().port());
-        drop(free);
-        let bin = versions.pop().expect("no PostgreSQL server: apt-get install postgresql");
-        let pair = Self { folder, bin, owner: if known { "postgres" } else { "nobody" }, ports };
-        let primary = pair.data(0);
-        pair.run(
-            "initdb",
-            &["-D", &primary, "-A", "trust", "-U", "signet", "--no-sync", "-E", "UTF8", "--locale=C"],
-        );
-        pair.start_node(0, "-c synchronous_standby_names=*");
-        let port = ports[0].to_string();
-        let base = ["-h", "127.0.0.1", "-p", &port, "-U", "signet", "-D", &pair.data(1), "-R", "-c", "fast"];
-        pair.run("pg_basebackup", &base);
-        pair.start_node(1, "");
-        pair
-    }
-
-    fn data(&self, node: usize) -> String {
-        format!("{}/{}", self.folder.path().display(), NODES[node])
-    }
-
-    fn start_node(&self, node: usize, more: &str) {
-        let (port, folder) = (self.ports[node], self.folder.path().display());
-        let options = format!("-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off {more}");
-        let log = format!("{}.log", self.data(node));
-        self.run("pg_ctl", &["-D", &self.data(node), "-w", "-s", "-l", &log, "-o", &options, "start"]);
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let mut command = Command::new("runuser");
-        command.args(["-u", self.owner, "--"]).arg(self.bin.join(program)).args(arguments);
-        let output = command.current_dir("/tmp").output().unwrap();
-        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn url(&self) -> String {
-        let [one, other] = self.ports;
-        format!(
-            "postgres://signet@127.0.0.1:{one},127.0.0.1:{other}/postgres?target_session_attrs=read-write"
-        )
-    }
-}
-
-impl Drop for Pair {
-    fn drop(&mut self) {
-        for node in 0..2 {
-            let mut command = Command::new("runuser");
-            command.args(["-u", self.owner, "--"]).arg(self.bin.join("pg_ctl"));
-            let _ = command.args(["-D", &self.data(node), "-m", "immediate", "-s", "stop"]).output();
-        }
-    }
-}
-
 #[tokio::test]
 async fn f12_a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost() {
-    let pair = tokio::task::spawn_blocking(Pair::start).await.unwrap();
+    let pair = tokio::task::spawn_blocking(Cluster::pair).await.unwrap();
     let url = pair.url();
     let system = System::with(Database::Postgres, &[("AUTH__DATABASE__URL", &url)]).await;
     let kept = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
@@ -189,9 +113,9 @@ async fn f12_a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost()
     Mouth::Http.end(&system, &ended.refresh).await.unwrap();
 
     let (cut, pair) = tokio::task::spawn_blocking(move || {
-        pair.run("pg_ctl", &["-D", &pair.data(0), "-m", "immediate", "-s", "stop"]);
+        pair.cut(0);
         let cut = Instant::now();
-        pair.run("pg_ctl", &["-D", &pair.data(1), "-w", "-s", "promote"]);
+        pair.promote();
         (cut, pair)
     })
     .await

@@ -7,6 +7,7 @@ mod compose;
 mod django;
 mod doctor;
 mod draining;
+mod drill_database;
 mod encrypted_tokens;
 mod faults;
 mod feed_faults;

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use system_tests::mouth::unverified_claims;
 use system_tests::processes::Service;
 use system_tests::replicas::Refreshed;
 use system_tests::system::{PASSWORD, USER, auth_env, cli};
+use system_tests::trace::Trace;
 use system_tests::{Database, eventually};
 use tokio::sync::RwLock;
 use tokio::task::JoinSet;
@@ -207,55 +207,6 @@ async fn f09_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
     assert!(last.password_changes > 5, "too little was going on: {} passwords", last.password_changes);
     let (sessions, ended) = (last.generations.len(), last.ended.len());
     figure(format!("{cuts} cuts: of {sessions} sessions and {ended} ends that were acknowledged 0 lost"));
-}
-
-/// strace on a running process, until it is dropped.
-struct Trace {
-    child: Child,
-    out: PathBuf,
-}
-
-impl Trace {
-    async fn attach(pid: u32, folder: &Path, inject: &[&str]) -> Self {
-        let (out, err) = (folder.join("strace.out"), folder.join("strace.err"));
-        let child = Command::new("strace")
-            .args([
-                "-f",
-                "-y",
-                "-e",
-                "trace=fdatasync,fsync",
-                "-o",
-                out.to_str().unwrap(),
-                "-p",
-                &pid.to_string(),
-            ])
-            .args(inject)
-            .stderr(std::fs::File::create(&err).unwrap())
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("no strace: apt-get install strace");
-        eventually("strace is attached", || async {
-            let said = std::fs::read_to_string(&err).unwrap();
-            assert!(!said.contains("not permitted"), "strace needs root: {said}");
-            said.contains("attached").then_some(())
-        })
-        .await;
-        Self { child, out }
-    }
-
-    /// Times that the log of the database was forced to the disk.
-    fn forced(&self) -> usize {
-        let lines = std::fs::read_to_string(&self.out).unwrap();
-        let forces = |line: &&str| line.contains("sync(") && line.contains("signet.db-wal");
-        lines.lines().filter(forces).count()
-    }
-}
-
-impl Drop for Trace {
-    fn drop(&mut self) {
-        let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), Signal::TERM);
-        let _ = self.child.wait();
-    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use rustix::process::Signal;
 use system_tests::drill::{figure, scale};
+use system_tests::fake_clock::FakeClock;
 use system_tests::mouth::unverified_claims;
 use system_tests::processes::Service;
 use system_tests::replicas::{Refreshed, Replicas};
@@ -249,27 +250,16 @@ async fn assert_ended_by(replicas: &Replicas, at: usize, reused: &str, others: &
 }
 
 async fn f13_reuse_is_noticed_whatever_the_clock_does(database: Database) {
-    let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH);
-    assert!(std::path::Path::new(&library).is_file(), "no libfaketime: apt-get install faketime");
     let mut replicas = Replicas::start(database, &[]).await;
-    let offset = replicas.folder.path().join("offset");
-    std::fs::write(&offset, "+0").unwrap();
-    let mut env = replicas.env.clone();
-    for (name, value) in [
-        ("LD_PRELOAD", library.as_str()),
-        ("FAKETIME_TIMESTAMP_FILE", offset.to_str().unwrap()),
-        ("FAKETIME_NO_CACHE", "1"),
-        ("DONT_FAKE_MONOTONIC", "1"),
-    ] {
-        env.insert(name.to_owned(), value.to_owned());
-    }
+    let clock = FakeClock::new(&replicas.folder.path().join("offset"));
+    let env = clock.over(&replicas.env);
     replicas.services[0] = Service::start("auth-service", replicas.folder.path(), &env).await;
     for jump in ["+1h", "-2h"] {
-        std::fs::write(&offset, "+0").unwrap();
+        clock.set("+0");
         let (_, first) = replicas.obtain(0, USER, PASSWORD).await;
         let (access, second) = replicas.refresh(0, &first).await.pair();
         // Within the grace by a clock that stands still, beyond it by one that jumped.
-        std::fs::write(&offset, jump).unwrap();
+        clock.set(jump);
         let answer = replicas.refresh(0, &first).await;
         assert!(matches!(answer, Refreshed::Refused(401, _)), "{jump}: {answer:?}");
         for replica in 0..2 {
@@ -278,19 +268,19 @@ async fn f13_reuse_is_noticed_whatever_the_clock_does(database: Database) {
         }
 
         // What was taken back stays so when the clock has jumped past its end and come back.
-        std::fs::write(&offset, "+0").unwrap();
+        clock.set("+0");
         eventually("the access token of the ended session is refused", || async {
             (!replicas.holds(0, &access).await).then_some(())
         })
         .await;
 
         // Two generations old: refused under any clock. And what is spent stays spent when it jumps back.
-        std::fs::write(&offset, "+0").unwrap();
+        clock.set("+0");
         let (_, first) = replicas.obtain(0, USER, PASSWORD).await;
         let (_, second) = replicas.refresh(0, &first).await.pair();
-        std::fs::write(&offset, jump).unwrap();
+        clock.set(jump);
         let (_, third) = replicas.refresh(0, &second).await.pair();
-        std::fs::write(&offset, "+0").unwrap();
+        clock.set("+0");
         for token in [&first, &second, &third] {
             let answer = replicas.refresh(0, token).await;
             assert!(matches!(answer, Refreshed::Refused(401, _)), "{jump}: {answer:?}");
