@@ -28,6 +28,9 @@ const SQLITE_OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// Longest time that PostgreSQL may take for one statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Longest wait of one for a lock that another transaction holds, as on SQLite.
+const LOCK_TIMEOUT: Duration = SQLITE_BUSY_TIMEOUT;
+
 /// One set of queries for both databases.
 #[derive(MultiConnection)]
 pub enum AnyConnection {
@@ -125,8 +128,15 @@ fn sqlite_pragmas(purpose: Purpose) -> String {
 }
 
 fn postgres_settings(purpose: Purpose) -> String {
-    let timeout = if purpose == Purpose::Migrate { Duration::ZERO } else { STATEMENT_TIMEOUT };
-    format!("SET synchronous_commit = on; SET statement_timeout = {}", timeout.as_millis())
+    let (statement, lock) = match purpose {
+        Purpose::Migrate => (Duration::ZERO, Duration::ZERO),
+        Purpose::Read | Purpose::Write => (STATEMENT_TIMEOUT, LOCK_TIMEOUT),
+    };
+    format!(
+        "SET synchronous_commit = on; SET statement_timeout = {}; SET lock_timeout = {}",
+        statement.as_millis(),
+        lock.as_millis()
+    )
 }
 
 /// libpq waits for ever by default; 2 s is the least that it takes.

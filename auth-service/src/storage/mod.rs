@@ -15,6 +15,7 @@ mod error;
 mod keys;
 mod listener;
 mod migrate;
+mod pool;
 mod revocations;
 mod rotate;
 mod rotator;
@@ -27,10 +28,9 @@ mod users;
 mod verifiers;
 mod writer;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::dsl::sql;
-use diesel::r2d2::{Pool, PooledConnection};
 use diesel::sql_types::BigInt;
 use diesel::{Connection, QueryDsl, RunQueryDsl};
 use shared_claims::revocations::Position;
@@ -38,13 +38,13 @@ use shared_claims::scope::ScopeSet;
 use tracing::trace_span;
 
 use audit::SharedChain;
-use connection::{AnyConnection, Manager, Purpose, SQLITE_BUSY_TIMEOUT};
+use connection::{AnyConnection, Purpose, SQLITE_BUSY_TIMEOUT};
+use pool::Connections;
 use rotator::Rotator;
 use schema::counters;
 
 use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
-use crate::measures;
 use writer::SqliteWriter;
 
 pub use error::StorageError;
@@ -55,20 +55,17 @@ pub use secrets::Resealed;
 pub use sweep::Swept;
 pub use url::{DatabaseUrl, InvalidUrl};
 
-/// Longest wait for a pooled connection; then the caller is told to come back (503).
-pub const POOL_WAIT: Duration = Duration::from_millis(500);
-
 /// A handle on the database.
 pub struct Storage {
     url: DatabaseUrl,
-    reads: Pool<Manager>,
+    reads: Connections,
     writes: Writes,
     chain: SharedChain,
 }
 
 enum Writes {
     Sqlite(SqliteWriter),
-    Postgres { pool: Pool<Manager>, rotator: Rotator },
+    Postgres { pool: Connections, rotator: Rotator },
 }
 
 /// Numbers that grow with every change, so that replicas learn of each other's writes.
@@ -113,12 +110,12 @@ impl Storage {
         match url {
             DatabaseUrl::Sqlite(_) => {
                 let writer = SqliteWriter::start(url.clone())?;
-                let reads = pool(url, Purpose::Read, pool_size);
+                let reads = Connections::new(url, Purpose::Read, pool_size);
                 Ok(Self { url: url.clone(), reads, writes: Writes::Sqlite(writer), chain })
             }
             DatabaseUrl::Postgres(_) => {
                 AnyConnection::open(url, Purpose::Write)?;
-                let pool = pool(url, Purpose::Write, pool_size);
+                let pool = Connections::new(url, Purpose::Write, pool_size);
                 let rotator = Rotator::start(pool.clone(), chain.clone())?;
                 let writes = Writes::Postgres { pool: pool.clone(), rotator };
                 Ok(Self { url: url.clone(), reads: pool, writes, chain })
@@ -213,8 +210,7 @@ impl Storage {
     /// Connections that the pool of readers holds, and how many of them are idle.
     #[must_use]
     pub fn pool_state(&self) -> (u32, u32) {
-        let state = self.reads.state();
-        (state.connections, state.idle_connections)
+        self.reads.state()
     }
 
     fn read<T>(
@@ -222,7 +218,7 @@ impl Storage {
         step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let _span = trace_span!(target: "traces", "read", otel.kind = "client").entered();
-        take(&self.reads)?.run(step)
+        self.reads.take()?.run(step)
     }
 
     fn write<T, F>(&self, step: F) -> Result<T, StorageError>
@@ -233,25 +229,9 @@ impl Storage {
         let _span = trace_span!(target: "traces", "write", otel.kind = "client").entered();
         match &self.writes {
             Writes::Sqlite(writer) => writer.write(step),
-            Writes::Postgres { pool, .. } => take(pool)?.run(|connection| connection.transaction(step)),
+            Writes::Postgres { pool, .. } => pool.take()?.run(|connection| connection.transaction(step)),
         }
     }
-}
-
-fn pool(url: &DatabaseUrl, purpose: Purpose, size: u32) -> Pool<Manager> {
-    Pool::builder()
-        .max_size(size)
-        .min_idle(Some(1))
-        .connection_timeout(POOL_WAIT)
-        .test_on_check_out(false)
-        .build_unchecked(Manager { url: url.clone(), purpose })
-}
-
-fn take(pool: &Pool<Manager>) -> Result<PooledConnection<Manager>, StorageError> {
-    let begun = Instant::now();
-    let taken = pool.get();
-    measures::waited_for_connection(begun.elapsed(), taken.is_ok());
-    taken.map_err(|error| StorageError::Unavailable(error.to_string()))
 }
 
 /// The next value of a counter, in the transaction of the change that it counts. Its row lock makes

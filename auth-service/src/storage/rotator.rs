@@ -5,21 +5,24 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::r2d2::Pool;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 use super::audit::SharedChain;
-use super::connection::{AnyConnection, Manager};
+use super::connection::AnyConnection;
 use super::error::StorageError;
+use super::pool::Connections;
 use super::rotate::{RETURNED, Reply, Rotate, SessionAndRoles, holds, one, session_and_roles, settled};
 use super::schema::{sessions, users};
 use super::sessions::SessionRow;
-use super::take;
 use super::writer::{MAX_BATCH, MAX_WAITING, not_sent};
+
+/// A rotation that took longer was done late: whoever asked for it may have been sent away.
+const LATE: Duration = Duration::from_secs(1);
 
 /// A handle on the threads, which end when the last handle is gone.
 #[derive(Clone)]
@@ -27,10 +30,14 @@ pub struct Rotator {
     waiting: SyncSender<Item>,
 }
 
-type Item = (Rotate, Reply);
+struct Item {
+    rotate: Rotate,
+    reply: Reply,
+    since: Instant,
+}
 
 impl Rotator {
-    pub fn start(pool: Pool<Manager>, chain: SharedChain) -> Result<Self, StorageError> {
+    pub fn start(pool: Connections, chain: SharedChain) -> Result<Self, StorageError> {
         let (waiting, items) = sync_channel(MAX_WAITING);
         let (undecided, slow) = sync_channel(MAX_WAITING);
         let slow_pool = pool.clone();
@@ -40,7 +47,7 @@ impl Rotator {
     }
 
     pub fn submit(&self, rotate: Rotate, reply: Reply) {
-        hand_on(&self.waiting, (rotate, reply));
+        hand_on(&self.waiting, Item { rotate, reply, since: Instant::now() });
     }
 }
 
@@ -51,28 +58,32 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Storage
 
 fn hand_on(to: &SyncSender<Item>, item: Item) {
     if let Err(refused) = to.try_send(item) {
-        let (_, reply) = not_sent(refused);
-        reply(Err(StorageError::Unavailable("too many rotations are waiting".to_owned())));
+        (not_sent(refused).reply)(Err(StorageError::Unavailable(
+            "too many rotations are waiting".to_owned(),
+        )));
     }
 }
 
-fn rotate_batches(pool: &Pool<Manager>, items: &Receiver<Item>, undecided: &SyncSender<Item>) {
+fn rotate_batches(pool: &Connections, items: &Receiver<Item>, undecided: &SyncSender<Item>) {
     while let Ok(first) = items.recv() {
         let batch = std::iter::once(first).chain(items.try_iter().take(MAX_BATCH - 1)).collect();
         // A reply that is lost in a panic tells its caller that the storage has ended.
-        if catch_unwind(AssertUnwindSafe(|| rotate_batch(pool, batch, undecided))).is_err() {
-            tracing::error!("a batch of rotations panicked");
+        match catch_unwind(AssertUnwindSafe(|| rotate_batch(pool, batch, undecided))) {
+            Ok(Ok(())) => {}
+            // Those that came meanwhile have waited as long, for a database that cannot be used.
+            Ok(Err(error)) => refuse(items.try_iter().collect(), &error),
+            Err(_) => tracing::error!("a batch of rotations panicked"),
         }
     }
 }
 
 /// Those that one statement cannot decide: reuse, which must end the session, and rows that somebody else
 /// held at that moment. Their waits for locks keep nobody else.
-fn rotate_one_by_one(pool: &Pool<Manager>, items: &Receiver<Item>, chain: &SharedChain) {
-    while let Ok((rotate, reply)) = items.recv() {
+fn rotate_one_by_one(pool: &Connections, items: &Receiver<Item>, chain: &SharedChain) {
+    while let Ok(Item { rotate, reply, .. }) = items.recv() {
         let step =
             |connection: &mut AnyConnection| connection.transaction(|inside| one(inside, &rotate, chain));
-        let outcome = catch_unwind(AssertUnwindSafe(|| take(pool)?.run(step)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| pool.take()?.run(step)));
         reply(
             outcome.unwrap_or_else(|_| Err(StorageError::Unreadable("a storage step panicked".to_owned()))),
         );
@@ -80,49 +91,79 @@ fn rotate_one_by_one(pool: &Pool<Manager>, items: &Receiver<Item>, chain: &Share
 }
 
 /// Answers each as soon as its outcome is known: who has won is told so whatever happens to the others.
-fn rotate_batch(pool: &Pool<Manager>, batch: Vec<Item>, undecided: &SyncSender<Item>) {
+///
+/// # Errors
+/// What every one of them was told.
+fn rotate_batch(
+    pool: &Connections,
+    batch: Vec<Item>,
+    undecided: &SyncSender<Item>,
+) -> Result<(), StorageError> {
     let rotated = on_postgres(pool, |postgres| Ok(RotateMany::of(&batch).load(postgres)?));
     let mut won = match rotated {
         Ok(rows) => by_session(rows),
-        Err(error) => return refuse(batch, &error),
+        Err(error) => {
+            refuse(batch, &error);
+            return Err(error);
+        }
     };
     let mut losers = Vec::new();
-    for (rotate, reply) in batch {
-        let id = rotate.presented.session_id.as_str();
+    for item in batch {
+        let id = item.rotate.presented.session_id.as_str();
         // The winner of a session is the first that presented the generation that it had.
-        if won.get(id).is_none_or(|(row, _)| !row.was_rotated_by(&rotate.presented)) {
-            losers.push((rotate, reply));
+        if won.get(id).is_none_or(|(row, _)| !row.was_rotated_by(&item.rotate.presented)) {
+            losers.push(item);
         } else if let Some(row) = won.remove(id) {
-            reply(holds(row, false));
+            if item.since.elapsed() > LATE {
+                begin_grace_anew(pool, &item);
+            }
+            (item.reply)(holds(row, false));
         }
     }
     if losers.is_empty() {
-        return;
+        return Ok(());
     }
-    let ids: Vec<&str> = losers.iter().map(|(rotate, _)| rotate.presented.session_id.as_str()).collect();
+    let ids: Vec<&str> = losers.iter().map(|item| item.rotate.presented.session_id.as_str()).collect();
     let found = match on_postgres(pool, |postgres| load(postgres, &ids)) {
         Ok(found) => found,
-        Err(error) => return refuse(losers, &error),
-    };
-    for (rotate, reply) in losers {
-        let row = found.get(&rotate.presented.session_id).cloned();
-        match settled(row, &rotate.presented) {
-            Ok(Some(rotation)) => reply(Ok(rotation)),
-            Ok(None) => hand_on(undecided, (rotate, reply)),
-            Err(error) => reply(Err(error)),
+        Err(error) => {
+            refuse(losers, &error);
+            return Err(error);
         }
+    };
+    for item in losers {
+        let row = found.get(&item.rotate.presented.session_id).cloned();
+        match settled(row, &item.rotate.presented) {
+            Ok(Some(rotation)) => (item.reply)(Ok(rotation)),
+            Ok(None) => hand_on(undecided, item),
+            Err(error) => (item.reply)(Err(error)),
+        }
+    }
+    Ok(())
+}
+
+/// A database that stood still does at last what was asked of it long before. Whoever was sent away meanwhile
+/// comes back with the token that this has spent, and has the whole grace for it.
+fn begin_grace_anew(pool: &Connections, item: &Item) {
+    let presented = &item.rotate.presented;
+    let rotated = sessions::table.find(&presented.session_id);
+    let rotated = rotated.filter(sessions::generation.eq(presented.generation + 1));
+    let done_at = presented.now.plus(item.since.elapsed());
+    let update = diesel::update(rotated).set(sessions::rotated_at.eq(done_at.0));
+    if let Err(error) = on_postgres(pool, |postgres| Ok(update.execute(postgres)?)) {
+        tracing::warn!(%error, session = presented.session_id, "a late rotation keeps its early time");
     }
 }
 
 fn refuse(items: Vec<Item>, error: &StorageError) {
-    items.into_iter().for_each(|(_, reply)| reply(Err(error.clone())));
+    items.into_iter().for_each(|item| (item.reply)(Err(error.clone())));
 }
 
 fn on_postgres<T>(
-    pool: &Pool<Manager>,
+    pool: &Connections,
     step: impl FnOnce(&mut PgConnection) -> Result<T, StorageError>,
 ) -> Result<T, StorageError> {
-    take(pool)?.run(|connection| match connection {
+    pool.take()?.run(|connection| match connection {
         AnyConnection::Postgres(postgres) => step(postgres),
         AnyConnection::Sqlite(_) => Err(StorageError::Unreadable("the rotator is PostgreSQL's".to_owned())),
     })
@@ -153,13 +194,13 @@ struct RotateMany<'a> {
 
 impl<'a> RotateMany<'a> {
     fn of(batch: &'a [Item]) -> Self {
-        let presented = || batch.iter().map(|(rotate, _)| &rotate.presented);
+        let presented = || batch.iter().map(|item| &item.rotate.presented);
         Self {
             ids: presented().map(|presented| presented.session_id.as_str()).collect(),
             generations: presented().map(|presented| presented.generation).collect(),
             clients: presented().map(|presented| presented.client_id.as_str()).collect(),
             nows: presented().map(|presented| presented.now.0).collect(),
-            idle_ends: batch.iter().map(|(rotate, _)| rotate.idle_expires_at.0).collect(),
+            idle_ends: batch.iter().map(|item| item.rotate.idle_expires_at.0).collect(),
         }
     }
 }

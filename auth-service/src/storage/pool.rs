@@ -1,0 +1,59 @@
+//! Connections that are kept open, and how long they are waited for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel::r2d2::{Pool, PooledConnection};
+
+use super::connection::{Manager, Purpose};
+use super::error::StorageError;
+use super::url::DatabaseUrl;
+use crate::measures;
+
+/// Longest wait for a connection; then the caller is told to come back (503).
+const WAIT: Duration = Duration::from_millis(500);
+
+/// A handle on them.
+#[derive(Clone)]
+pub struct Connections {
+    pool: Pool<Manager>,
+    /// Somebody has waited in vain, and nobody has had a connection since.
+    exhausted: Arc<AtomicBool>,
+}
+
+impl Connections {
+    /// At most `size` of them.
+    pub fn new(url: &DatabaseUrl, purpose: Purpose, size: u32) -> Self {
+        let pool = Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .connection_timeout(WAIT)
+            .test_on_check_out(false)
+            .build_unchecked(Manager { url: url.clone(), purpose });
+        Self { pool, exhausted: Arc::default() }
+    }
+
+    /// One of them. While all are taken for long nobody waits: those who do hold threads, and whoever came behind
+    /// them would wait for these first.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`].
+    pub fn take(&self) -> Result<PooledConnection<Manager>, StorageError> {
+        let begun = Instant::now();
+        let taken = if self.exhausted.load(Ordering::Relaxed) {
+            self.pool.try_get().ok_or_else(|| "every connection is taken".to_owned())
+        } else {
+            self.pool.get().map_err(|error| error.to_string())
+        };
+        self.exhausted.store(taken.is_err(), Ordering::Relaxed);
+        measures::waited_for_connection(begun.elapsed(), taken.is_ok());
+        taken.map_err(StorageError::Unavailable)
+    }
+
+    /// How many there are, and how many of them are idle.
+    pub fn state(&self) -> (u32, u32) {
+        let state = self.pool.state();
+        (state.connections, state.idle_connections)
+    }
+}
