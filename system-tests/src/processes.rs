@@ -36,13 +36,31 @@ impl Service {
     /// # Panics
     /// When it ends instead.
     pub async fn start_with(name: &str, arguments: &[&str], folder: &Path, env: &Env) -> Self {
+        let started = Self::try_start(&binary(name), arguments, folder, env).await;
+        started.unwrap_or_else(|(status, text)| panic!("{name} ended: {status}: {text}"))
+    }
+
+    /// The same for a binary that lies elsewhere, or may refuse to start.
+    ///
+    /// # Errors
+    /// How it ended, and what it said.
+    ///
+    /// # Panics
+    /// When it neither ends nor says that it is ready.
+    pub async fn try_start(
+        program: &Path,
+        arguments: &[&str],
+        folder: &Path,
+        env: &Env,
+    ) -> Result<Self, (ExitStatus, String)> {
+        let name = program.file_name().expect("a file").to_string_lossy().into_owned();
         let log = folder.join(format!("{name}.log"));
         let out = folder.join(format!("{name}.out"));
         let stderr = File::options().create(true).append(true).open(&log).expect("the log opens");
         let stdout = File::options().create(true).append(true).open(out).expect("the output opens");
         let begins_at = stderr.metadata().expect("the log has a size").len();
-        let mut command = command(name, folder, env);
-        command.args(arguments).stdout(stdout).stderr(stderr);
+        let mut command = Command::new(program);
+        clean(&mut command, folder, env).args(arguments).stdout(stdout).stderr(stderr);
         let mut child = Owned(command.spawn().expect("it starts"));
         let ready = eventually(&format!("{name} is ready"), || {
             let ended = child.0.try_wait().expect("the child is ours");
@@ -50,12 +68,13 @@ impl Service {
             async move {
                 let ready =
                     |line: &&str| line.contains(" ready http=") || line.contains("\"message\":\"ready\"");
-                let line = text.lines().find(ready).map(str::to_owned);
-                assert!(line.is_some() || ended.is_none(), "{name} ended: {text}");
-                line
+                match (text.lines().find(ready).map(str::to_owned), ended) {
+                    (Some(line), _) => Some(Ok(line)),
+                    (None, ended) => ended.map(|status| Err((status, text))),
+                }
             }
         })
-        .await;
+        .await?;
         let address = |key: &str| {
             let json = format!("\"{key}\":\"");
             let rest = ready.split(&json).nth(1).or_else(|| ready.split(&format!(" {key}=")).nth(1));
@@ -63,7 +82,7 @@ impl Service {
             value.and_then(|text| text.parse().ok())
         };
         let known = |key: &str| address(key).expect("the address is logged");
-        Self { http: known("http"), grpc: known("grpc"), metrics: address("metrics"), child, log }
+        Ok(Self { http: known("http"), grpc: known("grpc"), metrics: address("metrics"), child, log })
     }
 
     /// Everything that it has logged, over all its runs.
@@ -149,9 +168,17 @@ impl Drop for Owned {
 /// When it does not end.
 #[must_use]
 pub fn run(name: &str, arguments: &[&str], folder: &Path, env: &Env, stdin: &str) -> Output {
+    run_command(Command::new(binary(name)).args(arguments), folder, env, stdin)
+}
+
+/// The same for any program, or a binary under another one that watches it.
+///
+/// # Panics
+/// When it does not end.
+#[must_use]
+pub fn run_command(command: &mut Command, folder: &Path, env: &Env, stdin: &str) -> Output {
     use std::io::Write;
-    let mut child = command(name, folder, env)
-        .args(arguments)
+    let mut child = clean(command, folder, env)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -165,7 +192,7 @@ pub fn run(name: &str, arguments: &[&str], folder: &Path, env: &Env, stdin: &str
     while child.try_wait().expect("the child is ours").is_none() {
         if started.elapsed() > PATIENCE {
             child.kill().expect("the child is ours");
-            panic!("{name} {arguments:?} did not end");
+            panic!("{command:?} did not end");
         }
         pause();
     }
@@ -180,8 +207,8 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(10));
 }
 
-fn command(name: &str, folder: &Path, env: &Env) -> Command {
-    let mut command = Command::new(binary(name));
+/// In a folder, with no settings but those of `env`.
+fn clean<'a>(command: &'a mut Command, folder: &Path, env: &Env) -> &'a mut Command {
     command.current_dir(folder).stdin(Stdio::null());
     for (key, _) in std::env::vars_os() {
         let key = key.to_string_lossy().into_owned();
@@ -189,8 +216,7 @@ fn command(name: &str, folder: &Path, env: &Env) -> Command {
             command.env_remove(key);
         }
     }
-    command.envs(env);
-    command
+    command.envs(env)
 }
 
 /// A binary beside the test's own, or the tool's: cargo puts both into one target folder.

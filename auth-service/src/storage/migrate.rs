@@ -5,6 +5,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{AnyConnection, Purpose};
 use super::error::StorageError;
+use super::sqlite_log;
 use super::url::DatabaseUrl;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -16,6 +17,9 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7305808869231650164)"
 /// Brings the schema up to date, all or nothing, and names the migrations that ran. Two replicas
 /// that start at once take turns; the second finds nothing to do.
 pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
+    if let DatabaseUrl::Sqlite(path) = url {
+        sqlite_log::check(path)?;
+    }
     // Without a lock, which every command would else have to wait for.
     if pending(url).is_ok_and(|pending| pending.is_empty()) {
         return Ok(Vec::new());
@@ -34,10 +38,11 @@ pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
 
 /// Names the migrations that are missing, without writing anything.
 pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
-    if let DatabaseUrl::Sqlite(path) = url
-        && !path.exists()
-    {
-        return Err(StorageError::Unavailable("the file does not exist".to_owned()));
+    if let DatabaseUrl::Sqlite(path) = url {
+        if !path.exists() {
+            return Err(StorageError::Unavailable("the file does not exist".to_owned()));
+        }
+        sqlite_log::check(path)?;
     }
     let mut connection = AnyConnection::open(url, Purpose::Read)?;
     // Not by diesel's own question, which makes the table first, under a lock. No table: nothing was applied.

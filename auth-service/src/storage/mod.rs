@@ -22,6 +22,7 @@ mod rotator;
 mod schema;
 mod secrets;
 mod sessions;
+mod sqlite_log;
 mod sweep;
 mod url;
 mod users;
@@ -108,7 +109,8 @@ impl Storage {
     pub fn connect(url: &DatabaseUrl, pool_size: u32) -> Result<Self, StorageError> {
         let chain = SharedChain::default();
         match url {
-            DatabaseUrl::Sqlite(_) => {
+            DatabaseUrl::Sqlite(path) => {
+                sqlite_log::check(path)?;
                 let writer = SqliteWriter::start(url.clone())?;
                 let reads = Connections::new(url, Purpose::Read, pool_size);
                 Ok(Self { url: url.clone(), reads, writes: Writes::Sqlite(writer), chain })
