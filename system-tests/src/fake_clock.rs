@@ -2,6 +2,7 @@
 
 use std::fs::write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::processes::Env;
 
@@ -26,6 +27,20 @@ impl FakeClock {
     /// When the file cannot be written.
     pub fn set(&self, time: &str) {
         write(&self.0, time).expect("the time is written");
+    }
+
+    /// Stands at an instant now, and goes on from there; the same for every process.
+    ///
+    /// # Panics
+    /// For an instant in the past.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the distance from the true time is what the library takes"
+    )]
+    pub fn set_to(&self, since_1970: Duration) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
+        let ahead = since_1970.checked_sub(now).expect("an instant to come");
+        self.set(&format!("+{}s", ahead.as_secs()));
     }
 
     /// The environment of a process under this clock.

@@ -43,8 +43,17 @@ impl System {
     /// # Panics
     /// When something does not start.
     pub async fn with(database: Database, settings: &[(&str, &str)]) -> Self {
+        Self::within(&Env::new(), database, settings).await
+    }
+
+    /// The same with an environment that is that of both services.
+    ///
+    /// # Panics
+    /// When something does not start.
+    pub async fn within(environment: &Env, database: Database, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let auth_env = auth_env(database, folder.path(), settings);
+        let mut auth_env = auth_env(database, folder.path(), settings);
+        auth_env.extend(environment.clone());
         let created = cli(folder.path(), &auth_env, &["user", "create", USER, "--password-stdin"], PASSWORD);
         assert_eq!(created["username"], USER);
         let gateway_secret = secret_of(&cli(
@@ -71,6 +80,7 @@ impl System {
         let auth = Service::start("auth-service", folder.path(), &auth_env).await;
         let mut resource_env = resource_env(&auth, folder.path());
         follow_by_feed(&mut resource_env, &auth, &notes_secret);
+        resource_env.extend(environment.clone());
         let resource = Service::start("resource-service", folder.path(), &resource_env).await;
         let system = Self {
             folder,

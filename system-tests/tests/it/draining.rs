@@ -68,14 +68,14 @@ async fn f35_a_second_signal_ends_the_process_at_once() {
 
 /// What the callers met.
 #[derive(Default)]
-struct Tally {
-    answered: AtomicU64,
-    failures: std::sync::Mutex<Vec<String>>,
-    over: AtomicBool,
+pub struct Tally {
+    pub answered: AtomicU64,
+    pub failures: std::sync::Mutex<Vec<String>>,
+    pub over: AtomicBool,
 }
 
 /// A caller that refreshes, again and again, each time with what the last answer gave it.
-async fn refresh_in_a_loop(client: reqwest::Client, base: String, mut token: String, tally: Arc<Tally>) {
+pub async fn refresh_in_a_loop(client: reqwest::Client, base: String, mut token: String, tally: Arc<Tally>) {
     while !tally.over.load(Ordering::Relaxed) {
         let request = client.post(format!("{base}/api/token/refresh/")).json(&json!({"refresh": token}));
         let outcome = match request.send().await {
