@@ -1,0 +1,91 @@
+"""This version beside another one, in turns: what came in between costs what the CPU time of the server says."""
+import json, os, subprocess, sys, tempfile
+
+from harness import (
+    RELEASE, ROOT, ROUNDS, TARGET, PASSWORD, Server, Table, auth_env, cluster_cpu, fresh_database, free_port, measured, medians,
+    outcome, post, post_script, refresh_script, say, wrk,
+)
+
+
+def build(revision):
+    """The release binary of a revision, from a tree of its own."""
+    target = os.path.join(TARGET, "against")
+    say(f"building {revision}...")
+    with tempfile.TemporaryDirectory(prefix="signet-against-") as tree:
+        archive = subprocess.run(["git", "archive", revision], cwd=ROOT, check=True, capture_output=True).stdout
+        subprocess.run(["tar", "-x", "-C", tree], input=archive, check=True)
+        command = "cargo build --release --locked -p auth-service --bins"
+        subprocess.run(command.split(), cwd=tree, env={**os.environ, "CARGO_TARGET_DIR": target}, check=True)
+    return os.path.join(target, "release", "auth-service")
+
+
+def run(binary, env, *arguments, stdin=""):
+    done = subprocess.run(
+        [binary, *arguments, "--json"], env={**os.environ, **env}, input=stdin, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        sys.exit(f"bench: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+class Version:
+    """A version with an authority on each database."""
+
+    def __init__(self, name, binary, folder):
+        self.name, self.folder = name, os.path.join(folder, name)
+        os.mkdir(self.folder)
+        urls = {
+            "SQLite": f"sqlite://{self.folder}/signet.db",
+            "PostgreSQL": fresh_database(f"against_{name}"),
+        }
+        self.servers, secrets = {}, {}
+        for database, url in urls.items():
+            ports = [free_port(), free_port()]
+            env = auth_env(self.folder, url, ports)
+            run(binary, env, "user", "create", "bench", "--password-stdin", stdin=PASSWORD)
+            client = ["client", "create", "bench", "--audience", "notes", "--scope", "notes:read"]
+            secrets[database] = run(binary, env, *client)["client_secret"]
+            self.servers[database] = Server([binary], env, ports[0])
+        self.form = f"grant_type=client_credentials&client_id=bench&client_secret={secrets['SQLite']}"
+        self.machine = post_script(self.folder, "machine", self.form)
+        token = post(self.servers["SQLite"].url + "/oauth2/token", self.form)["access_token"]
+        asked = f"token={token}&client_id=bench&client_secret={secrets['SQLite']}"
+        self.introspection = post_script(self.folder, "introspection", asked)
+
+    def round(self, what):
+        postgres = int(os.environ["SIGNET_TEST_POSTGRES_PID"])
+        database = "PostgreSQL" if "PostgreSQL" in what else "SQLite"
+        server = self.servers[database]
+        extra = (lambda: cluster_cpu(postgres)) if database == "PostgreSQL" else (lambda: 0.0)
+        if what == "machine token":
+            path, script = "/oauth2/token", self.machine
+        elif what == "introspection":
+            path, script = "/oauth2/introspect", self.introspection
+        else:
+            path, script = "/api/token/refresh/", refresh_script(server, self.folder, database)
+        return measured(lambda: server.cpu() + extra(), lambda: outcome(wrk(server.url + path, script)))
+
+
+def compare(folder, revision):
+    other = Version("other", build(revision), folder)
+    this = Version("this", os.path.join(RELEASE, "auth-service"), folder)
+    turns = max(ROUNDS, 5)
+    say(f"measuring this version and {revision} in {turns} turns...")
+    say()
+    table = Table("what", f"{revision}, us/request", "this version, us/request", "ratio", "p99, ms: before / now")
+    for what in ("machine token", "introspection", "refresh, SQLite", "refresh, PostgreSQL, its CPU included"):
+        rounds = {other: [], this: []}
+        for turn in range(turns):
+            # Who goes first changes: what the machine does meanwhile hits both.
+            for version in (other, this) if turn % 2 else (this, other):
+                rounds[version].append(version.round(what))
+        ratios = sorted(mine["us"] / theirs["us"] for mine, theirs in zip(rounds[this], rounds[other]))
+        before, now = medians(rounds[other]), medians(rounds[this])
+        table.row(
+            what, f"{before['us']:.1f}", f"{now['us']:.1f}", f"{ratios[len(ratios) // 2]:.3f}",
+            f"{before['p99']:.2f} / {now['p99']:.2f}",
+        )
+    say()
+    for version in (other, this):
+        for server in version.servers.values():
+            server.stop()
