@@ -98,11 +98,16 @@ pub async fn serve(
 
 /// SERVING while the replica can do its work; NOT_SERVING as soon as it drains.
 async fn report_health(reporter: HealthReporter, authority: Arc<Authority>, stop: CancellationToken) {
+    let mut said = None;
     loop {
-        if !stop.is_cancelled() && authority.check_ready().is_ok() {
-            reporter.set_serving::<TokenServiceServer<TokenServiceEdge>>().await;
-        } else {
-            reporter.set_not_serving::<TokenServiceServer<TokenServiceEdge>>().await;
+        let serves = !stop.is_cancelled() && authority.check_ready().is_ok();
+        // Whoever watches is told of every word, also of one that says nothing new.
+        if said.replace(serves) != Some(serves) {
+            if serves {
+                reporter.set_serving::<TokenServiceServer<TokenServiceEdge>>().await;
+            } else {
+                reporter.set_not_serving::<TokenServiceServer<TokenServiceEdge>>().await;
+            }
         }
         if stop.is_cancelled() {
             return;
