@@ -25,6 +25,9 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// Longest time since the last look for which memory answers whether a token was taken back.
 const FRESH: Duration = Duration::from_secs(2);
 
+/// Time since the last look after which there is no use in waiting, whatever keeps the next one.
+const GIVEN_UP: Duration = Duration::from_secs(5);
+
 /// Longest wait for one look at the counters. A database that is gone says so; one that is frozen keeps its
 /// connections open and says nothing, and nothing ends the wait for it.
 const SILENCE: Duration = Duration::from_millis(750);
@@ -201,11 +204,11 @@ impl Authority {
 
     /// Whether there is no use in waiting for the database: whoever does is told to come back.
     pub(crate) fn database_is_silent(&self) -> bool {
-        self.seen.has_waited() > SILENCE || !self.is_fresh()
+        self.seen.has_waited() > SILENCE || self.seen.age() > GIVEN_UP
     }
 
     pub(crate) fn database_answers(&self) -> bool {
-        self.storage_answers.load(Ordering::Relaxed) && !self.database_is_silent()
+        self.storage_answers.load(Ordering::Relaxed) && self.is_fresh() && !self.database_is_silent()
     }
 
     /// Whether this replica can do its work: a key signs, and the database answered when last asked.

@@ -103,6 +103,12 @@ impl Cluster {
         family.iter().skip(1).for_each(send);
     }
 
+    /// Where the first server listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
     #[must_use]
     pub fn url(&self) -> String {
         let hosts: Vec<String> = self.ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();

@@ -57,7 +57,7 @@ impl AnyConnection {
                 // Before libpq does it: OpenSSL would else tear itself down at the process's end,
                 // under the feet of a pool thread that is in a handshake, and crash the exit.
                 openssl_sys::init();
-                let url = with_connect_timeout(url);
+                let url = with_bounds(url);
                 let mut connection = PgConnection::establish(&url).map_err(|error| unavailable(&error))?;
                 let settings = postgres_settings(purpose);
                 connection.batch_execute(&settings).map_err(|error| unavailable(&error))?;
@@ -139,13 +139,26 @@ fn postgres_settings(purpose: Purpose) -> String {
     )
 }
 
-/// libpq waits for ever by default; 2 s is the least that it takes.
-fn with_connect_timeout(url: &str) -> String {
-    if url.contains("connect_timeout=") {
-        return url.to_owned();
+/// libpq waits for ever by default: for a connection, of which 2 s is the least that it takes, and for a peer
+/// that a network has swallowed without closing anything.
+const BOUNDS: [(&str, &str); 5] = [
+    ("connect_timeout", "2"),
+    ("tcp_user_timeout", "3000"),
+    ("keepalives_idle", "2"),
+    ("keepalives_interval", "1"),
+    ("keepalives_count", "2"),
+];
+
+/// Bounds what the URL itself does not.
+fn with_bounds(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in BOUNDS {
+        if !url.contains(&format!("{name}=")) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url = format!("{url}{separator}{name}={value}");
+        }
     }
-    let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}connect_timeout=2")
+    url
 }
 
 /// libpq's messages have several lines; a cause is one.

@@ -127,6 +127,7 @@ impl Storage {
 
     /// From now on requests wait: whoever cannot write soon is told so.
     pub fn answer_soon(&self) {
+        self.reads.answer_soon();
         if let Writes::Sqlite(writer) = &self.writes {
             writer.wait_for_the_lock(SQLITE_BUSY_TIMEOUT);
         }

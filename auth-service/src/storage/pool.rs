@@ -11,7 +11,10 @@ use super::error::StorageError;
 use super::url::DatabaseUrl;
 use crate::measures;
 
-/// Longest wait for a connection; then the caller is told to come back (503).
+/// Longest wait for a connection of a command or a start: nobody waits for an answer but a person.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same while requests are served; then the caller is told to come back (503).
 const WAIT: Duration = Duration::from_millis(500);
 
 /// A handle on them.
@@ -20,6 +23,8 @@ pub struct Connections {
     pool: Pool<Manager>,
     /// Somebody has waited in vain, and nobody has had a connection since.
     exhausted: Arc<AtomicBool>,
+    /// Requests are served.
+    serving: Arc<AtomicBool>,
 }
 
 impl Connections {
@@ -31,7 +36,12 @@ impl Connections {
             .connection_timeout(WAIT)
             .test_on_check_out(false)
             .build_unchecked(Manager { url: url.clone(), purpose });
-        Self { pool, exhausted: Arc::default() }
+        Self { pool, exhausted: Arc::default(), serving: Arc::default() }
+    }
+
+    /// From now on requests wait.
+    pub fn answer_soon(&self) {
+        self.serving.store(true, Ordering::Relaxed);
     }
 
     /// One of them. While all are taken for long nobody waits: those who do hold threads, and whoever came behind
@@ -41,10 +51,12 @@ impl Connections {
     /// [`StorageError::Unavailable`].
     pub fn take(&self) -> Result<PooledConnection<Manager>, StorageError> {
         let begun = Instant::now();
-        let taken = if self.exhausted.load(Ordering::Relaxed) {
+        let serving = self.serving.load(Ordering::Relaxed);
+        let taken = if serving && self.exhausted.load(Ordering::Relaxed) {
             self.pool.try_get().ok_or_else(|| "every connection is taken".to_owned())
         } else {
-            self.pool.get().map_err(|error| error.to_string())
+            let wait = if serving { WAIT } else { PATIENCE };
+            self.pool.get_timeout(wait).map_err(|error| error.to_string())
         };
         self.exhausted.store(taken.is_err(), Ordering::Relaxed);
         measures::waited_for_connection(begun.elapsed(), taken.is_ok());

@@ -20,9 +20,13 @@ use super::rotate::{RETURNED, Reply, Rotate, SessionAndRoles, holds, one, sessio
 use super::schema::{sessions, users};
 use super::sessions::SessionRow;
 use super::writer::{MAX_BATCH, MAX_WAITING, not_sent};
+use crate::sessions::Presented;
 
 /// A rotation that took longer was done late: whoever asked for it may have been sent away.
 const LATE: Duration = Duration::from_secs(1);
+
+/// Most rotations whose callers are remembered for [`begin_grace_anew`].
+const MAX_DOUBTS: usize = 1024;
 
 /// A handle on the threads, which end when the last handle is gone.
 #[derive(Clone)]
@@ -34,6 +38,18 @@ struct Item {
     rotate: Rotate,
     reply: Reply,
     since: Instant,
+}
+
+/// A rotation that may have been done though its caller was told to come back: the answer came late, or never.
+struct Doubt {
+    presented: Presented,
+    since: Instant,
+}
+
+impl Item {
+    fn doubt(&self) -> Doubt {
+        Doubt { presented: self.rotate.presented.clone(), since: self.since }
+    }
 }
 
 impl Rotator {
@@ -65,15 +81,17 @@ fn hand_on(to: &SyncSender<Item>, item: Item) {
 }
 
 fn rotate_batches(pool: &Connections, items: &Receiver<Item>, undecided: &SyncSender<Item>) {
+    let mut doubts = Vec::new();
     while let Ok(first) = items.recv() {
         let batch = std::iter::once(first).chain(items.try_iter().take(MAX_BATCH - 1)).collect();
         // A reply that is lost in a panic tells its caller that the storage has ended.
-        match catch_unwind(AssertUnwindSafe(|| rotate_batch(pool, batch, undecided))) {
+        match catch_unwind(AssertUnwindSafe(|| rotate_batch(pool, batch, undecided, &mut doubts))) {
             Ok(Ok(())) => {}
             // Those that came meanwhile have waited as long, for a database that cannot be used.
             Ok(Err(error)) => refuse(items.try_iter().collect(), &error),
             Err(_) => tracing::error!("a batch of rotations panicked"),
         }
+        doubts.truncate(MAX_DOUBTS);
     }
 }
 
@@ -98,8 +116,16 @@ fn rotate_batch(
     pool: &Connections,
     batch: Vec<Item>,
     undecided: &SyncSender<Item>,
+    doubts: &mut Vec<Doubt>,
 ) -> Result<(), StorageError> {
-    let rotated = on_postgres(pool, |postgres| Ok(RotateMany::of(&batch).load(postgres)?));
+    let rotated = begin_grace_anew(pool, doubts).and_then(|()| {
+        let mut connection = pool.take()?;
+        let rotated = connection.run(|connection| Ok(RotateMany::of(&batch).load(postgres(connection)?)?));
+        if rotated.is_err() {
+            doubts.extend(batch.iter().map(Item::doubt));
+        }
+        rotated
+    });
     let mut won = match rotated {
         Ok(rows) => by_session(rows),
         Err(error) => {
@@ -115,7 +141,7 @@ fn rotate_batch(
             losers.push(item);
         } else if let Some(row) = won.remove(id) {
             if item.since.elapsed() > LATE {
-                begin_grace_anew(pool, &item);
+                doubts.push(item.doubt());
             }
             (item.reply)(holds(row, false));
         }
@@ -124,7 +150,8 @@ fn rotate_batch(
         return Ok(());
     }
     let ids: Vec<&str> = losers.iter().map(|item| item.rotate.presented.session_id.as_str()).collect();
-    let found = match on_postgres(pool, |postgres| load(postgres, &ids)) {
+    let found = pool.take().and_then(|mut taken| taken.run(|connection| load(postgres(connection)?, &ids)));
+    let found = match found {
         Ok(found) => found,
         Err(error) => {
             refuse(losers, &error);
@@ -142,31 +169,39 @@ fn rotate_batch(
     Ok(())
 }
 
-/// A database that stood still does at last what was asked of it long before. Whoever was sent away meanwhile
-/// comes back with the token that this has spent, and has the whole grace for it.
-fn begin_grace_anew(pool: &Connections, item: &Item) {
-    let presented = &item.rotate.presented;
-    let rotated = sessions::table.find(&presented.session_id);
-    let rotated = rotated.filter(sessions::generation.eq(presented.generation + 1));
-    let done_at = presented.now.plus(item.since.elapsed());
-    let update = diesel::update(rotated).set(sessions::rotated_at.eq(done_at.0));
-    if let Err(error) = on_postgres(pool, |postgres| Ok(update.execute(postgres)?)) {
-        tracing::warn!(%error, session = presented.session_id, "a late rotation keeps its early time");
+/// A database that stood still does at last what was asked of it long before, and one whose connections broke may
+/// have done it. Whoever was sent away meanwhile comes back with the token that this has spent, and has the whole
+/// grace for it.
+fn begin_grace_anew(pool: &Connections, doubts: &mut Vec<Doubt>) -> Result<(), StorageError> {
+    if doubts.is_empty() {
+        return Ok(());
     }
+    pool.take()?.run(|connection| {
+        let connection = postgres(connection)?;
+        for Doubt { presented, since } in doubts.iter() {
+            // Done by this very call: nobody has rotated it since.
+            let rotated = sessions::table
+                .find(&presented.session_id)
+                .filter(sessions::generation.eq(presented.generation + 1))
+                .filter(sessions::rotated_at.eq(presented.now.0));
+            let now = presented.now.plus(since.elapsed());
+            diesel::update(rotated).set(sessions::rotated_at.eq(now.0)).execute(connection)?;
+        }
+        Ok(())
+    })?;
+    doubts.clear();
+    Ok(())
 }
 
 fn refuse(items: Vec<Item>, error: &StorageError) {
     items.into_iter().for_each(|item| (item.reply)(Err(error.clone())));
 }
 
-fn on_postgres<T>(
-    pool: &Connections,
-    step: impl FnOnce(&mut PgConnection) -> Result<T, StorageError>,
-) -> Result<T, StorageError> {
-    pool.take()?.run(|connection| match connection {
-        AnyConnection::Postgres(postgres) => step(postgres),
+fn postgres(connection: &mut AnyConnection) -> Result<&mut PgConnection, StorageError> {
+    match connection {
+        AnyConnection::Postgres(postgres) => Ok(postgres),
         AnyConnection::Sqlite(_) => Err(StorageError::Unreadable("the rotator is PostgreSQL's".to_owned())),
-    })
+    }
 }
 
 fn load(

@@ -83,3 +83,52 @@ impl Index {
         header.get(16..24) == Some(&self.salt) && metadata.len() < needed as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SALT: [u8; 8] = *b"the salt";
+
+    fn index(frames: u32) -> Vec<u8> {
+        let mut header = [0; INDEX_HEADER];
+        header[14..16].copy_from_slice(&4096_u16.to_ne_bytes());
+        header[16..20].copy_from_slice(&frames.to_ne_bytes());
+        header[32..40].copy_from_slice(&SALT);
+        [header, header].concat()
+    }
+
+    fn log(frames: usize, salt: &[u8; 8]) -> Vec<u8> {
+        let mut log = vec![0; LOG_HEADER + frames * (FRAME_HEADER + 4096)];
+        log[16..24].copy_from_slice(salt);
+        log
+    }
+
+    #[test]
+    fn commits_are_missed_when_the_index_tells_of_them_and_the_log_lacks_them() {
+        let unfinished = [&index(3)[..INDEX_HEADER], &index(4)[..INDEX_HEADER]].concat();
+        let mut cut_short = log(3, &SALT);
+        cut_short.pop();
+        let table = [
+            ("a new file, or one that was closed", None, None, true),
+            ("no index, as in a copy", None, Some(log(3, &SALT)), true),
+            ("all there", Some(index(3)), Some(log(3, &SALT)), true),
+            ("more than was committed", Some(index(3)), Some(log(9, &SALT)), true),
+            ("nothing committed yet", Some(index(0)), None, true),
+            ("a writer was killed while it wrote the index", Some(unfinished), None, true),
+            ("an index of an earlier log", Some(index(3)), Some(log(1, b"another!")), true),
+            ("cut short", Some(index(3)), Some(cut_short), false),
+            ("gone", Some(index(3)), None, false),
+        ];
+        for (what, index, log, whole) in table {
+            let folder = tempfile::tempdir().unwrap();
+            let database = folder.path().join("signet.db");
+            for (ending, bytes) in [("shm", index), ("wal", log)] {
+                if let Some(bytes) = bytes {
+                    fs::write(folder.path().join(format!("signet.db-{ending}")), bytes).unwrap();
+                }
+            }
+            assert_eq!(check(&database).is_ok(), whole, "{what}");
+        }
+    }
+}

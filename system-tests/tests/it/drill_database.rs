@@ -16,6 +16,8 @@ use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Mouth, System, eventually};
 use tokio::task::JoinSet;
 
+use super::feed_faults::Cut;
+
 /// What the callers of one kind were answered.
 #[derive(Default)]
 struct Answers {
@@ -171,8 +173,36 @@ fn threads(system: &System) -> usize {
     fs::read_dir(format!("/proc/{}/task", system.auth.pid())).unwrap().count()
 }
 
+/// How a database is taken away.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Stopped,
+    Frozen,
+    /// Nothing passes, and no connection is closed.
+    CutOff,
+}
+
+impl Fault {
+    fn begin(self, cluster: &Cluster) -> Option<Cut> {
+        match self {
+            Self::Stopped => cluster.cut(0),
+            Self::Frozen => cluster.signal(Signal::STOP),
+            Self::CutOff => return Some(Cut::of(cluster.port())),
+        }
+        None
+    }
+
+    fn end(self, cluster: &Cluster, cut: Option<Cut>) {
+        match self {
+            Self::Stopped => cluster.start_node(0, ""),
+            Self::Frozen => cluster.signal(Signal::CONT),
+            Self::CutOff => drop(cut),
+        }
+    }
+}
+
 /// Takes a database away under load for a while, and gives it back.
-async fn outage(for_so_long: Duration, take: fn(&Cluster), give_back: fn(&Cluster)) {
+async fn outage(fault: Fault, for_so_long: Duration) {
     let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
     let url = cluster.url();
     let system = System::with(Database::Postgres, &[("AUTH__DATABASE__URL", &url)]).await;
@@ -180,9 +210,9 @@ async fn outage(for_so_long: Duration, take: fn(&Cluster), give_back: fn(&Cluste
     load.is_flowing().await;
     let (threads_before, memory_before) = (threads(&system), system.auth.resident_kib());
 
-    let cluster = tokio::task::spawn_blocking(move || {
-        take(&cluster);
-        cluster
+    let (cluster, cut) = tokio::task::spawn_blocking(move || {
+        let cut = fault.begin(&cluster);
+        (cluster, cut)
     })
     .await
     .unwrap();
@@ -198,7 +228,7 @@ async fn outage(for_so_long: Duration, take: fn(&Cluster), give_back: fn(&Cluste
     }
     assert!(load.with.refused() > 0);
     let cluster = tokio::task::spawn_blocking(move || {
-        give_back(&cluster);
+        fault.end(&cluster, cut);
         cluster
     })
     .await
@@ -217,7 +247,7 @@ async fn outage(for_so_long: Duration, take: fn(&Cluster), give_back: fn(&Cluste
     assert!(more_memory <= 64, "{more_memory} MiB more");
     assert!(!system.auth.log().contains("panicked"));
     figure(format!(
-        "away {for_so_long:?}: not ready in {not_ready_in:.1?}, {} times 503, median {median:.0?}, slowest {refused_in:.2?}; keys, \
+        "{fault:?} for {for_so_long:?}: not ready in {not_ready_in:.1?}, {} times 503, median {median:.0?}, slowest {refused_in:.2?}; keys, \
          machine tokens, verifiers {} times right, none refused; {more_threads} threads and {more_memory} MiB more; \
          ready {ready_in:.1?} after it is back, 0 sessions lost",
         with.refused(),
@@ -228,14 +258,17 @@ async fn outage(for_so_long: Duration, take: fn(&Cluster), give_back: fn(&Cluste
 
 #[tokio::test]
 async fn f05_a_database_that_was_stopped_is_a_503_at_once_and_is_used_again_by_itself() {
-    let away = scale(Duration::from_secs(3), Duration::from_secs(60));
-    outage(away, |cluster| cluster.cut(0), |cluster| cluster.start_node(0, "")).await;
+    outage(Fault::Stopped, scale(Duration::from_secs(3), Duration::from_secs(60))).await;
+}
+
+#[tokio::test]
+async fn f05_a_database_that_is_cut_off_in_silence_holds_nobody_and_is_used_again_by_itself() {
+    outage(Fault::CutOff, scale(Duration::from_secs(3), Duration::from_secs(60))).await;
 }
 
 #[tokio::test]
 async fn f06_a_database_that_is_frozen_holds_nobody_and_is_used_again_by_itself() {
-    let frozen = scale(Duration::from_secs(5), Duration::from_secs(20));
-    outage(frozen, |cluster| cluster.signal(Signal::STOP), |cluster| cluster.signal(Signal::CONT)).await;
+    outage(Fault::Frozen, scale(Duration::from_secs(3), Duration::from_secs(20))).await;
 }
 
 #[tokio::test]

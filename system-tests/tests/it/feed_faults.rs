@@ -110,12 +110,12 @@ async fn f21_an_authority_that_is_away_for_a_minute_costs_nobody_a_request() {
 }
 
 /// Drops every packet to and from a port of this machine, without a word to either side.
-struct Cut {
+pub struct Cut {
     rules: Vec<Vec<String>>,
 }
 
 impl Cut {
-    fn of(port: u16) -> Self {
+    pub fn of(port: u16) -> Self {
         let rule = |chain: &str, which: &str| {
             let text = format!("{chain} -i lo -p tcp {which} {port} -j DROP");
             text.split(' ').map(str::to_owned).collect::<Vec<_>>()
