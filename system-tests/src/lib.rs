@@ -4,6 +4,7 @@
 //! of one's own, on free ports, with a fresh database. Nothing is mocked and nothing is slept for:
 //! [`eventually`] waits for a condition and gives up after a bound.
 
+pub mod bystander;
 pub mod cluster;
 pub mod collector;
 pub mod database;
@@ -11,8 +12,10 @@ pub mod drill;
 pub mod fake_clock;
 pub mod history;
 pub mod hostile;
+pub mod http2;
 pub mod mouth;
 pub mod processes;
+pub mod proxy;
 pub mod replicas;
 pub mod system;
 pub mod trace;
@@ -31,13 +34,25 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 ///
 /// # Panics
 /// When it never is.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    eventually_within(PATIENCE, what, ask).await
+}
+
+/// The same, with a patience of one's own.
+///
+/// # Panics
+/// When it never is.
+pub async fn eventually_within<T, F: Future<Output = Option<T>>>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(started.elapsed() < patience, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -40,6 +40,17 @@ impl Service {
         started.unwrap_or_else(|(status, text)| panic!("{name} ended: {status}: {text}"))
     }
 
+    /// The same, started by another program that becomes it: `prlimit --nofile=128`.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub async fn start_under(wrapper: &[&str], name: &str, folder: &Path, env: &Env) -> Self {
+        let mut command = Command::new(wrapper[0]);
+        clean(&mut command, folder, env).args(&wrapper[1..]).arg(binary(name));
+        let started = Self::launch(name, &mut command, folder).await;
+        started.unwrap_or_else(|(status, text)| panic!("{name} ended: {status}: {text}"))
+    }
+
     /// The same for a binary that lies elsewhere, or may refuse to start.
     ///
     /// # Errors
@@ -54,14 +65,18 @@ impl Service {
         env: &Env,
     ) -> Result<Self, (ExitStatus, String)> {
         let name = program.file_name().expect("a file").to_string_lossy().into_owned();
+        let mut command = Command::new(program);
+        clean(&mut command, folder, env).args(arguments);
+        Self::launch(&name, &mut command, folder).await
+    }
+
+    async fn launch(name: &str, command: &mut Command, folder: &Path) -> Result<Self, (ExitStatus, String)> {
         let log = folder.join(format!("{name}.log"));
         let out = folder.join(format!("{name}.out"));
         let stderr = File::options().create(true).append(true).open(&log).expect("the log opens");
         let stdout = File::options().create(true).append(true).open(out).expect("the output opens");
         let begins_at = stderr.metadata().expect("the log has a size").len();
-        let mut command = Command::new(program);
-        clean(&mut command, folder, env).args(arguments).stdout(stdout).stderr(stderr);
-        let mut child = Owned(command.spawn().expect("it starts"));
+        let mut child = Owned(command.stdout(stdout).stderr(stderr).spawn().expect("it starts"));
         let ready = eventually(&format!("{name} is ready"), || {
             let ended = child.0.try_wait().expect("the child is ours");
             let text = read_from(&log, begins_at);
@@ -113,9 +128,44 @@ impl Service {
     /// When it has ended.
     #[must_use]
     pub fn resident_kib(&self) -> u64 {
+        self.memory_kib("VmRSS:")
+    }
+
+    /// The most memory that it has held since [`Self::forget_peak`], in KiB.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn peak_kib(&self) -> u64 {
+        self.memory_kib("VmHWM:")
+    }
+
+    /// Lets the peak be what it holds now, and says how much that is, in KiB.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn forget_peak(&self) -> u64 {
+        fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").expect("root may, while it runs");
+        self.peak_kib()
+    }
+
+    fn memory_kib(&self, which: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).expect("it has memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// Processor time that all its threads have used.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it runs");
+        // Behind the name, which may hold spaces; in hundredths of a second on every Linux.
+        let (_, fields) = stat.rsplit_once(") ").expect("a name");
+        let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks"));
+        Duration::from_millis(ticks.sum::<u64>() * 10)
     }
 
     /// SIGTERM, and the wait for the end.

@@ -10,6 +10,7 @@ mod draining;
 mod drill_clock;
 mod drill_database;
 mod drill_disk;
+mod drill_http2;
 mod drill_restore;
 mod drill_schema;
 mod encrypted_tokens;
