@@ -14,6 +14,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use metrics::{describe_gauge, gauge};
 use serde_json::json;
+use service_kit::accept::Accepted;
 use service_kit::grpc::ObserveCalls;
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
@@ -25,7 +26,6 @@ use shared_claims::tonic::BearerInterceptor;
 use signet_proto::notes::v1::notes_service_server::NotesServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::server::TcpIncoming;
 
 use crate::encryption_key;
 use crate::gateway::envoy::EnvoyEdge;
@@ -276,10 +276,7 @@ async fn serve_grpc(
         .add_optional_service(
             gatekeeper.map(|gatekeeper| AuthorizationServer::new(EnvoyEdge::new(gatekeeper))),
         )
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            end.stopping.cancelled_owned(),
-        )
+        .serve_with_incoming_shutdown(Accepted::from(listener), end.stopping.cancelled_owned())
         .await
 }
 

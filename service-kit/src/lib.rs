@@ -6,6 +6,7 @@
 //! | [`duration`] | `30s`, `5m`, `24h` |
 //! | [`logging`] | text or JSON lines on standard error |
 //! | [`run`] | serving until told to stop, and a bounded drain |
+//! | [`accept`] | gRPC connections, also after descriptors ran out |
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
 //! | [`metrics`] [`http_metrics`] [`process`] | counts, times and the process itself, for Prometheus |
@@ -13,6 +14,7 @@
 //! | [`traces`] | spans by OTLP, `traceparent` in and out |
 //! | [`observe`] [`grpc`] [`request_id`] | around every request: an id, a count, one line in the log, a span |
 
+pub mod accept;
 pub mod duration;
 pub mod grpc;
 pub mod healthcheck;

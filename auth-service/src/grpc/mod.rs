@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use service_kit::accept::Accepted;
 use service_kit::grpc::ObserveCalls;
 use service_kit::peer::TrustedProxies;
 use service_kit::run::End;
@@ -20,7 +21,6 @@ use signet_proto::auth::v1::revocation_service_server::RevocationServiceServer;
 use signet_proto::auth::v1::token_service_server::TokenServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
 use crate::authority::Authority;
@@ -88,10 +88,7 @@ pub async fn serve(
         .add_service(revocations)
         .add_service(keys)
         .add_optional_service(reflection)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            end.stopping.cancelled_owned(),
-        )
+        .serve_with_incoming_shutdown(Accepted::from(listener), end.stopping.cancelled_owned())
         .await?;
     Ok(())
 }

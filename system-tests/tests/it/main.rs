@@ -11,6 +11,7 @@ mod drill_clock;
 mod drill_database;
 mod drill_disk;
 mod drill_http2;
+mod drill_resources;
 mod drill_restore;
 mod drill_schema;
 mod encrypted_tokens;
