@@ -1,14 +1,19 @@
 //! What a process may use runs out.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use system_tests::drill::figure;
+use shared_claims::clock::unix_now;
+use system_tests::bystander::Times;
+use system_tests::database::execute;
+use system_tests::drill::{figure, scale};
+use system_tests::mouth::unverified_claims;
 use system_tests::processes::{Env, Service};
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually};
+use system_tests::{Database, Mouth, System, eventually, eventually_within};
 use tokio::net::TcpStream;
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
@@ -77,7 +82,7 @@ async fn exhaust(service: &Service) -> (Duration, usize) {
             sockets.push(TcpStream::connect(address).await.unwrap());
         }
     }
-    let open = || std::fs::read_dir(format!("/proc/{}/fd", service.pid())).unwrap().count();
+    let open = || fs::read_dir(format!("/proc/{}/fd", service.pid())).unwrap().count();
     eventually("its descriptors are used up", || async { (open() >= 128).then_some(()) }).await;
     let (cpu, lines) = (service.cpu_time(), service.log().lines().count());
     tokio::time::sleep(EXHAUSTED).await;
@@ -97,3 +102,138 @@ async fn grpc_answers(address: SocketAddr) -> Option<()> {
     let channel = tokio::time::timeout(ONE_ANSWER, endpoint.connect()).await.ok()?.ok()?;
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.ok().map(drop)
 }
+
+/// A cgroup of its own with a tenth of a core and 64 MiB, of whichever version there is.
+struct Starved {
+    /// One for all that is limited, or one for each.
+    folders: Vec<PathBuf>,
+    version: u8,
+}
+
+const MEMORY: &str = "67108864";
+
+impl Starved {
+    fn new() -> Self {
+        let root = Path::new("/sys/fs/cgroup");
+        let name = format!("signet-drill-{}", std::process::id());
+        let (version, folders) = if root.join("cgroup.controllers").exists() {
+            // Its controllers may be switched on already.
+            let _ = fs::write(root.join("cgroup.subtree_control"), "+cpu +memory");
+            (2, vec![root.join(name)])
+        } else {
+            (1, vec![root.join("cpu").join(&name), root.join("memory").join(&name)])
+        };
+        let starved = Self { folders, version };
+        for folder in &starved.folders {
+            fs::create_dir(folder).unwrap_or_else(|error| {
+                panic!("no cgroup can be made here, which takes root and /sys/fs/cgroup: {error}")
+            });
+        }
+        match version {
+            2 => starved.set(&[("cpu.max", "10000 100000"), ("memory.max", MEMORY)]),
+            _ => starved.set(&[("cpu.cfs_quota_us", "10000"), ("memory.limit_in_bytes", MEMORY)]),
+        }
+        starved
+    }
+
+    fn set(&self, limits: &[(&str, &str)]) {
+        for (file, value) in limits {
+            let path = self.folders.iter().map(|folder| folder.join(file)).find(|path| path.exists());
+            let path = path.unwrap_or_else(|| panic!("cgroups here have no {file}"));
+            fs::write(path, value).unwrap();
+        }
+    }
+
+    /// A shell that steps into it and becomes the program whose name follows.
+    fn wrapper(&self) -> [String; 4] {
+        let into = |folder: &PathBuf| format!("echo $$ > {}/cgroup.procs && ", folder.display());
+        let steps: String = self.folders.iter().map(into).collect();
+        ["sh".to_owned(), "-c".to_owned(), format!("{steps} exec \"$@\""), "sh".to_owned()]
+    }
+
+    /// How many processes were killed for want of memory.
+    fn killed(&self) -> u64 {
+        let file = if self.version == 2 { "memory.events" } else { "memory.oom_control" };
+        counted(&self.folders.last().unwrap().join(file), "oom_kill ")
+    }
+
+    /// How often its share of a core was used up.
+    fn throttled(&self) -> u64 {
+        counted(&self.folders[0].join("cpu.stat"), "nr_throttled ")
+    }
+}
+
+fn counted(file: &Path, what: &str) -> u64 {
+    let told = fs::read_to_string(file).unwrap();
+    let line = told.lines().find_map(|line| line.strip_prefix(what));
+    line.expect("what is counted").trim().parse().unwrap()
+}
+
+impl Drop for Starved {
+    fn drop(&mut self) {
+        for folder in &self.folders {
+            // Whoever was in it has ended, and may not have been buried yet.
+            let given_up = Instant::now() + Duration::from_secs(5);
+            while fs::remove_dir(folder).is_err() && Instant::now() < given_up {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn f19_a_starved_verifier_with_many_revoked_ids_answers_right_and_lives() {
+    let count = scale(10_000, 100_000);
+    let mut system = System::start(Database::Sqlite).await;
+    let login = async || Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let (good, revoked) = (login().await, login().await);
+    let sid = unverified_claims(&revoked)["sid"].as_str().unwrap().to_owned();
+    let far = (unix_now() + 3600) * 1000;
+    // As the authority writes them, the session of a token at hand as the last one.
+    let written = execute(
+        &system.auth_env["AUTH__DATABASE__URL"],
+        &format!(
+            "BEGIN IMMEDIATE;
+             WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < {count})
+             INSERT INTO revocations (seq, kind, id, expires_at)
+             SELECT seq, 'session', iif(seq = {count}, '{sid}', lower(hex(randomblob(16)))), {far} FROM n;
+             UPDATE counters SET value = {count} WHERE name = 'revocations';
+             COMMIT"
+        ),
+    );
+    written.unwrap();
+    system.notes_come_to_refuse(&revoked).await;
+
+    let starved = Starved::new();
+    let wrapper = starved.wrapper();
+    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+    // With nothing to begin from but what it is told.
+    fs::remove_dir_all(&system.resource_env["RESOURCE__DATA_DIR"]).unwrap();
+    let started = Instant::now();
+    let verifier = ("resource-service", &system.resource_env);
+    confine(&mut system.resource, &wrapper, verifier, system.folder.path()).await;
+    eventually_within(STARVED, "it has all of them", || async {
+        (system.notes_over_http(&revoked).await == 401).then_some(())
+    })
+    .await;
+    let loaded = started.elapsed();
+    let mut times = Vec::new();
+    for _ in 0..scale(20, 200) {
+        let asked = Instant::now();
+        assert!(system.notes_accept(&good).await);
+        assert!(!system.notes_accept(&revoked).await);
+        times.push(asked.elapsed() / 4);
+    }
+    assert_eq!(starved.killed(), 0);
+    let throttled = starved.throttled();
+    assert!(throttled > 0, "it was never short of anything");
+    let peak = system.resource.peak_kib() / 1024;
+    figure(format!(
+        "{count} revoked ids in {loaded:.1?} after its start; {}; {peak} MiB at most, held back {throttled} times, 0 killed",
+        Times::of(times)
+    ));
+    drop(system);
+}
+
+/// A start takes a second of processor time in a debug build, which are ten here.
+const STARVED: Duration = Duration::from_secs(60);
