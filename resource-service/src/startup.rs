@@ -14,7 +14,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use metrics::{describe_gauge, gauge};
 use serde_json::json;
-use service_kit::accept::Accepted;
+use service_kit::accept::{self, Accepted};
 use service_kit::grpc::ObserveCalls;
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
@@ -85,11 +85,11 @@ async fn serve_until_told(
     }
     let guard = Arc::new(Guard::new(verifier, Arc::clone(&authority)));
 
-    let http_listener = TcpListener::bind(settings.http.bind)
+    let http_listener = accept::bind(settings.http.bind)
+        .and_then(tokio::net::TcpListener::into_std)
         .map_err(|error| format!("http.bind {}: {error}", settings.http.bind))?;
     let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
-    let grpc_listener = tokio::net::TcpListener::bind(settings.grpc.bind)
-        .await
+    let grpc_listener = accept::bind(settings.grpc.bind)
         .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 

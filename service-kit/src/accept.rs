@@ -1,11 +1,13 @@
-//! Connections for tonic, from a listener that bears running out of descriptors.
+//! Listeners whose connections end when the peer takes nothing, and which bear running out of descriptors.
 
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use rustix::net::sockopt::set_tcp_user_timeout;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Sleep, sleep};
 use tokio_stream::Stream;
 
@@ -13,7 +15,26 @@ use tokio_stream::Stream;
 /// again at once: tonic's own stream takes a whole core for as long as there is no descriptor.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A stream of connections that never ends and has no errors.
+/// Longest time in which a peer takes nothing of its answer, in milliseconds. Neither actix nor hyper gives up on a
+/// write, and a connection whose answer waits is not idle.
+const DEAF: u32 = 30_000;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Binds a listener, within a runtime; its connections inherit that they are cut when the peer is deaf.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    set_tcp_user_timeout(&socket, DEAF)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// The connections of a listener for tonic: a stream that never ends and has no errors.
 pub struct Accepted {
     listener: TcpListener,
     pause: Option<Pin<Box<Sleep>>>,

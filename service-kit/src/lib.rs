@@ -6,7 +6,7 @@
 //! | [`duration`] | `30s`, `5m`, `24h` |
 //! | [`logging`] | text or JSON lines on standard error |
 //! | [`run`] | serving until told to stop, and a bounded drain |
-//! | [`accept`] | gRPC connections, also after descriptors ran out |
+//! | [`accept`] | listeners that bear deaf peers and a want of descriptors |
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
 //! | [`metrics`] [`http_metrics`] [`process`] | counts, times and the process itself, for Prometheus |

@@ -155,6 +155,15 @@ impl Service {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
+    /// Files and sockets that it has open.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs").count()
+    }
+
     /// Processor time that all its threads have used.
     ///
     /// # Panics

@@ -2,9 +2,10 @@ use std::path::Path;
 
 use serde_json::Value;
 use shared_claims::authority::{AuthoritySettings, FeedSettings};
+use shared_claims::clock::unix_now;
 use tempfile::TempDir;
 
-use crate::database::Database;
+use crate::database::{Database, execute};
 use crate::mouth::channel;
 use crate::processes::{Env, Service, run};
 
@@ -163,6 +164,27 @@ impl System {
     #[must_use]
     pub fn cli(&self, arguments: &[&str]) -> Value {
         cli(self.folder.path(), &self.auth_env, arguments, "")
+    }
+
+    /// Writes so many revocations of sessions into the database, as the authority does it (on SQLite), for an
+    /// hour; the last one is of `last`.
+    ///
+    /// # Panics
+    /// When it refuses them.
+    pub fn revoke_many(&self, count: u32, last: &str) {
+        let until = (unix_now() + 3600) * 1000;
+        let written = execute(
+            &self.auth_env["AUTH__DATABASE__URL"],
+            &format!(
+                "BEGIN IMMEDIATE;
+                 WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < {count})
+                 INSERT INTO revocations (seq, kind, id, expires_at)
+                 SELECT seq, 'session', iif(seq = {count}, '{last}', lower(hex(randomblob(16)))), {until} FROM n;
+                 UPDATE counters SET value = {count} WHERE name = 'revocations';
+                 COMMIT"
+            ),
+        );
+        written.expect("none was there before");
     }
 
     #[must_use]

@@ -7,8 +7,6 @@ mod status;
 mod token_service;
 mod watching;
 
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,12 +113,4 @@ async fn report_health(reporter: HealthReporter, authority: Arc<Authority>, stop
             () = pause => {}
         }
     }
-}
-
-/// Binds the gRPC listener.
-///
-/// # Errors
-/// Those of the operating system.
-pub fn bind(address: SocketAddr) -> impl Future<Output = std::io::Result<tokio::net::TcpListener>> {
-    tokio::net::TcpListener::bind(address)
 }

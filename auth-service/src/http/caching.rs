@@ -1,6 +1,12 @@
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
 /// A path that is read by GET and HEAD; every other method is a 405 (RFC 9110 section 15.5.6).
@@ -30,7 +36,7 @@ pub fn document(
     request: &HttpRequest,
     (content_type, cache_control): (&'static str, HeaderValue),
     etag: &str,
-    text: &str,
+    text: impl MessageBody + 'static,
 ) -> HttpResponse {
     if is_held(request, etag) {
         let mut response = HttpResponse::NotModified();
@@ -38,7 +44,36 @@ pub fn document(
     }
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, cache_control));
-    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type))).body(text.to_owned())
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type))).body(text)
+}
+
+/// A document that goes out a piece at a time: were it handed over as a whole, each slow reader would hold a copy.
+pub struct Pieces {
+    text: Arc<str>,
+    sent: usize,
+}
+
+const PIECE: usize = 16 * 1024;
+
+impl Pieces {
+    pub fn of(text: &Arc<str>) -> Self {
+        Self { text: Arc::clone(text), sent: 0 }
+    }
+}
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.text.len() as u64)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let rest = &self.text.as_bytes()[self.sent..];
+        let piece = Bytes::copy_from_slice(&rest[..rest.len().min(PIECE)]);
+        self.sent += piece.len();
+        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    }
 }
 
 /// Whether the caller has this version: compared weakly (RFC 9110 section 13.1.2).

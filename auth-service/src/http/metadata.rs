@@ -59,5 +59,5 @@ async fn discovery(
     metadata: web::Data<Metadata>,
 ) -> HttpResponse {
     let kind = ("application/json", edge.names_keys.clone());
-    caching::document(&request, kind, &metadata.etag, &metadata.text)
+    caching::document(&request, kind, &metadata.etag, metadata.text.clone())
 }

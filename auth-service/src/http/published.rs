@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::Edge;
-use super::caching::{self, read_only};
+use super::caching::{self, Pieces, read_only};
 use super::oauth::errors::Refused;
 use crate::error::Error;
 use crate::revocations::RevocationDocument;
@@ -22,7 +22,7 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
 async fn jwks(request: HttpRequest, edge: web::Data<Edge>) -> HttpResponse {
     let ring = edge.authority.keys.ring();
     let kind = ("application/jwk-set+json", edge.names_keys.clone());
-    caching::document(&request, kind, &ring.etag, &ring.jwks)
+    caching::document(&request, kind, &ring.etag, ring.jwks.clone())
 }
 
 /// Longest time that an answer is held back.
@@ -48,7 +48,7 @@ async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> Result<Http
     }
     let document = newest_document(&edge).await?;
     let kind = ("application/jwt", HeaderValue::from_static("no-cache"));
-    Ok(caching::document(&request, kind, &document.etag, &document.jwt))
+    Ok(caching::document(&request, kind, &document.etag, Pieces::of(&document.jwt)))
 }
 
 /// Made by one of those who ask; the others wait for it, and hold no thread meanwhile.

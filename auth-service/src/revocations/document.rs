@@ -13,7 +13,7 @@ use crate::tokens::sign;
 #[derive(Default)]
 pub struct RevocationDocument {
     /// Empty until the first one is made.
-    pub jwt: String,
+    pub jwt: Arc<str>,
     /// Weak entity tag, with its quotes: the same of every replica for the same revocations and keys.
     pub etag: String,
 }
@@ -77,7 +77,7 @@ impl Authority {
             let cause = format!("{} live revocations do not fit the document: use the feeds", live.len());
             return Err(Error::new(ErrorKind::Unavailable, cause));
         }
-        let document = Arc::new(RevocationDocument { etag: etag(position, &ring.etag), jwt });
+        let document = Arc::new(RevocationDocument { etag: etag(position, &ring.etag), jwt: jwt.into() });
         self.revocation_document.store(Arc::clone(&document));
         Ok(document)
     }

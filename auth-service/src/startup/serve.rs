@@ -1,11 +1,12 @@
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use service_kit::accept;
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::told_to_stop;
+use tokio::net::TcpListener;
 
 use super::Result;
 use crate::authority::Authority;
@@ -50,11 +51,11 @@ async fn serve_until_told(
     // Before anybody is told that it is ready.
     let told = told_to_stop();
     let blocking = Blocking::new(tokio::runtime::Handle::current(), Arc::clone(authority));
-    let http_listener = TcpListener::bind(settings.http.bind)
+    let http_listener = accept::bind(settings.http.bind)
+        .and_then(TcpListener::into_std)
         .map_err(|error| format!("http.bind {}: {error}", settings.http.bind))?;
     let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
-    let grpc_listener = grpc::bind(settings.grpc.bind)
-        .await
+    let grpc_listener = accept::bind(settings.grpc.bind)
         .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 

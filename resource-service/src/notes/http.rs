@@ -1,19 +1,26 @@
 //! `GET/POST /notes`, `GET/DELETE /notes/{id}`.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use actix_web::dev::Payload;
 use actix_web::error::{JsonPayloadError, QueryPayloadError};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Json, Path, Query};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
 use serde_json::json;
 use shared_claims::actix::Authorized;
+use tokio::time::timeout;
 
 use super::{Note, NoteError, NotePage, NoteStore, NoteText, NotesRead, NotesWrite, PageRequest};
 
 /// Largest body, in bytes: the longest note, all of it escaped.
 const MAX_BODY_BYTES: usize = 128 * 1024;
+
+/// Time for a client to send a body (slow-body attacks).
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub fn routes(app: &mut web::ServiceConfig) {
     app.app_data(
@@ -47,6 +54,20 @@ struct NewNote {
     text: String,
 }
 
+/// What a body is made into, if it arrives in time: actix gives a client as long as it likes.
+struct InTime<T>(T);
+
+impl<T: FromRequest<Error = actix_web::Error> + 'static> FromRequest for InTime<T> {
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let whole = timeout(BODY_TIMEOUT, T::from_request(request, payload));
+        let late = Refused::Malformed(StatusCode::REQUEST_TIMEOUT, "the body took too long");
+        Box::pin(async move { whole.await.unwrap_or_else(|_| Err(late.into())).map(Self) })
+    }
+}
+
 async fn list(
     token: Authorized<NotesRead>,
     store: Data<Arc<NoteStore>>,
@@ -59,9 +80,9 @@ async fn list(
 async fn create(
     token: Authorized<NotesWrite>,
     store: Data<Arc<NoteStore>>,
-    body: Json<NewNote>,
+    body: InTime<Json<NewNote>>,
 ) -> Result<HttpResponse, Refused> {
-    let text = NoteText::parse(body.into_inner().text)?;
+    let text = NoteText::parse(body.0.into_inner().text)?;
     let note = on_disk(&store, move |store| store.create(&token.claims.sub, &text)).await?;
     let location = format!("/notes/{}", note.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(note))

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use shared_claims::clock::unix_now;
 use system_tests::bystander::Times;
-use system_tests::database::execute;
 use system_tests::drill::{figure, scale};
 use system_tests::mouth::unverified_claims;
 use system_tests::processes::{Env, Service};
@@ -82,8 +80,8 @@ async fn exhaust(service: &Service) -> (Duration, usize) {
             sockets.push(TcpStream::connect(address).await.unwrap());
         }
     }
-    let open = || fs::read_dir(format!("/proc/{}/fd", service.pid())).unwrap().count();
-    eventually("its descriptors are used up", || async { (open() >= 128).then_some(()) }).await;
+    eventually("its descriptors are used up", || async { (service.descriptors() >= 128).then_some(()) })
+        .await;
     let (cpu, lines) = (service.cpu_time(), service.log().lines().count());
     tokio::time::sleep(EXHAUSTED).await;
     (service.cpu_time().saturating_sub(cpu), service.log().lines().count() - lines)
@@ -188,20 +186,8 @@ async fn f19_a_starved_verifier_with_many_revoked_ids_answers_right_and_lives() 
     let login = async || Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let (good, revoked) = (login().await, login().await);
     let sid = unverified_claims(&revoked)["sid"].as_str().unwrap().to_owned();
-    let far = (unix_now() + 3600) * 1000;
-    // As the authority writes them, the session of a token at hand as the last one.
-    let written = execute(
-        &system.auth_env["AUTH__DATABASE__URL"],
-        &format!(
-            "BEGIN IMMEDIATE;
-             WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < {count})
-             INSERT INTO revocations (seq, kind, id, expires_at)
-             SELECT seq, 'session', iif(seq = {count}, '{sid}', lower(hex(randomblob(16)))), {far} FROM n;
-             UPDATE counters SET value = {count} WHERE name = 'revocations';
-             COMMIT"
-        ),
-    );
-    written.unwrap();
+    // The session of a token at hand as the last one: refused when all of them are known.
+    system.revoke_many(count, &sid);
     system.notes_come_to_refuse(&revoked).await;
 
     let starved = Starved::new();

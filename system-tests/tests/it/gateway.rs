@@ -94,7 +94,7 @@ impl Nginx {
         let path = folder.path().display();
         let main = format!(
             "daemon off; master_process off; pid {path}/nginx.pid; error_log {path}/error.log info;
-             events {{}}
+             events {{ worker_connections 8192; }}
              http {{
                  access_log off;
                  client_body_temp_path {path}/body; proxy_temp_path {path}/proxy;

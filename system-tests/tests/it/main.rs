@@ -14,6 +14,7 @@ mod drill_http2;
 mod drill_resources;
 mod drill_restore;
 mod drill_schema;
+mod drill_slow;
 mod encrypted_tokens;
 mod faults;
 mod feed_faults;
