@@ -17,7 +17,7 @@ use system_tests::drill::{figure, scale};
 use system_tests::mouth::channel;
 use system_tests::processes::Service;
 use system_tests::system::{GATEWAY, PASSWORD, USER, follow_by_feed, resource_env};
-use system_tests::{Database, Mouth, System, eventually};
+use system_tests::{Database, Mouth, System, eventually, eventually_within};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -68,8 +68,10 @@ async fn f21_an_authority_that_is_away_for_a_minute_costs_nobody_a_request() {
     let away = Instant::now();
     other.signal(Signal::KILL);
     other.ended().await;
+    let restarted = Instant::now();
     let other = Service::start("resource-service", folder.path(), &env).await;
     assert_eq!(get(other.http, token.clone()).await, 200, "it starts from what it had saved");
+    let ready = restarted.elapsed();
     assert_eq!(get(other.http, revoked.access.clone()).await, 401, "and has forgotten nothing");
 
     let (http, notes) = (system.http.clone(), system.resource_url("/notes"));
@@ -106,7 +108,9 @@ async fn f21_an_authority_that_is_away_for_a_minute_costs_nobody_a_request() {
         served += load.await.unwrap();
     }
     assert!(served > 4000, "there was no traffic");
-    figure(format!("{outage:.0?} away: {served} of {served} requests served; a restarted verifier too"));
+    figure(format!(
+        "{outage:.0?} away: {served} of {served} requests served; a restarted verifier serves after {ready:.1?}"
+    ));
 }
 
 /// Drops every packet to and from a port of this machine, without a word to either side.
@@ -206,8 +210,11 @@ async fn a_damaged_saved_state_is_told_of_and_left_out() {
     assert!(system.notes_accept(&pair.access).await && !system.notes_accept(&ended.access).await);
 }
 
+/// Longest wait for thousands of verifiers, which share a core or two with their authority.
+const MANY: Duration = Duration::from_secs(60);
+
 /// Many verifiers in this process lose their authority at one moment.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f26_a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays_small() {
     let mut system =
         System::with(Database::Sqlite, &[("AUTH__LOG__LEVEL", "warn,auth_service::startup=info")]).await;
@@ -220,7 +227,8 @@ async fn f26_a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays
     let heard = |verifiers: &[Arc<Authority>]| {
         verifiers.iter().filter(|verifier| verifier.freshness().is_within(Duration::from_secs(3))).count()
     };
-    eventually("all are connected", || async { (heard(&verifiers) == count).then_some(()) }).await;
+    eventually_within(MANY, "all are connected", || async { (heard(&verifiers) == count).then_some(()) })
+        .await;
     let before = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
 
     system.auth.signal(Signal::KILL);
@@ -228,7 +236,7 @@ async fn f26_a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays
     eventually("all have noticed", || async { (heard(&verifiers) == 0).then_some(()) }).await;
     system.restart_auth().await;
     let back = Instant::now();
-    eventually("all are back", || async { (heard(&verifiers) == count).then_some(()) }).await;
+    eventually_within(MANY, "all are back", || async { (heard(&verifiers) == count).then_some(()) }).await;
     let returned = back.elapsed();
     let resident = system.auth.resident_kib() / 1024;
     assert!(resident < 300, "the authority holds {resident} MiB");
@@ -238,7 +246,7 @@ async fn f26_a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays
         Verifier::new("https://auth.test", "notes").verify(&before.access, &trust.keys, unix_now()).unwrap()
     };
     Mouth::Http.end(&system, &before.refresh).await.unwrap();
-    eventually("all are told", || async {
+    eventually_within(MANY, "all are told", || async {
         verifiers.iter().all(|verifier| verifier.trust().revocations.hit(&claims)).then_some(())
     })
     .await;

@@ -10,6 +10,7 @@ mod draining;
 mod drill_clock;
 mod drill_database;
 mod drill_disk;
+mod drill_feeds;
 mod drill_http2;
 mod drill_resources;
 mod drill_restore;
