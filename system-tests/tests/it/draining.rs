@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use signet_proto::auth::v1::WatchRevocationsRequest;
+use signet_proto::auth::v1::revocation_service_client::RevocationServiceClient;
 use system_tests::drill::{figure, scale};
+use system_tests::mouth::{channel, with_basic};
 use system_tests::replicas::Replicas;
-use system_tests::system::{PASSWORD, USER, cli};
+use system_tests::system::{NOTES, PASSWORD, USER, cli};
 use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use tokio::task::JoinSet;
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -64,6 +68,46 @@ async fn f35_a_second_signal_ends_the_process_at_once() {
     let took = told.elapsed();
     assert!(took < Duration::from_secs(5));
     figure(format!("a second SIGTERM: ended after {took:.0?}"));
+}
+
+/// Feeds that share a connection here; those of a verifier are two.
+const ON_ONE_CONNECTION: usize = 20;
+
+#[tokio::test]
+async fn f35_every_open_feed_is_told_to_come_again_and_the_end_waits_for_none_of_them() {
+    let count = scale(100, 1000);
+    let System { mut auth, notes_secret, folder: _folder, .. } =
+        System::with(Database::Sqlite, &[("AUTH__LOG__LEVEL", "info")]).await;
+    let mut feeds = JoinSet::new();
+    for _ in 0..count / ON_ONE_CONNECTION {
+        let client = RevocationServiceClient::new(channel(auth.grpc).await);
+        for _ in 0..ON_ONE_CONNECTION {
+            let request = with_basic(WatchRevocationsRequest::default(), NOTES, &notes_secret);
+            let mut updates = client.clone().watch(request).await.unwrap().into_inner();
+            feeds.spawn(async move {
+                loop {
+                    match updates.message().await {
+                        Ok(Some(_)) => {}
+                        Ok(None) => panic!("the feed ends without a word"),
+                        Err(status) => return status,
+                    }
+                }
+            });
+        }
+    }
+    let told = Instant::now();
+    auth.signal(Signal::TERM);
+    for status in feeds.join_all().await {
+        assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+        assert!(status.get_details_retry_info().is_some(), "with the hint when to come again: {status:?}");
+    }
+    let all_told = told.elapsed();
+    assert_eq!(auth.ended().await.code(), Some(0));
+    let ended = told.elapsed();
+    assert!(ended < Duration::from_secs(30), "{ended:?}");
+    figure(format!(
+        "{count} open feeds: all told with a hint after {all_told:.1?}, exit 0 after {ended:.1?}"
+    ));
 }
 
 /// What the callers met.

@@ -15,6 +15,7 @@ mod drill_http2;
 mod drill_resources;
 mod drill_restore;
 mod drill_schema;
+mod drill_size;
 mod drill_slow;
 mod encrypted_tokens;
 mod faults;
