@@ -1,21 +1,20 @@
-# syntax=docker/dockerfile:1
 # One file, a target per service: `docker build --target auth-service .`
+
+# `openssl` is what the one-shot service of docker-compose.yml makes secrets with.
+FROM debian:bookworm-slim AS base
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates openssl \
+    && rm -rf /var/lib/apt/lists/*
+# The folder that a service may write to; a volume starts as a copy of it.
+RUN install -d -o 65532 -g 65532 /data
+USER 65532:65532
+WORKDIR /
+STOPSIGNAL SIGTERM
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked -p auth-service -p resource-service
-# Folders that the services may write to; volumes start as copies of them.
-RUN mkdir -p /empty/data && chown -R 65532:65532 /empty/data
-
-FROM debian:bookworm-slim AS base
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/*
-COPY --from=build --chown=65532:65532 /empty/data /data
-USER 65532:65532
-WORKDIR /
-STOPSIGNAL SIGTERM
 
 FROM base AS auth-service
 COPY --from=build /src/target/release/auth-service /usr/local/bin/auth-service
