@@ -8,7 +8,7 @@ try_cluster() {
     mkdir -m 700 -p "$state"
     check "it comes up, and all of it is healthy" up docker compose
     check "setup's certificate, the administrator's password" learn docker compose
-    check "nobody is root but setup and PostgreSQL's first step" nobody_is_root
+    check "nobody is root but setup and PostgreSQL's entry point" nobody_is_root
     check "TLS and HTTP/2" http2
     check "login, a token, a note" walk
     check "tokens name the address outside as issuer" issuer
@@ -64,12 +64,14 @@ print(json.loads(base64.urlsafe_b64decode(sys.stdin.read().strip() + "=="))[sys.
 kids() { ask $site/.well-known/jwks.json | grep -o '"kid":"[^"]*"' | sort; }
 
 nobody_is_root() {
-    local service user
-    for service in $(docker compose --profile observe ps --services); do
-        user=$(docker compose --profile observe ps -q "$service" | xargs docker inspect -f '{{.Config.User}}')
-        case $service in setup | postgres) ;; *) has '^[1-9]' "${user:-root}" ;; esac
-        # What runs now, PostgreSQL included.
-        is 0 "$(docker compose --profile observe ps -q "$service" | xargs -I '{}' docker top '{}' -eo pid,uid | grep -c ' 0$' || true)"
+    local service container user processes
+    # PostgreSQL's entry point begins as root, and so does its health check.
+    for service in $(docker compose --profile observe ps --services | grep -v postgres); do
+        container=$(docker compose --profile observe ps -q "$service")
+        user=$(docker inspect -f '{{.Config.User}}' "$container")
+        has ':[1-9]' "$service:${user:-root}"
+        processes=$(docker top "$container" -eo pid,uid)
+        is "$service: 0" "$service: $(grep -c ' 0$' <<<"$processes" || true)"
     done
 }
 
@@ -138,7 +140,8 @@ PY
 
 callers() {
     local attempt last
-    docker compose exec -T auth-1 auth-service user create alice --json | sed -E 's/.*"password":"([^"]+)".*/\1/' >"$state/alice"
+    docker compose exec -T auth-1 auth-service user create alice --json |
+        sed -E 's/.*"password":"([^"]+)".*/\1/' >"$state/alice"
     for attempt in $(seq 12); do
         last=$(code $site/api/token/ -d username=alice -d password=wrong -H "X-Forwarded-For: 203.0.113.$attempt")
     done
@@ -172,13 +175,18 @@ revoked() {
 
 flood() {
     local codes
-    codes=$(ask -Z --parallel-max 40 -o /dev/null -w '%{http_code}\n' -d x=1 "$site/api/token/?[1-200]" 2>/dev/null |
-        sort | uniq -c | xargs)
+    codes=$(at_once -d x=1 "$site/api/token/?[1-200]")
     is 200 "$(code $site/.well-known/openid-configuration)"
     has '^[0-9]* 400 [0-9]* 429$' "$codes"
     echo "how many of which: $codes"
+    # Over gRPC too: one limit for both mouths.
+    has ' 429' "$(at_once --http2 -d x=1 "https://localhost:9443/signet.auth.v1.TokenService/ObtainPair?[1-100]")"
     # Until the next login is let in again.
     sleep 6
+}
+
+at_once() { # CURL-OPTION...: how many of which status
+    ask -Z --parallel-max 40 -o /dev/null -w '%{http_code}\n' "$@" 2>/dev/null | sort | uniq -c | xargs
 }
 
 rolling() {
@@ -228,15 +236,18 @@ setup_again() {
             find . -type f -exec stat -c "%n %Y" {} + -exec sha256sum {} + | sort' 2>/dev/null
     }
     before=$(found)
-    is "./authority/database-url 65532 600 ./authority/master.key 65532 600 ./nginx/server.crt 101 600 ./nginx/server.key 101 600 ./postgres/password 999 600" \
-        "$(head -n 5 <<<"$before" | xargs)"
+    is "./authority/database-url 65532 600
+./authority/master.key 65532 600
+./nginx/server.crt 101 600
+./nginx/server.key 101 600
+./postgres/password 999 600" "$(head -n 5 <<<"$before")"
     is "" "$(docker compose run --rm -T setup 2>/dev/null)"
     is "$before" "$(found)"
 }
 
 no_secret() {
-    docker compose run --rm -T --entrypoint sh setup -c \
-        'cat /for/postgres/password /for/authority/master.key; sed 1d /for/nginx/server.key | head -n 1' 2>/dev/null >"$state/secrets"
+    docker compose run --rm -T --entrypoint sh setup -c 'cat /for/postgres/password /for/authority/master.key
+        sed 1d /for/nginx/server.key | head -n 1' 2>/dev/null >"$state/secrets"
     is 3 "$(wc -l <"$state/secrets")"
     cat "$state/alice" "$state/access" "$state/refresh" >>"$state/secrets"
     docker compose --profile observe logs >"$state/logs" 2>&1

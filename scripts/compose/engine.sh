@@ -4,7 +4,7 @@
 export DOCKER_HOST=unix:///run/docker.sock DOCKER_CONFIG=$work/cfg
 # The classic builder: BuildKit wants a plug-in, and that is in no registry that a machine without images has.
 export DOCKER_BUILDKIT=0 COMPOSE_PROGRESS=quiet
-cgroup=/signet-compose-$$
+cgroup=/signet-compose
 
 # The script again, as `inside`; tini takes care of whoever loses his parent.
 in_namespaces() {
@@ -13,7 +13,7 @@ in_namespaces() {
     trap 'kill $namespaces 2>/dev/null || true' INT TERM
     wait $namespaces || rc=$?
     wait $namespaces 2>/dev/null || true
-    find /sys/fs/cgroup/ -depth -path '*/signet-compose-*' -type d -exec rmdir {} + 2>/dev/null || true
+    find /sys/fs/cgroup/ -depth -path '*/signet-compose*' -type d -exec rmdir {} + 2>/dev/null || true
     return $rc
 }
 
