@@ -2,6 +2,8 @@
 //!
 //! These types stop at the edge: only `grpc/` modules and tests name them.
 
+mod codec;
+
 pub mod auth {
     pub mod v1 {
         tonic::include_proto!("signet.auth.v1");
