@@ -38,7 +38,8 @@ fn traffic(address: SocketAddr, token: String, stop: Arc<AtomicBool>) -> JoinHan
 
 #[tokio::test]
 async fn f21_an_authority_that_is_away_for_a_minute_costs_nobody_a_request() {
-    let mut system = System::start(Database::Sqlite).await;
+    // Longer than the authority is away: an expired token is refused by right.
+    let mut system = System::with(Database::Sqlite, &[("AUTH__TOKENS__ACCESS_TTL", "30m")]).await;
     let credentials = (GATEWAY, system.gateway_secret.as_str());
     let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
     let revoked = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
