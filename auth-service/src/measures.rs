@@ -167,7 +167,6 @@ pub fn hash_begun(waited: Duration) {
 
 /// A password that came found the queue full.
 pub fn hash_shed() {
-    MEASURES.hash_waiting.decrement(1.0);
     MEASURES.hash_shed.increment(1);
 }
 

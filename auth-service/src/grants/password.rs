@@ -12,7 +12,7 @@ use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::tokens::{Draft, IssuedTokens};
-use crate::users::{Attempt, MAX_PASSWORD_BYTES, User, Username};
+use crate::users::{Attempt, HasherBusy, MAX_PASSWORD_BYTES, User, Username};
 
 /// A person's name and password, brought by a first-party client.
 pub struct PasswordLogin {
@@ -81,6 +81,8 @@ impl Authority {
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Err(refused("the password is longer than any that could have been set"));
         }
+        let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
+        let place = self.hasher.take_place().map_err(busy)?;
         let attempt = Attempt::new(&self.attempt_policy, unverified_username.trim(), login.peer);
         self.check_attempts(&attempt)?;
         let user = match Username::parse(unverified_username) {
@@ -88,10 +90,7 @@ impl Authority {
             None => None,
         };
         let stored = user.as_ref().map(|user| user.password_hash.as_str());
-        let fits = self
-            .hasher
-            .verify(password, stored)
-            .map_err(|busy| Error::new(ErrorKind::Overloaded, busy.to_string()))?;
+        let fits = place.verify(password, stored).map_err(busy)?;
         match user {
             Some(user) if fits && user.is_active() => Ok(user),
             Some(user) if fits => {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -34,6 +35,16 @@ const DUMMY_HASH: &str =
 /// The only place where passwords are hashed: a thread a core, and a short queue.
 pub struct PasswordHasher {
     jobs: SyncSender<Job>,
+    free_places: AtomicUsize,
+}
+
+/// A place in the queue: taken before anything is looked up, so that a login which is shed costs nothing.
+pub struct Place<'a>(&'a PasswordHasher);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.free_places.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The queue is full.
@@ -48,7 +59,8 @@ impl PasswordHasher {
     /// What the system refused, in words.
     pub fn start(threads: usize) -> Result<Self, String> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| error.to_string())?;
-        let (jobs, waiting) = sync_channel::<Job>(MAX_WAITING);
+        let places = threads.max(1) + MAX_WAITING;
+        let (jobs, waiting) = sync_channel::<Job>(places);
         let waiting = Arc::new(Mutex::new(waiting));
         for number in 0..threads.max(1) {
             let waiting = Arc::clone(&waiting);
@@ -68,7 +80,18 @@ impl PasswordHasher {
                 })
                 .map_err(|error| error.to_string())?;
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs, free_places: AtomicUsize::new(places) })
+    }
+
+    /// # Errors
+    /// [`HasherBusy`].
+    pub fn take_place(&self) -> Result<Place<'_>, HasherBusy> {
+        let taken =
+            self.free_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| free.checked_sub(1));
+        taken.map(|_| Place(self)).map_err(|_| {
+            measures::hash_shed();
+            HasherBusy
+        })
     }
 
     /// A new hash in PHC form, with a salt of its own.
@@ -77,18 +100,21 @@ impl PasswordHasher {
     /// [`HasherBusy`].
     pub fn hash(&self, password: &PlainSecret) -> Result<String, HasherBusy> {
         let password = password.clone();
-        self.run(move |argon2| {
-            argon2.hash_password(password.expose().as_bytes()).map(|hash| hash.to_string())
-        })?
-        .map_err(|_| HasherBusy)
+        self.take_place()?
+            .run(move |argon2| {
+                argon2.hash_password(password.expose().as_bytes()).map(|hash| hash.to_string())
+            })?
+            .map_err(|_| HasherBusy)
     }
+}
 
+impl Place<'_> {
     /// Whether the password fits the stored hash. `None` stands for an account that does not exist:
     /// it takes as long and never fits.
     ///
     /// # Errors
     /// [`HasherBusy`].
-    pub fn verify(&self, password: &PlainSecret, stored: Option<&str>) -> Result<bool, HasherBusy> {
+    pub fn verify(self, password: &PlainSecret, stored: Option<&str>) -> Result<bool, HasherBusy> {
         let exists = stored.is_some();
         let stored = stored.unwrap_or(DUMMY_HASH).to_owned();
         let password = password.clone();
@@ -100,7 +126,7 @@ impl PasswordHasher {
     }
 
     fn run<T: Send + 'static>(
-        &self,
+        self,
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, HasherBusy> {
         let _span = tracing::trace_span!(target: "traces", "hash password").entered();
@@ -111,10 +137,8 @@ impl PasswordHasher {
             drop(reply.send(work(argon2)));
         });
         measures::hash_queued();
-        self.jobs.try_send(job).map_err(|_| {
-            measures::hash_shed();
-            HasherBusy
-        })?;
+        // Whoever has a place finds room in the channel.
+        self.0.jobs.try_send(job).map_err(|_| HasherBusy)?;
         answer.recv().map_err(|_| HasherBusy)
     }
 }
@@ -126,13 +150,25 @@ mod tests {
     #[test]
     fn a_password_fits_its_hash_and_an_absent_account_never_fits() {
         let hasher = PasswordHasher::start(1).unwrap();
+        let verify = |password: &PlainSecret, stored: Option<&str>| {
+            hasher.take_place().unwrap().verify(password, stored)
+        };
         let password = PlainSecret::new("correct horse".to_owned());
         let hash = hasher.hash(&password).unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(hasher.verify(&password, Some(&hash)).unwrap());
-        assert!(!hasher.verify(&PlainSecret::new("wrong".to_owned()), Some(&hash)).unwrap());
-        assert!(!hasher.verify(&password, None).unwrap());
+        assert!(verify(&password, Some(&hash)).unwrap());
+        assert!(!verify(&PlainSecret::new("wrong".to_owned()), Some(&hash)).unwrap());
+        assert!(!verify(&password, None).unwrap());
         assert_ne!(hash, hasher.hash(&password).unwrap());
+    }
+
+    #[test]
+    fn a_place_is_refused_when_all_are_taken_and_free_again_when_one_is_left() {
+        let hasher = PasswordHasher::start(1).unwrap();
+        let mut places: Vec<_> = (0..=MAX_WAITING).map(|_| hasher.take_place().unwrap()).collect();
+        assert!(hasher.take_place().is_err());
+        drop(places.pop());
+        assert!(hasher.take_place().is_ok());
     }
 
     #[test]
