@@ -14,7 +14,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use metrics::{describe_gauge, gauge};
 use serde_json::json;
-use service_kit::accept::{self, Accepted};
+use service_kit::accept;
 use service_kit::grpc::ObserveCalls;
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
@@ -276,7 +276,7 @@ async fn serve_grpc(
         .add_optional_service(
             gatekeeper.map(|gatekeeper| AuthorizationServer::new(EnvoyEdge::new(gatekeeper))),
         )
-        .serve_with_incoming_shutdown(Accepted::from(listener), end.stopping.cancelled_owned())
+        .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())
         .await
 }
 

@@ -1,15 +1,15 @@
-//! Listeners whose connections end when the peer takes nothing, and which bear running out of descriptors.
+//! Listeners whose connections end when the peer takes nothing, which bear running out of descriptors, and whose gRPC
+//! peers must begin.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::time::{Sleep, sleep};
-use tokio_stream::Stream;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
 
 /// Pause after a connection could not be accepted. Without one the listener, which stays readable, is asked
 /// again at once: tonic's own stream takes a whole core for as long as there is no descriptor.
@@ -34,46 +34,66 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// The connections of a listener for tonic: a stream that never ends and has no errors.
-pub struct Accepted {
-    listener: TcpListener,
-    pause: Option<Pin<Box<Sleep>>>,
-    /// Whether the last try failed: a run of failures is logged once.
-    failing: bool,
+/// What a client of HTTP/2 sends first: 24 bytes (RFC 9113 section 3.4).
+const PREFACE_BYTES: usize = 24;
+
+/// Time for a client to send it; hyper would wait for ever.
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often it is looked for while less than all of it is there.
+const PREFACE_PAUSE: Duration = Duration::from_millis(20);
+
+/// The connections of a listener for tonic, each as soon as its client has begun. Within a runtime.
+pub fn begun(listener: TcpListener) -> ReceiverStream<io::Result<TcpStream>> {
+    let (connections, stream) = mpsc::channel(1);
+    tokio::spawn(accept(listener, connections));
+    ReceiverStream::new(stream)
 }
 
-impl Accepted {
-    #[must_use]
-    pub const fn from(listener: TcpListener) -> Self {
-        Self { listener, pause: None, failing: false }
+/// Ends, and the listener with it, when nobody takes connections any more.
+async fn accept(listener: TcpListener, connections: mpsc::Sender<io::Result<TcpStream>>) {
+    // A run of failures is logged once.
+    let mut failing = false;
+    loop {
+        let accepted = tokio::select! {
+            () = connections.closed() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                failing = false;
+                tokio::spawn(greet(stream, connections.clone()));
+            }
+            // The peer has gone away before it was accepted.
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(%error, "no connection can be accepted");
+                }
+                sleep(PAUSE).await;
+            }
+        }
     }
 }
 
-impl Stream for Accepted {
-    type Item = io::Result<TcpStream>;
+/// Hands a connection on when its client has begun; one that has not in time is closed.
+async fn greet(stream: TcpStream, connections: mpsc::Sender<io::Result<TcpStream>>) {
+    // A connection that is gone already shows it when it is read.
+    let _ = stream.set_nodelay(true);
+    if let Ok(Ok(true)) = timeout(PREFACE_TIMEOUT, has_begun(&stream)).await {
+        let _ = connections.send(Ok(stream)).await;
+    }
+}
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            if let Some(pause) = &mut self.pause {
-                ready!(pause.as_mut().poll(context));
-                self.pause = None;
-            }
-            match ready!(self.listener.poll_accept(context)) {
-                Ok((stream, _)) => {
-                    self.failing = false;
-                    // A connection that is gone already shows it when it is read.
-                    let _ = stream.set_nodelay(true);
-                    return Poll::Ready(Some(Ok(stream)));
-                }
-                // The peer has gone away before it was accepted.
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    if !std::mem::replace(&mut self.failing, true) {
-                        tracing::error!(%error, "no connection can be accepted");
-                    }
-                    self.pause = Some(Box::pin(sleep(PAUSE)));
-                }
-            }
+/// `false` for a client that has hung up. Nothing is taken out of the stream.
+async fn has_begun(stream: &TcpStream) -> io::Result<bool> {
+    let mut preface = [0; PREFACE_BYTES];
+    loop {
+        match stream.peek(&mut preface).await? {
+            0 => return Ok(false),
+            PREFACE_BYTES => return Ok(true),
+            // The rest is on its way, or never comes: what is there would be reported at once again.
+            _ => sleep(PREFACE_PAUSE).await,
         }
     }
 }

@@ -10,7 +10,7 @@ mod watching;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_kit::accept::Accepted;
+use service_kit::accept;
 use service_kit::grpc::ObserveCalls;
 use service_kit::peer::TrustedProxies;
 use service_kit::run::End;
@@ -86,7 +86,7 @@ pub async fn serve(
         .add_service(revocations)
         .add_service(keys)
         .add_optional_service(reflection)
-        .serve_with_incoming_shutdown(Accepted::from(listener), end.stopping.cancelled_owned())
+        .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())
         .await?;
     Ok(())
 }

@@ -28,8 +28,8 @@ const SQLITE_OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// Longest time that PostgreSQL may take for one statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Longest wait of one for a lock that another transaction holds, as on SQLite.
-const LOCK_TIMEOUT: Duration = SQLITE_BUSY_TIMEOUT;
+/// Longest wait of one for a lock that another transaction holds. With the wait for a connection it is half a second.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// One set of queries for both databases.
 #[derive(MultiConnection)]

@@ -15,7 +15,7 @@ use crate::measures;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same while requests are served; then the caller is told to come back (503).
-const WAIT: Duration = Duration::from_millis(500);
+const WAIT: Duration = Duration::from_millis(200);
 
 /// A handle on them.
 #[derive(Clone)]

@@ -46,7 +46,8 @@ fn the_image_is_built_by_the_commands_that_were_tried_outside() {
     let dockerfile = read("Dockerfile");
     assert!(dockerfile.contains("cargo build --release --locked -p auth-service -p resource-service"));
     assert!(
-        read("bench/tools/harness.py").contains("cargo build --release --locked -p auth-service -p resource-service"),
+        read("bench/tools/harness.py")
+            .contains("cargo build --release --locked -p auth-service -p resource-service"),
         "scripts/bench runs it"
     );
     assert!(!dockerfile.contains("USER root"), "no service runs as root");

@@ -225,3 +225,18 @@ async fn f32_slow_clients_of_nginx_are_cut_and_do_not_reach_the_authority() {
     let refreshed = refresh.json(&json!({"refresh": pair.refresh})).send().await.unwrap();
     assert_eq!(refreshed.status(), 200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f32_clients_that_do_not_begin_are_cut_at_both_grpc_listeners() {
+    let system = quiet().await;
+    for (name, service) in [("authority", &system.auth), ("resource service", &system.resource)] {
+        let kinds = vec![
+            Slow::new("silence", "", "", 5),
+            Slow::new("half a preface", "PRI * HTTP/2", "", 5),
+            Slow::new("a byte a second", "", "P", 5),
+        ];
+        let told = endure((service, service.grpc), kinds, asks(system.auth_url(KEYS), None)).await;
+        figure(format!("{name}, gRPC: {told}"));
+    }
+    Mouth::Grpc.obtain(&system, USER, PASSWORD).await.expect("who begins is served");
+}
