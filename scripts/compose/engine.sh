@@ -10,9 +10,11 @@ cgroup=/signet-compose
 in_namespaces() {
     unshare --net --mount --pid --fork --kill-child --mount-proc tini -g -- "$root/scripts/test-compose" inside "$@" &
     local namespaces=$! rc=0
-    trap 'kill $namespaces 2>/dev/null || true' INT TERM
+    # Nothing less ends `unshare`, and with it everything inside; what stays on the disk the next run takes away.
+    trap 'kill -KILL $namespaces 2>/dev/null || true' INT TERM
     wait $namespaces || rc=$?
-    wait $namespaces 2>/dev/null || true
+    # Whoever was killed takes a moment to be gone.
+    [ $rc -le 128 ] || sleep 2
     find /sys/fs/cgroup/ -depth -path '*/signet-compose*' -type d -exec rmdir {} + 2>/dev/null || true
     return $rc
 }
@@ -28,7 +30,7 @@ start_engine() {
         >"$work/dockerd.log" 2>&1 &
     dockerd=$!
     for _ in $(seq 300); do
-        docker version >/dev/null 2>&1 && return
+        docker version >/dev/null 2>&1 && { leave_nothing; return; }
         kill -0 $dockerd 2>/dev/null || break
         sleep 0.1
     done
@@ -37,9 +39,16 @@ start_engine() {
     return 3
 }
 
-stop_engine() {
+# Also at the start: a run that was killed leaves its database, and with it an administrator whose password was shown
+# to somebody else.
+leave_nothing() {
     docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
-    docker volume prune -f >/dev/null 2>&1 || true
+    docker volume ls -q | xargs -r docker volume rm -f >/dev/null 2>&1 || true
+    docker network prune -f >/dev/null 2>&1 || true
+}
+
+stop_engine() {
+    leave_nothing
     kill $dockerd 2>/dev/null || true
     wait $dockerd 2>/dev/null || true
 }
