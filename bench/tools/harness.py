@@ -90,8 +90,8 @@ def milliseconds(text):
     return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
-def wrk(url, script=None, header=None, seconds=SECONDS):
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "--timeout", "20s"]
+def wrk(url, script=None, header=None, seconds=SECONDS, connections=CONNECTIONS):
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "20s"]
     command += ["-s", script] if script else []
     command += ["-H", header] if header else []
     return subprocess.Popen(command + [url], stdout=subprocess.PIPE, text=True)
@@ -153,12 +153,12 @@ def post(url, body):
         return json.load(answer)
 
 
-def psql(statement):
-    """Runs a statement as the superuser of the cluster that this runs beside."""
+def psql(statement, url=None):
+    """Runs a statement as the superuser of the cluster that this runs beside, in its own database or that of `url`."""
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/psql"))
     if not found:
         sys.exit("bench: no psql: apt-get install postgresql-client")
-    subprocess.run([found[-1], "-q", os.environ["SIGNET_TEST_POSTGRES_URL"], "-c", statement], check=True)
+    subprocess.run([found[-1], "-q", url or os.environ["SIGNET_TEST_POSTGRES_URL"], "-c", statement], check=True)
 
 
 def fresh_database(name):
@@ -192,11 +192,11 @@ end
 """
 
 
-def refresh_script(auth, folder, name):
+def refresh_script(auth, folder, name, connections=CONNECTIONS):
     """A load of refreshes, with sessions that begin at `auth`."""
     path = os.path.join(folder, name)
     with open(path + ".tokens", "w") as f:
-        for _ in range(CONNECTIONS + 8):
+        for _ in range(connections + 8):
             pair = post(auth.url + "/api/token/", f"username=bench&password={PASSWORD.replace(' ', '+')}")
             f.write(pair["refresh"] + "\n")
     with open(path + ".lua", "w") as f:
