@@ -53,16 +53,16 @@ impl Blocking {
     /// is silent; `Internal` when it panicked.
     pub async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Authority) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.refuse_in_silence()?;
         let Ok(call) = Arc::clone(&self.calls).try_acquire_owned() else {
             return Err(Error::new(ErrorKind::Overloaded, "too many calls are under way"));
         };
-        let span = Span::current();
+        let (span, authority) = (Span::current(), Arc::clone(&self.authority));
         let task = self.runtime.spawn_blocking(move || {
             let _call = call;
-            span.in_scope(work)
+            span.in_scope(|| work(&authority))
         });
         let outcome = self.unless_silent(task).await?;
         outcome.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a use case panicked")))
@@ -90,35 +90,23 @@ impl Blocking {
     ///
     /// # Errors
     /// As [`Authority::authenticate_client`].
-    pub async fn authenticate(
-        &self,
-        authority: &Arc<Authority>,
-        credentials: ClientCredentials,
-    ) -> Result<Arc<Client>> {
-        if authority.knows_client(&credentials) {
-            return authority.authenticate_client(&credentials);
+    pub async fn authenticate(&self, credentials: ClientCredentials) -> Result<Arc<Client>> {
+        if self.authority.knows_client(&credentials) {
+            return self.authority.authenticate_client(&credentials);
         }
-        let authority = Arc::clone(authority);
-        self.run(move || authority.authenticate_client(&credentials)).await
+        self.run(move |authority| authority.authenticate_client(&credentials)).await
     }
 
     /// The grants of the token endpoint.
     ///
     /// # Errors
     /// As the grant's own method.
-    pub async fn grant(
-        &self,
-        authority: &Arc<Authority>,
-        client: Arc<Client>,
-        grant: Grant,
-    ) -> Result<IssuedTokens> {
+    pub async fn grant(&self, client: Arc<Client>, grant: Grant) -> Result<IssuedTokens> {
         match grant {
             Grant::ClientCredentials { scope, audience } => {
-                authority.issue_client_token(&client, scope.as_deref(), audience.as_deref())
+                self.authority.issue_client_token(&client, scope.as_deref(), audience.as_deref())
             }
-            Grant::RefreshToken { refresh_token, scope } => {
-                self.refresh(authority, client, refresh_token, scope).await
-            }
+            Grant::RefreshToken { refresh_token, scope } => self.refresh(client, refresh_token, scope).await,
         }
     }
 
@@ -129,16 +117,16 @@ impl Blocking {
     /// As [`Authority::refresh`].
     pub async fn refresh(
         &self,
-        authority: &Arc<Authority>,
         client: Arc<Client>,
         refresh_token: String,
         scope: Option<String>,
     ) -> Result<IssuedTokens> {
         if scope.is_some() {
-            let authority = Arc::clone(authority);
-            let work = move || authority.refresh(&client, &refresh_token, scope.as_deref());
+            let work =
+                move |authority: &Authority| authority.refresh(&client, &refresh_token, scope.as_deref());
             return self.run(work).await;
         }
+        let authority = &self.authority;
         let pending = authority.begin_refresh(&client, &refresh_token, None)?;
         self.refuse_in_silence()?;
         let (reply, answer) = oneshot::channel();
@@ -161,28 +149,21 @@ impl Blocking {
     ///
     /// # Errors
     /// As [`Authority::verify_token`].
-    pub async fn verify(&self, authority: &Arc<Authority>, token: String) -> Result<()> {
-        if let Some(answer) = authority.verify_from_memory(&token) {
+    pub async fn verify(&self, token: String) -> Result<()> {
+        if let Some(answer) = self.authority.verify_from_memory(&token) {
             return answer;
         }
-        let authority = Arc::clone(authority);
-        self.run(move || authority.verify_token(&token)).await
+        self.run(move |authority| authority.verify_token(&token)).await
     }
 
     /// What introspection says of a token to a client.
     ///
     /// # Errors
     /// As [`Authority::introspect`].
-    pub async fn introspect(
-        &self,
-        authority: &Arc<Authority>,
-        client: Arc<Client>,
-        token: String,
-    ) -> Result<Introspection> {
-        if let Some(answer) = authority.introspect_from_memory(&client, &token) {
+    pub async fn introspect(&self, client: Arc<Client>, token: String) -> Result<Introspection> {
+        if let Some(answer) = self.authority.introspect_from_memory(&client, &token) {
             return Ok(answer);
         }
-        let authority = Arc::clone(authority);
-        self.run(move || authority.introspect(&client, &token)).await
+        self.run(move |authority| authority.introspect(&client, &token)).await
     }
 }

@@ -61,7 +61,7 @@ pub async fn serve(
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let keys =
         KeyServiceServer::new(KeyServiceEdge::new(watching)).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let tokens = TokenServiceServer::new(TokenServiceEdge::new(authority, blocking, proxies))
+    let tokens = TokenServiceServer::new(TokenServiceEdge::new(blocking, proxies))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let reflection = match settings.reflection {
         true => Some(

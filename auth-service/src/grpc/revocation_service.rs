@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Response, Status};
 
 use super::watching::{HEARTBEAT, Updates, Watcher, Watching};
+use crate::authority::Authority;
 use crate::revocations::{Page, Revocation};
 
 /// Entries in one message: about 20 KiB with ids of 32 characters.
@@ -44,8 +45,7 @@ async fn watch(watcher: Watcher<RevocationUpdate>, watching: Watching, asked: Po
     let mut news = authority.feeds.subscribe();
     if asked > authority.revocations.position() {
         // It was at a replica that knows more than this one: look before saying that there is less.
-        let looking = std::sync::Arc::clone(authority);
-        let _ = watching.blocking.run(move || looking.refresh_state()).await;
+        let _ = watching.blocking.run(Authority::refresh_state).await;
     }
     let mut sent = asked;
     while watcher.may_go_on().await {

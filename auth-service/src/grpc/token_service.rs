@@ -11,7 +11,6 @@ use tonic::{Request, Response, Status};
 
 use super::client_auth::credentials;
 use super::status::refuse;
-use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::clients::Client;
 use crate::error::Result;
@@ -21,14 +20,13 @@ use crate::tokens::{Introspection, IssuedTokens};
 
 /// `signet.auth.v1.TokenService`.
 pub struct TokenServiceEdge {
-    authority: Arc<Authority>,
     blocking: Blocking,
     proxies: TrustedProxies,
 }
 
 impl TokenServiceEdge {
-    pub fn new(authority: Arc<Authority>, blocking: Blocking, proxies: TrustedProxies) -> Self {
-        Self { authority, blocking, proxies }
+    pub fn new(blocking: Blocking, proxies: TrustedProxies) -> Self {
+        Self { blocking, proxies }
     }
 
     /// Authenticates the caller and runs the use case.
@@ -42,7 +40,7 @@ impl TokenServiceEdge {
     {
         let answer = async {
             let credentials = credentials(request.metadata())?;
-            let client = self.blocking.authenticate(&self.authority, credentials).await?;
+            let client = self.blocking.authenticate(credentials).await?;
             use_case(client, request.into_inner()).await
         };
         answer.await.map(Response::new).map_err(|error| refuse(&error))
@@ -53,15 +51,6 @@ impl TokenServiceEdge {
         let forwarded = request.metadata().get_all("x-forwarded-for").iter();
         let forwarded = forwarded.filter_map(|value| value.to_str().ok());
         Some(self.proxies.caller(request.remote_addr()?.ip(), forwarded))
-    }
-
-    /// A use case that may touch the disk or hash a password.
-    async fn off_the_loop<A: Send + 'static>(
-        &self,
-        use_case: impl FnOnce(&Authority) -> Result<A> + Send + 'static,
-    ) -> Result<A> {
-        let authority = Arc::clone(&self.authority);
-        self.blocking.run(move || use_case(&authority)).await
     }
 }
 
@@ -81,7 +70,7 @@ impl TokenService for TokenServiceEdge {
                 scope: given(message.scope),
                 audience: given(message.audience),
             };
-            self.off_the_loop(move |authority| authority.obtain_pair(&login).map(pair)).await
+            self.blocking.run(move |authority| authority.obtain_pair(&login).map(pair)).await
         })
         .await
     }
@@ -92,7 +81,7 @@ impl TokenService for TokenServiceEdge {
     ) -> std::result::Result<Response<TokenPair>, Status> {
         self.call(request, |client, message| async {
             let (token, scope) = (message.refresh_token, given(message.scope));
-            self.blocking.refresh(&self.authority, client, token, scope).await.map(pair)
+            self.blocking.refresh(client, token, scope).await.map(pair)
         })
         .await
     }
@@ -102,7 +91,7 @@ impl TokenService for TokenServiceEdge {
         request: Request<VerifyRequest>,
     ) -> std::result::Result<Response<VerifyResponse>, Status> {
         self.call(request, |_, message| async {
-            self.blocking.verify(&self.authority, message.token).await?;
+            self.blocking.verify(message.token).await?;
             Ok(VerifyResponse {})
         })
         .await
@@ -113,7 +102,7 @@ impl TokenService for TokenServiceEdge {
         request: Request<RevokeRequest>,
     ) -> std::result::Result<Response<RevokeResponse>, Status> {
         self.call(request, |client, message| async {
-            self.off_the_loop(move |authority| authority.revoke_token(&client, &message.token)).await?;
+            self.blocking.run(move |authority| authority.revoke_token(&client, &message.token)).await?;
             Ok(RevokeResponse {})
         })
         .await
@@ -126,7 +115,7 @@ impl TokenService for TokenServiceEdge {
         self.call(request, |client, message| async {
             let grant =
                 Grant::ClientCredentials { scope: given(message.scope), audience: given(message.audience) };
-            let issued = self.blocking.grant(&self.authority, client, grant).await?;
+            let issued = self.blocking.grant(client, grant).await?;
             Ok(ClientToken {
                 access_token: issued.access_token,
                 expires_in: issued.expires_in,
@@ -141,7 +130,7 @@ impl TokenService for TokenServiceEdge {
         request: Request<IntrospectRequest>,
     ) -> std::result::Result<Response<IntrospectResponse>, Status> {
         self.call(request, |client, message| async {
-            self.blocking.introspect(&self.authority, client, message.token).await.map(introspection)
+            self.blocking.introspect(client, message.token).await.map(introspection)
         })
         .await
     }

@@ -89,7 +89,7 @@ impl Watching {
     ) -> Result<(Watcher<T>, Updates<T>), Status> {
         let admitted = async {
             let credentials = credentials(request.metadata())?;
-            let client = self.blocking.authenticate(&self.authority, credentials).await?;
+            let client = self.blocking.authenticate(credentials).await?;
             let place = Arc::clone(&self.places).try_acquire_owned();
             let place = place.map_err(|_| Error::new(ErrorKind::Overloaded, "too many verifiers watch"))?;
             Ok((client, place))

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::Edge;
 use super::caching::{self, Pieces, read_only};
 use super::oauth::errors::Refused;
+use crate::authority::Authority;
 use crate::error::Error;
 use crate::revocations::RevocationDocument;
 
@@ -60,8 +61,7 @@ async fn newest_document(edge: &Edge) -> Result<Arc<RevocationDocument>, Error> 
     if let Some(document) = edge.authority.made_revocation_document() {
         return Ok(document);
     }
-    let authority = Arc::clone(&edge.authority);
-    edge.blocking.run(move || authority.make_revocation_document()).await
+    edge.blocking.run(Authority::make_revocation_document).await
 }
 
 /// Returns when the caller's version is no longer the newest, the time is over, or this replica stops. With

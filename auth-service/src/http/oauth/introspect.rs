@@ -15,8 +15,8 @@ pub async fn introspect(
     edge: Data<Edge>,
 ) -> Result<HttpResponse, Refused> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
-    let client = edge.blocking.authenticate(&edge.authority, credentials).await?;
-    let answer = edge.blocking.introspect(&edge.authority, client, subject_token(&parameters)?).await?;
+    let client = edge.blocking.authenticate(credentials).await?;
+    let answer = edge.blocking.introspect(client, subject_token(&parameters)?).await?;
     Ok(match answer {
         Introspection::Inactive => no_store(HttpResponse::Ok()).json(json!({"active": false})),
         Introspection::Active(token) => no_store(HttpResponse::Ok()).json(token),

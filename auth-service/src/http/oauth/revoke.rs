@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -16,9 +14,8 @@ pub async fn revoke(
 ) -> Result<HttpResponse, Refused> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
     let token = subject_token(&parameters);
-    let authority = Arc::clone(&edge.authority);
     edge.blocking
-        .run(move || {
+        .run(move |authority| {
             let client = authority.authenticate_client(&credentials)?;
             authority.revoke_token(&client, &token?)
         })

@@ -18,8 +18,8 @@ pub async fn token(
 ) -> Result<HttpResponse, Refused> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
     // The client first: who it is must be known before anything is said about the rest.
-    let client = edge.blocking.authenticate(&edge.authority, credentials).await?;
-    let issued = edge.blocking.grant(&edge.authority, client, grant(&parameters)?).await?;
+    let client = edge.blocking.authenticate(credentials).await?;
+    let issued = edge.blocking.grant(client, grant(&parameters)?).await?;
     Ok(no_store(HttpResponse::Ok()).json(body(&issued)))
 }
 

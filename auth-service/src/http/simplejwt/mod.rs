@@ -37,30 +37,29 @@ async fn obtain(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Res
     let mut submitted = Submitted::read(&request, payload).await?;
     let (username, password) = (submitted.trimmed("username"), submitted.untrimmed("password"));
     let [username, password] = fields::all([("username", username), ("password", password)])?;
-    let authority = Arc::clone(&edge.authority);
     let login = PasswordLogin {
-        client: Arc::clone(&authority.first_party),
+        client: Arc::clone(&edge.authority.first_party),
         unverified_username: username,
         password: PlainSecret::new(password),
         peer: peer(&request, &edge.proxies),
         scope: None,
         audience: None,
     };
-    let issued = edge.blocking.run(move || authority.obtain_pair(&login)).await?;
+    let issued = edge.blocking.run(move |authority| authority.obtain_pair(&login)).await?;
     Ok(answer(HttpResponse::Ok()).json(Pair { refresh: issued.refresh_token, access: issued.access_token }))
 }
 
 async fn refresh(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "refresh").await?;
     let client = Arc::clone(&edge.authority.first_party);
-    let issued = edge.blocking.refresh(&edge.authority, client, token, None).await?;
+    let issued = edge.blocking.refresh(client, token, None).await?;
     Ok(answer(HttpResponse::Ok())
         .json(Rotated { access: issued.access_token, refresh: issued.refresh_token }))
 }
 
 async fn verify(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "token").await?;
-    edge.blocking.verify(&edge.authority, token).await?;
+    edge.blocking.verify(token).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({})))
 }
 
@@ -70,8 +69,7 @@ async fn blacklist(
     edge: Data<Edge>,
 ) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "refresh").await?;
-    let authority = Arc::clone(&edge.authority);
-    edge.blocking.run(move || authority.blacklist(&token)).await?;
+    edge.blocking.run(move |authority| authority.blacklist(&token)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({})))
 }
 
