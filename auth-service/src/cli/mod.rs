@@ -57,9 +57,10 @@ enum Command {
     /// Signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// What was done, by whom.
+    /// The key that seals all others.
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
+    /// What was done, by whom.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Run once after a backup of the database was put back: verifiers take all revocations and keys anew.
