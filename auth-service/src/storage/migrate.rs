@@ -17,11 +17,7 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7305808869231650164)"
 /// Brings the schema up to date, all or nothing, and names the migrations that ran. Two replicas
 /// that start at once take turns; the second finds nothing to do.
 pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
-    if let DatabaseUrl::Sqlite(path) = url {
-        sqlite_log::check(path)?;
-    }
-    // Without a lock, which every command would else have to wait for.
-    if pending(url).is_ok_and(|pending| pending.is_empty()) {
+    if is_there(url)? && missing(url).is_ok_and(|missing| missing.is_empty()) {
         return Ok(Vec::new());
     }
     let applied = match &mut AnyConnection::open(url, Purpose::Migrate)? {
@@ -38,12 +34,23 @@ pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
 
 /// Names the migrations that are missing, without writing anything.
 pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
-    if let DatabaseUrl::Sqlite(path) = url {
-        if !path.exists() {
-            return Err(StorageError::Unavailable("the file does not exist".to_owned()));
-        }
-        sqlite_log::check(path)?;
+    if !is_there(url)? {
+        return Err(StorageError::Unavailable("the file does not exist".to_owned()));
     }
+    missing(url)
+}
+
+/// Whether there is a SQLite file. Asked before it is first opened: whoever opens it makes its log and the log's index
+/// fit each other, whatever had become of the log.
+fn is_there(url: &DatabaseUrl) -> Result<bool, StorageError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => sqlite_log::check(path).map(|()| path.exists()),
+        DatabaseUrl::Postgres(_) => Ok(true),
+    }
+}
+
+/// Without a lock, which every command would else have to wait for.
+fn missing(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
     let mut connection = AnyConnection::open(url, Purpose::Read)?;
     // Not by diesel's own question, which makes the table first, under a lock. No table: nothing was applied.
     let applied: Vec<Applied> =

@@ -109,8 +109,7 @@ impl Storage {
     pub fn connect(url: &DatabaseUrl, pool_size: u32) -> Result<Self, StorageError> {
         let chain = SharedChain::default();
         match url {
-            DatabaseUrl::Sqlite(path) => {
-                sqlite_log::check(path)?;
+            DatabaseUrl::Sqlite(_) => {
                 let writer = SqliteWriter::start(url.clone())?;
                 let reads = Connections::new(url, Purpose::Read, pool_size);
                 Ok(Self { url: url.clone(), reads, writes: Writes::Sqlite(writer), chain })

@@ -2,7 +2,7 @@
 //! earlier moment: sessions that were ended since would live again, and nothing would tell. What can tell is the
 //! index of the log (sqlite.org/walformat.html), which a process that was killed leaves beside it too.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -27,13 +27,13 @@ pub fn check(database: &Path) -> Result<(), StorageError> {
     };
     let (log, index) = (beside("-wal"), beside("-shm"));
     loop {
-        let before = fs::read(&index).ok();
+        let before = headers(&index);
         let missing = before.as_deref().and_then(Index::read).is_some_and(|index| index.exceeds(&log));
         if !missing {
             return Ok(());
         }
         // Another process may have closed the file or begun the log anew between the two looks.
-        if fs::read(&index).ok() == before {
+        if headers(&index) == before {
             return Err(StorageError::Unavailable(format!(
                 "its log {} is gone or cut short, and the newest commits with it: put it back, or restore a backup \
                  and remove {}",
@@ -42,6 +42,13 @@ pub fn check(database: &Path) -> Result<(), StorageError> {
             )));
         }
     }
+}
+
+/// The two copies of the header of an index, as far as they are there.
+fn headers(index: &Path) -> Option<Vec<u8>> {
+    let mut headers = Vec::new();
+    File::open(index).ok()?.take(2 * INDEX_HEADER as u64).read_to_end(&mut headers).ok()?;
+    Some(headers)
 }
 
 /// What the index says of the log.
@@ -86,6 +93,8 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const SALT: [u8; 8] = *b"the salt";
