@@ -15,7 +15,7 @@ use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use metrics::{describe_gauge, gauge};
 use serde_json::json;
 use service_kit::accept;
-use service_kit::grpc::ObserveCalls;
+use service_kit::grpc::{ObserveCalls, report_health};
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::told_to_stop;
@@ -40,12 +40,8 @@ const MAX_STREAMS: u32 = 100;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const BLOCKING_THREADS: usize = 16;
 
-/// Methods of protocols that are not ours.
-const FOREIGN_METHODS: [(&str, &str); 3] = [
-    ("grpc.health.v1.Health", "Check"),
-    ("grpc.health.v1.Health", "Watch"),
-    ("envoy.service.auth.v3.Authorization", "Check"),
-];
+/// What Envoy calls.
+const ENVOYS_METHOD: (&str, &str) = ("envoy.service.auth.v3.Authorization", "Check");
 
 /// Serves until SIGTERM or SIGINT; a second one ends the process at once.
 ///
@@ -85,12 +81,9 @@ async fn serve_until_told(
     }
     let guard = Arc::new(Guard::new(verifier, Arc::clone(&authority)));
 
-    let http_listener = accept::bind(settings.http.bind)
-        .and_then(tokio::net::TcpListener::into_std)
-        .map_err(|error| format!("http.bind {}: {error}", settings.http.bind))?;
+    let http_listener = accept::bind("http.bind", settings.http.bind)?;
     let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
-    let grpc_listener = accept::bind(settings.grpc.bind)
-        .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
+    let grpc_listener = accept::bind("grpc.bind", settings.grpc.bind)?;
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 
     let stale_after = settings.authority.stale_after;
@@ -107,11 +100,12 @@ async fn serve_until_told(
         store: Arc::clone(&store),
         authority: Arc::clone(&authority),
     };
-    let http = http_server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
+    let http = http_listener.into_std().and_then(|listener| http_server(listener, &edge, cores));
+    let http = http.map_err(|error| format!("http: {error}"))?;
     let watched = Arc::clone(&authority);
     let measured = move || sample_measures(&watched);
     let services = GrpcServices { guard, store, authority, gatekeeper };
-    let observe = ObserveCalls::of(signet_proto::DESCRIPTORS, &FOREIGN_METHODS)?;
+    let observe = ObserveCalls::of(signet_proto::DESCRIPTORS, &[ENVOYS_METHOD])?;
     let grpc = tokio::spawn(serve_grpc(grpc_listener, observe, services, end.clone()));
     describe_measures();
     let metrics = service_kit::metrics::serve(settings.metrics, recorded, measured)?;
@@ -249,20 +243,7 @@ async fn serve_grpc(
     let GrpcServices { guard, store, authority, gatekeeper } = services;
     type Notes = NotesServiceServer<NotesEdge>;
     let (reporter, health) = tonic_health::server::health_reporter();
-    let draining = end.draining;
-    tokio::spawn(async move {
-        while !draining.is_cancelled() {
-            match authority.is_ready() {
-                true => reporter.set_serving::<Notes>().await,
-                false => reporter.set_not_serving::<Notes>().await,
-            }
-            tokio::select! {
-                () = draining.cancelled() => {}
-                () = tokio::time::sleep(Duration::from_millis(500)) => {}
-            }
-        }
-        reporter.set_not_serving::<Notes>().await;
-    });
+    tokio::spawn(report_health::<Notes>(reporter, move || authority.is_ready(), end.draining));
     let service = Notes::new(NotesEdge::new(store)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     tonic::transport::Server::builder()
         .layer(observe)

@@ -22,11 +22,15 @@ const DEAF: u32 = 30_000;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Binds a listener, within a runtime; its connections inherit that they are cut when the peer is deaf.
+/// Binds the listener of a setting, within a runtime; its connections inherit that they are cut when the peer is deaf.
 ///
 /// # Errors
-/// Those of the operating system.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// One line: the setting, the address, and what the operating system said.
+pub fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    try_bind(address).map_err(|error| format!("{setting} {address}: {error}"))
+}
+
+fn try_bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     set_tcp_user_timeout(&socket, DEAF)?;

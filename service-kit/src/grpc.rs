@@ -1,21 +1,24 @@
 //! Around every gRPC call, as `observe` is around every HTTP request: an id that its log lines share, one line when it
-//! has ended, a count by method and code, a span for the operator's traces.
+//! has ended, a count by method and code, a span for the operator's traces. And what a service says of its health.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use opentelemetry::KeyValue;
 use prost::Message;
 use prost_types::FileDescriptorSet;
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::server::NamedService;
 use tonic::{Code, Status};
+use tonic_health::server::HealthReporter;
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::{Instrument, Span, field, info_span};
@@ -25,6 +28,12 @@ use crate::traces;
 
 /// Calls that come by the second, or last for days: their end is no news.
 const QUIET: [&str; 2] = ["Watch", "Check"];
+
+/// What every service answers beside its own.
+const HEALTH: [(&str, &str); 2] = [("grpc.health.v1.Health", "Check"), ("grpc.health.v1.Health", "Watch")];
+
+/// How often it is asked whether a service can do its work.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 
 struct Method {
     service: String,
@@ -45,7 +54,8 @@ pub struct ObserveCalls {
 }
 
 impl ObserveCalls {
-    /// Knows the methods of these files (a `FileDescriptorSet`), and those of `more` as `(service, method)`.
+    /// Knows the methods of these files (a `FileDescriptorSet`), of the health protocol, and `more` as
+    /// `(service, method)`.
     ///
     /// # Errors
     /// One line: it is no descriptor set.
@@ -63,7 +73,7 @@ impl ObserveCalls {
                 service.method.iter().for_each(|method| know(&full_name, method.name()));
             }
         }
-        more.iter().for_each(|(service, method)| know(service, method));
+        HEALTH.iter().chain(more).for_each(|(service, method)| know(service, method));
         Ok(Self { methods: Arc::new(methods), unknown: Arc::new(Method::new("other", "other")) })
     }
 }
@@ -124,6 +134,33 @@ where
         let (span, traced) = (call.span.clone(), call.traced.clone());
         let answer = span.in_scope(|| traced.in_scope(|| self.inner.call(request)));
         Box::pin(async move { Ok(call.answered(answer.await?)) }.instrument(traced).instrument(span))
+    }
+}
+
+/// SERVING while the service `S` is ready; NOT_SERVING, for good, as soon as it drains.
+pub async fn report_health<S: NamedService>(
+    reporter: HealthReporter,
+    is_ready: impl Fn() -> bool,
+    draining: CancellationToken,
+) {
+    let mut said = None;
+    loop {
+        let serves = !draining.is_cancelled() && is_ready();
+        // Whoever watches is told of every word, also of one that says nothing new.
+        if said.replace(serves) != Some(serves) {
+            if serves {
+                reporter.set_serving::<S>().await;
+            } else {
+                reporter.set_not_serving::<S>().await;
+            }
+        }
+        if draining.is_cancelled() {
+            return;
+        }
+        tokio::select! {
+            () = draining.cancelled() => {}
+            () = tokio::time::sleep(HEALTH_INTERVAL) => {}
+        }
     }
 }
 

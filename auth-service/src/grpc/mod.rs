@@ -11,15 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::accept;
-use service_kit::grpc::ObserveCalls;
+use service_kit::grpc::{ObserveCalls, report_health};
 use service_kit::peer::TrustedProxies;
 use service_kit::run::End;
 use signet_proto::auth::v1::key_service_server::KeyServiceServer;
 use signet_proto::auth::v1::revocation_service_server::RevocationServiceServer;
 use signet_proto::auth::v1::token_service_server::TokenServiceServer;
-use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic_health::server::HealthReporter;
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
@@ -55,7 +53,9 @@ pub async fn serve(
     end: End,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    tokio::spawn(report_health(reporter, Arc::clone(&authority), end.draining));
+    let ready = Arc::clone(&authority);
+    let ready = move || ready.check_ready().is_ok();
+    tokio::spawn(report_health::<TokenServiceServer<TokenServiceEdge>>(reporter, ready, end.draining));
     let watching = Watching::new(Arc::clone(&authority), blocking.clone(), settings.max_watches);
     let revocations = RevocationServiceServer::new(RevocationServiceEdge::new(watching.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
@@ -71,9 +71,8 @@ pub async fn serve(
         ),
         false => None,
     };
-    let health_methods = [("grpc.health.v1.Health", "Check"), ("grpc.health.v1.Health", "Watch")];
     Server::builder()
-        .layer(ObserveCalls::of(signet_proto::DESCRIPTORS, &health_methods)?)
+        .layer(ObserveCalls::of(signet_proto::DESCRIPTORS, &[])?)
         .timeout(CALL_TIMEOUT)
         .max_concurrent_streams(MAX_STREAMS)
         .max_connection_age(MAX_CONNECTION_AGE)
@@ -89,28 +88,4 @@ pub async fn serve(
         .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())
         .await?;
     Ok(())
-}
-
-/// SERVING while the replica can do its work; NOT_SERVING as soon as it drains.
-async fn report_health(reporter: HealthReporter, authority: Arc<Authority>, stop: CancellationToken) {
-    let mut said = None;
-    loop {
-        let serves = !stop.is_cancelled() && authority.check_ready().is_ok();
-        // Whoever watches is told of every word, also of one that says nothing new.
-        if said.replace(serves) != Some(serves) {
-            if serves {
-                reporter.set_serving::<TokenServiceServer<TokenServiceEdge>>().await;
-            } else {
-                reporter.set_not_serving::<TokenServiceServer<TokenServiceEdge>>().await;
-            }
-        }
-        if stop.is_cancelled() {
-            return;
-        }
-        let pause = tokio::time::sleep(Duration::from_millis(500));
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = pause => {}
-        }
-    }
 }

@@ -6,7 +6,6 @@ use service_kit::accept;
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::told_to_stop;
-use tokio::net::TcpListener;
 
 use super::Result;
 use crate::authority::Authority;
@@ -51,12 +50,9 @@ async fn serve_until_told(
     // Before anybody is told that it is ready.
     let told = told_to_stop();
     let blocking = Blocking::new(tokio::runtime::Handle::current(), Arc::clone(authority));
-    let http_listener = accept::bind(settings.http.bind)
-        .and_then(TcpListener::into_std)
-        .map_err(|error| format!("http.bind {}: {error}", settings.http.bind))?;
+    let http_listener = accept::bind("http.bind", settings.http.bind)?;
     let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
-    let grpc_listener = accept::bind(settings.grpc.bind)
-        .map_err(|error| format!("grpc.bind {}: {error}", settings.grpc.bind))?;
+    let grpc_listener = accept::bind("grpc.bind", settings.grpc.bind)?;
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 
     let sampled = Arc::clone(authority);
@@ -66,7 +62,8 @@ async fn serve_until_told(
         blocking.clone(),
         (settings.simplejwt.enabled, settings.trusted_proxies.clone()),
     );
-    let http = http::server(http_listener, &edge, cores).map_err(|error| format!("http: {error}"))?;
+    let http = http_listener.into_std().and_then(|listener| http::server(listener, &edge, cores));
+    let http = http.map_err(|error| format!("http: {error}"))?;
     let end = End::default();
     let mouth = (Arc::clone(authority), blocking);
     let (closing, draining) = (Arc::clone(authority), end.draining.clone());
