@@ -104,6 +104,25 @@ pub fn sessions(url: &str) -> Vec<StoredSession> {
     rows.expect("sessions can be read")
 }
 
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Text)]
+    integrity_check: String,
+}
+
+/// What SQLite's own check finds in a file: `ok`.
+///
+/// # Panics
+/// When it cannot be opened.
+#[must_use]
+pub fn integrity(file: &Path) -> String {
+    let mut connection =
+        SqliteConnection::establish(file.to_str().expect("a path in UTF-8")).expect("the file opens");
+    let found: Vec<Found> =
+        sql_query("PRAGMA integrity_check").load(&mut connection).expect("the check runs");
+    found.into_iter().map(|line| line.integrity_check).collect::<Vec<_>>().join("; ")
+}
+
 /// The database's name in a PostgreSQL URL.
 ///
 /// # Panics

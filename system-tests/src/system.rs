@@ -47,6 +47,13 @@ impl System {
         Self::within(&Env::new(), database, settings).await
     }
 
+    /// With logs of the ordinary length: what a load costs is not what its log costs.
+    pub async fn quiet() -> Self {
+        let info = |name: &str| (name.to_owned(), "info".to_owned());
+        let environment = Env::from(["AUTH__LOG__LEVEL", "RESOURCE__LOG__LEVEL"].map(info));
+        Self::within(&environment, Database::Sqlite, &[]).await
+    }
+
     /// The same with an environment that is that of both services.
     ///
     /// # Panics

@@ -2,10 +2,8 @@
 //! have happened in a world that keeps its promises.
 
 mod check;
-mod dice;
 
 pub use check::{Broken, check, longest_acceptance};
-pub use dice::Dice;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

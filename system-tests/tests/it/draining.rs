@@ -1,5 +1,6 @@
 //! A process that is told to stop says so first, and nobody loses a request by it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -110,16 +111,71 @@ async fn f35_every_open_feed_is_told_to_come_again_and_the_end_waits_for_none_of
     ));
 }
 
+/// Callers behind nginx, who must not notice anything.
+pub struct Callers {
+    pub base: String,
+    pub client: reqwest::Client,
+    nginx: Nginx,
+    tally: Arc<Tally>,
+    loops: JoinSet<()>,
+}
+
 /// What the callers met.
 #[derive(Default)]
-pub struct Tally {
-    pub answered: AtomicU64,
-    pub failures: std::sync::Mutex<Vec<String>>,
-    pub over: AtomicBool,
+struct Tally {
+    answered: AtomicU64,
+    failures: std::sync::Mutex<Vec<String>>,
+    over: AtomicBool,
+}
+
+impl Callers {
+    /// One for each refresh token.
+    pub async fn begin(backends: &[(&str, SocketAddr)], tokens: Vec<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        certificates(folder.path());
+        let ca = std::fs::read(folder.path().join("ca.crt")).unwrap();
+        let nginx = Nginx::with("nginx/authority.conf", "127.0.0.1:8443", backends, folder).await;
+        let client = reqwest::Client::builder()
+            .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
+            .build()
+            .unwrap();
+        let base = format!("https://{}", nginx.address);
+        let (tally, mut loops) = (Arc::new(Tally::default()), JoinSet::new());
+        for token in tokens {
+            loops.spawn(refresh_in_a_loop(client.clone(), base.clone(), token, Arc::clone(&tally)));
+        }
+        Self { base, client, nginx, tally, loops }
+    }
+
+    /// Waits for more answers, of which none may be a failure.
+    pub async fn go_on(&self, when: &str) {
+        let before = self.tally.answered.load(Ordering::Relaxed);
+        let more = scale(50, 500);
+        eventually(&format!("there is traffic {when}"), || async {
+            self.assert_well(when);
+            (self.tally.answered.load(Ordering::Relaxed) > before + more).then_some(())
+        })
+        .await;
+    }
+
+    /// How often they were answered; nginx stays.
+    pub async fn end(&mut self) -> u64 {
+        self.tally.over.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.loops.join_next().await {
+            ended.unwrap();
+        }
+        self.assert_well("at the end");
+        self.tally.answered.load(Ordering::Relaxed)
+    }
+
+    fn assert_well(&self, when: &str) {
+        let failures = self.tally.failures.lock().unwrap().clone();
+        assert_eq!(failures, Vec::<String>::new(), "{when}: {}", self.nginx.complaints());
+    }
 }
 
 /// A caller that refreshes, again and again, each time with what the last answer gave it.
-pub async fn refresh_in_a_loop(client: reqwest::Client, base: String, mut token: String, tally: Arc<Tally>) {
+async fn refresh_in_a_loop(client: reqwest::Client, base: String, mut token: String, tally: Arc<Tally>) {
     while !tally.over.load(Ordering::Relaxed) {
         let request = client.post(format!("{base}/api/token/refresh/")).json(&json!({"refresh": token}));
         let outcome = match request.send().await {
@@ -139,37 +195,16 @@ pub async fn refresh_in_a_loop(client: reqwest::Client, base: String, mut token:
 
 async fn f35_a_rolling_restart_behind_nginx_loses_no_request(database: Database) {
     let mut replicas = Replicas::start(database, &[("AUTH__DRAIN_DELAY", "1s")]).await;
-    let folder = tempfile::tempdir().unwrap();
-    certificates(folder.path());
-    let ca = std::fs::read(folder.path().join("ca.crt")).unwrap();
     let backends =
         [("127.0.0.1:8080", replicas.services[0].http), ("127.0.0.1:8082", replicas.services[1].http)];
-    let nginx = Nginx::with("nginx/authority.conf", "127.0.0.1:8443", &backends, folder).await;
-    let client = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
-        .build()
-        .unwrap();
-    let base = format!("https://{}", nginx.address);
-
-    let tally = Arc::new(Tally::default());
-    let mut callers = Vec::new();
+    let mut tokens = Vec::new();
     for _ in 0..8 {
-        let (_, token) = replicas.obtain(0, USER, PASSWORD).await;
-        callers.push(tokio::spawn(refresh_in_a_loop(
-            client.clone(),
-            base.clone(),
-            token,
-            Arc::clone(&tally),
-        )));
+        tokens.push(replicas.obtain(0, USER, PASSWORD).await.1);
     }
+    let mut callers = Callers::begin(&backends, tokens).await;
     let restarts = scale(4, 10);
     for replica in (0..restarts).map(|restart| restart % 2) {
-        let before = tally.answered.load(Ordering::Relaxed);
-        eventually("there is traffic", || async {
-            assert_eq!(*tally.failures.lock().unwrap(), Vec::<String>::new(), "{}", nginx.complaints());
-            (tally.answered.load(Ordering::Relaxed) > before + 50).then_some(())
-        })
-        .await;
+        callers.go_on("before a restart").await;
         assert_eq!(replicas.restart(replica, Signal::TERM).await.code(), Some(0));
         // As an operator would: the next one only when nginx has noticed that this one is back.
         eventually("the replica that is back takes traffic", || async {
@@ -178,14 +213,9 @@ async fn f35_a_rolling_restart_behind_nginx_loses_no_request(database: Database)
         })
         .await;
     }
-    tally.over.store(true, Ordering::Relaxed);
-    for caller in callers {
-        caller.await.unwrap();
-    }
-    let failures = tally.failures.lock().unwrap().clone();
-    let answered = tally.answered.load(Ordering::Relaxed);
-    assert!(failures.is_empty(), "of {answered}: {failures:?}");
+    let answered = callers.end().await;
     figure(format!("{restarts} restarts behind nginx, {answered} refreshes, 0 failed"));
+    let (client, base) = (&callers.client, &callers.base);
     let ready = client.get(format!("{base}/readyz")).send().await.unwrap();
     assert_eq!(ready.status(), 404, "the readiness of one replica says nothing of the cluster");
     let jwks = client.get(format!("{base}/.well-known/jwks.json")).send().await.unwrap();

@@ -4,85 +4,22 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use diesel::sql_types::Text;
-use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use rustix::process::Signal;
-use serde_json::{Value, json};
-use system_tests::database::execute;
+use serde_json::json;
+use system_tests::database::{execute, integrity};
+use system_tests::dice::Dice;
 use system_tests::drill::{figure, scale};
+use system_tests::eventually;
+use system_tests::lone::{Lone, post};
 use system_tests::mouth::unverified_claims;
 use system_tests::processes::{Env, Service, binary};
-use system_tests::system::{PASSWORD, USER, auth_env, cli};
 use system_tests::trace::Trace;
-use system_tests::{Database, eventually};
 use tempfile::TempDir;
-
-/// An authority on a SQLite file, alone: nobody else makes it write.
-struct Bench {
-    folder: TempDir,
-    env: Env,
-    service: Service,
-    http: reqwest::Client,
-}
-
-impl Bench {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut env = auth_env(Database::Sqlite, folder.path(), &[]);
-        env.insert("AUTH__LOG__LEVEL".to_owned(), "warn,auth_service::startup=info".to_owned());
-        let _ = cli(folder.path(), &env, &["user", "create", USER, "--password-stdin"], PASSWORD);
-        let service = Service::start("auth-service", folder.path(), &env).await;
-        Self { folder, env, service, http: reqwest::Client::new() }
-    }
-
-    fn database(&self) -> PathBuf {
-        self.folder.path().join("signet.db")
-    }
-
-    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        post(&self.http, &self.service, path, body).await
-    }
-
-    async fn obtain(&self) -> (String, String) {
-        let (status, body) = self.post("/api/token/", json!({"username": USER, "password": PASSWORD})).await;
-        assert_eq!(status, 200, "{body}");
-        let text = |name: &str| body[name].as_str().unwrap().to_owned();
-        (text("access"), text("refresh"))
-    }
-
-    async fn refresh(&self, token: &str) -> (u16, Value) {
-        self.post("/api/token/refresh/", json!({"refresh": token})).await
-    }
-
-    /// Ends it, and starts it on what it left.
-    async fn restart(&mut self, signal: Signal) {
-        self.service.signal(signal);
-        self.service.ended().await;
-        self.service = Service::start("auth-service", self.folder.path(), &self.env).await;
-    }
-}
-
-async fn post(http: &reqwest::Client, service: &Service, path: &str, body: Value) -> (u16, Value) {
-    let answer = http.post(format!("http://{}{path}", service.http)).json(&body).send().await.unwrap();
-    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
-}
-
-#[derive(QueryableByName)]
-struct Check {
-    #[diesel(sql_type = Text)]
-    integrity_check: String,
-}
-
-fn integrity(database: &Path) -> String {
-    let mut database = SqliteConnection::establish(database.to_str().unwrap()).unwrap();
-    let check: Vec<Check> = sql_query("PRAGMA integrity_check").load(&mut database).unwrap();
-    check[0].integrity_check.clone()
-}
 
 /// Each n-th call of a kind fails, in a run of its own, while one session is refreshed and others are ended.
 #[tokio::test]
 async fn f08_a_write_that_failed_is_not_acknowledged_and_what_was_acknowledged_is_there() {
-    let mut bench = Bench::start().await;
+    let mut bench = Lone::start().await;
     let (_, mut held) = bench.obtain().await;
     let session = unverified_claims(&held)["sid"].as_str().unwrap().to_owned();
     let (mut failed, mut refused, mut acknowledged, mut ended) = (0, 0, 0, Vec::new());
@@ -150,24 +87,6 @@ async fn f08_a_write_that_failed_is_not_acknowledged_and_what_was_acknowledged_i
     ));
 }
 
-/// Numbers that a seed determines.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        // xorshift64*
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let high = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
-        usize::try_from(high).unwrap() % below
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| u8::try_from(self.roll(256)).unwrap()).collect()
-    }
-}
-
 /// What is done to the files, by a seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Damage {
@@ -195,17 +114,17 @@ impl Damage {
         match self {
             Self::Header => overwrite(0, &dice.bytes(100)),
             Self::Pages => {
-                for _ in 0..=dice.roll(3) {
-                    overwrite(1 + dice.roll(pages - 1), &dice.bytes(PAGE));
+                for _ in 0..=dice.below(3) {
+                    overwrite(1 + dice.below(pages - 1), &dice.bytes(PAGE));
                 }
             }
-            Self::ZeroPage => overwrite(1 + dice.roll(pages - 1), &[0; PAGE]),
-            Self::CutShort => bytes.truncate(dice.roll(pages * PAGE)),
+            Self::ZeroPage => overwrite(1 + dice.below(pages - 1), &[0; PAGE]),
+            Self::CutShort => bytes.truncate(dice.below(pages * PAGE)),
             Self::LogGone => fs::remove_file(log).unwrap(),
             Self::LogEmpty => fs::write(log, []).unwrap(),
             Self::LogCutShort => {
                 let mut held = fs::read(&log).unwrap();
-                held.truncate(dice.roll(held.len()));
+                held.truncate(dice.below(held.len()));
                 fs::write(log, held).unwrap();
             }
         }
@@ -222,7 +141,7 @@ struct Left {
 }
 
 async fn leave_a_database() -> Left {
-    let mut bench = Bench::start().await;
+    let mut bench = Lone::start().await;
     for _ in 0..60 {
         bench.obtain().await;
     }
@@ -239,7 +158,7 @@ async fn leave_a_database() -> Left {
     let alive = body["refresh"].as_str().unwrap().to_owned();
     bench.service.signal(Signal::KILL);
     bench.service.ended().await;
-    let Bench { folder, env, .. } = bench;
+    let Lone { folder, env, .. } = bench;
     Left { folder, env, alive, ended }
 }
 
@@ -258,7 +177,7 @@ fn damaged(left: &Left, damage: Damage, seed: u64) -> (TempDir, Env) {
         execute(&url, "PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     }
     env.insert("AUTH__DATABASE__URL".to_owned(), url);
-    damage.befall(&database, &mut Dice(seed));
+    damage.befall(&database, &mut Dice::of(seed));
     (folder, env)
 }
 

@@ -15,7 +15,7 @@ use system_tests::http2::{
 use system_tests::mouth::{channel, with_basic};
 use system_tests::processes::Service;
 use system_tests::system::{NOTES, PASSWORD, USER};
-use system_tests::{Database, Mouth, System};
+use system_tests::{Mouth, System};
 
 /// Memory that one attack may cost, in KiB.
 const MOST_MEMORY: u64 = 32 * 1024;
@@ -140,13 +140,9 @@ async fn withstands(service: &Service, path: &str, bystander: Bystander) -> Stri
     format!("{}; memory +{most} KiB at most; others: {times}", told.join(", "))
 }
 
-async fn quiet() -> System {
-    System::with(Database::Sqlite, &[("AUTH__LOG__LEVEL", "info")]).await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f33_attacks_on_http2_do_not_harm_the_authority() {
-    let system = quiet().await;
+    let system = System::quiet().await;
     let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let client = TokenServiceClient::new(channel(system.auth.grpc).await);
     let secret = system.notes_secret.clone();
@@ -161,9 +157,7 @@ async fn f33_attacks_on_http2_do_not_harm_the_authority() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f33_attacks_on_http2_do_not_harm_a_resource_service() {
-    let mut system = quiet().await;
-    system.resource_env.insert("RESOURCE__LOG__LEVEL".to_owned(), "info".to_owned());
-    system.restart_resource().await;
+    let system = System::quiet().await;
     let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let client = NotesServiceClient::new(channel(system.resource.grpc).await);
     let bystander = Bystander::start(move || {

@@ -12,7 +12,7 @@ use system_tests::drill::figure;
 use system_tests::mouth::{channel, client, with_basic};
 use system_tests::processes::Service;
 use system_tests::system::{NOTES, PASSWORD, USER};
-use system_tests::{Database, Mouth, System};
+use system_tests::{Mouth, System};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -167,7 +167,7 @@ async fn refuses_message<T>(
 
 #[tokio::test]
 async fn f34_the_authority_takes_in_nothing_that_is_much_too_large() {
-    let system = System::with(Database::Sqlite, &[("AUTH__LOG__LEVEL", "info")]).await;
+    let system = System::quiet().await;
     let simplejwt = refuses(&system.auth, all("/api/token/", "application/json", "")).await;
     let _ = refuses(&system.auth, all("/oauth2/token", "application/x-www-form-urlencoded", "")).await;
     let message = with_basic(IntrospectRequest { token: "x".repeat(HUGE) }, NOTES, &system.notes_secret);
@@ -179,9 +179,7 @@ async fn f34_the_authority_takes_in_nothing_that_is_much_too_large() {
 
 #[tokio::test]
 async fn f34_a_resource_service_takes_in_nothing_that_is_much_too_large() {
-    let mut system = System::start(Database::Sqlite).await;
-    system.resource_env.insert("RESOURCE__LOG__LEVEL".to_owned(), "info".to_owned());
-    system.restart_resource().await;
+    let system = System::quiet().await;
     let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let bearer = format!("Bearer {token}");
     let http = all("/notes", "application/json", &format!("authorization: {bearer}\r\n"));

@@ -8,7 +8,7 @@ use system_tests::bystander::{Bystander, Times};
 use system_tests::drill::{figure, scale};
 use system_tests::processes::Service;
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually, eventually_within};
+use system_tests::{Mouth, System, eventually, eventually_within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
@@ -164,13 +164,9 @@ fn half_a_body(path: &str, header: &str) -> String {
     )
 }
 
-async fn quiet() -> System {
-    System::with(Database::Sqlite, &[("AUTH__LOG__LEVEL", "info")]).await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f32_slow_clients_of_the_authority_are_cut_and_nobody_waits_for_them() {
-    let system = quiet().await;
+    let system = System::quiet().await;
     // The document of these has three megabytes.
     system.revoke_many(32_000, "the last");
     let document = async || {
@@ -187,9 +183,7 @@ async fn f32_slow_clients_of_the_authority_are_cut_and_nobody_waits_for_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f32_slow_clients_of_a_resource_service_are_cut_and_nobody_waits_for_them() {
-    let mut system = quiet().await;
-    system.resource_env.insert("RESOURCE__LOG__LEVEL".to_owned(), "info".to_owned());
-    system.restart_resource().await;
+    let system = System::quiet().await;
     let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     for _ in 0..100 {
         let note = json!({"text": "\u{1f980}".repeat(10_000)});
@@ -207,7 +201,7 @@ async fn f32_slow_clients_of_a_resource_service_are_cut_and_nobody_waits_for_the
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f32_slow_clients_of_nginx_are_cut_and_do_not_reach_the_authority() {
-    let system = quiet().await;
+    let system = System::quiet().await;
     let folder = tempfile::tempdir().unwrap();
     certificates(folder.path());
     let backends = [("127.0.0.1:8080", system.auth.http), ("127.0.0.1:8082", system.auth.http)];
@@ -228,7 +222,7 @@ async fn f32_slow_clients_of_nginx_are_cut_and_do_not_reach_the_authority() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f32_clients_that_do_not_begin_are_cut_at_both_grpc_listeners() {
-    let system = quiet().await;
+    let system = System::quiet().await;
     for (name, service) in [("authority", &system.auth), ("resource service", &system.resource)] {
         let kinds = vec![
             Slow::new("silence", "", "", 5),

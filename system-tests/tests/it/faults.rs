@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use serde_json::{Value, json};
 use system_tests::cluster::Cluster;
+use system_tests::database::integrity;
 use system_tests::drill::figure;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Mouth, Refused, System, eventually};
@@ -87,14 +87,7 @@ async fn f07_a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     assert_eq!(Mouth::Http.end(&system, &next.refresh).await, Ok(()));
     assert!(system.cli(&["audit", "verify"])["entries"].as_i64().unwrap() > 0);
 
-    #[derive(diesel::QueryableByName)]
-    struct Integrity {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        integrity_check: String,
-    }
-    let mut connection = SqliteConnection::establish(url.strip_prefix("sqlite://").unwrap()).unwrap();
-    let found: Vec<Integrity> = diesel::sql_query("PRAGMA integrity_check").load(&mut connection).unwrap();
-    assert_eq!(found.iter().map(|row| row.integrity_check.as_str()).collect::<Vec<_>>(), ["ok"]);
+    assert_eq!(integrity(Path::new(url.strip_prefix("sqlite://").unwrap())), "ok");
     figure(format!(
         "writes 503, reads 200; {acknowledged} acknowledged, 0 lost; works {took:.0?} after there is room"
     ));

@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::BigInt;
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use rustix::process::Signal;
 use serde_json::json;
+use system_tests::database::{StoredSession, integrity, sessions};
 use system_tests::drill::{figure, scale};
+use system_tests::eventually;
+use system_tests::lone::Lone;
 use system_tests::mouth::unverified_claims;
-use system_tests::processes::Service;
-use system_tests::replicas::Refreshed;
-use system_tests::system::{PASSWORD, USER, auth_env, cli};
+use system_tests::system::{PASSWORD, cli};
 use system_tests::trace::Trace;
-use system_tests::{Database, eventually};
 use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 
@@ -33,10 +33,7 @@ struct Acknowledged {
 }
 
 struct Bench {
-    folder: tempfile::TempDir,
-    env: system_tests::processes::Env,
-    service: Service,
-    http: reqwest::Client,
+    lone: Lone,
     told: Mutex<Acknowledged>,
     stop: AtomicBool,
     /// A cut copies files; the command line, another process, must not write to them meanwhile.
@@ -45,45 +42,14 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut env = auth_env(Database::Sqlite, folder.path(), &[]);
-        env.insert("AUTH__LOG__LEVEL".to_owned(), "warn,auth_service::startup=info".to_owned());
-        for user in [USER, "changer"] {
-            let _ = cli(folder.path(), &env, &["user", "create", user, "--password-stdin"], PASSWORD);
-        }
-        let service = Service::start("auth-service", folder.path(), &env).await;
-        let (http, told) = (reqwest::Client::new(), Mutex::default());
-        Self { folder, env, service, http, told, stop: AtomicBool::new(false), files: RwLock::new(()) }
-    }
-
-    fn database(&self) -> PathBuf {
-        self.folder.path().join("signet.db")
+        let lone = Lone::start().await;
+        let changer = ["user", "create", "changer", "--password-stdin"];
+        let _ = cli(lone.folder.path(), &lone.env, &changer, PASSWORD);
+        Self { lone, told: Mutex::default(), stop: AtomicBool::new(false), files: RwLock::new(()) }
     }
 
     async fn obtain(&self) -> String {
-        let body = json!({"username": USER, "password": PASSWORD});
-        let request = self.http.post(format!("http://{}/api/token/", self.service.http)).json(&body);
-        let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
-        answer["refresh"].as_str().unwrap().to_owned()
-    }
-
-    async fn refresh(&self, token: &str) -> Refreshed {
-        let request = self.http.post(format!("http://{}/api/token/refresh/", self.service.http));
-        let answer = request.json(&json!({"refresh": token})).send().await.unwrap();
-        let status = answer.status().as_u16();
-        let body: serde_json::Value = answer.json().await.unwrap();
-        match (body["access"].as_str(), body["refresh"].as_str()) {
-            (Some(access), Some(refresh)) => {
-                Refreshed::Pair { access: access.to_owned(), refresh: refresh.to_owned() }
-            }
-            _ => Refreshed::Refused(status, body.to_string()),
-        }
-    }
-
-    async fn blacklist(&self, token: &str) {
-        let request = self.http.post(format!("http://{}/api/token/blacklist/", self.service.http));
-        let answer = request.json(&json!({"refresh": token})).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
+        self.lone.obtain().await.1
     }
 
     /// Refreshes a session for a while, ends it, begins another.
@@ -93,11 +59,12 @@ impl Bench {
             let session = unverified_claims(&token)["sid"].as_str().unwrap().to_owned();
             self.told.lock().unwrap().generations.insert(session.clone(), 0);
             for _ in 0..turns {
-                token = self.refresh(&token).await.pair().1;
+                token = self.lone.next(&token).await;
                 let generation = unverified_claims(&token)["gen"].as_i64().unwrap();
                 self.told.lock().unwrap().generations.insert(session.clone(), generation);
             }
-            self.blacklist(&token).await;
+            let (status, _) = self.lone.post("/api/token/blacklist/", json!({"refresh": token})).await;
+            assert_eq!(status, 200);
             self.told.lock().unwrap().ended.push(session);
         }
     }
@@ -105,7 +72,7 @@ impl Bench {
     async fn change_passwords(self: Arc<Self>) {
         while !self.stop.load(Ordering::Relaxed) {
             let _files = self.files.read().await;
-            let (folder, env) = (self.folder.path().to_owned(), self.env.clone());
+            let (folder, env) = (self.lone.folder.path().to_owned(), self.lone.env.clone());
             let change = move || cli(&folder, &env, &["user", "passwd", "changer"], "");
             tokio::task::spawn_blocking(change).await.unwrap();
             self.told.lock().unwrap().password_changes += 1;
@@ -116,12 +83,12 @@ impl Bench {
     async fn cut(&self, into: &Path, torn: usize) -> Acknowledged {
         let _files = self.files.write().await;
         let told = self.told.lock().unwrap().clone();
-        self.service.signal(Signal::STOP);
-        wait_until_stopped(self.service.pid()).await;
+        self.lone.service.signal(Signal::STOP);
+        wait_until_stopped(self.lone.service.pid()).await;
         let log = |database: &Path| PathBuf::from(format!("{}-wal", database.display()));
-        std::fs::copy(self.database(), into).unwrap();
-        let mut wal = std::fs::read(log(&self.database())).unwrap_or_default();
-        self.service.signal(Signal::CONT);
+        std::fs::copy(self.lone.database(), into).unwrap();
+        let mut wal = std::fs::read(log(&self.lone.database())).unwrap_or_default();
+        self.lone.service.signal(Signal::CONT);
         // The frame that was being written: half of it, or what lay there before.
         let garbage = (0..torn).map(|place| u8::try_from((place * 131 + torn) % 251).unwrap());
         wal.extend(garbage);
@@ -139,34 +106,15 @@ async fn wait_until_stopped(pid: u32) {
 }
 
 #[derive(QueryableByName)]
-struct Session {
-    #[diesel(sql_type = Text)]
-    id: String,
-    #[diesel(sql_type = BigInt)]
-    generation: i64,
-    #[diesel(sql_type = Bool)]
-    ended: bool,
-}
-
-#[derive(QueryableByName)]
-struct Check {
-    #[diesel(sql_type = Text)]
-    integrity_check: String,
-}
-
-#[derive(QueryableByName)]
 struct Epoch {
     #[diesel(sql_type = BigInt)]
     password_epoch: i64,
 }
 
 fn assert_nothing_is_missing(copy: &Path, told: &Acknowledged, cut: usize) {
-    let mut database = SqliteConnection::establish(copy.to_str().unwrap()).unwrap();
-    let check: Vec<Check> = sql_query("PRAGMA integrity_check").load(&mut database).unwrap();
-    assert_eq!(check[0].integrity_check, "ok", "cut {cut}");
-    let sessions = "SELECT id, generation, ended_at IS NOT NULL AS ended FROM sessions";
-    let sessions: Vec<Session> = sql_query(sessions).load(&mut database).unwrap();
-    let sessions: HashMap<&str, &Session> = sessions.iter().map(|row| (row.id.as_str(), row)).collect();
+    assert_eq!(integrity(copy), "ok", "cut {cut}");
+    let stored = sessions(&format!("sqlite://{}", copy.display()));
+    let sessions: HashMap<&str, &StoredSession> = stored.iter().map(|row| (row.id.as_str(), row)).collect();
     for (id, generation) in &told.generations {
         let stored = sessions.get(id.as_str()).unwrap_or_else(|| panic!("cut {cut}: a session is lost"));
         assert!(stored.generation >= *generation, "cut {cut}: a rotation is lost");
@@ -175,6 +123,7 @@ fn assert_nothing_is_missing(copy: &Path, told: &Acknowledged, cut: usize) {
         assert!(sessions[id.as_str()].ended, "cut {cut}: a revocation is lost");
     }
     let epoch = "SELECT password_epoch FROM users WHERE username = 'changer'";
+    let mut database = SqliteConnection::establish(copy.to_str().unwrap()).unwrap();
     let epoch: Vec<Epoch> = sql_query(epoch).load(&mut database).unwrap();
     assert!(epoch[0].password_epoch >= told.password_changes, "cut {cut}: a password change is lost");
 }
@@ -216,12 +165,12 @@ async fn each_answer_waits_for_the_disk_and_many_share_one_wait() {
     for _ in 0..24 {
         tokens.push(bench.obtain().await);
     }
-    let trace = Trace::attach(bench.service.pid(), bench.folder.path(), &[]).await;
+    let trace = Trace::attach(bench.lone.service.pid(), bench.lone.folder.path(), &[]).await;
 
     // One after the other: a wait each.
     let before = trace.forced();
     for _ in 0..20 {
-        tokens[0] = bench.refresh(&tokens[0]).await.pair().1;
+        tokens[0] = bench.lone.next(&tokens[0]).await;
     }
     let alone = trace.forced() - before;
     assert!(alone >= 20, "{alone} waits for 20 answers, one after the other");
@@ -232,7 +181,7 @@ async fn each_answer_waits_for_the_disk_and_many_share_one_wait() {
         let mut herd = JoinSet::new();
         for token in tokens.drain(..) {
             let bench = Arc::clone(&bench);
-            herd.spawn(async move { bench.refresh(&token).await.pair().1 });
+            herd.spawn(async move { bench.lone.next(&token).await });
         }
         tokens = herd.join_all().await;
     }
@@ -246,8 +195,8 @@ async fn each_answer_waits_for_the_disk_and_many_share_one_wait() {
 async fn a_command_gets_its_turn_beside_a_server_that_writes_all_the_time() {
     let bench = Arc::new(Bench::start().await);
     let _slow_disk = Trace::attach(
-        bench.service.pid(),
-        bench.folder.path(),
+        bench.lone.service.pid(),
+        bench.lone.folder.path(),
         &["-e", "inject=fdatasync,fsync:delay_enter=30000"],
     )
     .await;
@@ -261,7 +210,7 @@ async fn a_command_gets_its_turn_beside_a_server_that_writes_all_the_time() {
             (bench.told.lock().unwrap().generations.values().sum::<i64>() > before + 8).then_some(())
         })
         .await;
-        let (folder, env) = (bench.folder.path().to_owned(), bench.env.clone());
+        let (folder, env) = (bench.lone.folder.path().to_owned(), bench.lone.env.clone());
         let change = move || cli(&folder, &env, &["user", "passwd", "changer"], "");
         let _ = tokio::task::spawn_blocking(change).await.unwrap();
     }

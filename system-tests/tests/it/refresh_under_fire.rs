@@ -2,12 +2,12 @@
 //! in the middle, replayed after restarts and jumps of the clock. Nothing is lost and nothing is forked.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::sql_types::{BigInt, Text};
-use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use rustix::process::Signal;
+use system_tests::database::{integrity, sessions};
 use system_tests::drill::{figure, scale};
 use system_tests::fake_clock::FakeClock;
 use system_tests::mouth::unverified_claims;
@@ -290,36 +290,13 @@ async fn f13_reuse_is_noticed_whatever_the_clock_does(database: Database) {
     figure("+1 h and -2 h while running: nothing spent came back");
 }
 
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Text)]
-    id: String,
-    #[diesel(sql_type = BigInt)]
-    generation: i64,
-}
-
-#[derive(QueryableByName)]
-struct Integrity {
-    #[diesel(sql_type = Text)]
-    integrity_check: String,
-}
-
-const SESSIONS: &str = "SELECT id, generation FROM sessions WHERE ended_at IS NULL";
-
 /// The live sessions as they stand in the database.
 fn rows(replicas: &Replicas) -> Vec<(String, i64)> {
-    let url = &replicas.env["AUTH__DATABASE__URL"];
-    let rows: Vec<Row> = match url.strip_prefix("sqlite://") {
-        Some(path) => sql_query(SESSIONS).load(&mut SqliteConnection::establish(path).unwrap()).unwrap(),
-        None => sql_query(SESSIONS).load(&mut PgConnection::establish(url).unwrap()).unwrap(),
-    };
-    rows.into_iter().map(|row| (row.id, row.generation)).collect()
+    let live = sessions(&replicas.env["AUTH__DATABASE__URL"]).into_iter().filter(|row| !row.ended);
+    live.map(|row| (row.id, row.generation)).collect()
 }
 
 fn assert_intact(replicas: &Replicas) {
     let Some(path) = replicas.env["AUTH__DATABASE__URL"].strip_prefix("sqlite://") else { return };
-    let mut connection = SqliteConnection::establish(path).unwrap();
-    let found: Vec<Integrity> = sql_query("PRAGMA integrity_check").load(&mut connection).unwrap();
-    let found: Vec<&str> = found.iter().map(|row| row.integrity_check.as_str()).collect();
-    assert_eq!(found, ["ok"]);
+    assert_eq!(integrity(Path::new(path)), "ok");
 }

@@ -28,6 +28,10 @@ impl Dice {
         self.below(times) == 0
     }
 
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.roll().to_le_bytes()[0]).collect()
+    }
+
     pub fn milliseconds(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.roll() % (to - from))
     }
