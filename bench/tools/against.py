@@ -1,9 +1,9 @@
 """This version beside another one, in turns: what came in between costs what the CPU time of the server says."""
-import json, os, subprocess, sys, tempfile
+import os, statistics, subprocess, tempfile
 
 from harness import (
-    RELEASE, ROOT, ROUNDS, TARGET, PASSWORD, Server, Table, auth_env, cluster_cpu, fresh_database, free_port, measured, medians,
-    outcome, post, post_script, refresh_script, say, wrk,
+    AUTH, ROOT, ROUNDS, TARGET, Server, Table, accounts, auth_env, cluster_cpu, fresh_database, free_port, introspection_form,
+    measured, medians, outcome, post_script, refresh_script, say, wrk,
 )
 
 
@@ -19,15 +19,6 @@ def build(revision):
     return os.path.join(target, "release", "auth-service")
 
 
-def run(binary, env, *arguments, stdin=""):
-    done = subprocess.run(
-        [binary, *arguments, "--json"], env={**os.environ, **env}, input=stdin, capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        sys.exit(f"bench: {done.stderr}")
-    return json.loads(done.stdout)
-
-
 class Version:
     """A version with an authority on each database."""
 
@@ -38,18 +29,14 @@ class Version:
             "SQLite": f"sqlite://{self.folder}/signet.db",
             "PostgreSQL": fresh_database(f"against_{name}"),
         }
-        self.servers, secrets = {}, {}
+        self.servers, forms = {}, {}
         for database, url in urls.items():
             ports = [free_port(), free_port()]
             env = auth_env(self.folder, url, ports)
-            run(binary, env, "user", "create", "bench", "--password-stdin", stdin=PASSWORD)
-            client = ["client", "create", "bench", "--audience", "notes", "--scope", "notes:read"]
-            secrets[database] = run(binary, env, *client)["client_secret"]
+            forms[database] = accounts(env, binary)
             self.servers[database] = Server([binary], env, ports[0])
-        self.form = f"grant_type=client_credentials&client_id=bench&client_secret={secrets['SQLite']}"
-        self.machine = post_script(self.folder, "machine", self.form)
-        token = post(self.servers["SQLite"].url + "/oauth2/token", self.form)["access_token"]
-        asked = f"token={token}&client_id=bench&client_secret={secrets['SQLite']}"
+        self.machine = post_script(self.folder, "machine", forms["SQLite"])
+        asked = introspection_form(self.servers["SQLite"].url, forms["SQLite"])
         self.introspection = post_script(self.folder, "introspection", asked)
 
     def round(self, what):
@@ -68,7 +55,7 @@ class Version:
 
 def compare(folder, revision):
     other = Version("other", build(revision), folder)
-    this = Version("this", os.path.join(RELEASE, "auth-service"), folder)
+    this = Version("this", AUTH, folder)
     turns = max(ROUNDS, 5)
     say(f"measuring this version and {revision} in {turns} turns...")
     say()
@@ -79,10 +66,10 @@ def compare(folder, revision):
             # Who goes first changes: what the machine does meanwhile hits both.
             for version in (other, this) if turn % 2 else (this, other):
                 rounds[version].append(version.round(what))
-        ratios = sorted(mine["us"] / theirs["us"] for mine, theirs in zip(rounds[this], rounds[other]))
+        ratio = statistics.median(mine["us"] / theirs["us"] for mine, theirs in zip(rounds[this], rounds[other]))
         before, now = medians(rounds[other]), medians(rounds[this])
         table.row(
-            what, f"{before['us']:.1f}", f"{now['us']:.1f}", f"{ratios[len(ratios) // 2]:.3f}",
+            what, f"{before['us']:.1f}", f"{now['us']:.1f}", f"{ratio:.3f}",
             f"{before['p99']:.2f} / {now['p99']:.2f}",
         )
     say()

@@ -1,24 +1,24 @@
 """The whole cluster on this machine: nginx, two authorities on one PostgreSQL, two resource services."""
-import os, re, statistics, subprocess, time
+import os, statistics, subprocess, time
 
 from harness import (
-    CONNECTIONS, PASSWORD, RELEASE, ROOT, SECONDS, Server, Table, auth_env, cli, cluster_cpu, fresh_database, free_port, measured, medians,
-    outcome, post, post_script, psql, refresh_script, say, wrk,
+    AUTH, CONNECTIONS, LOGIN, RELEASE, ROOT, ROUNDS, SECONDS, Server, Table, accounts, auth_env, cli, cluster_cpu, family,
+    fresh_database, free_port, introspection_form, medians, outcome, post, post_script, psql, refresh_script, resident_mib, say,
+    wrk,
 )
 
-ROUNDS = 3
 SESSIONS = """
 INSERT INTO sessions (id, user_id, client_id, scope, audience, auth_time, amr, created_at, idle_expires_at, expires_at, generation, rotated_at)
 SELECT 'other-' || number, users.id, 'simplejwt', 'notes:read', 'notes', 1, 'pwd', 1, 9999999999999, 9999999999999, 0, 1
 FROM users, generate_series(1, 100000) AS number;
 ANALYZE sessions;
 """
-MACHINE, LOGIN, REFRESH, INTROSPECTION, NOTES = (
+MACHINE, LOGINS, REFRESH, INTROSPECTION, NOTES = (
     "machine token", "login", "refresh", "introspection, token seen before", "authenticated request",
 )
 PATHS = {
     MACHINE: "/oauth2/token",
-    LOGIN: "/api/token/",
+    LOGINS: "/api/token/",
     REFRESH: "/api/token/refresh/",
     INTROSPECTION: "/oauth2/introspect",
     NOTES: "/notes",
@@ -69,31 +69,21 @@ http {{
 
     def resident_mib(self):
         pid = self.server.process.pid
-        children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
-        total = 0
-        for each in [pid, *children]:
-            with open(f"/proc/{each}/status") as file:
-                total += int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
-        return total / 1024
+        return resident_mib(pid) + family(pid, resident_mib)
 
 
 class Cluster:
     def __init__(self, folder):
         self.folder, self.postgres = folder, int(os.environ["SIGNET_TEST_POSTGRES_PID"])
-        lone = {**auth_env(folder, f"sqlite://{folder}/lone.db", (free_port(), free_port()))}
+        lone = auth_env(folder, f"sqlite://{folder}/lone.db", (free_port(), free_port()))
         url = fresh_database("cluster")
         twins = [auth_env(folder, url, (free_port(), free_port())) for _ in range(2)]
         for env in twins:
             env["AUTH__KEYS__MASTER_KEY_FILE"] = f"{folder}/cluster.key"
-        self.secrets = {}
-        for name, env in (("SQLite", lone), ("PostgreSQL", twins[0])):
-            cli(env, "user", "create", "bench", "--password-stdin", stdin=PASSWORD)
-            client = ["client", "create", "bench", "--audience", "notes", "--scope", "notes:read"]
-            self.secrets[name] = cli(env, *client)["client_secret"]
+        self.forms = {"SQLite": accounts(lone), "PostgreSQL": accounts(twins[0])}
         # A table of a few rows is read as a whole, and grows by every rotation: no cluster is like that.
         psql(SESSIONS, url)
-        binary = os.path.join(RELEASE, "auth-service")
-        start = lambda env: Server([binary], env, int(env["AUTH__HTTP__BIND"].rsplit(":", 1)[1]))
+        start = lambda env: Server([AUTH], env, int(env["AUTH__HTTP__BIND"].rsplit(":", 1)[1]))
         self.lone, self.twins = start(lone), [start(env) for env in twins]
         feed = cli(twins[0], "client", "create", "verifier")["client_secret"]
         self.resources = [self.resource(number, twins[number], feed) for number in range(2)]
@@ -121,21 +111,15 @@ class Cluster:
         servers = {"authority, SQLite": self.lone, "authority, PostgreSQL": self.twins[0], "resource service": self.resources[0]}
         return {name: server.resident_mib() for name, server in servers.items()}
 
-    def script(self, what, database, connections=CONNECTIONS):
+    def script(self, what, database, connections=CONNECTIONS, name="load"):
         """The load's script, and a header where it needs one."""
-        form = f"grant_type=client_credentials&client_id=bench&client_secret={self.secrets[database]}"
-        authority = self.lone if database == "SQLite" else self.twins[0]
-        if what == MACHINE:
-            return post_script(self.folder, "machine", form), None
-        if what == LOGIN:
-            return post_script(self.folder, "login", f"username=bench&password={PASSWORD.replace(' ', '+')}"), None
+        authority, form = self.lone if database == "SQLite" else self.twins[0], self.forms[database]
         if what == REFRESH:
-            return refresh_script(authority, self.folder, "refresh", connections), None
-        token = post(authority.url + "/oauth2/token", form)["access_token"]
+            return refresh_script(authority, self.folder, name, connections), None
         if what == NOTES:
-            return None, f"Authorization: Bearer {token}"
-        asked = f"token={token}&client_id=bench&client_secret={self.secrets[database]}"
-        return post_script(self.folder, "introspection", asked), None
+            return None, f"Authorization: Bearer {post(authority.url + '/oauth2/token', form)['access_token']}"
+        body = {MACHINE: form, LOGINS: LOGIN}.get(what) or introspection_form(authority.url, form)
+        return post_script(self.folder, name, body), None
 
     def measure(self, what, url, servers, database, behind_nginx):
         """Medians of the rounds, with the CPU time of each kind of process in microseconds a request."""
@@ -148,7 +132,7 @@ class Cluster:
                 "postgres": (lambda: cluster_cpu(self.postgres)) if database == "PostgreSQL" else lambda: 0.0,
             }
             before = {name: cpu() for name, cpu in parts.items()}
-            result = measured(lambda: 0.0, lambda: outcome(wrk(url + PATHS[what], script, header)))
+            result = outcome(wrk(url + PATHS[what], script, header))
             for name, cpu in parts.items():
                 result[name] = (cpu() - before[name]) / result["requests"] * 1e6
             rounds.append(result)
@@ -221,21 +205,10 @@ def scaling(cluster):
 
 def together(cluster, what, count):
     """The rate of so many authorities, each with a load of its own."""
-    loads = []
-    for number, server in enumerate(cluster.twins[:count]):
-        script = cluster.script(what, "PostgreSQL", MANY)[0]
-        own = script.replace(".lua", f"-{number}.lua")
-        os.replace(script, own)
-        if what == REFRESH:
-            with open(own) as file:
-                text = file.read()
-            tokens = f"{cluster.folder}/refresh.tokens"
-            os.replace(tokens, f"{tokens}-{number}")
-            with open(own, "w") as file:
-                file.write(text.replace(tokens, f"{tokens}-{number}"))
-        loads.append((server.url + PATHS[what], own))
-    running = [wrk(url, script, connections=MANY) for url, script in loads]
-    return sum(outcome(each)["rate"] for each in running)
+    servers = cluster.twins[:count]
+    scripts = [cluster.script(what, "PostgreSQL", MANY, f"load-{number}")[0] for number in range(count)]
+    loads = [wrk(server.url + PATHS[what], script, connections=MANY) for server, script in zip(servers, scripts)]
+    return sum(outcome(each)["rate"] for each in loads)
 
 
 def hold(pid, number):

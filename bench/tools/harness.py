@@ -10,6 +10,8 @@ ROUNDS = 3
 TICKS = os.sysconf("SC_CLK_TCK")
 FORM = "application/x-www-form-urlencoded"
 PASSWORD = "correct horse battery staple"
+LOGIN = f"username=bench&password={PASSWORD.replace(' ', '+')}"
+AUTH = os.path.join(RELEASE, "auth-service")
 
 
 def say(text=""):
@@ -34,17 +36,27 @@ def cpu_of(pid, with_ended_children=False):
     return sum(int(field) for field in fields[11:15 if with_ended_children else 13]) / TICKS
 
 
-def cluster_cpu(postmaster):
-    """All processes of a PostgreSQL cluster, also those that have ended."""
-    total = cpu_of(postmaster, with_ended_children=True)
+def family(parent, measure):
+    """The sum over the children of a process of what is measured of each; one may end meanwhile."""
+    total = 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/stat") as f:
-                parent = f.read().rsplit(")", 1)[1].split()[1]
-            total += cpu_of(pid) if parent == str(postmaster) else 0
+                is_child = f.read().rsplit(")", 1)[1].split()[1] == str(parent)
+            total += measure(pid) if is_child else 0
         except OSError:
             pass
     return total
+
+
+def cluster_cpu(parent):
+    """A process and its children, also those that have ended: PostgreSQL, nginx."""
+    return cpu_of(parent, with_ended_children=True) + family(parent, cpu_of)
+
+
+def resident_mib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) / 1024
 
 
 class Server:
@@ -76,8 +88,7 @@ class Server:
         return cpu_of(self.process.pid)
 
     def resident_mib(self):
-        with open(f"/proc/{self.process.pid}/status") as f:
-            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) / 1024
+        return resident_mib(self.process.pid)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -140,12 +151,29 @@ def grpc(server, address, method, credentials=("none", "none")):
     return measure(server.cpu, load)
 
 
-def cli(env, *arguments, stdin=""):
-    command = [os.path.join(RELEASE, "auth-service"), *arguments, "--json"]
+def cli(env, *arguments, stdin="", binary=AUTH):
+    command = [binary, *arguments, "--json"]
     done = subprocess.run(command, env={**os.environ, **env}, input=stdin, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"bench: {done.stderr}")
     return json.loads(done.stdout)
+
+
+def accounts(env, binary=AUTH):
+    """Makes the user and the client of a load: the form with which the client gets a token."""
+    cli(env, "user", "create", "bench", "--password-stdin", stdin=PASSWORD, binary=binary)
+    client = ["client", "create", "bench", "--audience", "notes", "--scope", "notes:read"]
+    return token_form("bench", cli(env, *client, binary=binary)["client_secret"])
+
+
+def token_form(client, secret):
+    return f"grant_type=client_credentials&client_id={client}&client_secret={secret}"
+
+
+def introspection_form(url, form):
+    """The form with which the client of `form` asks about a token of its own, which it gets at `url`."""
+    token = post(url + "/oauth2/token", form)["access_token"]
+    return f"token={token}&{form.split('&', 1)[1]}"
 
 
 def post(url, body):
@@ -197,7 +225,7 @@ def refresh_script(auth, folder, name, connections=CONNECTIONS):
     path = os.path.join(folder, name)
     with open(path + ".tokens", "w") as f:
         for _ in range(connections + 8):
-            pair = post(auth.url + "/api/token/", f"username=bench&password={PASSWORD.replace(' ', '+')}")
+            pair = post(auth.url + "/api/token/", LOGIN)
             f.write(pair["refresh"] + "\n")
     with open(path + ".lua", "w") as f:
         f.write(REFRESH.replace("FILE", path + ".tokens"))

@@ -2,7 +2,7 @@
 import os, re, shutil, subprocess, sys, time
 
 from harness import (
-    PASSWORD, ROOT, SECONDS, TARGET, Server, Table, auth_env, cli, free_port, measured, outcome, post_script, refresh_script, say, wrk,
+    ROOT, SECONDS, TARGET, Server, Table, accounts, auth_env, free_port, measured, outcome, post_script, refresh_script, say, wrk,
 )
 
 # The first pattern that fits the symbol on the processor; what is inlined counts where it was inlined.
@@ -61,10 +61,8 @@ def profile(folder):
         sys.exit("bench: no perf: apt-get install linux-perf")
     binary = build()
     env = auth_env(folder, f"sqlite://{folder}/profile.db", (free_port(), free_port()))
-    cli(env, "user", "create", "bench", "--password-stdin", stdin=PASSWORD)
-    secret = cli(env, "client", "create", "bench", "--audience", "notes", "--scope", "notes:read")["client_secret"]
+    form = accounts(env)
     auth = Server([binary], env, int(env["AUTH__HTTP__BIND"].rsplit(":", 1)[1]))
-    form = f"grant_type=client_credentials&client_id=bench&client_secret={secret}"
     loads = {
         "machine token": ("/oauth2/token", lambda: post_script(folder, "machine", form)),
         "refresh, SQLite": ("/api/token/refresh/", lambda: refresh_script(auth, folder, "refresh")),

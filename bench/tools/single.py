@@ -2,8 +2,8 @@
 import json, os, statistics, subprocess, time
 
 from harness import (
-    CONNECTIONS, RELEASE, ROOT, ROUNDS, SECONDS, TARGET, PASSWORD, Server, Table, auth_env, cli, cluster_cpu, free_port,
-    grpc, http, outcome, post, post_script, refreshes, say, wrk,
+    AUTH, CONNECTIONS, LOGIN, PASSWORD, RELEASE, ROOT, ROUNDS, SECONDS, TARGET, Server, Table, accounts, auth_env, cli,
+    cluster_cpu, free_port, grpc, http, introspection_form, outcome, post, post_script, refreshes, say, token_form, wrk,
 )
 
 
@@ -54,10 +54,10 @@ def single(folder):
         "RESOURCE__DATA_DIR": f"{folder}/resource",
         "RESOURCE__LOG__LEVEL": "warn,resource_service::startup=info",
     }
-    auth_binary, floor = os.path.join(RELEASE, "auth-service"), os.path.join(RELEASE, "floor")
+    floor = os.path.join(RELEASE, "floor")
     starts = []
     for _ in range(7):
-        auth = Server([auth_binary], sqlite, ports[0])
+        auth = Server([AUTH], sqlite, ports[0])
         starts.append(auth.ready_after)
         auth.stop()
     # Only now: the first use of P-256 waits 21 ms for aws-lc to seed itself.
@@ -66,7 +66,7 @@ def single(folder):
         name: cli(sqlite, "client", "create", name, "--audience", audience, "--scope", "notes:read")["client_secret"]
         for name, audience in (("bench", "notes"), ("bench-es", "es"))
     }
-    auth = Server([auth_binary], sqlite, ports[0])
+    auth = Server([AUTH], sqlite, ports[0])
     rules = os.path.join(ROOT, "deploy/nginx/gateway.toml")
     resource = Server([os.path.join(RELEASE, "resource-service"), "--config", rules], resource_env, ports[4])
     bare = Server([floor, "http", f"127.0.0.1:{ports[6]}"], {}, ports[6], says_ready=False)
@@ -75,15 +75,12 @@ def single(folder):
     time.sleep(1)
     idle = {"auth-service": auth.resident_mib(), "resource-service": resource.resident_mib()}
 
-    def token_form(name):
-        return f"grant_type=client_credentials&client_id={name}&client_secret={secrets[name]}"
-
-    token = post(auth.url + "/oauth2/token", token_form("bench"))["access_token"]
+    forms = {name: token_form(name, secret) for name, secret in secrets.items()}
+    token = post(auth.url + "/oauth2/token", forms["bench"])["access_token"]
     bearer = f"Authorization: Bearer {token}"
-    machine, machine_es = (post_script(folder, name, token_form(name)) for name in ("bench", "bench-es"))
-    asked = f"token={token}&client_id=bench&client_secret={secrets['bench']}"
-    introspection = post_script(folder, "introspection", asked)
-    bare_form = post_script(folder, "bare", token_form("bench"))
+    machine, machine_es = (post_script(folder, name, forms[name]) for name in ("bench", "bench-es"))
+    introspection = post_script(folder, "introspection", introspection_form(auth.url, forms["bench"]))
+    bare_form = post_script(folder, "bare", forms["bench"])
     say(f"measuring, {ROUNDS} rounds of {SECONDS} s each at {CONNECTIONS} connections...")
     say()
     table = Table("what", "requests/s", "server CPU, us/request", "p50 / p99, ms", "yardstick, us", "of its rate", "aim")
@@ -106,7 +103,7 @@ def single(folder):
     row("discovery", http(auth, "/.well-known/openid-configuration"), empty, ">= 90 %")
     row("introspection, token seen before", http(auth, "/oauth2/introspect", introspection), aim="<= 20 us")
     row("refresh, SQLite", refreshes(auth, folder, "sqlite"), aim="<= 50 us, 1 / 3 ms")
-    durable = Server([auth_binary], postgres, ports[2])
+    durable = Server([AUTH], postgres, ports[2])
     row("refresh, PostgreSQL, its CPU included", refreshes(durable, folder, "postgres", lambda: cluster_cpu(cluster)), aim="<= 100 us, 1 / 3 ms")
     durable.stop()
     call = row("bare tonic call", grpc(bare_grpc, f"127.0.0.1:{ports[7]}", "verify"))
@@ -134,12 +131,10 @@ def single(folder):
 def storm(folder):
     ports = [free_port() for _ in range(2)]
     env = auth_env(folder, f"sqlite://{folder}/storm.db", ports)
-    cli(env, "user", "create", "bench", "--password-stdin", stdin=PASSWORD)
-    secret = cli(env, "client", "create", "bench", "--audience", "notes", "--scope", "notes:read")["client_secret"]
-    auth = Server([os.path.join(RELEASE, "auth-service")], env, ports[0])
-    form = f"grant_type=client_credentials&client_id=bench&client_secret={secret}"
+    form = accounts(env)
+    auth = Server([AUTH], env, ports[0])
     machine = post_script(folder, "storm-machine", form)
-    login = post_script(folder, "storm-login", f"username=bench&password={PASSWORD.replace(' ', '+')}")
+    login = post_script(folder, "storm-login", LOGIN)
     say("measuring logins, and machine tokens beside them...")
     say()
     argon2 = os.path.join(RELEASE, "floor")
