@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -35,10 +36,30 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
     let sweeper = sweep::start(Arc::clone(authority), policy).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_told(settings, authority, cores, recorded));
-    drop(sweeper);
-    keeper.stop();
+    end_within(LAST_LOOK, move || {
+        drop(sweeper);
+        keeper.stop();
+    });
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
+}
+
+/// Longest wait at the end for a look at the database, or a sweep, that is under way.
+const LAST_LOOK: Duration = Duration::from_secs(3);
+
+/// A database that is frozen would else hold the process for as long as it is: nothing ends a wait for libpq.
+/// What is under way there is one transaction, which is whole or was never made.
+fn end_within(bound: Duration, work: impl FnOnce() + Send + 'static) {
+    let (ended, told) = channel();
+    let work = move || {
+        work();
+        // Nobody listens any more when it took too long.
+        let _ = ended.send(());
+    };
+    let started = thread::Builder::new().name("ending".to_owned()).spawn(work);
+    if started.is_err() || told.recv_timeout(bound).is_err() {
+        tracing::warn!("the database does not answer: what was asked of it is not waited for");
+    }
 }
 
 async fn serve_until_told(

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use system_tests::cluster::Cluster;
 use system_tests::drill::{figure, scale};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually};
+use system_tests::{Database, Mouth, PATIENCE, System, eventually};
 use tokio::task::JoinSet;
 
 use super::feed_faults::Cut;
@@ -269,6 +269,21 @@ async fn f05_a_database_that_is_cut_off_in_silence_holds_nobody_and_is_used_agai
 #[tokio::test]
 async fn f06_a_database_that_is_frozen_holds_nobody_and_is_used_again_by_itself() {
     outage(Fault::Frozen, scale(Duration::from_secs(3), Duration::from_secs(20))).await;
+}
+
+#[tokio::test]
+async fn f06_told_to_stop_while_its_database_is_frozen_the_authority_ends_by_itself() {
+    let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
+    let system = System::with(Database::Postgres, &[("AUTH__DATABASE__URL", &cluster.url())]).await;
+    cluster.signal(Signal::STOP);
+    answers(&system, "/readyz", 503).await;
+    let told = Instant::now();
+    let System { auth, .. } = system;
+    let ended = tokio::time::timeout(PATIENCE, auth.stop()).await;
+    cluster.signal(Signal::CONT);
+    let status = ended.expect("it ends without a second signal");
+    assert_eq!(status.code(), Some(0));
+    figure(format!("SIGTERM while it is frozen: ended after {:.1?}", told.elapsed()));
 }
 
 #[tokio::test]
