@@ -50,7 +50,7 @@ impl Storage {
     /// [`StorageError`].
     pub fn all_audiences(&self) -> Result<Vec<Audience>, StorageError> {
         let columns = (audiences::name, audiences::algorithm, audiences::encryption_jwks);
-        let rows: Vec<(String, Option<String>, Option<String>)> = self.read(|connection| {
+        let rows: Vec<(String, Option<String>, Option<String>)> = self.look(|connection| {
             Ok(audiences::table.order(audiences::name).select(columns).load(connection)?)
         })?;
         let unreadable = || StorageError::Unreadable("an audience with an unknown algorithm".to_owned());

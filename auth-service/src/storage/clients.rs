@@ -52,7 +52,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn all_clients(&self) -> Result<Vec<Client>, StorageError> {
-        let rows: Vec<ClientRow> = self.read(|connection| {
+        let rows: Vec<ClientRow> = self.look(|connection| {
             Ok(clients::table.order(clients::id).select(ClientRow::as_select()).load(connection)?)
         })?;
         rows.into_iter().map(ClientRow::into_client).collect()

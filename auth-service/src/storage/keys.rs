@@ -29,7 +29,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn all_keys(&self) -> Result<Vec<KeyRecord>, StorageError> {
-        self.read(all_keys)
+        self.look(all_keys)
     }
 
     /// Adds a key and retires others, in one step that replicas take in turns. `plan` sees the keys

@@ -60,6 +60,9 @@ pub use url::{DatabaseUrl, InvalidUrl};
 pub struct Storage {
     url: DatabaseUrl,
     reads: Connections,
+    /// For looking whether anything has changed. On PostgreSQL apart from the others: when those are all taken, or
+    /// waited for by many, the look would say that the database is silent.
+    looks: Connections,
     writes: Writes,
     chain: SharedChain,
 }
@@ -112,14 +115,16 @@ impl Storage {
             DatabaseUrl::Sqlite(_) => {
                 let writer = SqliteWriter::start(url.clone())?;
                 let reads = Connections::new(url, Purpose::Read, pool_size);
-                Ok(Self { url: url.clone(), reads, writes: Writes::Sqlite(writer), chain })
+                let looks = reads.clone();
+                Ok(Self { url: url.clone(), reads, looks, writes: Writes::Sqlite(writer), chain })
             }
             DatabaseUrl::Postgres(_) => {
                 AnyConnection::open(url, Purpose::Write)?;
                 let pool = Connections::new(url, Purpose::Write, pool_size);
                 let rotator = Rotator::start(pool.clone(), chain.clone())?;
                 let writes = Writes::Postgres { pool: pool.clone(), rotator };
-                Ok(Self { url: url.clone(), reads: pool, writes, chain })
+                let looks = Connections::new(url, Purpose::Read, 1);
+                Ok(Self { url: url.clone(), reads: pool, looks, writes, chain })
             }
         }
     }
@@ -127,6 +132,7 @@ impl Storage {
     /// From now on requests wait: whoever cannot write soon is told so.
     pub fn answer_soon(&self) {
         self.reads.answer_soon();
+        self.looks.answer_soon();
         if let Writes::Sqlite(writer) = &self.writes {
             writer.wait_for_the_lock(SQLITE_BUSY_TIMEOUT);
         }
@@ -153,7 +159,7 @@ impl Storage {
     /// [`StorageError`].
     pub fn change_counters(&self) -> Result<ChangeCounters, StorageError> {
         let rows: Vec<(String, i64)> =
-            self.read(|connection| Ok(counters::table.select(counters::all_columns).load(connection)?))?;
+            self.look(|connection| Ok(counters::table.select(counters::all_columns).load(connection)?))?;
         let value = |name: &str| rows.iter().find(|row| row.0 == name).map_or(0, |row| row.1);
         Ok(ChangeCounters {
             keys: value("keys"),
@@ -221,6 +227,15 @@ impl Storage {
     ) -> Result<T, StorageError> {
         let _span = trace_span!(target: "traces", "read", otel.kind = "client").entered();
         self.reads.take()?.run(step)
+    }
+
+    /// A read of what memory is kept in step with.
+    fn look<T>(
+        &self,
+        step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let _span = trace_span!(target: "traces", "look", otel.kind = "client").entered();
+        self.looks.take()?.run(step)
     }
 
     fn write<T, F>(&self, step: F) -> Result<T, StorageError>

@@ -32,7 +32,8 @@ impl Connections {
     pub fn new(url: &DatabaseUrl, purpose: Purpose, size: u32) -> Self {
         let pool = Pool::builder()
             .max_size(size)
-            .min_idle(Some(1))
+            // All of them, from the start: one that is opened in a flood of requests is waited for by all.
+            .min_idle(Some(size))
             .connection_timeout(WAIT)
             .test_on_check_out(false)
             .build_unchecked(Manager { url: url.clone(), purpose });

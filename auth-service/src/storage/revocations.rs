@@ -60,7 +60,7 @@ impl Storage {
             .filter(revocations::expires_at.gt(now.0))
             .order(revocations::seq)
             .select(revocations::all_columns);
-        let rows: Vec<Row> = self.read(|connection| Ok(live.load(connection)?))?;
+        let rows: Vec<Row> = self.look(|connection| Ok(live.load(connection)?))?;
         Ok(rows.into_iter().filter_map(revocation).collect())
     }
 
@@ -73,7 +73,7 @@ impl Storage {
             .filter(revocations::seq.gt(seq))
             .order(revocations::seq)
             .select(revocations::all_columns);
-        let rows: Vec<Row> = self.read(|connection| Ok(newer.load(connection)?))?;
+        let rows: Vec<Row> = self.look(|connection| Ok(newer.load(connection)?))?;
         Ok(rows.into_iter().filter_map(revocation).collect())
     }
 }
