@@ -18,7 +18,7 @@ use crate::refresh_state::SeenChanges;
 use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::storage::Storage;
 use crate::tokens::RefreshTokens;
-use crate::users::{AttemptPolicy, PasswordHasher};
+use crate::users::{AttemptPolicy, LoginTurns, PasswordHasher};
 use crate::verifiers::VerifierRegistry;
 
 /// How long tokens and sessions live.
@@ -45,6 +45,7 @@ pub struct Authority {
     pub keys: Keys,
     pub clients: ClientDirectory,
     pub hasher: PasswordHasher,
+    pub(crate) login_turns: LoginTurns,
     pub attempt_policy: AttemptPolicy,
     pub clock: Arc<dyn Clock>,
     pub(crate) refresh_tokens: RefreshTokens,

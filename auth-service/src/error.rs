@@ -5,6 +5,9 @@
 //! must know is the cause. The cause is logged once, at the edge, and never sent.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::secret::NoRandomness;
 
@@ -111,7 +114,11 @@ impl Error {
             ErrorKind::Internal | ErrorKind::Unavailable => {
                 tracing::error!(kind = ?self.kind, cause = self.cause, "request failed");
             }
-            ErrorKind::Overloaded => tracing::warn!(cause = self.cause, "request shed"),
+            ErrorKind::Overloaded => {
+                if let Some(others) = SHED.tell() {
+                    tracing::warn!(cause = self.cause, others, "request shed");
+                }
+            }
             ErrorKind::InvalidRequest(_)
             | ErrorKind::InvalidCredentials
             | ErrorKind::AccountInactive
@@ -126,6 +133,29 @@ impl Error {
                 tracing::info!(kind = ?self.kind, cause = self.cause, "request refused");
             }
         }
+    }
+}
+
+/// In a flood a line for each would be a flood of lines: one a second tells how many there were besides. All of them
+/// are in the metrics.
+static SHED: Shed = Shed { told: Mutex::new(None), untold: AtomicU64::new(0) };
+
+struct Shed {
+    told: Mutex<Option<Instant>>,
+    untold: AtomicU64,
+}
+
+impl Shed {
+    /// How many others there were since the last line, when it is time for another one.
+    fn tell(&self) -> Option<u64> {
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|told| now.duration_since(told) < Duration::from_secs(1)) {
+            self.untold.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        *told = Some(now);
+        Some(self.untold.swap(0, Ordering::Relaxed))
     }
 }
 
@@ -152,5 +182,19 @@ impl From<TokenFault> for Error {
             TokenFault::Revoked => "the token was taken back or its session has ended",
         };
         Self::new(ErrorKind::Token(fault), cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_that_are_shed_in_a_second_one_is_told_and_the_others_are_counted() {
+        let shed = Shed { told: Mutex::new(None), untold: AtomicU64::new(0) };
+        assert_eq!(shed.tell(), Some(0));
+        assert_eq!([(); 3].map(|()| shed.tell()), [None; 3]);
+        *shed.told.lock().unwrap() = Instant::now().checked_sub(Duration::from_secs(1));
+        assert_eq!(shed.tell(), Some(3));
     }
 }

@@ -12,7 +12,7 @@ use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::tokens::{Draft, IssuedTokens};
-use crate::users::{Attempt, HasherBusy, MAX_PASSWORD_BYTES, User, Username};
+use crate::users::{Attempt, HasherBusy, MAX_PASSWORD_BYTES, Turn, User, Username};
 
 /// A person's name and password, brought by a first-party client.
 pub struct PasswordLogin {
@@ -62,7 +62,10 @@ impl Authority {
         };
         let access_token =
             self.mint_access_token(&Draft::for_person(&session, &user.roles, &session.scope), now)?;
-        if !self.storage.start_session(&session, &user)? {
+        let turn = self.login_turn()?;
+        let started = self.storage.start_session(&session, &user)?;
+        drop(turn);
+        if !started {
             let cause = "the account was disabled or its password changed during the login";
             return Err(self.refuse_login((login, &Attempt::uncounted()), Some(&user.id), cause));
         }
@@ -84,11 +87,7 @@ impl Authority {
         let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
         let place = self.hasher.take_place().map_err(busy)?;
         let attempt = Attempt::new(&self.attempt_policy, unverified_username.trim(), login.peer);
-        self.check_attempts(&attempt)?;
-        let user = match Username::parse(unverified_username) {
-            Some(username) => self.storage.find_user(&username)?,
-            None => None,
-        };
+        let user = self.look_up(unverified_username, &attempt)?;
         let stored = user.as_ref().map(|user| user.password_hash.as_str());
         let fits = place.verify(password, stored).map_err(busy)?;
         match user {
@@ -99,6 +98,19 @@ impl Authority {
             Some(user) => Err(self.refuse_login((login, &attempt), Some(&user.id), "wrong password")),
             None => Err(self.refuse_login((login, &attempt), None, "no account has this name")),
         }
+    }
+
+    /// The account of a name, if there is one and it may be tried now.
+    fn look_up(&self, unverified_username: &str, attempt: &Attempt) -> Result<Option<User>> {
+        let _turn = self.login_turn()?;
+        self.check_attempts(attempt)?;
+        let Some(username) = Username::parse(unverified_username) else { return Ok(None) };
+        Ok(self.storage.find_user(&username)?)
+    }
+
+    fn login_turn(&self) -> Result<Turn<'_>> {
+        let turn = self.login_turns.take();
+        turn.ok_or_else(|| Error::new(ErrorKind::Overloaded, "too many logins wait for the database"))
     }
 
     /// Refuses whoever has failed too often, before any work is done and whatever the password is.
@@ -124,6 +136,8 @@ impl Authority {
             Some(id) => event.user(id),
             None => event,
         };
+        // Without one it is written down all the same.
+        let _turn = self.login_turns.take();
         if let Err(error) = self.storage.note_failure(attempt, event, self.now()) {
             tracing::error!(%error, "a refused login is neither counted nor in the audit log");
         }

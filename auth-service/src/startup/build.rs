@@ -24,7 +24,7 @@ use crate::secret::random_id;
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::RefreshTokens;
-use crate::users::{AttemptPolicy, PasswordHasher};
+use crate::users::{AttemptPolicy, LoginTurns, PasswordHasher};
 use crate::verifiers::VerifierRegistry;
 
 /// Clock difference and time on the way that a token may be accepted beyond its `exp`.
@@ -68,6 +68,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         keys: Keys::new(&secrets),
         clients: ClientDirectory::default(),
         hasher: PasswordHasher::start(hashing)?,
+        login_turns: LoginTurns::among(settings.database.pool_size),
         attempt_policy: AttemptPolicy {
             pair: settings.limits.pair,
             account: settings.limits.account,

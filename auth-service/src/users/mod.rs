@@ -2,11 +2,13 @@
 
 mod attempts;
 mod passwords;
+mod turns;
 
 use crate::clock::Timestamp;
 
 pub use attempts::{Attempt, AttemptPolicy, Count};
 pub use passwords::{HasherBusy, PasswordHasher};
+pub use turns::{LoginTurns, Turn};
 
 /// Longest password that is hashed, in bytes; longer ones are refused before any work.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
