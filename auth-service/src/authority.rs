@@ -17,8 +17,8 @@ use crate::keys::{Algorithm, KeyPolicy, Keys, Signer};
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::storage::Storage;
-use crate::tokens::RefreshTokens;
-use crate::users::{AttemptPolicy, LoginTurns, PasswordHasher};
+use crate::tokens::{ClaimMap, RefreshTokens, UserIdForm};
+use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher};
 use crate::verifiers::VerifierRegistry;
 
 /// How long tokens and sessions live.
@@ -33,10 +33,26 @@ pub struct TokenPolicy {
     pub refresh_grace: Duration,
 }
 
+/// What simplejwt's clients and services rely on, as far as it can be chosen.
+#[derive(Debug, Clone)]
+pub struct SimpleJwtPolicy {
+    pub user_id: UserIdForm,
+    pub claims: ClaimMap,
+}
+
+impl SimpleJwtPolicy {
+    /// Whether accounts that are made here get a number for the `user_id` of their tokens.
+    #[must_use]
+    pub fn numbers_users(&self) -> bool {
+        self.user_id == UserIdForm::Integer
+    }
+}
+
 /// One per process, shared by everything that serves.
 pub struct Authority {
     pub issuer: String,
     pub policy: TokenPolicy,
+    pub simplejwt: SimpleJwtPolicy,
     pub key_policy: KeyPolicy,
     pub default_algorithm: Algorithm,
     /// Stands behind simplejwt's endpoints, which know no client.
@@ -46,6 +62,7 @@ pub struct Authority {
     pub clients: ClientDirectory,
     pub hasher: PasswordHasher,
     pub(crate) login_turns: LoginTurns,
+    pub(crate) dummies: Dummies,
     pub attempt_policy: AttemptPolicy,
     pub clock: Arc<dyn Clock>,
     pub(crate) refresh_tokens: RefreshTokens,

@@ -33,6 +33,7 @@ pub mod feeds;
 pub mod grants;
 pub mod grpc;
 pub mod http;
+pub mod import;
 pub mod keys;
 pub mod measures;
 pub mod refresh_state;

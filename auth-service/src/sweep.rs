@@ -36,6 +36,7 @@ pub struct SweepPolicy {
 pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Background> {
     let trust = ClockTrust::new(authority.now());
     let work = move |stop: &Stop| {
+        authority.refresh_dummies()?;
         if !trust.holds(authority.now()) {
             tracing::warn!("the clock has jumped ahead: nothing is swept until a restart");
             return Ok(());
@@ -62,6 +63,15 @@ impl ClockTrust {
 }
 
 impl Authority {
+    /// Sees which password schemes accounts have now.
+    ///
+    /// # Errors
+    /// `Unavailable`; what was seen before stays.
+    pub(crate) fn refresh_dummies(&self) -> Result<()> {
+        self.dummies.replace(self.storage.password_schemes()?);
+        Ok(())
+    }
+
     /// Walks through the tables, if it is this replica's turn. `go_on` is asked between two pages.
     ///
     /// # Errors

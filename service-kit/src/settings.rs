@@ -61,11 +61,14 @@ fn unknown_keys<S: Serialize + Default>(given: &Value) -> Result<Vec<String>, St
     collect_known("", &known, &mut known_keys);
     let mut given_keys = BTreeSet::new();
     collect_given("", given, &mut given_keys);
-    Ok(given_keys.difference(&known_keys).cloned().collect())
+    // A table that is empty by default takes whatever names it is given.
+    let is_free = |key: &str| known_keys.iter().any(|known| known.ends_with('.') && key.starts_with(known));
+    Ok(given_keys.difference(&known_keys).filter(|key| !is_free(key)).cloned().collect())
 }
 
 fn collect_known(prefix: &str, value: &serde_json::Value, keys: &mut BTreeSet<String>) {
     match value {
+        serde_json::Value::Object(members) if members.is_empty() => drop(keys.insert(format!("{prefix}."))),
         serde_json::Value::Object(members) => {
             for (name, member) in members {
                 collect_known(&join(prefix, name), member, keys);

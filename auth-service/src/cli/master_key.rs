@@ -6,8 +6,8 @@ use serde_json::json;
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::keys::{KeyRecord, MasterKey, SealedSecret, Secrets};
-use crate::storage::Resealed;
+use crate::keys::{MasterKey, Purpose, Secrets};
+use crate::storage::{Resealed, Resting};
 
 #[derive(Debug, Subcommand)]
 pub enum MasterKeyCommand {
@@ -34,8 +34,7 @@ impl MasterKeyCommand {
             return Err(Failure::Usage(format!("{} holds the present master key", to.display())));
         }
         let detail = if leaked { "it had leaked: secrets renewed" } else { "" };
-        let plan =
-            move |stored: &[SealedSecret], keys: &[KeyRecord]| reseal(&old, &new, (stored, keys), leaked);
+        let plan = move |resting: &Resting| reseal(&old, &new, resting, leaked);
         if !authority.storage.change_master_key(detail, plan)? {
             let cause =
                 format!("{}: is this the master key that the database was made with?", present.display());
@@ -48,23 +47,23 @@ impl MasterKeyCommand {
 }
 
 /// `None` when something does not open under the old one, or the system has no randomness.
-fn reseal(
-    old: &MasterKey,
-    new: &MasterKey,
-    (stored, keys): (&[SealedSecret], &[KeyRecord]),
-    leaked: bool,
-) -> Option<Resealed> {
-    let secrets = Secrets::open(old, stored).ok()?;
+fn reseal(old: &MasterKey, new: &MasterKey, resting: &Resting, leaked: bool) -> Option<Resealed> {
+    let secrets = Secrets::open(old, &resting.secrets).ok()?;
     if !leaked {
-        return Some(Resealed { secrets: secrets.seal(new).ok()?, private_keys: Vec::new() });
+        return Some(Resealed { secrets: secrets.seal(new).ok()?, ..Resealed::default() });
     }
     let renewed = secrets.renewed().ok()?;
-    let reseal = |key: &KeyRecord| {
-        let sealed = secrets.reseal(&renewed, &key.kid, &key.sealed_private_key).ok()?;
-        Some((key.kid.clone(), sealed))
+    let reseal = |purpose: Purpose, resting: &[(String, Vec<u8>)]| {
+        let one = |(name, sealed): &(String, Vec<u8>)| {
+            Some((name.clone(), secrets.reseal(&renewed, purpose, (name, sealed)).ok()?))
+        };
+        resting.iter().map(one).collect::<Option<Vec<_>>>()
     };
-    let private_keys = keys.iter().map(reseal).collect::<Option<_>>()?;
-    Some(Resealed { secrets: renewed.seal(new).ok()?, private_keys })
+    Some(Resealed {
+        private_keys: reseal(Purpose::SealPrivateKeys, &resting.private_keys)?,
+        second_factors: reseal(Purpose::SealSecondFactors, &resting.second_factors)?,
+        secrets: renewed.seal(new).ok()?,
+    })
 }
 
 fn next_steps(present: &Path, to: &Path, leaked: bool) -> String {

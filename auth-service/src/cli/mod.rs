@@ -7,6 +7,7 @@ mod audience;
 mod audit;
 mod client;
 mod doctor;
+mod import;
 mod key;
 mod master_key;
 mod output;
@@ -54,6 +55,9 @@ enum Command {
     /// Services that accept tokens.
     #[command(subcommand)]
     Audience(audience::AudienceCommand),
+    /// Move in from another system.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -138,6 +142,12 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::User(command) => command.run(&*authority(&settings)?, output),
         Command::Client(command) => command.run(&*authority(&settings)?, output),
         Command::Audience(command) => command.run(&*authority(&settings)?, output),
+        Command::Import(import::ImportCommand::Django(command)) => {
+            command.run(&*authority(&settings)?, settings.django.field_map(), output)
+        }
+        Command::Import(import::ImportCommand::DjangoSettings { file }) => {
+            import::django_settings(&file, output)
+        }
         Command::Key(command) => command.run(&*authority(&settings)?, output),
         Command::MasterKey(command) => {
             command.run(&*authority(&settings)?, &settings.keys.master_key_file, output)

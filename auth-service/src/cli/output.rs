@@ -1,4 +1,4 @@
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -19,6 +19,20 @@ impl Output {
     pub fn result(&self, document: &Value, text: &str) {
         let line = if self.json { document.to_string() } else { text.to_owned() };
         let _ = writeln!(io::stdout().lock(), "{line}");
+    }
+
+    /// How far something long has come: one line that is written over on a terminal, lines elsewhere.
+    pub fn progress(&self, line: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = if stderr.is_terminal() { write!(stderr, "\r{line}") } else { writeln!(stderr, "{line}") };
+        let _ = stderr.flush();
+    }
+
+    pub fn progress_ends(&self) {
+        let mut stderr = io::stderr().lock();
+        if stderr.is_terminal() {
+            let _ = writeln!(stderr);
+        }
     }
 
     pub fn failure(&self, cause: &str, code: u8) -> ExitCode {

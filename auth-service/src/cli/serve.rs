@@ -28,7 +28,7 @@ fn make_first_administrator(authority: &Authority, output: &Output) -> Done {
     let name = Username::parse("admin").ok_or_else(|| Failure::Failed("`admin` is no name".to_owned()))?;
     let password = PlainSecret::generate().map_err(crate::error::Error::from)?;
     let user = new_user(authority, &name, vec!["admin".to_owned()], &password)?;
-    match authority.storage.create_user(&user) {
+    match authority.storage.create_user(&user, authority.simplejwt.numbers_users()) {
         Ok(()) => {}
         // Another replica was first, and has shown its password.
         Err(StorageError::Taken) => return Ok(()),

@@ -8,7 +8,7 @@ use crate::authority::Authority;
 use crate::error::Error;
 use crate::secret::PlainSecret;
 use crate::storage::StorageError;
-use crate::users::{MAX_PASSWORD_BYTES, User, Username};
+use crate::users::{Attributes, MAX_PASSWORD_BYTES, User, Username};
 
 /// Shortest password that is set (NIST SP 800-63B-4 section 3.1.1.2 with a second factor to come).
 const MIN_PASSWORD_CHARACTERS: usize = 8;
@@ -60,11 +60,13 @@ fn create(
     }
     let password = password(from_stdin)?;
     let user = new_user(authority, &name, roles, &password)?;
-    authority.storage.create_user(&user).map_err(|error| match error {
-        StorageError::Taken => Failure::Wrong(format!("there is an account named {username} already")),
-        other => other.into(),
-    })?;
-    let mut document = json!({"username": name.as_str(), "id": user.id, "roles": user.roles});
+    authority.storage.create_user(&user, authority.simplejwt.numbers_users()).map_err(
+        |error| match error {
+            StorageError::Taken => Failure::Wrong(format!("there is an account named {username} already")),
+            other => other.into(),
+        },
+    )?;
+    let mut document = json!({"username": name.as_str(), "id": user.id, "roles": user.attributes.roles});
     let mut text = format!("made the account {} ({})", name.as_str(), user.id);
     show_generated(from_stdin, &password, &mut document, &mut text);
     output.result(&document, &text);
@@ -103,10 +105,10 @@ pub(super) fn new_user(
 ) -> Result<User, Failure> {
     Ok(User {
         id: Uuid::new_v4().to_string(),
-        username: name.as_str().to_owned(),
+        username: name.clone(),
         password_hash: authority.hasher.hash(password).map_err(|error| error.to_string())?,
         password_epoch: 0,
-        roles,
+        attributes: Attributes::of_roles(roles),
         created_at: authority.now(),
         disabled_at: None,
     })

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde_json::Map;
 use uuid::{NoContext, Uuid};
 
 use crate::audit::{Action, Actor, Event};
@@ -12,7 +13,7 @@ use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::tokens::{Draft, IssuedTokens};
-use crate::users::{Attempt, HasherBusy, MAX_PASSWORD_BYTES, Turn, User, Username};
+use crate::users::{Attempt, HasherBusy, MAX_PASSWORD_BYTES, Turn, User, Username, is_ours, spelling_key};
 
 /// A person's name and password, brought by a first-party client.
 pub struct PasswordLogin {
@@ -21,6 +22,8 @@ pub struct PasswordLogin {
     pub password: PlainSecret,
     /// Where it comes from, as far as that can be known.
     pub peer: Option<IpAddr>,
+    /// The user agent, as it calls itself.
+    pub unverified_device: Option<String>,
     pub scope: Option<String>,
     pub audience: Option<String>,
 }
@@ -59,11 +62,14 @@ impl Authority {
             generation: 0,
             rotated_at: now,
             ended: None,
+            device: login.unverified_device.as_deref().and_then(device),
         };
-        let access_token =
-            self.mint_access_token(&Draft::for_person(&session, &user.roles, &session.scope), now)?;
+        let custom = self.simplejwt.claims.of(&user.attributes, Map::new())?;
+        let draft = Draft::for_person((&session, &user.attributes), &session.scope, custom);
+        let access_token = self.mint_access_token(&draft, now)?;
+        let rehashed = self.better_hash(&user, &login.password);
         let turn = self.login_turn()?;
-        let started = self.storage.start_session(&session, &user)?;
+        let started = self.storage.start_session(&session, &user, rehashed)?;
         drop(turn);
         if !started {
             let cause = "the account was disabled or its password changed during the login";
@@ -74,7 +80,7 @@ impl Authority {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),
             scope: session.scope.to_string(),
-            refresh_token: Some(self.refresh_tokens.mint(&session)),
+            refresh_token: Some(self.mint_refresh_token(&session, &user.attributes)),
         })
     }
 
@@ -86,10 +92,16 @@ impl Authority {
         }
         let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
         let place = self.hasher.take_place().map_err(busy)?;
-        let attempt = Attempt::new(&self.attempt_policy, unverified_username.trim(), login.peer);
+        let name_key = spelling_key(unverified_username);
+        let attempt = Attempt::new(&self.attempt_policy, &name_key, login.peer);
         let user = self.look_up(unverified_username, &attempt)?;
-        let stored = user.as_ref().map(|user| user.password_hash.as_str());
-        let fits = place.verify(password, stored).map_err(busy)?;
+        // Where nothing can fit, something that takes as long is tried all the same.
+        let stored = user.as_ref().filter(|user| user.has_password()).map(|user| user.password_hash.clone());
+        let (could_fit, stored) = match stored {
+            Some(stored) => (true, stored),
+            None => (false, self.dummies.of(&name_key)),
+        };
+        let fits = place.verify(password, &stored).map_err(busy)? && could_fit;
         match user {
             Some(user) if fits && user.is_active() => Ok(user),
             Some(user) if fits => {
@@ -98,6 +110,15 @@ impl Authority {
             Some(user) => Err(self.refuse_login((login, &attempt), Some(&user.id), "wrong password")),
             None => Err(self.refuse_login((login, &attempt), None, "no account has this name")),
         }
+    }
+
+    /// A hash as it would be made today, of a password that fits one which was made elsewhere or long ago. Without one
+    /// the login goes on: there is another one to come.
+    fn better_hash(&self, user: &User, password: &PlainSecret) -> Option<String> {
+        if is_ours(&user.password_hash) {
+            return None;
+        }
+        self.hasher.hash(password).ok()
     }
 
     /// The account of a name, if there is one and it may be tried now.
@@ -147,6 +168,15 @@ impl Authority {
 
 fn refused(cause: &str) -> Error {
     Error::new(ErrorKind::InvalidCredentials, cause)
+}
+
+/// Longest name of a device that is kept, in characters.
+const DEVICE_CHARACTERS: usize = 150;
+
+/// What a device may be called in a list: no control characters, and not without end.
+fn device(unverified: &str) -> Option<String> {
+    let text: String = unverified.chars().filter(|c| !c.is_control()).take(DEVICE_CHARACTERS).collect();
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// Ordered by time, so that new rows go to one end of the index.

@@ -1,3 +1,5 @@
+use serde_json::Map;
+
 use crate::authority::Authority;
 use crate::clients::{Client, GrantType, narrow};
 use crate::clock::Timestamp;
@@ -72,17 +74,18 @@ impl Authority {
     /// As [`Self::refresh`].
     pub fn finish_refresh(&self, pending: &PendingRefresh, rotation: Rotation) -> Result<IssuedTokens> {
         match rotation {
-            Rotation::Holds { session, roles, repeated } => {
+            Rotation::Holds { session, attributes, repeated } => {
                 tracing::debug!(session = session.id, generation = session.generation, repeated, "refreshed");
                 let scope = narrow(&session.scope, pending.scope.as_deref())?;
-                let draft = Draft::for_person(&session, &roles, &scope);
+                let custom = self.simplejwt.claims.of(&attributes, Map::new())?;
+                let draft = Draft::for_person((&session, &attributes), &scope, custom);
                 let access_token = self.mint_access_token(&draft, pending.now)?;
                 measures::issued(GrantType::RefreshToken);
                 Ok(IssuedTokens {
                     access_token,
                     expires_in: self.policy.access_ttl.as_secs(),
                     scope: scope.to_string(),
-                    refresh_token: Some(self.refresh_tokens.mint(&session)),
+                    refresh_token: Some(self.mint_refresh_token(&session, &attributes)),
                 })
             }
             Rotation::Reused { .. } => Err(TokenFault::Revoked.into()),

@@ -54,19 +54,25 @@ impl TokenServiceEdge {
     }
 }
 
+/// What the caller's program calls itself.
+fn device<T>(request: &Request<T>) -> Option<String> {
+    Some(request.metadata().get("user-agent")?.to_str().ok()?.to_owned())
+}
+
 #[tonic::async_trait]
 impl TokenService for TokenServiceEdge {
     async fn obtain_pair(
         &self,
         request: Request<ObtainPairRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
-        let peer = self.peer(&request);
+        let (peer, unverified_device) = (self.peer(&request), device(&request));
         self.call(request, |client, message| async {
             let login = PasswordLogin {
                 client,
                 unverified_username: message.username,
                 password: PlainSecret::new(message.password),
                 peer,
+                unverified_device,
                 scope: given(message.scope),
                 audience: given(message.audience),
             };

@@ -66,6 +66,11 @@ fn peer(request: &HttpRequest, proxies: &TrustedProxies) -> Option<IpAddr> {
     Some(proxies.caller(remote, forwarded))
 }
 
+/// What the caller's program calls itself.
+fn device(request: &HttpRequest) -> Option<String> {
+    Some(request.headers().get(actix_web::http::header::USER_AGENT)?.to_str().ok()?.to_owned())
+}
+
 const MAX_LONG_POLLS: usize = 10_000;
 
 /// Time for a client to send its request line and headers (slow-header attacks).

@@ -21,11 +21,27 @@ pub enum Purpose {
     RefreshTokenMac,
     RefreshTokenId,
     AuditChain,
+    /// Which password scheme an unknown name seems to have.
+    DummyDraw,
+    /// Secrets of second factors at rest.
+    SealSecondFactors,
+    /// Links that are sent by mail.
+    MailTokenMac,
+    /// The sessions that refresh tokens of the system that was moved from are exchanged for.
+    LegacySessions,
 }
 
 impl Purpose {
-    pub const ALL: [Self; 4] =
-        [Self::SealPrivateKeys, Self::RefreshTokenMac, Self::RefreshTokenId, Self::AuditChain];
+    pub const ALL: [Self; 8] = [
+        Self::SealPrivateKeys,
+        Self::RefreshTokenMac,
+        Self::RefreshTokenId,
+        Self::AuditChain,
+        Self::DummyDraw,
+        Self::SealSecondFactors,
+        Self::MailTokenMac,
+        Self::LegacySessions,
+    ];
 
     /// Secrets are derived by it and stored by it: it never changes.
     #[must_use]
@@ -35,6 +51,10 @@ impl Purpose {
             Self::RefreshTokenMac => "refresh token mac",
             Self::RefreshTokenId => "refresh token id",
             Self::AuditChain => "audit chain",
+            Self::DummyDraw => "dummy draw",
+            Self::SealSecondFactors => "seal second factors",
+            Self::MailTokenMac => "mail token mac",
+            Self::LegacySessions => "legacy sessions",
         }
     }
 }

@@ -51,8 +51,10 @@ impl Secrets {
     /// [`NoRandomness`].
     pub fn renewed(&self) -> Result<Self, NoRandomness> {
         let mut secrets = Self(self.0.clone());
-        for purpose in [Purpose::SealPrivateKeys, Purpose::RefreshTokenMac, Purpose::RefreshTokenId] {
-            secrets.0[purpose as usize] = Zeroizing::new(random_bytes()?);
+        for purpose in Purpose::ALL {
+            if !matches!(purpose, Purpose::AuditChain) {
+                secrets.0[purpose as usize] = Zeroizing::new(random_bytes()?);
+            }
         }
         Ok(secrets)
     }
@@ -75,13 +77,19 @@ impl Secrets {
         Purpose::ALL.into_iter().map(seal).collect()
     }
 
-    /// A private key that rests under these secrets, sealed under `others`.
+    /// What rests under these secrets, under the name that it is bound to: a private key, a second factor. Sealed
+    /// under `others`.
     ///
     /// # Errors
     /// [`CannotOpen`] when it does not rest under these.
-    pub fn reseal(&self, others: &Self, kid: &str, sealed: &[u8]) -> Result<Vec<u8>, CannotOpen> {
-        let opened = sealed::open(self.get(Purpose::SealPrivateKeys), kid, sealed)?;
-        sealed::seal(others.get(Purpose::SealPrivateKeys), kid, &opened)
+    pub fn reseal(
+        &self,
+        others: &Self,
+        purpose: Purpose,
+        (name, sealed): (&str, &[u8]),
+    ) -> Result<Vec<u8>, CannotOpen> {
+        let opened = sealed::open(self.get(purpose), name, sealed)?;
+        sealed::seal(others.get(purpose), name, &opened)
     }
 
     /// Names them without telling anything: the `kid` of refresh tokens.
@@ -126,9 +134,10 @@ mod tests {
             assert_eq!(same, matches!(purpose, Purpose::AuditChain), "{purpose:?}");
         }
         let sealed = sealed::seal(secrets.get(Purpose::SealPrivateKeys), "kid", b"private").unwrap();
-        let resealed = secrets.reseal(&renewed, "kid", &sealed).unwrap();
+        let resealed =
+            secrets.reseal(&renewed, Purpose::SealPrivateKeys, ("kid", sealed.as_slice())).unwrap();
         let key = renewed.get(Purpose::SealPrivateKeys);
         assert_eq!(sealed::open(key, "kid", &resealed).unwrap().as_slice(), b"private");
-        assert!(renewed.reseal(&secrets, "kid", &sealed).is_err());
+        assert!(renewed.reseal(&secrets, Purpose::SealPrivateKeys, ("kid", sealed.as_slice())).is_err());
     }
 }

@@ -7,6 +7,7 @@ use shared_claims::scope::ScopeSet;
 
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
+use crate::users::Attributes;
 
 /// A session. What it may still do is for [`Session::judge`] to say.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Session {
     pub generation: i64,
     pub rotated_at: Timestamp,
     pub ended: Option<Ended>,
+    /// The user agent that it was started with, cut short, for its owner to tell it from others.
+    pub device: Option<String>,
 }
 
 /// A session that is over, and why.
@@ -135,7 +138,7 @@ pub enum Rotation {
     Holds {
         session: Session,
         /// Of its account, which is active.
-        roles: Vec<String>,
+        attributes: Attributes,
         repeated: bool,
     },
     /// The token was spent before; the session has been ended by this call.
@@ -170,6 +173,7 @@ mod tests {
             generation: 5,
             rotated_at: Timestamp(1_000_000),
             ended: None,
+            device: None,
         }
     }
 

@@ -1,8 +1,10 @@
 //! Settings: built-in defaults, then `--config FILE` (TOML), then `AUTH__SECTION__KEY` in the
 //! environment. This is the only place that reads the environment.
 
+mod django;
 mod load;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,9 @@ use service_kit::metrics::Metrics;
 use service_kit::peer::TrustedProxies;
 use service_kit::traces::Traces;
 
+use crate::tokens::UserIdForm;
+
+pub use django::Django;
 pub use load::load;
 
 /// Everything that can be set. With nothing set, the authority runs on SQLite under `./data/`.
@@ -37,6 +42,11 @@ pub struct Settings {
     pub keys: Keys,
     pub tokens: Tokens,
     pub simplejwt: SimpleJwt,
+    /// `[claims]`, in the file only: claims of a person's tokens by the attribute of the account that they take,
+    /// `is_staff = "is_staff"`. None by default.
+    pub claims: BTreeMap<String, String>,
+    /// `[django]`: what `import django` reads.
+    pub django: Django,
     pub passwords: Passwords,
     pub sweep: Sweep,
     pub limits: Limits,
@@ -146,6 +156,9 @@ pub struct SimpleJwt {
     /// `AUTH__SIMPLEJWT__SCOPE`: the scope of their tokens. Default `notes:read notes:write`.
     #[serde(deserialize_with = "load::scope")]
     pub scope: String,
+    /// `AUTH__SIMPLEJWT__USER_ID`: how the `user_id` of tokens is written, `string` or `integer`, as simplejwt did
+    /// before 5.5.1; accounts that are made here get a number then. Default `string`.
+    pub user_id: UserIdForm,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -204,6 +217,8 @@ impl Default for Settings {
             keys: Keys::default(),
             tokens: Tokens::default(),
             simplejwt: SimpleJwt::default(),
+            claims: BTreeMap::new(),
+            django: Django::default(),
             passwords: Passwords::default(),
             sweep: Sweep::default(),
             limits: Limits::default(),
@@ -274,6 +289,7 @@ impl Default for SimpleJwt {
             client_id: "simplejwt".to_owned(),
             audience: "notes".to_owned(),
             scope: "notes:read notes:write".to_owned(),
+            user_id: UserIdForm::String,
         }
     }
 }

@@ -12,19 +12,19 @@ use shared_claims::{CachingVerifier, ScopeSet, Verifier};
 
 use super::Result;
 use crate::audit::{Actor, Chain};
-use crate::authority::{Authority, TokenPolicy};
+use crate::authority::{Authority, SimpleJwtPolicy, TokenPolicy};
 use crate::clients::{Audience, Client, ClientDirectory, ClientId, Credentials, GrantType};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
 use crate::feeds::Feeds;
-use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Secrets};
+use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Purpose, Secrets};
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::secret::random_id;
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
-use crate::tokens::RefreshTokens;
-use crate::users::{AttemptPolicy, LoginTurns, PasswordHasher};
+use crate::tokens::{ClaimMap, RefreshTokens};
+use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher};
 use crate::verifiers::VerifierRegistry;
 
 /// Clock difference and time on the way that a token may be accepted beyond its `exp`.
@@ -52,12 +52,8 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     let hashing = if settings.passwords.threads == 0 { threads } else { settings.passwords.threads };
     let authority = Authority {
         issuer: settings.issuer.clone(),
-        policy: TokenPolicy {
-            access_ttl: settings.tokens.access_ttl,
-            refresh_idle_ttl: settings.tokens.refresh_idle_ttl,
-            refresh_absolute_ttl: settings.tokens.refresh_absolute_ttl,
-            refresh_grace: settings.tokens.refresh_grace,
-        },
+        policy: token_policy(settings),
+        simplejwt: simplejwt_policy(settings)?,
         key_policy: KeyPolicy {
             rotation_period: settings.keys.rotation_period,
             publish_lead: settings.keys.publish_lead,
@@ -69,12 +65,8 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         clients: ClientDirectory::default(),
         hasher: PasswordHasher::start(hashing)?,
         login_turns: LoginTurns::among(settings.database.pool_size),
-        attempt_policy: AttemptPolicy {
-            pair: settings.limits.pair,
-            account: settings.limits.account,
-            peer: settings.limits.peer,
-            window: settings.limits.window,
-        },
+        dummies: Dummies::new(secrets.get(Purpose::DummyDraw)),
+        attempt_policy: attempt_policy(settings),
         refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &secrets),
         // Its own clock made the token: no leeway at the end, a little for replicas at the start.
         verifier: CachingVerifier::new(
@@ -94,7 +86,38 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     let raised = authority.storage.raise_longest_token(authority.key_policy.longest_token);
     raised.map_err(|error| error.to_string())?;
     authority.refresh_state().map_err(|error| error.cause)?;
+    authority
+        .storage
+        .complete_users(authority.simplejwt.numbers_users())
+        .map_err(|error| error.to_string())?;
+    authority.refresh_dummies().map_err(|error| error.cause)?;
     Ok(Arc::new(authority))
+}
+
+fn token_policy(settings: &Settings) -> TokenPolicy {
+    TokenPolicy {
+        access_ttl: settings.tokens.access_ttl,
+        refresh_idle_ttl: settings.tokens.refresh_idle_ttl,
+        refresh_absolute_ttl: settings.tokens.refresh_absolute_ttl,
+        refresh_grace: settings.tokens.refresh_grace,
+    }
+}
+
+fn simplejwt_policy(settings: &Settings) -> Result<SimpleJwtPolicy> {
+    Ok(SimpleJwtPolicy {
+        user_id: settings.simplejwt.user_id,
+        claims: ClaimMap::new(settings.claims.clone())
+            .map_err(|error| format!("settings: claims: {error}"))?,
+    })
+}
+
+fn attempt_policy(settings: &Settings) -> AttemptPolicy {
+    AttemptPolicy {
+        pair: settings.limits.pair,
+        account: settings.limits.account,
+        peer: settings.limits.peer,
+        window: settings.limits.window,
+    }
 }
 
 /// # Errors

@@ -11,10 +11,13 @@ mod audiences;
 mod audit;
 mod clients;
 mod connection;
+mod django;
 mod error;
+mod import;
 mod keys;
 mod listener;
 mod migrate;
+mod names;
 mod pool;
 mod revocations;
 mod rotate;
@@ -48,11 +51,13 @@ use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use writer::SqliteWriter;
 
+pub use django::DjangoTables;
 pub use error::StorageError;
+pub use import::{Batch, BatchOutcome, Fate};
 pub use listener::Listener;
 pub use revocations::Hit;
 pub use rotate::{Reply, Rotate};
-pub use secrets::Resealed;
+pub use secrets::{Resealed, Resting};
 pub use sweep::Swept;
 pub use url::{DatabaseUrl, InvalidUrl};
 

@@ -15,6 +15,7 @@ use super::writer::in_savepoint;
 use super::{Storage, Writes, words};
 use crate::clock::Timestamp;
 use crate::sessions::{EndReason, Judgement, Presented, Rotation, Session};
+use crate::users::Attributes;
 
 /// A presented refresh token, and what the session becomes when it is the current one.
 #[derive(Debug, Clone)]
@@ -28,8 +29,8 @@ pub struct Rotate {
 /// Called once, from a thread of the storage, when the outcome is durable.
 pub type Reply = Box<dyn FnOnce(Result<Rotation, StorageError>) + Send>;
 
-/// A session as it was at one moment, with the roles of its account; none when that is disabled.
-pub(super) type SessionAndRoles = (SessionRow, Option<String>);
+/// A session as it was at one moment, with the packed attributes of its account; none when that is disabled.
+pub(super) type SessionAndAccount = (SessionRow, Option<String>);
 
 impl Storage {
     /// The compare-and-set behind every refresh: one winner, the same answer for a retry, and the
@@ -62,7 +63,7 @@ pub(super) fn one(
     chain: &SharedChain,
 ) -> Result<Rotation, StorageError> {
     let statement = RotateOne(rotate);
-    let won: Option<SessionAndRoles> = match connection {
+    let won: Option<SessionAndAccount> = match connection {
         AnyConnection::Sqlite(connection) => statement.get_result(connection).optional()?,
         AnyConnection::Postgres(connection) => statement.get_result(connection).optional()?,
     };
@@ -82,8 +83,8 @@ fn not_rotated(
     let found = sessions::table.inner_join(users::table).filter(sessions::id.eq(&presented.session_id));
     // One statement, and so of one moment: an account that is disabled between two would be seen
     // disabled and its session alive.
-    let columns = (SessionRow::as_select(), users::roles, users::disabled_at);
-    let row = found.select(columns).first(connection).optional()?.map(session_and_roles);
+    let row =
+        found.select(session_and_account_columns()).first(connection).optional()?.map(session_and_account);
     if let Some(settled) = settled(row.clone(), presented)? {
         return Ok(settled);
     }
@@ -106,13 +107,13 @@ fn changed_meanwhile() -> StorageError {
 
 /// What a token means that did not rotate its session; `None` where only a write can tell.
 pub(super) fn settled(
-    found: Option<SessionAndRoles>,
+    found: Option<SessionAndAccount>,
     presented: &Presented,
 ) -> Result<Option<Rotation>, StorageError> {
-    let Some((row, roles)) = found else { return Ok(Some(Rotation::Unknown)) };
+    let Some((row, account)) = found else { return Ok(Some(Rotation::Unknown)) };
     let session = row.clone().into_session()?;
     Ok(match session.judge(presented) {
-        Judgement::Repeated => Some(holds((row, roles), true)?),
+        Judgement::Repeated => Some(holds((row, account), true)?),
         Judgement::Expired => Some(Rotation::Expired),
         Judgement::Ended => Some(Rotation::Ended(session.ended.map(|ended| ended.reason))),
         Judgement::NotYours => Some(Rotation::Unknown),
@@ -120,19 +121,35 @@ pub(super) fn settled(
     })
 }
 
-pub(super) fn holds((row, roles): SessionAndRoles, repeated: bool) -> Result<Rotation, StorageError> {
+pub(super) fn holds((row, account): SessionAndAccount, repeated: bool) -> Result<Rotation, StorageError> {
     let session: Session = row.into_session()?;
-    match roles {
-        Some(roles) => Ok(Rotation::Holds { session, roles: words(&roles), repeated }),
+    match account {
+        Some(packed) => Ok(Rotation::Holds { session, attributes: unpacked(&packed), repeated }),
         // Disabling ends every session in one transaction, so this is a row that was edited by hand.
         None => Err(StorageError::Unreadable("a live session of an inactive account".to_owned())),
     }
 }
 
-pub(super) fn session_and_roles(
-    (row, roles, disabled_at): (SessionRow, String, Option<i64>),
-) -> SessionAndRoles {
-    (row, Some(roles).filter(|_| disabled_at.is_none()))
+/// What is selected where a session is read and not updated.
+pub(super) fn session_and_account_columns<DB: Backend>()
+-> (diesel::dsl::AsSelect<SessionRow, DB>, users::roles, users::legacy_id, users::profile, users::disabled_at)
+{
+    (SessionRow::as_select(), users::roles, users::legacy_id, users::profile, users::disabled_at)
+}
+
+pub(super) fn session_and_account(
+    (row, roles, legacy_id, profile, disabled_at): (SessionRow, String, Option<String>, String, Option<i64>),
+) -> SessionAndAccount {
+    let packed = || format!("{roles}\n{}\n{profile}", legacy_id.unwrap_or_default());
+    (row, disabled_at.is_none().then(packed))
+}
+
+/// The reverse of what [`RETURNED`] packs: none of the first two holds a line feed.
+fn unpacked(packed: &str) -> Attributes {
+    let mut parts = packed.splitn(3, '\n');
+    let mut next = || parts.next().unwrap_or_default();
+    let (roles, legacy_id, profile) = (words(next()), next().to_owned(), next().to_owned());
+    Attributes { roles, legacy_id: Some(legacy_id).filter(|id| !id.is_empty()), profile }
 }
 
 /// diesel prepares its own updates anew each time, for their columns may differ; this text never does.
@@ -177,8 +194,8 @@ where
     }
 }
 
-/// The columns of [`SessionAndRoles`] after an update, in the order of the schema.
+/// The columns of [`SessionAndAccount`] after an update, in the order of the schema.
 pub(super) const RETURNED: &str = "sessions.id, sessions.user_id, sessions.client_id, sessions.scope, \
      sessions.audience, sessions.auth_time, sessions.amr, sessions.created_at, sessions.idle_expires_at, \
      sessions.expires_at, sessions.generation, sessions.rotated_at, sessions.ended_at, sessions.end_reason, \
-     (SELECT roles FROM users WHERE users.id = sessions.user_id AND disabled_at IS NULL)";
+     sessions.device, (SELECT roles || '\n' || coalesce(legacy_id, '') || '\n' || profile FROM users WHERE users.id = sessions.user_id AND disabled_at IS NULL)";

@@ -16,9 +16,11 @@ use super::audit::SharedChain;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::pool::Connections;
-use super::rotate::{RETURNED, Reply, Rotate, SessionAndRoles, holds, one, session_and_roles, settled};
+use super::rotate::{
+    RETURNED, Reply, Rotate, SessionAndAccount, holds, one, session_and_account, session_and_account_columns,
+    settled,
+};
 use super::schema::{sessions, users};
-use super::sessions::SessionRow;
 use super::writer::{MAX_BATCH, MAX_WAITING, not_sent};
 use crate::sessions::Presented;
 
@@ -207,13 +209,13 @@ fn postgres(connection: &mut AnyConnection) -> Result<&mut PgConnection, Storage
 fn load(
     connection: &mut PgConnection,
     ids: &[&str],
-) -> Result<HashMap<String, SessionAndRoles>, StorageError> {
+) -> Result<HashMap<String, SessionAndAccount>, StorageError> {
     let found = sessions::table.inner_join(users::table).filter(sessions::id.eq_any(ids));
-    let rows = found.select((SessionRow::as_select(), users::roles, users::disabled_at)).load(connection)?;
-    Ok(by_session(rows.into_iter().map(session_and_roles).collect()))
+    let rows = found.select(session_and_account_columns()).load(connection)?;
+    Ok(by_session(rows.into_iter().map(session_and_account).collect()))
 }
 
-fn by_session(rows: Vec<SessionAndRoles>) -> HashMap<String, SessionAndRoles> {
+fn by_session(rows: Vec<SessionAndAccount>) -> HashMap<String, SessionAndAccount> {
     rows.into_iter().map(|row| (row.0.id.clone(), row)).collect()
 }
 

@@ -10,6 +10,15 @@ diesel::table! {
         created_at -> BigInt,
         last_login_at -> Nullable<BigInt>,
         disabled_at -> Nullable<BigInt>,
+        name_key -> Nullable<Text>,
+        legacy_id -> Nullable<Text>,
+        import_mark -> Nullable<Text>,
+        profile -> Text,
+        password_scheme -> Text,
+        password_set_at -> Nullable<BigInt>,
+        email -> Nullable<Text>,
+        email_key -> Nullable<Text>,
+        email_verified_at -> Nullable<BigInt>,
     }
 }
 
@@ -29,6 +38,7 @@ diesel::table! {
         rotated_at -> BigInt,
         ended_at -> Nullable<BigInt>,
         end_reason -> Nullable<Text>,
+        device -> Nullable<Text>,
     }
 }
 
@@ -131,6 +141,29 @@ diesel::table! {
         client_id -> Text,
         address -> Text,
         kids -> Text,
+    }
+}
+
+diesel::table! {
+    second_factors (user_id) {
+        user_id -> Text,
+        sealed_secret -> Binary,
+        confirmed_at -> Nullable<BigInt>,
+        last_step -> BigInt,
+    }
+}
+
+diesel::table! {
+    recovery_codes (user_id, code_hash) {
+        user_id -> Text,
+        code_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    legacy_tokens (jti) {
+        jti -> Text,
+        expires_at -> BigInt,
     }
 }
 

@@ -3,16 +3,27 @@ use diesel::prelude::*;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::keys::all_keys;
-use super::schema::{secrets, signing_keys};
+use super::schema::{second_factors, secrets, signing_keys};
 use super::{Storage, count_up};
 use crate::audit::{Action, Event};
-use crate::keys::{KeyRecord, SealedSecret};
+use crate::keys::SealedSecret;
 
-/// What another master key makes of the secrets and of the private keys below them.
+/// What rests sealed.
+pub struct Resting {
+    /// Under the master key.
+    pub secrets: Vec<SealedSecret>,
+    /// Under the secrets, by `kid`.
+    pub private_keys: Vec<(String, Vec<u8>)>,
+    /// Under the secrets, by account.
+    pub second_factors: Vec<(String, Vec<u8>)>,
+}
+
+/// What another master key makes of it; what is not named stays as it is.
+#[derive(Default)]
 pub struct Resealed {
     pub secrets: Vec<SealedSecret>,
-    /// By `kid`; those that are not named stay as they are.
     pub private_keys: Vec<(String, Vec<u8>)>,
+    pub second_factors: Vec<(String, Vec<u8>)>,
 }
 
 impl Storage {
@@ -31,14 +42,12 @@ impl Storage {
     pub fn change_master_key(
         &self,
         detail: &'static str,
-        plan: impl FnOnce(&[SealedSecret], &[KeyRecord]) -> Option<Resealed> + Send + 'static,
+        plan: impl FnOnce(&Resting) -> Option<Resealed> + Send + 'static,
     ) -> Result<bool, StorageError> {
         self.write_audited(move |connection| {
             // Nobody adds a key meanwhile that this would not see.
             count_up(connection, "keys")?;
-            let Some(resealed) = plan(&sealed_secrets(connection)?, &all_keys(connection)?) else {
-                return Ok((false, None));
-            };
+            let Some(resealed) = plan(&resting(connection)?) else { return Ok((false, None)) };
             diesel::delete(secrets::table).execute(connection)?;
             for row in &resealed.secrets {
                 diesel::insert_into(secrets::table)
@@ -50,9 +59,24 @@ impl Storage {
                     .set(signing_keys::sealed_private_key.eq(sealed))
                     .execute(connection)?;
             }
+            for (user_id, sealed) in &resealed.second_factors {
+                diesel::update(second_factors::table.find(user_id))
+                    .set(second_factors::sealed_secret.eq(sealed))
+                    .execute(connection)?;
+            }
             Ok((true, Some(Event::of(Action::MasterKeyChanged).detail(detail))))
         })
     }
+}
+
+fn resting(connection: &mut AnyConnection) -> Result<Resting, StorageError> {
+    let keys = all_keys(connection)?.into_iter();
+    let factors = second_factors::table.select((second_factors::user_id, second_factors::sealed_secret));
+    Ok(Resting {
+        secrets: sealed_secrets(connection)?,
+        private_keys: keys.map(|key| (key.kid, key.sealed_private_key)).collect(),
+        second_factors: factors.load(connection)?,
+    })
 }
 
 fn sealed_secrets(connection: &mut AnyConnection) -> Result<Vec<SealedSecret>, StorageError> {

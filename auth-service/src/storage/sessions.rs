@@ -4,6 +4,7 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations::{self, Hit};
 use super::schema::{sessions, users};
+use super::users::scheme_of;
 use super::{Storage, scope, words};
 use crate::audit::{Action, Actor, Event};
 use crate::clients::ClientId;
@@ -28,6 +29,16 @@ pub(super) struct SessionRow {
     rotated_at: i64,
     ended_at: Option<i64>,
     end_reason: Option<String>,
+    device: Option<String>,
+}
+
+/// What a login leaves behind at its account.
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+struct Seen {
+    last_login_at: i64,
+    password_hash: Option<String>,
+    password_scheme: Option<String>,
 }
 
 /// Whose sessions end, and why.
@@ -40,13 +51,24 @@ pub(super) struct End {
 }
 
 impl Storage {
-    /// Starts a session, unless the account was disabled or its password changed since it was read.
+    /// Starts a session, unless the account was disabled or its password changed since it was read. A better hash of
+    /// the same password takes the place of the old one with it.
     ///
     /// # Errors
     /// [`StorageError`]; `Ok(false)` when the account has changed.
-    pub fn start_session(&self, session: &Session, user: &User) -> Result<bool, StorageError> {
+    pub fn start_session(
+        &self,
+        session: &Session,
+        user: &User,
+        rehashed: Option<String>,
+    ) -> Result<bool, StorageError> {
         let row = SessionRow::from_session(session);
-        let (user_id, epoch, now) = (user.id.clone(), user.password_epoch, session.created_at.0);
+        let seen = Seen {
+            last_login_at: session.created_at.0,
+            password_scheme: rehashed.as_deref().map(scheme_of),
+            password_hash: rehashed,
+        };
+        let (user_id, epoch) = (user.id.clone(), user.password_epoch);
         let (client, id) = (session.client_id.clone(), session.id.clone());
         self.write_audited(move |connection| {
             // Write first: it takes the row's lock, so that disabling the account or changing its
@@ -55,7 +77,7 @@ impl Storage {
                 .filter(users::id.eq(&user_id))
                 .filter(users::password_epoch.eq(epoch))
                 .filter(users::disabled_at.is_null());
-            if diesel::update(unchanged).set(users::last_login_at.eq(now)).execute(connection)? == 0 {
+            if diesel::update(unchanged).set(&seen).execute(connection)? == 0 {
                 return Ok((false, None));
             }
             diesel::insert_into(sessions::table).values(row).execute(connection)?;
@@ -166,6 +188,7 @@ impl SessionRow {
             rotated_at: session.rotated_at.0,
             ended_at: session.ended.map(|ended| ended.at.0),
             end_reason: session.ended.map(|ended| ended.reason.as_str().to_owned()),
+            device: session.device.clone(),
         }
     }
 
@@ -198,6 +221,7 @@ impl SessionRow {
             generation: self.generation,
             rotated_at: Timestamp(self.rotated_at),
             ended,
+            device: self.device,
         })
     }
 }

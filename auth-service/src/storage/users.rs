@@ -1,7 +1,9 @@
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::error::StorageError;
+use super::names::{is_named, next_number};
 use super::revocations::{self, Hit};
 use super::schema::users;
 use super::sessions::{End, end_all_of_user, sessions_ended};
@@ -9,11 +11,11 @@ use super::{Storage, words};
 use crate::audit::{Action, Event};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 use crate::sessions::EndReason;
-use crate::users::{User, Username};
+use crate::users::{Attributes, SchemeInUse, StoredHash, User, Username};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = users)]
-struct UserRow {
+pub(super) struct UserRow {
     id: String,
     username: String,
     password_hash: String,
@@ -21,22 +23,23 @@ struct UserRow {
     roles: String,
     created_at: i64,
     disabled_at: Option<i64>,
+    name_key: Option<String>,
+    legacy_id: Option<String>,
+    profile: String,
+    password_scheme: String,
 }
 
 impl Storage {
+    /// Makes an account; `numbered` gives it a number for an id in its tokens, unless it has an id already.
+    ///
     /// # Errors
-    /// [`StorageError::Taken`] when the name belongs to another account.
-    pub fn create_user(&self, user: &User) -> Result<(), StorageError> {
-        let row = UserRow {
-            id: user.id.clone(),
-            username: user.username.clone(),
-            password_hash: user.password_hash.clone(),
-            password_epoch: user.password_epoch,
-            roles: user.roles.join(" "),
-            created_at: user.created_at.0,
-            disabled_at: user.disabled_at.map(|at| at.0),
-        };
+    /// [`StorageError::Taken`] when the name belongs to another account, in whichever spelling.
+    pub fn create_user(&self, user: &User, numbered: bool) -> Result<(), StorageError> {
+        let mut row = UserRow::from_user(user);
         self.write_audited(move |connection| {
+            if numbered && row.legacy_id.is_none() {
+                row.legacy_id = Some(next_number(connection)?.to_string());
+            }
             let made = Event::of(Action::UserCreated).user(&row.id).detail(format!("roles {}", row.roles));
             diesel::insert_into(users::table).values(row).execute(connection)?;
             Ok(((), Some(made)))
@@ -55,9 +58,12 @@ impl Storage {
     /// [`StorageError`]; `Ok(None)` when nobody has this name.
     pub fn find_user(&self, username: &Username) -> Result<Option<User>, StorageError> {
         self.read(|connection| {
-            let found = users::table.filter(users::username.eq(username.as_str()));
-            let row = found.select(UserRow::as_select()).first(connection).optional()?;
-            Ok(row.map(UserRow::into_user))
+            let row = users::table
+                .filter(is_named(username.key(), username.as_str()))
+                .select(UserRow::as_select())
+                .first(connection)
+                .optional()?;
+            row.map(UserRow::into_user).transpose()
         })
     }
 
@@ -65,6 +71,32 @@ impl Storage {
     /// [`StorageError`]; `Ok(None)` when there is no such account.
     pub fn find_user_by_id(&self, id: &str) -> Result<Option<User>, StorageError> {
         self.read(|connection| find_user_by_id(connection, id))
+    }
+
+    /// The password schemes that accounts have, with a hash of each and how many there are of it, in an order that is
+    /// the same for everybody.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn password_schemes(&self) -> Result<Vec<SchemeInUse>, StorageError> {
+        self.read(|connection| {
+            let schemes =
+                users::table.group_by(users::password_scheme).select((users::password_scheme, count_star()));
+            let schemes: Vec<(String, i64)> = schemes.order(users::password_scheme).load(connection)?;
+            let mut in_use = Vec::new();
+            for (scheme, accounts) in
+                schemes.into_iter().filter(|(scheme, _)| scheme != StoredHash::Unusable.format())
+            {
+                let of_it =
+                    users::table.filter(users::password_scheme.eq(scheme)).select(users::password_hash);
+                // None when the last one has just moved on.
+                if let Some(example) = of_it.first(connection).optional()? {
+                    in_use
+                        .push(SchemeInUse { example, accounts: u64::try_from(accounts).unwrap_or_default() });
+                }
+            }
+            Ok(in_use)
+        })
     }
 
     /// Disables an account and ends its sessions, in one step. `Ok(None)` when nobody has this name,
@@ -80,8 +112,8 @@ impl Storage {
     ) -> Result<Option<usize>, StorageError> {
         let username = username.clone();
         self.write_audited(move |connection| {
-            let account = users::table.filter(users::username.eq(username.as_str()));
-            let id: Option<String> = diesel::update(account)
+            let id: Option<String> = diesel::update(users::table)
+                .filter(is_named(username.key(), username.as_str()))
                 .set(users::disabled_at.eq(now.0))
                 .returning(users::id)
                 .get_result(connection)
@@ -109,10 +141,12 @@ impl Storage {
     ) -> Result<Option<usize>, StorageError> {
         let username = username.clone();
         self.write_audited(move |connection| {
-            let account = users::table.filter(users::username.eq(username.as_str()));
-            let id: Option<String> = diesel::update(account)
+            let id: Option<String> = diesel::update(users::table)
+                .filter(is_named(username.key(), username.as_str()))
                 .set((
+                    users::password_scheme.eq(scheme_of(&password_hash)),
                     users::password_hash.eq(password_hash),
+                    users::password_set_at.eq(now.0),
                     users::password_epoch.eq(users::password_epoch + 1),
                 ))
                 .returning(users::id)
@@ -134,19 +168,45 @@ pub(super) fn find_user_by_id(
     id: &str,
 ) -> Result<Option<User>, StorageError> {
     let row = users::table.find(id).select(UserRow::as_select()).first(connection).optional()?;
-    Ok(row.map(UserRow::into_user))
+    row.map(UserRow::into_user).transpose()
+}
+
+/// Format and cost of a hash; one that nobody can read fits no password either.
+pub(super) fn scheme_of(password_hash: &str) -> String {
+    StoredHash::parse(password_hash).unwrap_or(StoredHash::Unusable).scheme()
 }
 
 impl UserRow {
-    fn into_user(self) -> User {
-        User {
+    pub(super) fn from_user(user: &User) -> Self {
+        Self {
+            id: user.id.clone(),
+            username: user.username.as_str().to_owned(),
+            password_scheme: scheme_of(&user.password_hash),
+            password_hash: user.password_hash.clone(),
+            password_epoch: user.password_epoch,
+            roles: user.attributes.roles.join(" "),
+            created_at: user.created_at.0,
+            disabled_at: user.disabled_at.map(|at| at.0),
+            name_key: Some(user.username.key().to_owned()),
+            legacy_id: user.attributes.legacy_id.clone(),
+            profile: user.attributes.profile.clone(),
+        }
+    }
+
+    pub(super) fn into_user(self) -> Result<User, StorageError> {
+        let unreadable = || StorageError::Unreadable("an account with a malformed name".to_owned());
+        Ok(User {
+            username: Username::parse(&self.username).ok_or_else(unreadable)?,
             id: self.id,
-            username: self.username,
             password_hash: self.password_hash,
             password_epoch: self.password_epoch,
-            roles: words(&self.roles),
+            attributes: Attributes {
+                roles: words(&self.roles),
+                legacy_id: self.legacy_id,
+                profile: self.profile,
+            },
             created_at: Timestamp(self.created_at),
             disabled_at: self.disabled_at.map(Timestamp),
-        }
+        })
     }
 }

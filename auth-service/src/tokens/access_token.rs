@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use shared_claims::scope::ScopeSet;
 use shared_claims::verifier::ACCESS_TOKEN_TYPE;
 
@@ -11,13 +14,36 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Signer;
 use crate::secret::random_id;
 use crate::sessions::Session;
+use crate::users::Attributes;
+
+use super::custom_claims::UserId;
 
 /// Whom an access token is for, and what it allows.
 pub struct Draft<'a> {
     client_id: &'a ClientId,
     audience: &'a str,
     scope: &'a ScopeSet,
-    person: Option<(&'a Session, &'a [String])>,
+    person: Option<Person<'a>>,
+}
+
+/// A person within a session.
+struct Person<'a> {
+    session: &'a Session,
+    attributes: &'a Attributes,
+    /// What the claim map and the webhook make of them.
+    custom: Map<String, Value>,
+    sliding: Option<Sliding>,
+}
+
+/// simplejwt's sliding token: an access token that is exchanged for a later one with the same id.
+#[derive(Debug, Clone)]
+pub struct Sliding {
+    /// `None` for the first one.
+    pub jti: Option<String>,
+    /// Until when there is a later one.
+    pub refresh_exp: Timestamp,
+    /// How long each lives.
+    pub ttl: Duration,
 }
 
 /// The claims in the order in which simplejwt writes its own, then those of RFC 9068 section 2.2.
@@ -27,7 +53,9 @@ struct Claims<'a> {
     exp: u64,
     iat: u64,
     jti: String,
-    user_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_exp: Option<u64>,
+    user_id: UserId<'a>,
     iss: &'a str,
     sub: &'a str,
     aud: &'a str,
@@ -41,6 +69,8 @@ struct Claims<'a> {
     amr: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<&'a [String]>,
+    #[serde(flatten)]
+    custom: Option<&'a Map<String, Value>>,
 }
 
 impl<'a> Draft<'a> {
@@ -52,13 +82,26 @@ impl<'a> Draft<'a> {
 
     /// For a person, within a session; `scope` may be narrower than the session's.
     #[must_use]
-    pub fn for_person(session: &'a Session, roles: &'a [String], scope: &'a ScopeSet) -> Self {
+    pub fn for_person(
+        (session, attributes): (&'a Session, &'a Attributes),
+        scope: &'a ScopeSet,
+        custom: Map<String, Value>,
+    ) -> Self {
         Self {
             client_id: &session.client_id,
             audience: &session.audience,
             scope,
-            person: Some((session, roles)),
+            person: Some(Person { session, attributes, custom, sliding: None }),
         }
+    }
+
+    /// The same, as a sliding token.
+    #[must_use]
+    pub fn sliding(mut self, sliding: Sliding) -> Self {
+        if let Some(person) = &mut self.person {
+            person.sliding = Some(sliding);
+        }
+        self
     }
 }
 
@@ -72,17 +115,28 @@ impl Authority {
         let TokenForm { algorithm, encryption } = self.clients.token_form(draft.audience);
         let signer = self.signer_of(algorithm)?;
         let machine = draft.machine_subject();
-        let (sub, session) = match draft.person {
+        let person = draft.person.as_ref();
+        let session = person.map(|person| person.session);
+        let (sub, user_id) = match person {
             // A person's sub is a UUID, which holds no colon: the two can never meet (RFC 9068 section 5).
-            None => (machine.as_str(), None),
-            Some((session, _)) => (session.user_id.as_str(), Some(session)),
+            None => (machine.as_str(), UserId::Text(&machine)),
+            Some(Person { session, attributes, .. }) => {
+                let sub = session.user_id.as_str();
+                (sub, self.simplejwt.user_id.of(sub, attributes))
+            }
         };
+        let sliding = person.and_then(|person| person.sliding.as_ref());
+        let life = sliding.map_or(self.policy.access_ttl, |sliding| sliding.ttl);
         let claims = Claims {
-            token_type: "access",
-            exp: now.plus(self.policy.access_ttl).seconds(),
+            token_type: if sliding.is_some() { "sliding" } else { "access" },
+            exp: now.plus(life).seconds(),
             iat: now.seconds(),
-            jti: random_id()?,
-            user_id: sub,
+            jti: match sliding.and_then(|sliding| sliding.jti.clone()) {
+                Some(jti) => jti,
+                None => random_id()?,
+            },
+            refresh_exp: sliding.map(|sliding| sliding.refresh_exp.seconds()),
+            user_id,
             iss: &self.issuer,
             sub,
             aud: draft.audience,
@@ -91,7 +145,8 @@ impl Authority {
             sid: session.map(|session| session.id.as_str()),
             auth_time: session.map(|session| session.auth_time.seconds()),
             amr: session.map(|session| session.amr.as_slice()),
-            roles: draft.person.map(|(_, roles)| roles),
+            roles: person.map(|person| person.attributes.roles.as_slice()),
+            custom: person.map(|person| &person.custom),
         };
         let signed = sign(&signer, ACCESS_TOKEN_TYPE, &claims)?;
         match encryption {

@@ -105,7 +105,8 @@ impl Authority {
         if let Some(name) = self.usernames.get(user_id) {
             return Ok(Some(name));
         }
-        let name: Option<Arc<str>> = self.storage.find_user_by_id(user_id)?.map(|user| user.username.into());
+        let name: Option<Arc<str>> =
+            self.storage.find_user_by_id(user_id)?.map(|user| user.username.as_str().into());
         if let Some(name) = &name {
             self.usernames.insert(user_id.to_owned(), Arc::clone(name));
         }

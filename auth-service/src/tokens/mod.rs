@@ -1,14 +1,16 @@
 //! A token's life once it is earned: made, read, asked about, taken back.
 
 mod access_token;
+mod custom_claims;
 mod introspect;
 mod known;
 mod refresh_token;
 mod revoke;
 mod verify;
 
-pub use access_token::Draft;
 pub(crate) use access_token::sign;
+pub use access_token::{Draft, Sliding};
+pub use custom_claims::{ClaimMap, UserId, UserIdForm};
 pub use introspect::{ActiveToken, Introspection};
 pub use refresh_token::{RefreshClaims, RefreshTokens};
 

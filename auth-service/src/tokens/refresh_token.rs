@@ -6,12 +6,15 @@ use shared_claims::strict::{
     DEFAULT_MAX_TOKEN_BYTES, Members, StrictValue, UnverifiedHeader, UnverifiedToken,
 };
 
+use crate::authority::Authority;
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::error::TokenFault;
 use crate::keys::{Purpose, Secrets};
 use crate::secret::hex;
 use crate::sessions::Session;
+use crate::tokens::UserId;
+use crate::users::Attributes;
 
 /// Another `typ`, another algorithm and another key than an access token's: the two can never be
 /// taken for each other (RFC 8725 section 3.12).
@@ -34,6 +37,7 @@ pub struct RefreshTokens {
 pub struct RefreshClaims {
     pub session_id: String,
     pub generation: i64,
+    /// Its `sub`: the `user_id` of the token is for others.
     pub user_id: String,
     pub client_id: ClientId,
     pub jti: String,
@@ -56,14 +60,14 @@ impl RefreshTokens {
 
     /// The refresh token of the session's current generation: the same bytes each time.
     #[must_use]
-    pub fn mint(&self, session: &Session) -> String {
+    pub fn mint(&self, session: &Session, user_id: UserId<'_>) -> String {
         let header = json!({"alg": ALGORITHM, "typ": TYPE, "kid": self.kid});
         let claims = json!({
             "token_type": "refresh",
             "exp": session.refresh_expires_at().seconds(),
             "iat": session.rotated_at.seconds(),
             "jti": self.jti(&session.id, session.generation),
-            "user_id": session.user_id,
+            "user_id": user_id,
             "iss": self.issuer,
             "sub": session.user_id,
             "aud": self.issuer,
@@ -115,12 +119,19 @@ impl RefreshTokens {
         ours.then_some(RefreshClaims {
             session_id: text("sid")?.to_owned(),
             generation: members.get("gen")?.as_i64()?,
-            user_id: text("user_id")?.to_owned(),
+            user_id: text("sub")?.to_owned(),
             client_id: ClientId::parse(text("client_id")?)?,
             jti: text("jti")?.to_owned(),
             iat: members.get("iat")?.as_u64()?,
             exp: members.get("exp")?.as_u64()?,
         })
+    }
+}
+
+impl Authority {
+    /// The refresh token of the session's current generation.
+    pub(crate) fn mint_refresh_token(&self, session: &Session, attributes: &Attributes) -> String {
+        self.refresh_tokens.mint(session, self.simplejwt.user_id.of(&session.user_id, attributes))
     }
 }
 

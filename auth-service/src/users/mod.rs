@@ -3,52 +3,59 @@
 mod attempts;
 mod passwords;
 mod turns;
+mod username;
 
 use crate::clock::Timestamp;
 
 pub use attempts::{Attempt, AttemptPolicy, Count};
-pub use passwords::{HasherBusy, PasswordHasher};
+pub use passwords::{Dummies, HasherBusy, PasswordHasher, SchemeInUse, StoredHash, UnknownHash, is_ours};
 pub use turns::{LoginTurns, Turn};
+pub use username::{Username, spelling_key};
 
 /// Longest password that is hashed, in bytes; longer ones are refused before any work.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
-
-/// 1 to 150 characters without control characters, surrounding space not counted, as in Django.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Username(String);
-
-impl Username {
-    /// `None` when the text cannot be a name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let fits = (1..=150).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A person's account.
 #[derive(Debug, Clone)]
 pub struct User {
     /// A UUID that never comes back: the `sub` of this person's tokens.
     pub id: String,
-    pub username: String,
+    pub username: Username,
     pub password_hash: String,
     /// Grows with every change of the password.
     pub password_epoch: i64,
-    pub roles: Vec<String>,
+    pub attributes: Attributes,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
+}
+
+/// What tokens say of a person beside the `sub`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes {
+    pub roles: Vec<String>,
+    /// The id that the account has where it came from, or a number of its own.
+    pub legacy_id: Option<String>,
+    /// What else is known, as a JSON object; read only where a claim is made of it.
+    pub profile: String,
 }
 
 impl User {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.disabled_at.is_none()
+    }
+
+    /// Whether any password can fit.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        StoredHash::parse(&self.password_hash).is_ok_and(|stored| stored != StoredHash::Unusable)
+    }
+}
+
+impl Attributes {
+    /// Of an account that was made here.
+    #[must_use]
+    pub fn of_roles(roles: Vec<String>) -> Self {
+        Self { roles, legacy_id: None, profile: "{}".to_owned() }
     }
 }

@@ -12,8 +12,8 @@ use auth_service::keys::{MasterKey, Secrets};
 use auth_service::revocations::RevokedThing;
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
 use auth_service::storage::{DatabaseUrl, Rotate, Storage};
-use auth_service::tokens::RefreshTokens;
-use auth_service::users::{User, Username};
+use auth_service::tokens::{RefreshTokens, UserId};
+use auth_service::users::{Attributes, User, Username};
 use proptest::prelude::*;
 use shared_claims::ScopeSet;
 use system_tests::Database;
@@ -147,6 +147,7 @@ fn session(number: usize, user: &User) -> Session {
         generation: 0,
         rotated_at: Timestamp(START),
         ended: None,
+        device: None,
     }
 }
 
@@ -170,16 +171,16 @@ impl World {
         let storage = connect(&url, &secrets);
         let user = User {
             id: "alice-id".to_owned(),
-            username: "alice".to_owned(),
+            username: Username::parse("alice").unwrap(),
             password_hash: "hash".to_owned(),
             password_epoch: 0,
-            roles: vec!["staff".to_owned()],
+            attributes: Attributes::of_roles(vec!["staff".to_owned()]),
             created_at: Timestamp(START),
             disabled_at: None,
         };
-        storage.create_user(&user).unwrap();
+        storage.create_user(&user, false).unwrap();
         for number in 0..SESSIONS {
-            assert!(storage.start_session(&session(number, &user), &user).unwrap());
+            assert!(storage.start_session(&session(number, &user), &user, None).unwrap());
         }
         let tokens = RefreshTokens::new("https://auth.test".to_owned(), &secrets);
         let models = vec![Model::new(); SESSIONS];
@@ -233,9 +234,9 @@ impl World {
             Rotation::Unknown => Expected::Unknown,
         };
         assert_eq!(got, expected, "generation {generation} at {}", self.now - START);
-        if let Rotation::Holds { session, roles, .. } = outcome {
-            assert_eq!((session.generation, roles), (model.generation, self.user.roles.clone()));
-            let token = self.tokens.mint(&session);
+        if let Rotation::Holds { session, attributes, .. } = outcome {
+            assert_eq!((session.generation, attributes), (model.generation, self.user.attributes.clone()));
+            let token = self.tokens.mint(&session, UserId::Text(&session.user_id));
             let first = model.tokens.entry(session.generation).or_insert_with(|| token.clone());
             assert_eq!(*first, token, "one generation has one token");
         }

@@ -12,7 +12,7 @@ use auth_service::revocations::RevokedThing;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
 use auth_service::storage::{DatabaseUrl, Rotate, Storage, StorageError};
-use auth_service::users::{Attempt, AttemptPolicy, User, Username};
+use auth_service::users::{Attempt, AttemptPolicy, Attributes, User, Username};
 use auth_service::verifiers::{Changes, ConnectedVerifier};
 use diesel::{Connection, RunQueryDsl};
 use shared_claims::ScopeSet;
@@ -67,7 +67,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 8;
+const MIGRATIONS: usize = 9;
 const GRACE: Duration = Duration::from_secs(10);
 
 struct Fixture {
@@ -89,14 +89,14 @@ impl Fixture {
     fn user(&self, name: &str) -> User {
         let user = User {
             id: format!("id-of-{name}"),
-            username: name.to_owned(),
+            username: Username::parse(name).unwrap(),
             password_hash: "hash".to_owned(),
             password_epoch: 0,
-            roles: vec!["admin".to_owned(), "staff".to_owned()],
+            attributes: Attributes::of_roles(vec!["admin".to_owned(), "staff".to_owned()]),
             created_at: NOW,
             disabled_at: None,
         };
-        self.storage.create_user(&user).unwrap();
+        self.storage.create_user(&user, false).unwrap();
         user
     }
 
@@ -115,8 +115,9 @@ impl Fixture {
             generation: 0,
             rotated_at: NOW,
             ended: None,
+            device: None,
         };
-        assert!(self.storage.start_session(&session, user).unwrap());
+        assert!(self.storage.start_session(&session, user, None).unwrap());
         session
     }
 
@@ -206,22 +207,25 @@ fn a_name_is_taken_once_and_the_failed_step_leaves_nothing(fixture: &Fixture) {
     let user = fixture.user("alice");
     assert!(fixture.storage.has_users().unwrap());
     let again = User { id: "other".to_owned(), ..user.clone() };
-    assert_eq!(fixture.storage.create_user(&again), Err(StorageError::Taken));
+    assert_eq!(fixture.storage.create_user(&again, false), Err(StorageError::Taken));
     assert!(fixture.storage.find_user_by_id("other").unwrap().is_none());
     let found = fixture.storage.find_user(&name("alice")).unwrap().unwrap();
-    assert_eq!((found.id, found.roles), (user.id, user.roles));
-    assert!(fixture.storage.find_user(&name("ALICE")).unwrap().is_none());
+    assert_eq!((&found.id, found.attributes), (&user.id, user.attributes.clone()));
+    assert_eq!(fixture.storage.find_user(&name("ALICE")).unwrap().unwrap().id, found.id, "in any spelling");
+    let twin = User { id: "twin".to_owned(), username: name("\u{ff21}lice"), ..user.clone() };
+    assert_eq!(fixture.storage.create_user(&twin, false), Err(StorageError::Taken));
+    assert!(fixture.storage.find_user(&name("alic")).unwrap().is_none());
     let outcomes = together(8, &fixture.storage, |storage, number| {
         let user = User {
             id: format!("racer-{number}"),
-            username: "racer".to_owned(),
+            username: Username::parse("racer").unwrap(),
             password_hash: String::new(),
             password_epoch: 0,
-            roles: vec![],
+            attributes: Attributes::of_roles(vec![]),
             created_at: NOW,
             disabled_at: None,
         };
-        storage.create_user(&user)
+        storage.create_user(&user, false)
     });
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Err(StorageError::Taken)).count(), 7);
@@ -235,22 +239,28 @@ fn a_session_starts_only_for_the_account_as_it_was_read(fixture: &Fixture) {
 
     let next = Session { id: "two".to_owned(), ..session };
     fixture.storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();
-    assert!(!fixture.storage.start_session(&next, &user).unwrap(), "it was checked against the old password");
+    assert!(
+        !fixture.storage.start_session(&next, &user, None).unwrap(),
+        "it was checked against the old password"
+    );
     let user = fixture.storage.find_user(&name("alice")).unwrap().unwrap();
     fixture.storage.disable_user(&name("alice"), NOW, later(360)).unwrap();
-    assert!(!fixture.storage.start_session(&next, &user).unwrap(), "the account was disabled meanwhile");
+    assert!(
+        !fixture.storage.start_session(&next, &user, None).unwrap(),
+        "the account was disabled meanwhile"
+    );
     assert!(fixture.storage.find_session("two").unwrap().is_none());
 }
 
 fn a_rotation_has_one_winner_and_a_retry_gets_the_same_session(fixture: &Fixture) {
     let user = fixture.user("alice");
     fixture.session("s", &user);
-    let Rotation::Holds { session: won, repeated: false, roles } =
+    let Rotation::Holds { session: won, repeated: false, attributes } =
         fixture.storage.rotate_session(rotate("s", 0, later(5))).unwrap()
     else {
         panic!("the current generation wins");
     };
-    assert_eq!((won.generation, won.rotated_at, roles), (1, later(5), user.roles));
+    assert_eq!((won.generation, won.rotated_at, attributes), (1, later(5), user.attributes));
     assert_eq!(won.idle_expires_at, later(105));
     let Rotation::Holds { session: again, repeated: true, .. } =
         fixture.storage.rotate_session(rotate("s", 0, later(15))).unwrap()
@@ -633,7 +643,7 @@ fn every_step_that_matters_is_in_the_audit_log_and_the_chain_holds(fixture: &Fix
     storage.revoke_token("jti", &client_id("web"), later(60)).unwrap();
     storage.revoke_token("jti", &client_id("web"), later(60)).unwrap();
     assert_eq!(
-        storage.create_user(&User { id: "other".to_owned(), ..user.clone() }),
+        storage.create_user(&User { id: "other".to_owned(), ..user.clone() }, false),
         Err(StorageError::Taken)
     );
     storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();

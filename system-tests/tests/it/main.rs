@@ -30,6 +30,7 @@ mod logs;
 mod lying_authority;
 mod master_key;
 mod metrics;
+mod moving;
 mod notes;
 mod oracle;
 mod outages;

@@ -22,7 +22,7 @@ use errors::{Refused, answer};
 use request::Submitted;
 
 use crate::grants::PasswordLogin;
-use crate::http::{Edge, peer};
+use crate::http::{Edge, device, peer};
 use crate::secret::PlainSecret;
 
 pub fn routes(app: &mut web::ServiceConfig, base: &str) {
@@ -42,6 +42,7 @@ async fn obtain(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Res
         unverified_username: username,
         password: PlainSecret::new(password),
         peer: peer(&request, &edge.proxies),
+        unverified_device: device(&request),
         scope: None,
         audience: None,
     };

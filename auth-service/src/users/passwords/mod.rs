@@ -1,3 +1,9 @@
+//! Passwords: hashed in one place, whatever made the hash that they are compared with.
+
+mod dummy;
+mod spelling;
+mod stored;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -5,12 +11,15 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier, phc::PasswordHash};
+use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
 use rustix::process::setpriority_process;
 
 use crate::measures;
 use crate::secret::PlainSecret;
+
+pub use dummy::{Dummies, SchemeInUse};
+pub use stored::{StoredHash, UnknownHash};
 
 /// argon2id with 19 MiB, two passes, one lane (OWASP Password Storage): 12.7 ms of one core.
 const MEMORY_KIB: u32 = 19_456;
@@ -26,11 +35,6 @@ type Job = Box<dyn FnOnce(&Argon2<'static>) + Send>;
 /// How much the hashing threads stand back (nice, 0 to 19): a hash takes as long as two thousand machine
 /// tokens, and everybody who waits for one of these would wait for it.
 const NICENESS: i32 = 19;
-
-/// Verified when the name is unknown, so that the answer takes as long (CWE-208). Nobody knows a password
-/// for it: salt and hash are digits that were made up.
-const DUMMY_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c2lnbmV0LWR1bW15LXNhbHQ$MzE0MTU5MjY1MzU4OTc5MzIzODQ2MjY0MzM4MzI3OTU";
 
 /// The only place where passwords are hashed: a thread a core, and a short queue.
 pub struct PasswordHasher {
@@ -94,7 +98,7 @@ impl PasswordHasher {
         })
     }
 
-    /// A new hash in PHC form, with a salt of its own.
+    /// A new hash of the password's normal form, in PHC form and with a salt of its own.
     ///
     /// # Errors
     /// [`HasherBusy`].
@@ -102,27 +106,34 @@ impl PasswordHasher {
         let password = password.clone();
         self.take_place()?
             .run(move |argon2| {
-                argon2.hash_password(password.expose().as_bytes()).map(|hash| hash.to_string())
+                let normal = spelling::normal(password.expose());
+                argon2.hash_password(normal.as_bytes()).map(|hash| hash.to_string())
             })?
             .map_err(|_| HasherBusy)
     }
 }
 
+/// Whether a stored hash is what would be made today; any other is replaced when its password is known.
+#[must_use]
+pub fn is_ours(stored: &str) -> bool {
+    stored.starts_with("$argon2id$")
+        && StoredHash::parse(stored)
+            .is_ok_and(|hash| hash.scheme() == format!("argon2:m={MEMORY_KIB},t={PASSES},p={LANES}"))
+}
+
 impl Place<'_> {
-    /// Whether the password fits the stored hash. `None` stands for an account that does not exist:
-    /// it takes as long and never fits.
+    /// Whether the password, in one of the ways in which it may be spelt, fits the stored hash. One that nothing
+    /// can fit is to be replaced by a dummy before: it would answer at once.
     ///
     /// # Errors
     /// [`HasherBusy`].
-    pub fn verify(self, password: &PlainSecret, stored: Option<&str>) -> Result<bool, HasherBusy> {
-        let exists = stored.is_some();
-        let stored = stored.unwrap_or(DUMMY_HASH).to_owned();
-        let password = password.clone();
-        let fits = self.run(move |argon2| {
-            PasswordHash::new(&stored)
-                .is_ok_and(|hash| argon2.verify_password(password.expose().as_bytes(), &hash).is_ok())
-        })?;
-        Ok(fits && exists)
+    pub fn verify(self, password: &PlainSecret, stored: &str) -> Result<bool, HasherBusy> {
+        let (password, stored) = (password.clone(), stored.to_owned());
+        self.run(move |_| {
+            let Ok(stored) = StoredHash::parse(&stored) else { return false };
+            let forms = spelling::candidates(password.expose());
+            forms.iter().any(|form| stored.fits(form.as_bytes()))
+        })
     }
 
     fn run<T: Send + 'static>(
@@ -148,18 +159,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_fits_its_hash_and_an_absent_account_never_fits() {
+    fn a_password_fits_its_own_hash_only_however_it_is_spelt() {
         let hasher = PasswordHasher::start(1).unwrap();
-        let verify = |password: &PlainSecret, stored: Option<&str>| {
-            hasher.take_place().unwrap().verify(password, stored)
+        let fits = |password: &str, stored: &str| {
+            hasher.take_place().unwrap().verify(&PlainSecret::new(password.to_owned()), stored).unwrap()
         };
-        let password = PlainSecret::new("correct horse".to_owned());
+        let password = PlainSecret::new("caf\u{e9} horse".to_owned());
         let hash = hasher.hash(&password).unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(verify(&password, Some(&hash)).unwrap());
-        assert!(!verify(&PlainSecret::new("wrong".to_owned()), Some(&hash)).unwrap());
-        assert!(!verify(&password, None).unwrap());
+        assert!(fits("caf\u{e9} horse", &hash) && fits("cafe\u{301} horse", &hash));
+        assert!(!fits("cafe horse", &hash));
+        assert!(!fits("cafe horse", "crypt$unknown"), "what cannot be read is never right");
         assert_ne!(hash, hasher.hash(&password).unwrap());
+        assert!(is_ours(&hash) && !is_ours("md5$salt$00000000000000000000000000000000"));
     }
 
     #[test]
@@ -173,9 +185,6 @@ mod tests {
 
     #[test]
     fn the_dummy_hash_costs_what_a_real_one_does() {
-        let hash = PasswordHash::new(DUMMY_HASH).unwrap();
-        let params = Params::try_from(&hash).unwrap();
-        assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (MEMORY_KIB, PASSES, LANES));
-        assert_eq!(hash.hash.unwrap().len(), 32);
+        assert!(is_ours(dummy::OUR_DUMMY));
     }
 }

@@ -1,0 +1,18 @@
+DELETE FROM counters WHERE name = 'user_number';
+DROP TABLE legacy_tokens;
+DROP TABLE recovery_codes;
+DROP TABLE second_factors;
+ALTER TABLE sessions DROP COLUMN device;
+DROP INDEX users_by_email_key;
+DROP INDEX users_by_password_scheme;
+DROP INDEX users_by_legacy_id;
+DROP INDEX users_by_name_key;
+ALTER TABLE users DROP COLUMN email_verified_at;
+ALTER TABLE users DROP COLUMN email_key;
+ALTER TABLE users DROP COLUMN email;
+ALTER TABLE users DROP COLUMN password_set_at;
+ALTER TABLE users DROP COLUMN password_scheme;
+ALTER TABLE users DROP COLUMN profile;
+ALTER TABLE users DROP COLUMN import_mark;
+ALTER TABLE users DROP COLUMN legacy_id;
+ALTER TABLE users DROP COLUMN name_key;

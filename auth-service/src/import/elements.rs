@@ -1,0 +1,192 @@
+//! The elements of one JSON array, one after the other, as they stand in a stream: a dump may be larger than memory,
+//! and one that is broken in one place is still good everywhere else.
+
+use std::io::{self, Read};
+
+/// Longest element, in bytes; a longer one is no account.
+const MAX_ELEMENT_BYTES: usize = 1 << 20;
+
+const CHUNK: usize = 64 * 1024;
+
+/// Reads an array of objects.
+pub struct Elements<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// Where the unread part of the buffer begins.
+    start: usize,
+    /// Octets that were read so far.
+    pub bytes: u64,
+    begun: bool,
+    ended: bool,
+}
+
+/// What there is instead of an element.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokenElement {
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+    #[error("is no JSON array of records, as `manage.py dumpdata` writes it")]
+    NoArray,
+    #[error("the file ends in the middle of it")]
+    CutShort,
+    #[error("is larger than a mebibyte")]
+    TooLarge,
+}
+
+impl<R: Read> Elements<R> {
+    pub fn new(reader: R) -> Self {
+        Self { reader, buffer: Vec::new(), start: 0, bytes: 0, begun: false, ended: false }
+    }
+
+    /// The octets of the next element; `None` behind the last one. Whether they are JSON is the caller's question.
+    ///
+    /// # Errors
+    /// [`BrokenElement`]; nothing can be read behind it.
+    pub fn next(&mut self) -> Result<Option<&[u8]>, BrokenElement> {
+        if self.ended {
+            return Ok(None);
+        }
+        let found = self.find();
+        match found {
+            Ok(Some((from, to))) => {
+                self.start = to;
+                Ok(Some(&self.buffer[from..to]))
+            }
+            Ok(None) => {
+                self.ended = true;
+                Ok(None)
+            }
+            Err(broken) => {
+                self.ended = true;
+                Err(broken)
+            }
+        }
+    }
+
+    fn find(&mut self) -> Result<Option<(usize, usize)>, BrokenElement> {
+        if !self.begun {
+            // A byte order mark, as Windows puts it.
+            if self.peek(0)? == Some(0xEF) {
+                self.start += 3;
+            }
+            if self.significant()? != Some(b'[') {
+                return Err(BrokenElement::NoArray);
+            }
+            self.start += 1;
+            self.begun = true;
+        }
+        match self.significant()? {
+            Some(b']') => return Ok(None),
+            Some(b',') => {
+                self.start += 1;
+                self.significant()?;
+            }
+            Some(_) => {}
+            None => return Err(BrokenElement::CutShort),
+        }
+        let length = self.length_of_element()?;
+        Ok(Some((self.start, self.start + length)))
+    }
+
+    /// Up to the comma or bracket behind it that is in no string and in nothing nested.
+    fn length_of_element(&mut self) -> Result<usize, BrokenElement> {
+        let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+        for at in 0..MAX_ELEMENT_BYTES {
+            let Some(byte) = self.peek(at)? else { return Err(BrokenElement::CutShort) };
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_string => escaped = true,
+                b'"' => in_string = !in_string,
+                _ if in_string => {}
+                b'{' | b'[' => depth += 1,
+                b',' | b']' if depth == 0 => return Ok(at),
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        Err(BrokenElement::TooLarge)
+    }
+
+    /// Goes on to what is no white space.
+    fn significant(&mut self) -> Result<Option<u8>, BrokenElement> {
+        loop {
+            match self.peek(0)? {
+                Some(b' ' | b'\t' | b'\r' | b'\n') => self.start += 1,
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// The octet so far behind the start.
+    fn peek(&mut self, at: usize) -> Result<Option<u8>, BrokenElement> {
+        while self.start + at >= self.buffer.len() {
+            if self.start >= CHUNK {
+                self.buffer.drain(..self.start);
+                self.start = 0;
+            }
+            let length = self.buffer.len();
+            self.buffer.resize(length + CHUNK, 0);
+            let read = self.reader.read(&mut self.buffer[length..])?;
+            self.buffer.truncate(length + read);
+            self.bytes += read as u64;
+            if read == 0 {
+                return Ok(None);
+            }
+        }
+        Ok(self.buffer.get(self.start + at).copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one octet at a time.
+    struct Slow<'a>(&'a [u8]);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let Some((first, rest)) = self.0.split_first() else { return Ok(0) };
+            into[0] = *first;
+            self.0 = rest;
+            Ok(1)
+        }
+    }
+
+    fn elements(text: &str) -> Vec<String> {
+        all(Elements::new(Slow(text.as_bytes())))
+    }
+
+    fn all(mut elements: Elements<impl Read>) -> Vec<String> {
+        let mut found = Vec::new();
+        loop {
+            match elements.next() {
+                Ok(Some(element)) => found.push(String::from_utf8_lossy(element).trim().to_owned()),
+                Ok(None) => return found,
+                Err(broken) => found.push(format!("! {broken}")),
+            }
+        }
+    }
+
+    #[test]
+    fn elements_end_where_they_end_whatever_their_strings_hold() {
+        assert_eq!(elements("[]"), [""; 0]);
+        assert_eq!(
+            elements("\u{feff} [\n {\"a\": 1},\r\n{\"b\": [1, 2]}\n]"),
+            ["{\"a\": 1}", "{\"b\": [1, 2]}"]
+        );
+        let odd = r#"{"a": "}],{[\"\\", "b": {"c": ["]"]}}"#;
+        assert_eq!(elements(&format!("[{odd},{odd}]")), [odd, odd]);
+    }
+
+    #[test]
+    fn one_that_is_broken_does_not_take_the_others_with_it() {
+        assert_eq!(elements(r#"[{"a": nonsense}, {"b": 1}]"#), [r#"{"a": nonsense}"#, r#"{"b": 1}"#]);
+        assert_eq!(elements(r#"[{"a": 1}, {"b": "#), [r#"{"a": 1}"#, "! the file ends in the middle of it"]);
+        assert_eq!(elements(r#"[{"a": 1}"#), ["! the file ends in the middle of it"]);
+        assert_eq!(elements("{}")[0], "! is no JSON array of records, as `manage.py dumpdata` writes it");
+        assert_eq!(elements("")[0], "! is no JSON array of records, as `manage.py dumpdata` writes it");
+        let large = format!("[{{\"a\": \"{}\"}}]", "x".repeat(MAX_ELEMENT_BYTES));
+        assert_eq!(all(Elements::new(large.as_bytes())), ["! is larger than a mebibyte"]);
+    }
+}

@@ -1,0 +1,87 @@
+//! Moving in: accounts and blacklisted tokens of a Django project become ours, a batch at a time, again and again
+//! until the day comes.
+//!
+//! [`elements`] takes a dump apart, [`dump`] and [`database`] read records from a file or from Django's database,
+//! [`django`] says what an account is there, [`run`] brings batches to the storage and keeps the report.
+
+mod database;
+mod django;
+mod dump;
+mod elements;
+mod report;
+mod run;
+pub mod simple_jwt;
+
+use std::collections::BTreeMap;
+
+use crate::users::Username;
+
+pub use database::DjangoDatabase;
+pub use dump::Dump;
+pub use report::{Problem, Report};
+pub use run::{ImportOptions, Progress, run};
+
+/// Which fields of a Django project say what.
+#[derive(Debug, Clone)]
+pub struct FieldMap {
+    /// `app_label.model`, in lower case: `auth.user`.
+    pub user_model: String,
+    /// Where a Django database keeps it.
+    pub user_table: String,
+    /// The field whose value is the `user_id` of tokens; `id` and `pk` are the primary key.
+    pub user_id: String,
+    pub username: String,
+    pub password: String,
+    pub active: String,
+    pub email: String,
+    pub date_joined: String,
+    /// Fields that are kept for claims; `groups` and `permissions` are lists of names.
+    pub attributes: Vec<String>,
+    /// Roles by what gives them: a boolean field, `group:NAME` or `permission:APP.CODENAME`.
+    pub roles: BTreeMap<String, String>,
+}
+
+/// An account as it is taken over.
+#[derive(Debug, Clone)]
+pub struct ImportedUser {
+    /// Where it stood in the dump, counted from 1; 0 in a database.
+    pub record: u64,
+    /// Its primary key there.
+    pub legacy_id: String,
+    pub username: Username,
+    /// As Django wrote it, or one that no password fits.
+    pub password_hash: String,
+    pub roles: Vec<String>,
+    /// A JSON object.
+    pub profile: String,
+    pub email: Option<String>,
+    /// Milliseconds since the epoch; `None` where it is not known.
+    pub created_at: Option<i64>,
+    pub disabled: bool,
+}
+
+/// A refresh token that was blacklisted there.
+#[derive(Debug, Clone)]
+pub struct BlacklistedToken {
+    pub jti: String,
+    /// Milliseconds since the epoch.
+    pub expires_at: i64,
+}
+
+/// What a source holds, besides groups and permissions, which it reads for itself.
+pub enum Item {
+    User(ImportedUser),
+    /// Taken over, but something of it is lost.
+    Reduced(ImportedUser, Problem),
+    Blacklisted(BlacklistedToken),
+    Unusable(Problem),
+}
+
+/// Something that holds accounts.
+pub trait Source {
+    /// Goes through all of it. What is found is told in order; `false` from it ends the walk.
+    ///
+    /// # Errors
+    /// One line: why it cannot be gone on.
+    fn each(&mut self, found: &mut dyn FnMut(Item, f64) -> Result<(), String>) -> Result<(), String>;
+}

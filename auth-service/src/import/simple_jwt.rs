@@ -1,0 +1,350 @@
+//! From a `SIMPLE_JWT` dictionary to our settings: what each of its entries becomes, and which have no counterpart.
+
+mod durations;
+mod output;
+
+use serde_json::{Map, Value};
+
+use durations::duration;
+pub use output::Converted;
+
+/// Names that simplejwt itself refuses since version 4.
+const REMOVED: [&str; 4] = ["AUTH_HEADER_TYPE", "AUTH_TOKEN_CLASS", "SECRET_KEY", "TOKEN_BACKEND_CLASS"];
+
+/// What the dictionary is printed with.
+pub const HOW_TO_EXPORT: &str = "python manage.py shell -c 'import json; from django.conf import settings; \
+     print(json.dumps(settings.SIMPLE_JWT, default=str))' > simple_jwt.json";
+
+/// Converts a dictionary in JSON.
+///
+/// # Errors
+/// One line: it is no JSON object, and how to make one.
+pub fn convert(text: &str) -> Result<Converted, String> {
+    let given: Value = serde_json::from_str(text)
+        .map_err(|error| format!("is no JSON ({error}). Print it by\n{HOW_TO_EXPORT}"))?;
+    let Value::Object(given) = given else {
+        return Err(format!("is no JSON object. Print it by\n{HOW_TO_EXPORT}"));
+    };
+    let mut converted = Converted::default();
+    for (name, value) in &given {
+        entry(&mut converted, name, value);
+    }
+    together(&mut converted, &given);
+    Ok(converted)
+}
+
+/// What an entry says by itself.
+fn entry(out: &mut Converted, name: &str, value: &Value) {
+    match name {
+        "ACCESS_TOKEN_LIFETIME" => time(out, (name, value), "tokens.access_ttl"),
+        "REFRESH_TOKEN_LIFETIME" => time(out, (name, value), "tokens.refresh_idle_ttl"),
+        "SLIDING_TOKEN_LIFETIME" => time(out, (name, value), "simplejwt.sliding_ttl"),
+        "SLIDING_TOKEN_REFRESH_LIFETIME" => time(out, (name, value), "simplejwt.sliding_refresh_ttl"),
+        "LEEWAY" => time(out, (name, value), "simplejwt.leeway"),
+        "ROTATE_REFRESH_TOKENS" => flag(out, (name, value), "simplejwt.rotate_refresh_tokens"),
+        "ALGORITHM" => text(out, (name, value), "simplejwt.legacy_algorithm"),
+        "ISSUER" => optional_text(out, (name, value), "simplejwt.legacy_issuer"),
+        "USER_ID_FIELD" => text(out, (name, value), "django.user_id"),
+        "USER_ID_CLAIM" => user_id_claim(out, value),
+        "AUDIENCE" => audience(out, value),
+        "AUTH_HEADER_TYPES" => header_types(out, value),
+        "AUTH_TOKEN_CLASSES" => token_classes(out, value),
+        "SIGNING_KEY" | "VERIFYING_KEY" => key(out, name, value),
+        _ => remark(out, name, value),
+    }
+}
+
+/// What is to be said of an entry that becomes no setting.
+fn remark(out: &mut Converted, name: &str, value: &Value) {
+    match name {
+        "UPDATE_LAST_LOGIN" => out.note(name, "is always so here"),
+        "BLACKLIST_AFTER_ROTATION" => {
+            out.note(name, "is always so here: a used refresh token is refused, after a grace for retries");
+        }
+        "CHECK_REVOKE_TOKEN" | "REVOKE_TOKEN_CLAIM" => {
+            out.note(
+                name,
+                "is always so here: a new password ends all sessions, and no claim is needed for it",
+            );
+        }
+        "JWK_URL" => out.note(name, "becomes the authority's: https://AUTHORITY/.well-known/jwks.json"),
+        "TOKEN_USER_CLASS" => out.note(name, "stays in the settings of the service that has it"),
+        "CHECK_USER_IS_ACTIVE" if *value == Value::Bool(true) => {}
+        "CHECK_USER_IS_ACTIVE" => out.lacks(name, "a disabled account gets no tokens here"),
+        "AUTH_HEADER_NAME" => only(
+            out,
+            (name, value),
+            "HTTP_AUTHORIZATION",
+            "the authority reads Authorization; services keep theirs",
+        ),
+        "TOKEN_TYPE_CLAIM" => only(out, (name, value), "token_type", "the claim has this name"),
+        "JTI_CLAIM" => only(out, (name, value), "jti", "the claim has this name (RFC 7519)"),
+        "SLIDING_TOKEN_REFRESH_EXP_CLAIM" => {
+            only(out, (name, value), "refresh_exp", "the claim has this name")
+        }
+        "USER_AUTHENTICATION_RULE" => {
+            let default = "rest_framework_simplejwt.authentication.default_user_authentication_rule";
+            only(
+                out,
+                (name, value),
+                default,
+                "an account that is disabled may not log in; no other rule is asked",
+            );
+        }
+        "ON_LOGIN_SUCCESS" | "ON_LOGIN_FAILED" if value.is_null() => {}
+        "ON_LOGIN_SUCCESS" | "ON_LOGIN_FAILED" => out.lacks(name, "every login is in the audit log"),
+        "JSON_ENCODER" if value.is_null() => {}
+        "JSON_ENCODER" => {
+            out.lacks(name, "claims are JSON; a value of another type becomes one in the webhook")
+        }
+        serializer if serializer.ends_with("_SERIALIZER") => {
+            let own = value.as_str().is_some_and(|path| path.starts_with("rest_framework_simplejwt."));
+            if !own {
+                out.lacks(name, "claims that it adds are made by [claims], or by the claims webhook");
+            }
+        }
+        removed if REMOVED.contains(&removed) => {
+            out.wrong(name, "was removed from simplejwt; it refuses to start")
+        }
+        _ => out.wrong(name, "is no setting of simplejwt 5.5"),
+    }
+}
+
+/// What several entries say together, or one that is not there.
+fn together(out: &mut Converted, given: &Map<String, Value>) {
+    let is = |name: &str, value: &Value| given.get(name).is_some_and(|given| given == value);
+    if !given.contains_key("ROTATE_REFRESH_TOKENS") {
+        out.set("simplejwt.rotate_refresh_tokens", "false");
+    }
+    if is("ROTATE_REFRESH_TOKENS", &Value::Bool(true)) && !is("BLACKLIST_AFTER_ROTATION", &Value::Bool(true))
+    {
+        out.note(
+            "BLACKLIST_AFTER_ROTATION",
+            "used refresh tokens were good until they expired: here they are not, and using one ends the session",
+        );
+    }
+    if !given.contains_key("SIGNING_KEY") && !given.contains_key("VERIFYING_KEY") {
+        key(out, "SIGNING_KEY", &Value::String("SECRET_KEY".to_owned()));
+    }
+    if !given.contains_key("AUDIENCE") {
+        audience(out, &Value::Null);
+    }
+    // A session may last longer than the default lets it.
+    if let Some(idle) = given.get("REFRESH_TOKEN_LIFETIME").and_then(|value| duration(value).ok())
+        && idle.as_secs() > 30 * 24 * 3600
+    {
+        out.set("tokens.refresh_absolute_ttl", &format!("\"{}\"", durations::written(idle)));
+    }
+}
+
+fn time(out: &mut Converted, (name, value): (&str, &Value), setting: &'static str) {
+    match duration(value) {
+        Ok(time) => out.set(setting, &format!("\"{}\"", durations::written(time))),
+        Err(why) => out.wrong(name, &why),
+    }
+}
+
+fn flag(out: &mut Converted, (name, value): (&str, &Value), setting: &'static str) {
+    match value {
+        Value::Bool(flag) => out.set(setting, &flag.to_string()),
+        _ => out.wrong(name, "is neither true nor false"),
+    }
+}
+
+fn text(out: &mut Converted, (name, value): (&str, &Value), setting: &'static str) {
+    match value.as_str().filter(|text| is_plain(text)) {
+        Some(text) => out.set(setting, &format!("{text:?}")),
+        None => out.wrong(name, "is code, or no text"),
+    }
+}
+
+fn optional_text(out: &mut Converted, (name, value): (&str, &Value), setting: &'static str) {
+    if !value.is_null() {
+        text(out, (name, value), setting);
+    }
+}
+
+fn only(out: &mut Converted, (name, value): (&str, &Value), default: &str, why: &str) {
+    if value.as_str() != Some(default) {
+        out.lacks(name, why);
+    }
+}
+
+fn user_id_claim(out: &mut Converted, value: &Value) {
+    let name = "USER_ID_CLAIM";
+    match value.as_str().filter(|text| is_plain(text)) {
+        Some("user_id") => {}
+        Some("sub") => out.lacks(name, "`sub` is the authority's own id; let services read `user_id`"),
+        Some(claim) => {
+            out.set("simplejwt.legacy_user_id_claim", &format!("{claim:?}"));
+            out.set_in("claims", claim, "\"user_id\"");
+        }
+        None => out.wrong(name, "is code, or no text"),
+    }
+}
+
+fn audience(out: &mut Converted, value: &Value) {
+    match value {
+        Value::Null => out.note(
+            "AUDIENCE",
+            "was not set: our tokens have one all the same, which services without AUDIENCE do not look at; set it there",
+        ),
+        Value::Array(_) => out.lacks("AUDIENCE", "a token has one audience: choose the one of these that services share"),
+        _ => {
+            text(out, ("AUDIENCE", value), "simplejwt.audience");
+            text(out, ("AUDIENCE", value), "simplejwt.legacy_audience");
+        }
+    }
+}
+
+fn header_types(out: &mut Converted, value: &Value) {
+    let types = match value {
+        Value::String(one) => Some(vec![one.as_str()]),
+        Value::Array(many) => many.iter().map(Value::as_str).collect(),
+        _ => None,
+    };
+    match types.filter(|types| types.iter().all(|text| is_plain(text) && !text.contains(','))) {
+        Some(types) => out.set("simplejwt.header_types", &format!("{:?}", types.join(", "))),
+        None => out.wrong("AUTH_HEADER_TYPES", "is code, or no list of texts"),
+    }
+}
+
+fn token_classes(out: &mut Converted, value: &Value) {
+    let name = "AUTH_TOKEN_CLASSES";
+    let classes =
+        value.as_array().map(|classes| classes.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+    let Some(Some(classes)) = classes else { return out.wrong(name, "is code, or no list of texts") };
+    for class in classes {
+        match class.strip_prefix("rest_framework_simplejwt.tokens.") {
+            Some("AccessToken") => {}
+            Some("SlidingToken") => out.set("simplejwt.sliding", "true"),
+            _ => out.lacks(name, "services accept access tokens, or sliding ones; no other class"),
+        }
+    }
+}
+
+/// Keys are secrets: what is in the dictionary is not repeated.
+fn key(out: &mut Converted, name: &str, value: &Value) {
+    let empty = value.as_str().is_none_or(str::is_empty);
+    if empty {
+        return;
+    }
+    out.set("simplejwt.legacy_key_file", "\"data/legacy.key\"");
+    out.note(
+        name,
+        "goes into the file data/legacy.key (mode 0600), not into these settings: for HS256 the text itself, \
+         for RS256 and ES256 the public key in PEM. Take it away when simplejwt.legacy_until has come",
+    );
+}
+
+/// Text that was a text, and no expression that somebody printed.
+fn is_plain(text: &str) -> bool {
+    let code = ["(", "[", "{", "lambda", "os.environ", "settings.", "import "];
+    !text.is_empty() && !code.iter().any(|sign| text.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_usual_dictionary_becomes_settings() {
+        let given = json!({
+            "ACCESS_TOKEN_LIFETIME": "0:10:00",
+            "REFRESH_TOKEN_LIFETIME": "14 days, 0:00:00",
+            "ROTATE_REFRESH_TOKENS": true,
+            "BLACKLIST_AFTER_ROTATION": true,
+            "UPDATE_LAST_LOGIN": true,
+            "ALGORITHM": "HS256",
+            "SIGNING_KEY": "not to be repeated",
+            "AUDIENCE": null,
+            "AUTH_HEADER_TYPES": ["Bearer", "JWT"],
+            "USER_ID_FIELD": "id",
+            "USER_ID_CLAIM": "user_id",
+            "TOKEN_OBTAIN_SERIALIZER": "accounts.serializers.MyTokenObtainPairSerializer",
+        });
+        let converted = convert(&given.to_string()).unwrap();
+        let text = converted.text();
+        for line in [
+            "access_ttl = \"10m\"",
+            "refresh_idle_ttl = \"14d\"",
+            "rotate_refresh_tokens = true",
+            "header_types = \"Bearer, JWT\"",
+            "legacy_algorithm = \"HS256\"",
+            "legacy_key_file = \"data/legacy.key\"",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        assert!(
+            !text.contains("not to be repeated") && !converted.document().to_string().contains("repeated\"")
+        );
+        assert_eq!(converted.without_counterpart().collect::<Vec<_>>(), ["TOKEN_OBTAIN_SERIALIZER"]);
+        assert!(!converted.has_wrong());
+    }
+
+    #[test]
+    fn code_is_named_and_the_rest_is_converted() {
+        let given = json!({
+            "ACCESS_TOKEN_LIFETIME": "datetime.timedelta(minutes=5)",
+            "REFRESH_TOKEN_LIFETIME": 86400,
+            "ALGORITHM": "os.environ['ALG']",
+            "AUTH_HEADER_TYPES": "tuple(x)",
+            "SECRET_KEY": "x",
+            "FOO": 1,
+        });
+        let converted = convert(&given.to_string()).unwrap();
+        let wrong: Vec<&str> = converted.wrong_names().collect();
+        assert_eq!(wrong, ["ACCESS_TOKEN_LIFETIME", "ALGORITHM", "AUTH_HEADER_TYPES", "SECRET_KEY", "FOO"]);
+        assert!(converted.text().contains("refresh_idle_ttl = \"1d\""));
+        assert!(convert("SIMPLE_JWT = {...}").unwrap_err().contains("manage.py shell"));
+        assert!(convert("[]").is_err());
+    }
+
+    #[test]
+    fn every_setting_of_simplejwt_is_known() {
+        let all = [
+            "ACCESS_TOKEN_LIFETIME",
+            "REFRESH_TOKEN_LIFETIME",
+            "ROTATE_REFRESH_TOKENS",
+            "BLACKLIST_AFTER_ROTATION",
+            "UPDATE_LAST_LOGIN",
+            "ALGORITHM",
+            "SIGNING_KEY",
+            "VERIFYING_KEY",
+            "AUDIENCE",
+            "ISSUER",
+            "JSON_ENCODER",
+            "JWK_URL",
+            "LEEWAY",
+            "AUTH_HEADER_TYPES",
+            "AUTH_HEADER_NAME",
+            "USER_ID_FIELD",
+            "USER_ID_CLAIM",
+            "USER_AUTHENTICATION_RULE",
+            "ON_LOGIN_SUCCESS",
+            "ON_LOGIN_FAILED",
+            "AUTH_TOKEN_CLASSES",
+            "TOKEN_TYPE_CLAIM",
+            "JTI_CLAIM",
+            "TOKEN_USER_CLASS",
+            "SLIDING_TOKEN_REFRESH_EXP_CLAIM",
+            "SLIDING_TOKEN_LIFETIME",
+            "SLIDING_TOKEN_REFRESH_LIFETIME",
+            "TOKEN_OBTAIN_SERIALIZER",
+            "TOKEN_REFRESH_SERIALIZER",
+            "TOKEN_VERIFY_SERIALIZER",
+            "TOKEN_BLACKLIST_SERIALIZER",
+            "TOKEN_OBTAIN_SLIDING_SERIALIZER",
+            "TOKEN_REFRESH_SLIDING_SERIALIZER",
+            "CHECK_REVOKE_TOKEN",
+            "REVOKE_TOKEN_CLAIM",
+            "CHECK_USER_IS_ACTIVE",
+        ];
+        for name in all {
+            let converted = convert(&json!({name: null}).to_string()).unwrap();
+            assert!(!converted.text().contains("no setting of simplejwt"), "{name}");
+        }
+    }
+}

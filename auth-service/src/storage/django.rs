@@ -1,0 +1,319 @@
+//! The tables of a Django project, read as records: the databases write the JSON themselves, so that no column needs
+//! to be known here but those that Django makes.
+
+use std::path::Path;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Double, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+use serde_json::Value;
+
+use super::connection::{AnyConnection, Purpose};
+use super::error::StorageError;
+use super::url::DatabaseUrl;
+
+/// Rows that are held at one time.
+const PAGE: i64 = 1000;
+
+const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
+const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
+
+/// A connection to a database that is somebody else's: it is read as of one moment and never written.
+pub struct DjangoTables {
+    connection: AnyConnection,
+    users: Users,
+}
+
+/// Where accounts are.
+struct Users {
+    table: String,
+    key: String,
+    /// SQLite has no UUIDs: Django keeps them there as 32 digits.
+    key_is_uuid: bool,
+    /// The model's name, by which the tables of its groups and permissions refer to it.
+    model: String,
+}
+
+/// Told of one row: its key, and its fields as JSON.
+type Told<'a> = &'a mut dyn FnMut(Value, String) -> Result<(), String>;
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    pk: String,
+    #[diesel(sql_type = Text)]
+    fields: String,
+    /// Where to go on.
+    #[diesel(sql_type = BigInt)]
+    place: i64,
+}
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    declared: String,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = Double)]
+    rows: f64,
+}
+
+impl DjangoTables {
+    /// # Errors
+    /// [`StorageError::Unavailable`], also when there is no such table.
+    pub fn open(url: &DatabaseUrl, table: &str, model: &str) -> Result<Self, StorageError> {
+        let unavailable = |cause: String| StorageError::Unavailable(cause);
+        for name in [table, model] {
+            if name.is_empty()
+                || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
+            {
+                return Err(unavailable(format!("`{name}` is no name of a table or model")));
+            }
+        }
+        let mut connection = connect(url)?;
+        if !exists(&mut connection, table)? {
+            return Err(unavailable(format!("has no table {table}: is another one set in [django]?")));
+        }
+        let key = primary_key(&mut connection, table)?;
+        let model = model.rsplit('.').next().unwrap_or(model).to_owned();
+        let users =
+            Users { table: table.to_owned(), key_is_uuid: key.declared == "char(32)", key: key.name, model };
+        Ok(Self { connection, users })
+    }
+
+    /// Groups, with the natural keys of their permissions.
+    ///
+    /// # Errors
+    /// One line.
+    pub fn groups(&mut self, told: Told<'_>) -> Result<(), String> {
+        if !self.has(&["auth_group", "auth_group_permissions", "auth_permission", "django_content_type"])? {
+            return Ok(());
+        }
+        let permissions = "FROM auth_group_permissions gp JOIN auth_permission p ON p.id = gp.permission_id \
+                           JOIN django_content_type c ON c.id = p.content_type_id WHERE gp.group_id = t.id";
+        let fields =
+            [("'name'", "t.name".to_owned()), ("'permissions'", self.array(PERMISSION, permissions))];
+        self.walk("auth_group", "id", &self.object(&fields), |row, _| told(Value::String(row.pk), row.fields))
+    }
+
+    /// Accounts with all of their columns, and the natural keys of their groups and permissions; told with the part
+    /// of the table that has been read.
+    ///
+    /// # Errors
+    /// One line.
+    pub fn users(
+        &mut self,
+        told: &mut dyn FnMut(Value, String, f64) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let Users { table, key, key_is_uuid, model } = &self.users;
+        let (table, key, key_is_uuid) = (table.clone(), key.clone(), *key_is_uuid);
+        let (groups, permissions) = (format!("{table}_groups"), format!("{table}_user_permissions"));
+        let mut extra = Vec::new();
+        let (of_groups, of_permissions) = (
+            format!(
+                "FROM \"{groups}\" ug JOIN auth_group g ON g.id = ug.group_id WHERE ug.\"{model}_id\" = t.\"{key}\""
+            ),
+            format!(
+                "FROM \"{permissions}\" up JOIN auth_permission p ON p.id = up.permission_id \
+                 JOIN django_content_type c ON c.id = p.content_type_id WHERE up.\"{model}_id\" = t.\"{key}\""
+            ),
+        );
+        if self.has(&[&groups, "auth_group"])? {
+            extra.push(("'groups'", self.array("g.name", &of_groups)));
+        }
+        if self.has(&[&permissions, "auth_permission", "django_content_type"])? {
+            extra.push(("'user_permissions'", self.array(PERMISSION, &of_permissions)));
+        }
+        let all = self.count(&table)?;
+        let fields = self.row_with(&table, &extra)?;
+        let mut read = 0.0;
+        self.walk(&table, &key, &fields, |row, _| {
+            read += 1.0;
+            let pk = if key_is_uuid { with_dashes(&row.pk) } else { row.pk };
+            told(Value::String(pk), row.fields, read / f64::max(all, 1.0))
+        })
+    }
+
+    /// Refresh tokens that are blacklisted.
+    ///
+    /// # Errors
+    /// One line.
+    pub fn blacklisted_tokens(&mut self, told: Told<'_>) -> Result<(), String> {
+        if !self.has(&[OUTSTANDING, BLACKLISTED])? {
+            return Ok(());
+        }
+        let of = |column: &str| format!("(SELECT o.{column} FROM {OUTSTANDING} o WHERE o.id = t.token_id)");
+        let fields = self.object(&[("'jti'", of("jti")), ("'expires_at'", of("expires_at"))]);
+        self.walk(BLACKLISTED, "id", &fields, |row, _| told(Value::String(row.pk), row.fields))
+    }
+
+    /// Every row of a table, a page at a time, in one snapshot.
+    fn walk(
+        &mut self,
+        table: &str,
+        key: &str,
+        fields: &str,
+        mut each: impl FnMut(Row, i64) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let told = |error: diesel::result::Error| StorageError::from(error).to_string();
+        match &mut self.connection {
+            AnyConnection::Postgres(connection) => {
+                let query = format!(
+                    "DECLARE rows NO SCROLL CURSOR FOR SELECT t.\"{key}\"::text AS pk, ({fields})::text AS fields, \
+                     0::bigint AS place FROM \"{table}\" t"
+                );
+                connection.batch_execute(&query).map_err(told)?;
+                loop {
+                    let page: Vec<Row> =
+                        sql_query(format!("FETCH {PAGE} FROM rows")).load(connection).map_err(told)?;
+                    if page.is_empty() {
+                        return connection.batch_execute("CLOSE rows").map_err(told);
+                    }
+                    page.into_iter().try_for_each(|row| each(row, 0))?;
+                }
+            }
+            AnyConnection::Sqlite(connection) => {
+                let query = format!(
+                    "SELECT CAST(t.\"{key}\" AS TEXT) AS pk, {fields} AS fields, t.rowid AS place \
+                     FROM \"{table}\" t WHERE t.rowid > ? ORDER BY t.rowid LIMIT {PAGE}"
+                );
+                let mut after = i64::MIN;
+                loop {
+                    let page: Vec<Row> =
+                        sql_query(&query).bind::<BigInt, _>(after).load(connection).map_err(told)?;
+                    let Some(last) = page.last() else { return Ok(()) };
+                    after = last.place;
+                    page.into_iter().try_for_each(|row| each(row, 0))?;
+                }
+            }
+        }
+    }
+
+    fn has(&mut self, tables: &[&str]) -> Result<bool, String> {
+        for table in tables {
+            if !exists(&mut self.connection, table).map_err(|error| error.to_string())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn count(&mut self, table: &str) -> Result<f64, String> {
+        let query = sql_query(format!("SELECT CAST(count(*) AS DOUBLE PRECISION) AS rows FROM \"{table}\""));
+        let counted: Count =
+            query.get_result(&mut self.connection).map_err(|error| StorageError::from(error).to_string())?;
+        Ok(counted.rows)
+    }
+
+    fn is_postgres(&self) -> bool {
+        matches!(self.connection, AnyConnection::Postgres(_))
+    }
+
+    /// A JSON object of names and what they are.
+    fn object(&self, fields: &[(&str, String)]) -> String {
+        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}, {value}")).collect();
+        let make = if self.is_postgres() { "jsonb_build_object" } else { "json_object" };
+        format!("{make}({})", fields.join(", "))
+    }
+
+    /// A JSON array of natural keys, of the rows of a subquery.
+    fn array(&self, key: &str, from: &str) -> String {
+        if self.is_postgres() {
+            return format!("(SELECT coalesce(jsonb_agg(jsonb_build_array({key})), '[]') {from})");
+        }
+        format!("json((SELECT json_group_array(json_array({key})) {from}))")
+    }
+
+    /// A row with all of its columns, but for those that no JSON can hold, and more fields.
+    fn row_with(&mut self, table: &str, extra: &[(&str, String)]) -> Result<String, String> {
+        if self.is_postgres() {
+            return Ok(format!("to_jsonb(t) || {}", self.object(extra)));
+        }
+        let columns =
+            sql_query("SELECT name, type AS declared FROM pragma_table_info(?) WHERE type NOT LIKE '%blob%'");
+        let columns: Vec<Column> = columns
+            .bind::<Text, _>(table)
+            .load(&mut self.connection)
+            .map_err(|error| StorageError::from(error).to_string())?;
+        let names: Vec<String> =
+            columns.iter().map(|column| format!("'{}'", column.name.replace('\'', "''"))).collect();
+        let quoted = columns.iter().map(|column| format!("t.\"{}\"", column.name.replace('"', "\"\"")));
+        let mut fields: Vec<(&str, String)> = names.iter().map(String::as_str).zip(quoted).collect();
+        fields.extend(extra.iter().cloned());
+        Ok(self.object(&fields))
+    }
+}
+
+const PERMISSION: &str = "p.codename, c.app_label, c.model";
+
+fn connect(url: &DatabaseUrl) -> Result<AnyConnection, StorageError> {
+    match url {
+        // The journal of a file is its owner's to choose, so none of our settings.
+        DatabaseUrl::Sqlite(path) => {
+            let mut connection = SqliteConnection::establish(&read_only(path)?)
+                .map_err(|error| StorageError::Unavailable(error.to_string()))?;
+            connection.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA query_only = 1; BEGIN")?;
+            Ok(AnyConnection::Sqlite(connection))
+        }
+        DatabaseUrl::Postgres(_) => {
+            let mut connection = AnyConnection::open(url, Purpose::Migrate)?;
+            connection.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+            Ok(connection)
+        }
+    }
+}
+
+/// The path as a URI that makes no file (sqlite.org/uri.html).
+fn read_only(path: &Path) -> Result<String, StorageError> {
+    let unavailable = |cause: &str| StorageError::Unavailable(cause.to_owned());
+    if !path.is_file() {
+        return Err(unavailable("the file does not exist"));
+    }
+    let path = path.to_str().ok_or_else(|| unavailable("the path is not UTF-8"))?;
+    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    Ok(format!("file:{escaped}?mode=ro"))
+}
+
+fn exists(connection: &mut AnyConnection, table: &str) -> Result<bool, StorageError> {
+    #[derive(QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = Nullable<Text>)]
+        found: Option<String>,
+    }
+    let query = match connection {
+        AnyConnection::Postgres(_) => "SELECT to_regclass($1)::text AS found",
+        AnyConnection::Sqlite(_) => {
+            "SELECT max(name) AS found FROM sqlite_master WHERE name = $1 AND type IN ('table', 'view')"
+        }
+    };
+    let found: Found = sql_query(query).bind::<Text, _>(table).get_result(connection)?;
+    Ok(found.found.is_some())
+}
+
+fn primary_key(connection: &mut AnyConnection, table: &str) -> Result<Column, StorageError> {
+    let query = match connection {
+        AnyConnection::Postgres(_) => {
+            "SELECT a.attname::text AS name, format_type(a.atttypid, NULL) AS declared FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid \
+             AND a.attnum = ANY (i.indkey) WHERE i.indrelid = to_regclass($1) AND i.indisprimary"
+        }
+        AnyConnection::Sqlite(_) => {
+            "SELECT name, lower(type) AS declared FROM pragma_table_info($1) WHERE pk = 1"
+        }
+    };
+    let mut keys: Vec<Column> = sql_query(query).bind::<Text, _>(table).load(connection)?;
+    match (keys.pop(), keys.is_empty()) {
+        (Some(key), true) => Ok(key),
+        _ => Err(StorageError::Unavailable(format!("{table} has no primary key of one column"))),
+    }
+}
+
+/// A UUID as Django itself writes it.
+fn with_dashes(digits: &str) -> String {
+    uuid::Uuid::try_parse(digits).map_or_else(|_| digits.to_owned(), |uuid| uuid.to_string())
+}

@@ -1,0 +1,379 @@
+//! Accounts that come from elsewhere, many in one transaction. A repeated import changes what has changed there, and
+//! leaves alone what was changed here.
+
+use std::collections::HashMap;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Nullable, Text};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Storage;
+use super::connection::AnyConnection;
+use super::error::StorageError;
+use super::names::raise_numbers;
+use super::revocations::{self, Hit};
+use super::schema::users;
+use super::sessions::{End, end_all_of_user};
+use super::users::scheme_of;
+use super::writer::in_savepoint;
+use crate::audit::{Action, Event};
+use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
+use crate::import::{BlacklistedToken, ImportedUser};
+use crate::secret::hex;
+use crate::sessions::EndReason;
+use crate::users::spelling_key;
+
+/// What is taken over in one transaction.
+#[derive(Debug)]
+pub struct Batch {
+    pub users: Vec<ImportedUser>,
+    pub tokens: Vec<BlacklistedToken>,
+    /// An account that was made here becomes the one of the same name from there.
+    pub adopt: bool,
+    pub now: Timestamp,
+    /// When the last access token of a session that ends now has expired everywhere.
+    pub revoked_until: Timestamp,
+}
+
+/// What became, or would become, of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    New,
+    Changed,
+    Unchanged,
+    /// By another account that was taken over.
+    NameTaken,
+    /// By an account that was not.
+    MadeHere,
+}
+
+/// In the order of the batch.
+#[derive(Debug)]
+pub struct BatchOutcome(pub Vec<Fate>);
+
+/// An account that is here already.
+struct Known {
+    id: String,
+    mark: Mark,
+}
+
+/// Digests of what was taken over, to tell what has changed there since.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Mark {
+    record: String,
+    password: String,
+    disabled: bool,
+}
+
+/// Who has a name.
+struct Holder {
+    id: String,
+    legacy_id: Option<String>,
+}
+
+impl Storage {
+    /// What would become of a batch. Nothing is written.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn weigh_import(&self, batch: &Batch) -> Result<BatchOutcome, StorageError> {
+        self.read(|connection| {
+            let (known, holders) = (known(connection, &batch.users)?, holders(connection, &batch.users)?);
+            let fate =
+                |user: &ImportedUser| match (known.get(&user.legacy_id), holders.get(user.username.key())) {
+                    (_, Some(holder)) if holder.legacy_id.as_ref() == Some(&user.legacy_id) => {
+                        change(&known, user)
+                    }
+                    (None, Some(holder)) if holder.legacy_id.is_none() && batch.adopt => Fate::Changed,
+                    (_, Some(holder)) => taken_by(holder),
+                    (Some(_), None) => change(&known, user),
+                    (None, None) => Fate::New,
+                };
+            Ok(BatchOutcome(batch.users.iter().map(fate).collect()))
+        })
+    }
+
+    /// Takes a batch over, all of it or nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn import(&self, batch: Batch) -> Result<BatchOutcome, StorageError> {
+        self.write_audited(move |connection| {
+            // Write first; and one import at a time.
+            let highest = batch.users.iter().filter_map(|user| user.legacy_id.parse().ok()).max();
+            raise_numbers(connection, highest.unwrap_or(0))?;
+            let fates = take_over(connection, &batch)?;
+            spend(connection, &batch.tokens)?;
+            let count = |fate: Fate| fates.iter().filter(|other| **other == fate).count();
+            let (new, changed) = (count(Fate::New), count(Fate::Changed));
+            let detail = format!("{new} new, {changed} changed");
+            let event = (new + changed > 0).then(|| Event::of(Action::UsersImported).detail(detail));
+            Ok((BatchOutcome(fates), event))
+        })
+    }
+}
+
+fn take_over(connection: &mut AnyConnection, batch: &Batch) -> Result<Vec<Fate>, StorageError> {
+    let known = known(connection, &batch.users)?;
+    let new: Vec<&ImportedUser> =
+        batch.users.iter().filter(|user| !known.contains_key(&user.legacy_id)).collect();
+    let inserted = insert(connection, &new, batch.now)?;
+    let mut fates = Vec::with_capacity(batch.users.len());
+    for user in &batch.users {
+        fates.push(match known.get(&user.legacy_id) {
+            Some(_) if change(&known, user) == Fate::Unchanged => Fate::Unchanged,
+            Some(known) => update(connection, user, (known, batch))?,
+            None if inserted.contains_key(&user.legacy_id) => Fate::New,
+            None => adopt(connection, user, batch)?,
+        });
+    }
+    Ok(fates)
+}
+
+fn change(known: &HashMap<String, Known>, user: &ImportedUser) -> Fate {
+    let same = known.get(&user.legacy_id).is_some_and(|known| known.mark == Mark::of(user));
+    if same { Fate::Unchanged } else { Fate::Changed }
+}
+
+fn taken_by(holder: &Holder) -> Fate {
+    if holder.legacy_id.is_some() { Fate::NameTaken } else { Fate::MadeHere }
+}
+
+fn known(
+    connection: &mut AnyConnection,
+    wanted: &[ImportedUser],
+) -> Result<HashMap<String, Known>, StorageError> {
+    let ids: Vec<&str> = wanted.iter().map(|user| user.legacy_id.as_str()).collect();
+    let rows: Vec<(Option<String>, String, Option<String>)> = users::table
+        .filter(users::legacy_id.eq_any(ids))
+        .select((users::legacy_id, users::id, users::import_mark))
+        .load(connection)?;
+    let entry = |(legacy_id, id, mark): (Option<String>, String, Option<String>)| {
+        Some((legacy_id?, Known { id, mark: Mark::parse(&mark.unwrap_or_default()) }))
+    };
+    Ok(rows.into_iter().filter_map(entry).collect())
+}
+
+fn holders(
+    connection: &mut AnyConnection,
+    wanted: &[ImportedUser],
+) -> Result<HashMap<String, Holder>, StorageError> {
+    let keys: Vec<&str> = wanted.iter().map(|user| user.username.key()).collect();
+    let rows: Vec<(Option<String>, String, Option<String>)> = users::table
+        .filter(users::name_key.eq_any(keys))
+        .select((users::name_key, users::id, users::legacy_id))
+        .load(connection)?;
+    let entry = |(key, id, legacy_id): (Option<String>, String, Option<String>)| {
+        Some((key?, Holder { id, legacy_id }))
+    };
+    Ok(rows.into_iter().filter_map(entry).collect())
+}
+
+#[derive(QueryableByName)]
+struct Inserted {
+    #[diesel(sql_type = Nullable<Text>)]
+    legacy_id: Option<String>,
+}
+
+/// One statement for all of them, whose rows travel as one JSON text: the time of many statements goes to the way.
+const INSERT_SQLITE: &str = "INSERT INTO users (id, username, name_key, password_hash, password_epoch, \
+     password_scheme, roles, created_at, disabled_at, legacy_id, import_mark, profile, email, email_key) \
+     SELECT value ->> 'id', value ->> 'username', value ->> 'name_key', value ->> 'password_hash', 0, \
+     value ->> 'password_scheme', value ->> 'roles', value ->> 'created_at', value ->> 'disabled_at', \
+     value ->> 'legacy_id', value ->> 'import_mark', value ->> 'profile', value ->> 'email', \
+     value ->> 'email_key' FROM json_each($1) WHERE true ON CONFLICT DO NOTHING RETURNING legacy_id";
+
+const INSERT_POSTGRES: &str = "INSERT INTO users (id, username, name_key, password_hash, password_epoch, \
+     password_scheme, roles, created_at, disabled_at, legacy_id, import_mark, profile, email, email_key) \
+     SELECT id, username, name_key, password_hash, 0, password_scheme, roles, created_at, disabled_at, \
+     legacy_id, import_mark, profile, email, email_key FROM json_to_recordset($1::json) AS \
+     given(id text, username text, name_key text, password_hash text, password_scheme text, roles text, \
+     created_at bigint, disabled_at bigint, legacy_id text, import_mark text, profile text, email text, \
+     email_key text) ON CONFLICT DO NOTHING RETURNING legacy_id";
+
+fn insert(
+    connection: &mut AnyConnection,
+    new: &[&ImportedUser],
+    now: Timestamp,
+) -> Result<HashMap<String, ()>, StorageError> {
+    if new.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<Value> = new.iter().map(|user| row(user, now)).collect();
+    let statement = match connection {
+        AnyConnection::Postgres(_) => INSERT_POSTGRES,
+        AnyConnection::Sqlite(_) => INSERT_SQLITE,
+    };
+    let inserted: Vec<Inserted> =
+        sql_query(statement).bind::<Text, _>(Value::Array(rows).to_string()).load(connection)?;
+    Ok(inserted.into_iter().filter_map(|row| Some((row.legacy_id?, ()))).collect())
+}
+
+fn row(user: &ImportedUser, now: Timestamp) -> Value {
+    json!({
+        "id": Uuid::new_v4().to_string(),
+        "username": user.username.as_str(),
+        "name_key": user.username.key(),
+        "password_hash": user.password_hash,
+        "password_scheme": scheme_of(&user.password_hash),
+        "roles": user.roles.join(" "),
+        "created_at": user.created_at.unwrap_or(now.0),
+        "disabled_at": user.disabled.then_some(now.0),
+        "legacy_id": user.legacy_id,
+        "import_mark": Mark::of(user).text(),
+        "profile": user.profile,
+        "email": user.email,
+        "email_key": user.email.as_deref().map(spelling_key),
+    })
+}
+
+/// What is written whenever something has changed there.
+#[derive(AsChangeset)]
+#[diesel(table_name = users, treat_none_as_null = true)]
+struct TakenOver {
+    username: String,
+    name_key: Option<String>,
+    roles: String,
+    legacy_id: Option<String>,
+    import_mark: Option<String>,
+    profile: String,
+    email: Option<String>,
+    email_key: Option<String>,
+}
+
+fn update(
+    connection: &mut AnyConnection,
+    user: &ImportedUser,
+    (known, batch): (&Known, &Batch),
+) -> Result<Fate, StorageError> {
+    let mark = Mark::of(user);
+    let changed = TakenOver {
+        username: user.username.as_str().to_owned(),
+        name_key: Some(user.username.key().to_owned()),
+        roles: user.roles.join(" "),
+        legacy_id: Some(user.legacy_id.clone()),
+        import_mark: Some(mark.text()),
+        profile: user.profile.clone(),
+        email: user.email.clone(),
+        email_key: user.email.as_deref().map(spelling_key),
+    };
+    let id = &known.id;
+    let outcome = in_savepoint(connection, |connection| {
+        diesel::update(users::table.find(id)).set(&changed).execute(connection)?;
+        // Only what changed there: a password that was set here, or hashed anew, stays.
+        if mark.password != known.mark.password {
+            take_password(connection, user, (id, batch))?;
+        }
+        if mark.disabled != known.mark.disabled {
+            disable_or_enable(connection, user, (id, batch))?;
+        }
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => Ok(Fate::Changed),
+        Err(StorageError::Taken) => Ok(Fate::NameTaken),
+        Err(error) => Err(error),
+    }
+}
+
+fn adopt(connection: &mut AnyConnection, user: &ImportedUser, batch: &Batch) -> Result<Fate, StorageError> {
+    let holders = holders(connection, std::slice::from_ref(user))?;
+    match holders.get(user.username.key()) {
+        Some(holder) if holder.legacy_id.is_none() && batch.adopt => {
+            let known = Known { id: holder.id.clone(), mark: Mark::default() };
+            update(connection, user, (&known, batch))
+        }
+        Some(holder) => Ok(taken_by(holder)),
+        // The same record twice in one batch.
+        None => Ok(Fate::NameTaken),
+    }
+}
+
+fn take_password(
+    connection: &mut AnyConnection,
+    user: &ImportedUser,
+    (id, batch): (&str, &Batch),
+) -> Result<(), StorageError> {
+    diesel::update(users::table.find(id))
+        .set((
+            users::password_scheme.eq(scheme_of(&user.password_hash)),
+            users::password_hash.eq(&user.password_hash),
+            users::password_epoch.eq(users::password_epoch + 1),
+        ))
+        .execute(connection)?;
+    let end = End { now: batch.now, reason: EndReason::PasswordChanged, revoked_until: batch.revoked_until };
+    let ended = end_all_of_user(connection, id, end)?;
+    revocations::append_sessions(connection, &ended, batch.revoked_until)
+}
+
+fn disable_or_enable(
+    connection: &mut AnyConnection,
+    user: &ImportedUser,
+    (id, batch): (&str, &Batch),
+) -> Result<(), StorageError> {
+    let disabled_at = user.disabled.then_some(batch.now.0);
+    diesel::update(users::table.find(id)).set(users::disabled_at.eq(disabled_at)).execute(connection)?;
+    if !user.disabled {
+        return Ok(());
+    }
+    let end = End { now: batch.now, reason: EndReason::UserDisabled, revoked_until: batch.revoked_until };
+    end_all_of_user(connection, id, end)?;
+    let all = Hit::Subject(id, batch.now.plus(CLOCK_DIFFERENCE));
+    revocations::append(connection, all, batch.revoked_until)
+}
+
+/// These are good no more, whoever holds them.
+fn spend(connection: &mut AnyConnection, tokens: &[BlacklistedToken]) -> Result<(), StorageError> {
+    if tokens.is_empty() {
+        return Ok(());
+    }
+    let statement = match connection {
+        AnyConnection::Postgres(_) => {
+            "INSERT INTO legacy_tokens (jti, expires_at) SELECT jti, expires_at \
+             FROM json_to_recordset($1::json) AS given(jti text, expires_at bigint) ON CONFLICT DO NOTHING"
+        }
+        AnyConnection::Sqlite(_) => {
+            "INSERT INTO legacy_tokens (jti, expires_at) SELECT value ->> 'jti', value ->> 'expires_at' \
+             FROM json_each($1) WHERE true ON CONFLICT DO NOTHING"
+        }
+    };
+    let row = |token: &BlacklistedToken| json!({"jti": token.jti, "expires_at": token.expires_at});
+    let rows = Value::Array(tokens.iter().map(row).collect()).to_string();
+    sql_query(statement).bind::<Text, _>(rows).execute(connection)?;
+    Ok(())
+}
+
+impl Mark {
+    fn of(user: &ImportedUser) -> Self {
+        let email = user.email.as_deref().unwrap_or_default();
+        let roles = user.roles.join(" ");
+        Self {
+            record: digest(&[user.username.as_str(), &roles, &user.profile, email]),
+            password: digest(&[&user.password_hash]),
+            disabled: user.disabled,
+        }
+    }
+
+    fn text(&self) -> String {
+        format!("{}.{}.{}", self.record, self.password, u8::from(self.disabled))
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut parts = text.split('.');
+        let mut next = || parts.next().unwrap_or_default().to_owned();
+        Self { record: next(), password: next(), disabled: next() == "1" }
+    }
+}
+
+/// 128 bits of SHA-256 over the parts, which cannot run into each other.
+fn digest(parts: &[&str]) -> String {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    hex(&context.finish().as_ref()[..16])
+}
