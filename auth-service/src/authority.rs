@@ -17,9 +17,10 @@ use crate::keys::{Algorithm, KeyPolicy, Keys, Signer};
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::storage::Storage;
-use crate::tokens::{ClaimMap, RefreshTokens, UserIdForm};
+use crate::tokens::{ClaimMap, LegacyTokens, RefreshTokens, UserIdForm};
 use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher};
 use crate::verifiers::VerifierRegistry;
+use crate::webhook::ClaimsWebhook;
 
 /// How long tokens and sessions live.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,21 @@ pub struct TokenPolicy {
 pub struct SimpleJwtPolicy {
     pub user_id: UserIdForm,
     pub claims: ClaimMap,
+    /// Whether a refresh hands out another refresh token.
+    pub rotate: bool,
+    /// How long a token is good after it says that it has expired.
+    pub leeway: Duration,
+    /// `None` where they are not offered.
+    pub sliding: Option<SlidingPolicy>,
+}
+
+/// How long sliding tokens live.
+#[derive(Debug, Clone, Copy)]
+pub struct SlidingPolicy {
+    /// Each of them.
+    pub ttl: Duration,
+    /// All that follow from one login.
+    pub refresh_ttl: Duration,
 }
 
 impl SimpleJwtPolicy {
@@ -66,6 +82,9 @@ pub struct Authority {
     pub attempt_policy: AttemptPolicy,
     pub clock: Arc<dyn Clock>,
     pub(crate) refresh_tokens: RefreshTokens,
+    /// The system that was moved from, as long as its tokens are exchanged.
+    pub(crate) legacy: Option<LegacyTokens>,
+    pub(crate) webhook: Option<ClaimsWebhook>,
     /// Reads the authority's own access tokens, whatever their audience.
     pub(crate) verifier: CachingVerifier,
     pub(crate) revocations: RevocationLog,

@@ -121,7 +121,7 @@ impl Blocking {
         refresh_token: String,
         scope: Option<String>,
     ) -> Result<IssuedTokens> {
-        if scope.is_some() {
+        if scope.is_some() || self.authority.must_wait_to_refresh(&client, &refresh_token) {
             let work =
                 move |authority: &Authority| authority.refresh(&client, &refresh_token, scope.as_deref());
             return self.run(work).await;

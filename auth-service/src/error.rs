@@ -61,10 +61,20 @@ pub enum TokenFault {
     WrongType,
     /// Taken back, used up, or its session has ended.
     Revoked,
+    /// A token of the system that was moved from, without something that simplejwt asks for.
+    Lacks(Lack),
+}
+
+/// What a token of simplejwt must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    Expiry,
+    Id,
+    Type,
 }
 
 /// Every kind, for the test that prints the tables side by side.
-pub const ALL_KINDS: [ErrorKind; 17] = [
+pub const ALL_KINDS: [ErrorKind; 20] = [
     ErrorKind::InvalidRequest("the parameter `x` is missing"),
     ErrorKind::InvalidCredentials,
     ErrorKind::AccountInactive,
@@ -72,6 +82,9 @@ pub const ALL_KINDS: [ErrorKind; 17] = [
     ErrorKind::Token(TokenFault::Expired),
     ErrorKind::Token(TokenFault::WrongType),
     ErrorKind::Token(TokenFault::Revoked),
+    ErrorKind::Token(TokenFault::Lacks(Lack::Expiry)),
+    ErrorKind::Token(TokenFault::Lacks(Lack::Id)),
+    ErrorKind::Token(TokenFault::Lacks(Lack::Type)),
     ErrorKind::InvalidClient,
     ErrorKind::UnauthorizedClient,
     ErrorKind::UnsupportedGrantType,
@@ -180,6 +193,7 @@ impl From<TokenFault> for Error {
             TokenFault::Expired => "the token has expired",
             TokenFault::WrongType => "the token is of the other kind",
             TokenFault::Revoked => "the token was taken back or its session has ended",
+            TokenFault::Lacks(_) => "the token of the old system lacks a claim",
         };
         Self::new(ErrorKind::Token(fault), cause)
     }

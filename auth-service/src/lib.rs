@@ -47,3 +47,4 @@ pub mod sweep;
 pub mod tokens;
 pub mod users;
 pub mod verifiers;
+pub mod webhook;

@@ -94,6 +94,10 @@ pub fn begin() {
     describe_histogram!("signet_password_hash_wait_seconds", "Waits of passwords for a hashing thread");
     describe_gauge!("signet_password_hash_waiting", "Passwords that wait for a hashing thread now");
     describe_counter!("signet_password_hash_shed_total", "Passwords that found the queue full: 503");
+    describe_counter!(
+        "signet_claims_webhook_failures_total",
+        "Questions to the claims webhook without an answer"
+    );
     describe_counter!("signet_swept_rows_total", "Expired rows that this replica has deleted");
     describe_counter!("signet_sweep_failures_total", "Walks through the tables that broke off");
     describe_gauge!("signet_feed_subscribers", "Streams of the feeds that are open");
@@ -168,6 +172,11 @@ pub fn hash_begun(waited: Duration) {
 /// A password that came found the queue full.
 pub fn hash_shed() {
     MEASURES.hash_shed.increment(1);
+}
+
+/// The claims webhook did not answer, or said nonsense.
+pub fn webhook_failed() {
+    counter!("signet_claims_webhook_failures_total").increment(1);
 }
 
 /// Expired rows were deleted.

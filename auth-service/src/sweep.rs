@@ -87,6 +87,7 @@ impl Authority {
         let revocations =
             walk("revocations", 0, &go_on, |after| self.storage.sweep_revocations(after, before))?;
         while self.storage.sweep_failures(now)? > 0 && go_on() {}
+        while self.storage.sweep_legacy_tokens(before)? > 0 && go_on() {}
         if sessions + revocations > 0 {
             tracing::info!(sessions, revocations, "swept what has expired");
         }

@@ -55,8 +55,10 @@ impl ExtraClaims {
 impl AccessClaims {
     /// Reads claims whose signature holds; each is of its defined type, or the token is refused.
     pub(crate) fn from_members(mut members: Members<'_>) -> Result<Self, Refusal> {
-        // simplejwt's kinds share one `typ`; a token that calls itself a refresh token is not ours.
-        if members.take("token_type").is_some_and(|kind| kind.as_str() != Some("access")) {
+        // simplejwt's kinds share one `typ`; a token that calls itself a refresh token is not ours. A sliding one is an
+        // access token, which the authority exchanges for a later one.
+        let is_access = |kind: StrictValue<'_>| matches!(kind.as_str(), Some("access" | "sliding"));
+        if members.take("token_type").is_some_and(|kind| !is_access(kind)) {
             return Err(Refusal::Type);
         }
         let mut take = |name: &'static str| members.take(name);

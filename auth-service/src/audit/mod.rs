@@ -17,6 +17,8 @@ use crate::clock::Timestamp;
 pub enum Action {
     Login,
     SessionEnded,
+    LegacyTokenExchanged,
+    LegacyTokenBlacklisted,
     TokenRevoked,
     UserCreated,
     UsersImported,
@@ -40,6 +42,8 @@ impl Action {
         match self {
             Self::Login => "login",
             Self::SessionEnded => "session.ended",
+            Self::LegacyTokenExchanged => "legacy_token.exchanged",
+            Self::LegacyTokenBlacklisted => "legacy_token.blacklisted",
             Self::TokenRevoked => "token.revoked",
             Self::UserCreated => "user.created",
             Self::UsersImported => "users.imported",

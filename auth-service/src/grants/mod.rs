@@ -1,8 +1,10 @@
 //! How a token is earned: one file a grant, one exhaustive match (RFC 6749 section 1.3).
 
 mod client_credentials;
+mod legacy;
 mod password;
 mod refresh;
+mod sliding;
 
 pub use password::PasswordLogin;
 pub use refresh::PendingRefresh;

@@ -1,7 +1,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 use uuid::{NoContext, Uuid};
 
 use crate::audit::{Action, Actor, Event};
@@ -28,6 +29,14 @@ pub struct PasswordLogin {
     pub audience: Option<String>,
 }
 
+/// A session that has begun.
+pub(super) struct Started {
+    pub session: Session,
+    pub user: User,
+    /// Claims that are made for them.
+    pub custom: Map<String, Value>,
+}
+
 impl Authority {
     /// Starts a session and hands out its first pair: simplejwt's `/api/token/` and
     /// `TokenService.ObtainPair`.
@@ -37,16 +46,28 @@ impl Authority {
     /// `TooManyAttempts`, whatever the password is; `unauthorized_client`, `invalid_scope`, `invalid_target`;
     /// `Overloaded`, `Unavailable`.
     pub fn obtain_pair(&self, login: &PasswordLogin) -> Result<IssuedTokens> {
-        let outcome = self.log_in(login);
+        let outcome = self.start_session(login, self.policy.refresh_absolute_ttl);
         measures::login(&outcome);
-        outcome
+        let Started { session, user, custom } = outcome?;
+        let draft = Draft::for_person((&session, &user.attributes), &session.scope, custom);
+        let access_token = self.mint_access_token(&draft, session.created_at)?;
+        measures::issued(GrantType::Password);
+        Ok(IssuedTokens {
+            access_token,
+            expires_in: self.policy.access_ttl.as_secs(),
+            scope: session.scope.to_string(),
+            refresh_token: Some(self.mint_refresh_token(&session, &user.attributes)),
+        })
     }
 
-    fn log_in(&self, login: &PasswordLogin) -> Result<IssuedTokens> {
+    /// A session for whoever proves to be the account's owner.
+    pub(super) fn start_session(&self, login: &PasswordLogin, longest: Duration) -> Result<Started> {
         login.client.check_grant(GrantType::Password)?;
         let scope = login.client.narrow_scope(login.scope.as_deref())?;
         let audience = login.client.choose_audience(login.audience.as_deref())?;
         let user = self.authenticate_user(login)?;
+        // Before there is a session: without its claims there is no token.
+        let custom = self.simplejwt.claims.of(&user.attributes, self.ask_webhook(&user)?)?;
         let now = self.now();
         let session = Session {
             id: session_id(now),
@@ -57,16 +78,13 @@ impl Authority {
             auth_time: now,
             amr: vec!["pwd".to_owned()],
             created_at: now,
-            idle_expires_at: now.plus(self.policy.refresh_idle_ttl),
-            expires_at: now.plus(self.policy.refresh_absolute_ttl),
+            idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
+            expires_at: now.plus(longest + self.simplejwt.leeway),
             generation: 0,
             rotated_at: now,
             ended: None,
             device: login.unverified_device.as_deref().and_then(device),
         };
-        let custom = self.simplejwt.claims.of(&user.attributes, Map::new())?;
-        let draft = Draft::for_person((&session, &user.attributes), &session.scope, custom);
-        let access_token = self.mint_access_token(&draft, now)?;
         let rehashed = self.better_hash(&user, &login.password);
         let turn = self.login_turn()?;
         let started = self.storage.start_session(&session, &user, rehashed)?;
@@ -75,13 +93,7 @@ impl Authority {
             let cause = "the account was disabled or its password changed during the login";
             return Err(self.refuse_login((login, &Attempt::uncounted()), Some(&user.id), cause));
         }
-        measures::issued(GrantType::Password);
-        Ok(IssuedTokens {
-            access_token,
-            expires_in: self.policy.access_ttl.as_secs(),
-            scope: session.scope.to_string(),
-            refresh_token: Some(self.mint_refresh_token(&session, &user.attributes)),
-        })
+        Ok(Started { session, user, custom })
     }
 
     /// One hash is computed whatever is wrong, so that the time tells nothing either.

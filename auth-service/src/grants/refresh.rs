@@ -1,4 +1,4 @@
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::authority::Authority;
 use crate::clients::{Client, GrantType, narrow};
@@ -6,9 +6,10 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, TokenFault};
 use crate::measures;
 use crate::revocations::RevokedThing;
-use crate::sessions::{EndReason, Rotation};
+use crate::sessions::{EndReason, Rotation, Session};
 use crate::storage::{Rotate, StorageError};
 use crate::tokens::{Draft, IssuedTokens, RefreshClaims};
+use crate::users::Attributes;
 
 /// A refresh that was checked as far as can be without the database: what the storage is asked, and what
 /// is needed to answer when it has decided.
@@ -26,7 +27,8 @@ impl Authority {
     ///
     /// Everything that can be refused is refused before the token is spent. The steps of this method are
     /// those of an edge that does not wait for the storage: [`Self::begin_refresh`], the storage's
-    /// `rotate_session_then`, [`Self::note_outcome`], [`Self::finish_refresh`].
+    /// `rotate_session_then`, [`Self::note_outcome`], [`Self::finish_refresh`]; where
+    /// [`Self::must_wait_to_refresh`] says so there are more of them.
     ///
     /// # Errors
     /// `unauthorized_client`, `invalid_scope`; `Token` with the fault; `AccountInactive`;
@@ -37,13 +39,26 @@ impl Authority {
         unverified_token: &str,
         scope: Option<&str>,
     ) -> Result<IssuedTokens> {
+        if let Some(legacy) = self.legacy_of(client, unverified_token) {
+            let claims = self.read_legacy_token(unverified_token)?;
+            return self.refresh_legacy(legacy, &claims);
+        }
         let pending = self.begin_refresh(client, unverified_token, scope)?;
         if let Some(scope) = scope {
             self.check_narrower(&pending.claims.session_id, scope)?;
         }
-        let outcome = self.storage.rotate_session(pending.rotate.clone());
-        self.note_outcome(&pending.rotate, &outcome);
-        self.finish_refresh(&pending, outcome?)
+        let said = self.ask_webhook_by_id(&pending.claims.user_id)?;
+        let rotation = self.rotate_or_hold(pending.rotate.clone())?;
+        self.answer_rotation(rotation, scope, (said, pending.now))
+    }
+
+    /// Whether a refresh has to ask more than its rotation: a token of another system, a webhook, a session that keeps
+    /// its refresh token.
+    #[must_use]
+    pub fn must_wait_to_refresh(&self, client: &Client, unverified_token: &str) -> bool {
+        self.webhook.is_some()
+            || !self.rotates_tokens_of(client)
+            || self.legacy_of(client, unverified_token).is_some()
     }
 
     /// What can be checked without the database. A `scope` must be checked against the session before the
@@ -62,7 +77,7 @@ impl Authority {
         let claims = self.read_refresh_token(unverified_token, now)?;
         let rotate = Rotate {
             presented: self.presented(&claims, &client.id, now),
-            idle_expires_at: now.plus(self.policy.refresh_idle_ttl),
+            idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
             revoked_until: self.revoked_until(now),
         };
         Ok(PendingRefresh { rotate, claims, scope: scope.map(str::to_owned), now })
@@ -73,20 +88,31 @@ impl Authority {
     /// # Errors
     /// As [`Self::refresh`].
     pub fn finish_refresh(&self, pending: &PendingRefresh, rotation: Rotation) -> Result<IssuedTokens> {
+        self.answer_rotation(rotation, pending.scope.as_deref(), (Map::new(), pending.now))
+    }
+
+    /// A rotation, or, where sessions keep their refresh token, a look at the session.
+    pub(super) fn rotate_or_hold(&self, rotate: Rotate) -> Result<Rotation> {
+        if rotate.presented.client_id == self.first_party.id && !self.simplejwt.rotate {
+            if let Some(held) = self.storage.hold_session(&rotate.presented)? {
+                return Ok(held);
+            }
+        }
+        let outcome = self.storage.rotate_session(rotate.clone());
+        self.note_outcome(&rotate, &outcome);
+        Ok(outcome?)
+    }
+
+    pub(super) fn answer_rotation(
+        &self,
+        rotation: Rotation,
+        scope: Option<&str>,
+        (said, now): (Map<String, Value>, Timestamp),
+    ) -> Result<IssuedTokens> {
         match rotation {
             Rotation::Holds { session, attributes, repeated } => {
                 tracing::debug!(session = session.id, generation = session.generation, repeated, "refreshed");
-                let scope = narrow(&session.scope, pending.scope.as_deref())?;
-                let custom = self.simplejwt.claims.of(&attributes, Map::new())?;
-                let draft = Draft::for_person((&session, &attributes), &scope, custom);
-                let access_token = self.mint_access_token(&draft, pending.now)?;
-                measures::issued(GrantType::RefreshToken);
-                Ok(IssuedTokens {
-                    access_token,
-                    expires_in: self.policy.access_ttl.as_secs(),
-                    scope: scope.to_string(),
-                    refresh_token: Some(self.mint_refresh_token(&session, &attributes)),
-                })
+                self.answer_refresh((&session, &attributes), scope, (said, now))
             }
             Rotation::Reused { .. } => Err(TokenFault::Revoked.into()),
             Rotation::Ended(Some(EndReason::UserDisabled)) => {
@@ -96,6 +122,30 @@ impl Authority {
             Rotation::Expired => Err(TokenFault::Expired.into()),
             Rotation::Unknown => Err(TokenFault::Invalid.into()),
         }
+    }
+
+    pub(super) fn answer_refresh(
+        &self,
+        (session, attributes): (&Session, &Attributes),
+        scope: Option<&str>,
+        (said, now): (Map<String, Value>, Timestamp),
+    ) -> Result<IssuedTokens> {
+        let scope = narrow(&session.scope, scope)?;
+        let custom = self.simplejwt.claims.of(attributes, said)?;
+        let draft = Draft::for_person((session, attributes), &scope, custom);
+        let access_token = self.mint_access_token(&draft, now)?;
+        measures::issued(GrantType::RefreshToken);
+        let keeps_its_own = session.client_id == self.first_party.id && !self.simplejwt.rotate;
+        Ok(IssuedTokens {
+            access_token,
+            expires_in: self.policy.access_ttl.as_secs(),
+            scope: scope.to_string(),
+            refresh_token: (!keeps_its_own).then(|| self.mint_refresh_token(session, attributes)),
+        })
+    }
+
+    fn rotates_tokens_of(&self, client: &Client) -> bool {
+        client.id != self.first_party.id || self.simplejwt.rotate
     }
 
     /// Counts what the storage decided, and does what a reuse asks for, also when the caller has gone away:

@@ -18,7 +18,11 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
             (Code::Unauthenticated, word)
         }
         ErrorKind::Token(
-            TokenFault::Invalid | TokenFault::Expired | TokenFault::WrongType | TokenFault::Revoked,
+            TokenFault::Invalid
+            | TokenFault::Expired
+            | TokenFault::WrongType
+            | TokenFault::Revoked
+            | TokenFault::Lacks(_),
         ) => (Code::Unauthenticated, word),
         ErrorKind::UnauthorizedClient => (Code::PermissionDenied, word),
         ErrorKind::UnsupportedGrantType => (Code::Unimplemented, word),

@@ -25,6 +25,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
+use crate::settings::Settings;
 
 pub use oauth::errors::oauth_error;
 pub use simplejwt::errors::simplejwt_error;
@@ -34,8 +35,12 @@ pub use simplejwt::errors::simplejwt_error;
 pub struct Edge {
     pub authority: Arc<Authority>,
     pub blocking: Blocking,
-    /// Whether simplejwt's four endpoints are served.
+    /// Whether simplejwt's endpoints are served.
     pub simplejwt: bool,
+    /// Words before a token in `Authorization`; the first one is told to whoever brings none.
+    header_types: Arc<[String]>,
+    /// `WWW-Authenticate` of simplejwt's endpoints.
+    challenge: HeaderValue,
     proxies: TrustedProxies,
     /// Answers that may be held back at one time.
     long_polls: Arc<Semaphore>,
@@ -47,15 +52,27 @@ pub struct Edge {
 
 impl Edge {
     #[must_use]
-    pub fn new(
-        authority: Arc<Authority>,
-        blocking: Blocking,
-        (simplejwt, proxies): (bool, TrustedProxies),
-    ) -> Self {
+    pub fn new(authority: Arc<Authority>, blocking: Blocking, settings: &Settings) -> Self {
+        let (simplejwt, proxies) = (settings.simplejwt.enabled, settings.trusted_proxies.clone());
+        let header_types: Arc<[String]> = settings.simplejwt.header_types().into();
+        let challenge = header_types.first().map_or("Bearer", String::as_str);
+        // The setting holds letters, digits and dashes.
+        let challenge = HeaderValue::from_str(&format!("{challenge} realm=\"api\""));
+        let challenge = challenge.unwrap_or_else(|_| HeaderValue::from_static("Bearer realm=\"api\""));
         let names_keys = caching::half_of_the_lead(authority.key_policy.publish_lead);
         let long_polls = Arc::new(Semaphore::new(MAX_LONG_POLLS));
         let making_document = Arc::default();
-        Self { authority, blocking, simplejwt, proxies, long_polls, making_document, names_keys }
+        Self {
+            authority,
+            blocking,
+            simplejwt,
+            header_types,
+            challenge,
+            proxies,
+            long_polls,
+            making_document,
+            names_keys,
+        }
     }
 }
 
@@ -97,7 +114,7 @@ pub fn server(listener: TcpListener, edge: &Edge, workers: usize) -> std::io::Re
                 published::routes(app, &base);
                 oauth::routes(app, &base);
                 if edge.simplejwt {
-                    simplejwt::routes(app, &base);
+                    simplejwt::routes(app, &base, edge.authority.simplejwt.sliding.is_some());
                 }
             })
     })

@@ -124,6 +124,18 @@ impl Session {
         }
     }
 
+    /// Whether a token goes on in this session where none is rotated: the current one, or the one of another system
+    /// that stands before the first.
+    #[must_use]
+    pub fn is_kept_by(&self, presented: &Presented) -> bool {
+        let current = presented.generation == self.generation;
+        let before_the_first = presented.generation == -1 && self.generation == 0;
+        presented.client_id == self.client_id
+            && self.ended.is_none()
+            && self.refresh_expires_at() > presented.now
+            && (current || before_the_first)
+    }
+
     /// When the current refresh token expires: the idle end, but never after the absolute one.
     #[must_use]
     pub fn refresh_expires_at(&self) -> Timestamp {

@@ -25,6 +25,12 @@ pub fn load(file: Option<&Path>) -> Result<Loaded<Settings>, String> {
     if settings.tokens.refresh_idle_ttl > settings.tokens.refresh_absolute_ttl {
         return Err("settings: tokens.refresh_idle_ttl is longer than tokens.refresh_absolute_ttl".to_owned());
     }
+    if settings.simplejwt.legacy_key_file.is_some() && settings.simplejwt.legacy_until.is_none() {
+        return Err(
+            "settings: simplejwt.legacy_key_file needs simplejwt.legacy_until: when its last token expires"
+                .to_owned(),
+        );
+    }
     if settings.keys.publish_lead >= settings.keys.rotation_period {
         return Err("settings: keys.publish_lead is not shorter than keys.rotation_period".to_owned());
     }

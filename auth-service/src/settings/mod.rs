@@ -3,6 +3,8 @@
 
 mod django;
 mod load;
+mod simplejwt;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,10 +18,10 @@ use service_kit::metrics::Metrics;
 use service_kit::peer::TrustedProxies;
 use service_kit::traces::Traces;
 
-use crate::tokens::UserIdForm;
-
 pub use django::Django;
 pub use load::load;
+pub use simplejwt::SimpleJwt;
+pub use webhook::Webhook;
 
 /// Everything that can be set. With nothing set, the authority runs on SQLite under `./data/`.
 ///
@@ -45,6 +47,8 @@ pub struct Settings {
     /// `[claims]`, in the file only: claims of a person's tokens by the attribute of the account that they take,
     /// `is_staff = "is_staff"`. None by default.
     pub claims: BTreeMap<String, String>,
+    /// `[claims_webhook]`: a service that is asked for more claims.
+    pub claims_webhook: Webhook,
     /// `[django]`: what `import django` reads.
     pub django: Django,
     pub passwords: Passwords,
@@ -143,26 +147,6 @@ pub struct Tokens {
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default)]
-pub struct SimpleJwt {
-    /// `AUTH__SIMPLEJWT__ENABLED`: serve the four endpoints of djangorestframework-simplejwt.
-    /// Default `true`.
-    pub enabled: bool,
-    /// `AUTH__SIMPLEJWT__CLIENT_ID`: the `client_id` of their tokens. Default `simplejwt`.
-    #[serde(deserialize_with = "load::client_id")]
-    pub client_id: String,
-    /// `AUTH__SIMPLEJWT__AUDIENCE`: the `aud` of their tokens. Default `notes`.
-    #[serde(deserialize_with = "service_kit::settings::word")]
-    pub audience: String,
-    /// `AUTH__SIMPLEJWT__SCOPE`: the scope of their tokens. Default `notes:read notes:write`.
-    #[serde(deserialize_with = "load::scope")]
-    pub scope: String,
-    /// `AUTH__SIMPLEJWT__USER_ID`: how the `user_id` of tokens is written, `string` or `integer`, as simplejwt did
-    /// before 5.5.1; accounts that are made here get a number then. Default `string`.
-    pub user_id: UserIdForm,
-}
-
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(default)]
 pub struct Passwords {
     /// `AUTH__PASSWORDS__THREADS`: how many passwords are hashed at once, 1 to 64; 0 for one a core.
     /// Default 0.
@@ -218,6 +202,7 @@ impl Default for Settings {
             tokens: Tokens::default(),
             simplejwt: SimpleJwt::default(),
             claims: BTreeMap::new(),
+            claims_webhook: Webhook::default(),
             django: Django::default(),
             passwords: Passwords::default(),
             sweep: Sweep::default(),
@@ -279,18 +264,6 @@ impl Default for Limits {
 impl Default for Sweep {
     fn default() -> Self {
         Self { interval: Duration::from_secs(600), keep: Duration::from_secs(24 * 3600) }
-    }
-}
-
-impl Default for SimpleJwt {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            client_id: "simplejwt".to_owned(),
-            audience: "notes".to_owned(),
-            scope: "notes:read notes:write".to_owned(),
-            user_id: UserIdForm::String,
-        }
     }
 }
 

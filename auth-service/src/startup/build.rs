@@ -1,5 +1,5 @@
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -12,7 +12,7 @@ use shared_claims::{CachingVerifier, ScopeSet, Verifier};
 
 use super::Result;
 use crate::audit::{Actor, Chain};
-use crate::authority::{Authority, SimpleJwtPolicy, TokenPolicy};
+use crate::authority::{Authority, SimpleJwtPolicy, SlidingPolicy, TokenPolicy};
 use crate::clients::{Audience, Client, ClientDirectory, ClientId, Credentials, GrantType};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
@@ -23,9 +23,10 @@ use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::secret::random_id;
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
-use crate::tokens::{ClaimMap, RefreshTokens};
+use crate::tokens::{ClaimMap, LegacySettings, LegacyTokens, RefreshTokens};
 use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher};
 use crate::verifiers::VerifierRegistry;
+use crate::webhook::{ClaimsWebhook, WebhookPolicy};
 
 /// Clock difference and time on the way that a token may be accepted beyond its `exp`.
 const VERIFIER_SLACK: Duration = Duration::from_secs(60);
@@ -57,7 +58,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         key_policy: KeyPolicy {
             rotation_period: settings.keys.rotation_period,
             publish_lead: settings.keys.publish_lead,
-            longest_token: settings.tokens.access_ttl + VERIFIER_SLACK,
+            longest_token: longest_token(settings),
         },
         default_algorithm: Algorithm::parse(&settings.keys.algorithm).ok_or("keys.algorithm is unknown")?,
         first_party: Arc::new(first_party(settings)?),
@@ -67,10 +68,14 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         login_turns: LoginTurns::among(settings.database.pool_size),
         dummies: Dummies::new(secrets.get(Purpose::DummyDraw)),
         attempt_policy: attempt_policy(settings),
-        refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &secrets),
-        // Its own clock made the token: no leeway at the end, a little for replicas at the start.
+        refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &secrets, settings.simplejwt.leeway),
+        legacy: legacy_tokens(settings, &secrets)?,
+        webhook: webhook(settings),
+        // Its own clock made the token: no leeway at the end but what is set, a little for replicas at the start.
         verifier: CachingVerifier::new(
-            Verifier::of_any_audience(settings.issuer.clone()).with_leeway(5).with_expiry_leeway(0),
+            Verifier::of_any_audience(settings.issuer.clone())
+                .with_leeway(5)
+                .with_expiry_leeway(settings.simplejwt.leeway.as_secs()),
         ),
         revocations: RevocationLog::new().map_err(|error| error.to_string())?,
         usernames: Cache::new(USERNAMES_AT_HAND),
@@ -94,6 +99,13 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     Ok(Arc::new(authority))
 }
 
+/// How long an access token of any kind may be accepted.
+fn longest_token(settings: &Settings) -> Duration {
+    let simplejwt = &settings.simplejwt;
+    let sliding = if simplejwt.sliding { simplejwt.sliding_ttl } else { Duration::ZERO };
+    settings.tokens.access_ttl.max(sliding) + VERIFIER_SLACK
+}
+
 fn token_policy(settings: &Settings) -> TokenPolicy {
     TokenPolicy {
         access_ttl: settings.tokens.access_ttl,
@@ -104,11 +116,48 @@ fn token_policy(settings: &Settings) -> TokenPolicy {
 }
 
 fn simplejwt_policy(settings: &Settings) -> Result<SimpleJwtPolicy> {
+    let simplejwt = &settings.simplejwt;
+    let sliding = SlidingPolicy { ttl: simplejwt.sliding_ttl, refresh_ttl: simplejwt.sliding_refresh_ttl };
     Ok(SimpleJwtPolicy {
-        user_id: settings.simplejwt.user_id,
+        user_id: simplejwt.user_id,
+        rotate: simplejwt.rotate_refresh_tokens,
+        leeway: simplejwt.leeway,
+        sliding: simplejwt.sliding.then_some(sliding),
         claims: ClaimMap::new(settings.claims.clone())
             .map_err(|error| format!("settings: claims: {error}"))?,
     })
+}
+
+/// The key of the old system, if there is one.
+fn legacy_tokens(settings: &Settings, secrets: &Secrets) -> Result<Option<LegacyTokens>> {
+    let simplejwt = &settings.simplejwt;
+    let (Some(path), Some(until)) = (&simplejwt.legacy_key_file, simplejwt.legacy_until) else {
+        return Ok(None);
+    };
+    let failed = |cause: String| format!("simplejwt.legacy_key_file: {}: {cause}", path.display());
+    let key = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let mode =
+        std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.permissions().mode() & 0o777;
+    if simplejwt.legacy_algorithm.starts_with("HS") && mode & 0o077 != 0 {
+        return Err(failed(format!("can be read by others (mode {mode:03o}): run `chmod 600` on it")));
+    }
+    let settings = LegacySettings {
+        algorithm: simplejwt.legacy_algorithm.clone(),
+        key,
+        audience: simplejwt.legacy_audience.clone(),
+        issuer: simplejwt.legacy_issuer.clone(),
+        user_id_claim: simplejwt.legacy_user_id_claim.clone(),
+        until,
+        leeway: simplejwt.leeway.as_secs(),
+    };
+    LegacyTokens::new(settings, secrets.get(Purpose::LegacySessions)).map(Some).map_err(failed)
+}
+
+fn webhook(settings: &Settings) -> Option<ClaimsWebhook> {
+    let webhook = &settings.claims_webhook;
+    let url = webhook.url.clone()?;
+    let (timeout, cache, on_failure) = (webhook.timeout, webhook.cache, webhook.on_failure);
+    Some(ClaimsWebhook::new(WebhookPolicy { url, timeout, cache, on_failure }))
 }
 
 fn attempt_policy(settings: &Settings) -> AttemptPolicy {

@@ -78,11 +78,7 @@ async fn serve_until_told(
 
     let sampled = Arc::clone(authority);
     let metrics = service_kit::metrics::serve(settings.metrics, recorded, move || sampled.sample_measures())?;
-    let edge = Edge::new(
-        Arc::clone(authority),
-        blocking.clone(),
-        (settings.simplejwt.enabled, settings.trusted_proxies.clone()),
-    );
+    let edge = Edge::new(Arc::clone(authority), blocking.clone(), settings);
     let http = http_listener.into_std().and_then(|listener| http::server(listener, &edge, cores));
     let http = http.map_err(|error| format!("http: {error}"))?;
     let end = End::default();

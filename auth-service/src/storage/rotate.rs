@@ -56,6 +56,41 @@ impl Storage {
     }
 }
 
+impl Storage {
+    /// A session as it stands, with what tokens say of its account; that is none when the account is disabled.
+    ///
+    /// # Errors
+    /// [`StorageError`]; `Ok(None)` when there is no such session.
+    pub fn find_session_and_account(
+        &self,
+        id: &str,
+    ) -> Result<Option<(Session, Option<Attributes>)>, StorageError> {
+        self.read(|connection| {
+            let found = sessions::table.inner_join(users::table).filter(sessions::id.eq(id));
+            let row = found.select(session_and_account_columns()).first(connection).optional()?;
+            let Some((row, account)) = row.map(session_and_account) else { return Ok(None) };
+            Ok(Some((row.into_session()?, account.as_deref().map(unpacked))))
+        })
+    }
+
+    /// The session of a refresh token that it keeps, where none is rotated; `Ok(None)` when that is for
+    /// [`Self::rotate_session`] to judge.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn hold_session(&self, presented: &Presented) -> Result<Option<Rotation>, StorageError> {
+        let found = self.find_session_and_account(&presented.session_id)?;
+        Ok(found.and_then(|(session, attributes)| {
+            let held = session.is_kept_by(presented);
+            attributes.filter(|_| held).map(|attributes| Rotation::Holds {
+                session,
+                attributes,
+                repeated: true,
+            })
+        }))
+    }
+}
+
 /// One rotation within the transaction of the caller.
 pub(super) fn one(
     connection: &mut AnyConnection,

@@ -172,7 +172,7 @@ pub(super) fn sessions_ended(ids: &[String]) -> String {
 }
 
 impl SessionRow {
-    fn from_session(session: &Session) -> Self {
+    pub(super) fn from_session(session: &Session) -> Self {
         Self {
             id: session.id.clone(),
             user_id: session.user_id.clone(),

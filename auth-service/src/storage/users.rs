@@ -68,6 +68,15 @@ impl Storage {
     }
 
     /// # Errors
+    /// [`StorageError`]; `Ok(None)` when no account had this id where it came from.
+    pub fn find_user_by_legacy_id(&self, legacy_id: &str) -> Result<Option<User>, StorageError> {
+        self.read(|connection| {
+            let found = users::table.filter(users::legacy_id.eq(legacy_id)).select(UserRow::as_select());
+            found.first(connection).optional()?.map(UserRow::into_user).transpose()
+        })
+    }
+
+    /// # Errors
     /// [`StorageError`]; `Ok(None)` when there is no such account.
     pub fn find_user_by_id(&self, id: &str) -> Result<Option<User>, StorageError> {
         self.read(|connection| find_user_by_id(connection, id))

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use shared_claims::{AccessClaims, Refusal};
 
+use super::legacy::{LegacyClaims, LegacyTokens};
 use super::refresh_token::{self, RefreshClaims};
 use crate::authority::Authority;
-use crate::clients::ClientId;
+use crate::clients::{Client, ClientId};
 use crate::clock::Timestamp;
 use crate::error::{Result, TokenFault};
 use crate::sessions::{Judgement, Presented};
@@ -15,6 +16,14 @@ use crate::sessions::{Judgement, Presented};
 pub(super) enum KnownToken {
     Access(Arc<AccessClaims>),
     Refresh(RefreshClaims),
+}
+
+/// A sliding token that holds.
+pub struct SlidingClaims {
+    pub jti: String,
+    pub session_id: String,
+    /// Until when there is a later one.
+    pub refresh_exp: Timestamp,
 }
 
 impl Authority {
@@ -59,6 +68,37 @@ impl Authority {
             KnownToken::Refresh(claims) => Ok(claims),
             KnownToken::Access(_) => Err(TokenFault::WrongType),
         }
+    }
+
+    /// The old system, when a client presents a token that calls itself one of its: only first-party ones may.
+    pub(crate) fn legacy_of(&self, client: &Client, unverified: &str) -> Option<&LegacyTokens> {
+        let legacy = self.legacy.as_ref().filter(|_| client.id == self.first_party.id)?;
+        let token = refresh_token::parse(unverified).ok()?;
+        legacy.is_one(&token).then_some(legacy)
+    }
+
+    pub(crate) fn read_legacy_token(
+        &self,
+        unverified: &str,
+    ) -> std::result::Result<LegacyClaims, TokenFault> {
+        let legacy = self.legacy.as_ref().ok_or(TokenFault::Invalid)?;
+        legacy.read(&refresh_token::parse(unverified)?, self.now())
+    }
+
+    /// An access token that is also exchanged for a later one.
+    pub(crate) fn read_sliding_token(&self, unverified: &str, now: Timestamp) -> Result<SlidingClaims> {
+        let token = self.read_token(unverified, now)?;
+        let KnownToken::Access(claims) = &token else { return Err(TokenFault::WrongType.into()) };
+        let refresh_exp = claims.extra.get("refresh_exp").and_then(serde_json::Value::as_i64);
+        let (Some(refresh_exp), Some(session_id)) = (refresh_exp, claims.sid.clone()) else {
+            return Err(TokenFault::WrongType.into());
+        };
+        self.check_holds(&token, now)?;
+        Ok(SlidingClaims {
+            jti: claims.jti.clone(),
+            session_id,
+            refresh_exp: Timestamp(refresh_exp.saturating_mul(1000)),
+        })
     }
 
     /// Whether a known token still holds: not taken back, its session alive, its client enabled.

@@ -4,6 +4,7 @@ mod access_token;
 mod custom_claims;
 mod introspect;
 mod known;
+mod legacy;
 mod refresh_token;
 mod revoke;
 mod verify;
@@ -12,6 +13,8 @@ pub(crate) use access_token::sign;
 pub use access_token::{Draft, Sliding};
 pub use custom_claims::{ClaimMap, UserId, UserIdForm};
 pub use introspect::{ActiveToken, Introspection};
+pub use known::SlidingClaims;
+pub use legacy::{LegacyClaims, LegacyKind, LegacySettings, LegacyTokens};
 pub use refresh_token::{RefreshClaims, RefreshTokens};
 
 /// What a grant hands out.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,6 +32,8 @@ pub struct RefreshTokens {
     kid: String,
     mac: hmac::Key,
     id: hmac::Key,
+    /// A token is good for so long after it says that it has expired: its session lasts longer by it.
+    leeway: Duration,
 }
 
 /// A refresh token whose MAC holds.
@@ -48,13 +52,14 @@ pub struct RefreshClaims {
 
 impl RefreshTokens {
     #[must_use]
-    pub fn new(issuer: String, secrets: &Secrets) -> Self {
+    pub fn new(issuer: String, secrets: &Secrets, leeway: Duration) -> Self {
         let key = |purpose| hmac::Key::new(hmac::HMAC_SHA256, secrets.get(purpose));
         Self {
             issuer,
             kid: secrets.name(),
             mac: key(Purpose::RefreshTokenMac),
             id: key(Purpose::RefreshTokenId),
+            leeway,
         }
     }
 
@@ -64,7 +69,7 @@ impl RefreshTokens {
         let header = json!({"alg": ALGORITHM, "typ": TYPE, "kid": self.kid});
         let claims = json!({
             "token_type": "refresh",
-            "exp": session.refresh_expires_at().seconds(),
+            "exp": session.refresh_expires_at().minus(self.leeway).seconds(),
             "iat": session.rotated_at.seconds(),
             "jti": self.jti(&session.id, session.generation),
             "user_id": user_id,
@@ -101,7 +106,7 @@ impl RefreshTokens {
             .map_err(|_| TokenFault::Invalid)?;
         let members = token.unverified_claims().map_err(|_| TokenFault::Invalid)?;
         let claims = self.claims(&members).ok_or(TokenFault::Invalid)?;
-        if claims.exp <= now.seconds() {
+        if claims.exp + self.leeway.as_secs() <= now.seconds() {
             return Err(TokenFault::Expired);
         }
         Ok(claims)

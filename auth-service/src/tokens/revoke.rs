@@ -6,9 +6,10 @@ use super::known::KnownToken;
 use crate::authority::Authority;
 use crate::clients::Client;
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result, TokenFault};
+use crate::error::{Error, ErrorKind, Lack, Result, TokenFault};
 use crate::revocations::RevokedThing;
 use crate::sessions::Judgement;
+use crate::tokens::{LegacyClaims, LegacyKind, LegacyTokens};
 
 /// Verifiers forgive this much clock difference, so a revocation must outlive `exp` by it.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -49,6 +50,9 @@ impl Authority {
     /// `Token` with the fault, `Revoked` when it was blacklisted or used before; `Unavailable`.
     pub fn blacklist(&self, unverified_token: &str) -> Result<()> {
         let now = self.now();
+        if let Some(legacy) = self.legacy_of(&self.first_party, unverified_token) {
+            return self.blacklist_legacy(legacy, &self.read_legacy_token(unverified_token)?);
+        }
         let claims = self.read_refresh_token(unverified_token, now)?;
         let session = self.storage.find_session(&claims.session_id)?.ok_or(TokenFault::Invalid)?;
         match session.judge(&self.presented(&claims, &self.first_party.id, now)) {
@@ -59,6 +63,23 @@ impl Authority {
             Judgement::Current | Judgement::Repeated | Judgement::Reused => {}
         }
         self.end_session(&session.id, now)
+    }
+
+    /// A refresh token of the old system, and the session that it was exchanged for.
+    fn blacklist_legacy(&self, legacy: &LegacyTokens, claims: &LegacyClaims) -> Result<()> {
+        match claims.kind {
+            Some(LegacyKind::Refresh) => {}
+            Some(_) => return Err(TokenFault::WrongType.into()),
+            None => return Err(TokenFault::Lacks(Lack::Type).into()),
+        }
+        let (now, id) = (self.now(), legacy.session_id(&claims.jti));
+        let until = self.revoked_until(now);
+        let expires_at = Timestamp(i64::try_from(claims.exp).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
+        if !self.storage.blacklist_legacy_token((&claims.jti, expires_at), &id, (now, until))? {
+            return Err(TokenFault::Revoked.into());
+        }
+        self.took_back(&RevokedThing::Session(id), until);
+        Ok(())
     }
 
     fn end_session(&self, id: &str, now: Timestamp) -> Result<()> {

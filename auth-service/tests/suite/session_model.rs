@@ -182,7 +182,7 @@ impl World {
         for number in 0..SESSIONS {
             assert!(storage.start_session(&session(number, &user), &user, None).unwrap());
         }
-        let tokens = RefreshTokens::new("https://auth.test".to_owned(), &secrets);
+        let tokens = RefreshTokens::new("https://auth.test".to_owned(), &secrets, Duration::ZERO);
         let models = vec![Model::new(); SESSIONS];
         Self { url, storage, tokens, secrets, user, models, now: START, _folder: folder }
     }

@@ -58,6 +58,15 @@ impl<'a> UnverifiedToken<'a> {
         UnverifiedHeader::from_members(strict(self.decoded.get(..self.header_end))?)
     }
 
+    /// The members of the header, of whichever kind of token: for those of other systems, at the authority. Whoever
+    /// reads one of its tokens asks [`Self::header`], which refuses what it does not know.
+    ///
+    /// # Errors
+    /// [`Refusal::NotStrictJson`].
+    pub fn unverified_header(&self) -> Result<Members<'_>, Refusal> {
+        strict(self.decoded.get(..self.header_end))
+    }
+
     /// Reads the payload.
     ///
     /// # Errors

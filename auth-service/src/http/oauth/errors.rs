@@ -15,7 +15,9 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
         ErrorKind::InvalidRequest(hint) => (bad, "invalid_request", hint),
         ErrorKind::InvalidCredentials => (bad, "invalid_grant", "the credentials are not valid"),
         ErrorKind::AccountInactive => (bad, "invalid_grant", "the account is not active"),
-        ErrorKind::Token(TokenFault::Invalid) => (bad, "invalid_grant", "the token is not valid"),
+        ErrorKind::Token(TokenFault::Invalid | TokenFault::Lacks(_)) => {
+            (bad, "invalid_grant", "the token is not valid")
+        }
         ErrorKind::Token(TokenFault::Expired) => (bad, "invalid_grant", "the token has expired"),
         ErrorKind::Token(TokenFault::WrongType) => (bad, "invalid_grant", "the token is of another kind"),
         ErrorKind::Token(TokenFault::Revoked) => (bad, "invalid_grant", "the token is no longer valid"),

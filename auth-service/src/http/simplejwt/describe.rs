@@ -3,7 +3,19 @@ use serde_json::{Map, Value, json};
 /// What OPTIONS says of an endpoint: the metadata of Django REST framework, with the one rendering
 /// that there is here.
 pub fn endpoint(path: &str) -> Value {
-    let (name, description, fields): (&str, &str, &[(&str, bool)]) = if path.ends_with("/refresh/") {
+    let (name, description, fields): (&str, &str, &[(&str, bool)]) = if path.ends_with("/sliding/refresh/") {
+        (
+            "Token Refresh Sliding",
+            "Takes a sliding JSON web token and returns a new, refreshed version if the\ntoken's refresh period has not expired.",
+            &[("token", true)],
+        )
+    } else if path.ends_with("/sliding/") {
+        (
+            "Token Obtain Sliding",
+            "Takes a set of user credentials and returns a sliding JSON web token to\nprove the authentication of those credentials.",
+            &[("username", true), ("password", true), ("token", false)],
+        )
+    } else if path.ends_with("/refresh/") {
         (
             "Token Refresh",
             "Takes a refresh type JSON web token and returns an access type JSON web\ntoken if the refresh token is valid.",

@@ -4,7 +4,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, ErrorKind, TokenFault};
+use crate::error::{Error, ErrorKind, Lack, TokenFault};
 use crate::http::refusal::advise;
 
 /// The table: status and body of simplejwt 5.5.1 for each failure of the core.
@@ -24,6 +24,9 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
         ErrorKind::Token(TokenFault::Expired) => token("Token is expired"),
         ErrorKind::Token(TokenFault::WrongType) => token("Token has wrong type"),
         ErrorKind::Token(TokenFault::Revoked) => token("Token is blacklisted"),
+        ErrorKind::Token(TokenFault::Lacks(Lack::Expiry)) => token("Token has no 'exp' claim"),
+        ErrorKind::Token(TokenFault::Lacks(Lack::Id)) => token("Token has no id"),
+        ErrorKind::Token(TokenFault::Lacks(Lack::Type)) => token("Token has no type"),
         ErrorKind::InvalidRequest(hint) => detail(StatusCode::BAD_REQUEST, hint),
         // These need a client, a grant, a scope or an audience, and the endpoints take none.
         ErrorKind::InvalidClient

@@ -13,7 +13,10 @@ mod request;
 
 use std::sync::Arc;
 
-use actix_web::http::Method;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, header};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
@@ -25,29 +28,74 @@ use crate::grants::PasswordLogin;
 use crate::http::{Edge, device, peer};
 use crate::secret::PlainSecret;
 
-pub fn routes(app: &mut web::ServiceConfig, base: &str) {
-    let endpoint = |path: &str| web::resource(format!("{base}{path}")).default_service(web::to(not_post));
+pub fn routes(app: &mut web::ServiceConfig, base: &str, sliding: bool) {
+    let endpoint = |path: &str| {
+        let resource = web::resource(format!("{base}{path}")).default_service(web::to(not_post));
+        resource.wrap(from_fn(name_the_scheme))
+    };
+    if sliding {
+        app.service(endpoint("/api/token/sliding/").route(web::post().to(obtain_sliding)))
+            .service(endpoint("/api/token/sliding/refresh/").route(web::post().to(refresh_sliding)));
+    }
     app.service(endpoint("/api/token/").route(web::post().to(obtain)))
         .service(endpoint("/api/token/refresh/").route(web::post().to(refresh)))
         .service(endpoint("/api/token/verify/").route(web::post().to(verify)))
         .service(endpoint("/api/token/blacklist/").route(web::post().to(blacklist)));
 }
 
+/// A refusal asks for the word before a token that is set, as simplejwt does.
+async fn name_the_scheme(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
+    let challenge = request.app_data::<Data<Edge>>().map(|edge| edge.challenge.clone());
+    let mut response = next.call(request).await?;
+    let refused = response.headers_mut().get_mut(header::WWW_AUTHENTICATE);
+    if let (Some(refused), Some(challenge)) = (refused, challenge) {
+        *refused = challenge;
+    }
+    Ok(response)
+}
+
 async fn obtain(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Result<HttpResponse, Refused> {
-    let mut submitted = Submitted::read(&request, payload).await?;
+    let login = login(&request, payload, &edge).await?;
+    let issued = edge.blocking.run(move |authority| authority.obtain_pair(&login)).await?;
+    Ok(answer(HttpResponse::Ok()).json(Pair { refresh: issued.refresh_token, access: issued.access_token }))
+}
+
+async fn obtain_sliding(
+    request: HttpRequest,
+    payload: Payload,
+    edge: Data<Edge>,
+) -> Result<HttpResponse, Refused> {
+    let login = login(&request, payload, &edge).await?;
+    let token = edge.blocking.run(move |authority| authority.obtain_sliding(&login)).await?;
+    Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
+}
+
+async fn refresh_sliding(
+    request: HttpRequest,
+    payload: Payload,
+    edge: Data<Edge>,
+) -> Result<HttpResponse, Refused> {
+    let token = only_field(&request, payload, "token").await?;
+    let token = edge.blocking.run(move |authority| authority.refresh_sliding(&token)).await?;
+    Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
+}
+
+async fn login(request: &HttpRequest, payload: Payload, edge: &Edge) -> Result<PasswordLogin, Refused> {
+    let mut submitted = Submitted::read(request, payload).await?;
     let (username, password) = (submitted.trimmed("username"), submitted.untrimmed("password"));
     let [username, password] = fields::all([("username", username), ("password", password)])?;
-    let login = PasswordLogin {
+    Ok(PasswordLogin {
         client: Arc::clone(&edge.authority.first_party),
         unverified_username: username,
         password: PlainSecret::new(password),
-        peer: peer(&request, &edge.proxies),
-        unverified_device: device(&request),
+        peer: peer(request, &edge.proxies),
+        unverified_device: device(request),
         scope: None,
         audience: None,
-    };
-    let issued = edge.blocking.run(move |authority| authority.obtain_pair(&login)).await?;
-    Ok(answer(HttpResponse::Ok()).json(Pair { refresh: issued.refresh_token, access: issued.access_token }))
+    })
 }
 
 async fn refresh(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Result<HttpResponse, Refused> {
@@ -103,5 +151,7 @@ struct Pair {
 #[derive(serde::Serialize)]
 struct Rotated {
     access: String,
+    /// Without rotation the session keeps the one that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
     refresh: Option<String>,
 }

@@ -237,7 +237,7 @@ fn what_is_broken_is_named_with_its_record_and_the_rest_moves_in() {
     let [one, two, three] =
         [(1, "one"), (2, "two"), (3, "three")].map(|(pk, name)| record(pk, name).to_string());
     let dump = folder.path().join("dump.json");
-    let mut import = |text: String| {
+    let import = |text: String| {
         fs::write(&dump, text).unwrap();
         let (report, whole) = import_with(folder.path(), &env, &[dump.to_str().unwrap()]);
         (counts(&report), whole, report["problems"].clone())

@@ -1,6 +1,8 @@
 //! A Django project on simplejwt moves in.
 
+mod cut_over;
 mod import;
+mod webhook;
 
 use std::fs;
 use std::path::{Path, PathBuf};

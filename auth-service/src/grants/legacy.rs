@@ -1,0 +1,130 @@
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::authority::Authority;
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Lack, Result, TokenFault};
+use crate::sessions::{Presented, Rotation, Session};
+use crate::storage::{Exchanged, LegacyExchange, Rotate};
+use crate::tokens::{IssuedTokens, LegacyClaims, LegacyKind, LegacyTokens};
+
+/// A token from the old system stands before the first one of its session.
+const BEFORE_THE_FIRST: i64 = -1;
+
+impl Authority {
+    /// Exchanges a refresh token of the system that was moved from. A retry within the grace gets the same answer, a
+    /// later use ends the session, as with a token of ours: it is the one before the first.
+    pub(super) fn refresh_legacy(
+        &self,
+        legacy: &LegacyTokens,
+        claims: &LegacyClaims,
+    ) -> Result<IssuedTokens> {
+        check_kind(claims, LegacyKind::Refresh)?;
+        let now = self.now();
+        let said = self.ask_webhook_of_legacy(claims)?;
+        let exchange = self.legacy_exchange(legacy, claims, self.policy.refresh_absolute_ttl)?;
+        match self.storage.exchange_legacy_token(exchange)? {
+            Exchanged::Started(session, attributes) => {
+                self.answer_refresh((&session, &attributes), None, (said, now))
+            }
+            Exchanged::NoAccount => Err(no_account()),
+            Exchanged::Spent => {
+                let rotate = self.legacy_rotate(legacy, claims, now);
+                let outcome = self.rotate_or_hold(rotate)?;
+                // Without a session it had been blacklisted.
+                let Rotation::Unknown = outcome else {
+                    return self.answer_rotation(outcome, None, (said, now));
+                };
+                Err(TokenFault::Revoked.into())
+            }
+        }
+    }
+
+    fn ask_webhook_of_legacy(&self, claims: &LegacyClaims) -> Result<Map<String, Value>> {
+        if self.webhook.is_none() {
+            return Ok(Map::new());
+        }
+        let id = claims.user_id.as_deref().unwrap_or_default();
+        self.storage.find_user_by_legacy_id(id)?.map_or(Ok(Map::new()), |user| self.ask_webhook(&user))
+    }
+
+    /// The session that a sliding token of the old system goes on in, which it may do again and again.
+    pub(super) fn legacy_sliding_session(
+        &self,
+        legacy: &LegacyTokens,
+        claims: &LegacyClaims,
+    ) -> Result<Exchanged> {
+        check_kind(claims, LegacyKind::Sliding)?;
+        let now = self.now();
+        if claims.refresh_exp.is_none_or(|end| end <= now.seconds()) {
+            return Err(TokenFault::Expired.into());
+        }
+        let left = claims.refresh_exp.unwrap_or_default().saturating_sub(now.seconds());
+        let exchange = self.legacy_exchange(legacy, claims, Duration::from_secs(left))?;
+        Ok(self.storage.exchange_legacy_token(exchange)?)
+    }
+
+    fn legacy_exchange(
+        &self,
+        legacy: &LegacyTokens,
+        claims: &LegacyClaims,
+        longest: Duration,
+    ) -> Result<LegacyExchange> {
+        let now = self.now();
+        let seconds =
+            |seconds: u64| Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
+        let session = Session {
+            id: legacy.session_id(&claims.jti),
+            user_id: String::new(),
+            client_id: self.first_party.id.clone(),
+            scope: self.first_party.scope.clone(),
+            audience: self.first_party.choose_audience(None)?,
+            auth_time: claims.iat.map_or(now, seconds),
+            amr: vec!["pwd".to_owned()],
+            created_at: now,
+            idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
+            expires_at: now.plus(longest + self.simplejwt.leeway),
+            generation: 0,
+            rotated_at: now,
+            ended: None,
+            device: None,
+        };
+        Ok(LegacyExchange {
+            jti: claims.jti.clone(),
+            expires_at: seconds(claims.exp.max(claims.refresh_exp.unwrap_or(0))),
+            issued_at: claims.iat.map(seconds),
+            legacy_id: claims.user_id.clone().ok_or(TokenFault::Invalid)?,
+            session,
+        })
+    }
+
+    fn legacy_rotate(&self, legacy: &LegacyTokens, claims: &LegacyClaims, now: Timestamp) -> Rotate {
+        Rotate {
+            presented: Presented {
+                session_id: legacy.session_id(&claims.jti),
+                generation: BEFORE_THE_FIRST,
+                client_id: self.first_party.id.clone(),
+                now,
+                grace: self.policy.refresh_grace,
+            },
+            idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
+            revoked_until: self.revoked_until(now),
+        }
+    }
+}
+
+fn check_kind(claims: &LegacyClaims, wanted: LegacyKind) -> Result<()> {
+    match claims.kind {
+        Some(kind) if kind == wanted => Ok(()),
+        Some(_) => Err(TokenFault::WrongType.into()),
+        None => Err(TokenFault::Lacks(Lack::Type).into()),
+    }
+}
+
+pub(super) fn no_account() -> Error {
+    Error::new(
+        ErrorKind::AccountInactive,
+        "no active account has the id of this token, or its password has changed",
+    )
+}

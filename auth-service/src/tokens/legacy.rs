@@ -1,0 +1,299 @@
+//! Tokens of the simplejwt that was moved from, under its old key: read for a while, never made. So nobody is logged
+//! out on the day of the move: a refresh token from there is exchanged once for a session here.
+
+use aws_lc_rs::signature::{self, UnparsedPublicKey};
+use aws_lc_rs::{hmac, signature::VerificationAlgorithm};
+use rustls_pki_types::SubjectPublicKeyInfoDer;
+use rustls_pki_types::pem::PemObject;
+use shared_claims::strict::{Members, StrictValue, UnverifiedToken};
+
+use crate::clock::Timestamp;
+use crate::error::{Lack, TokenFault};
+
+/// Shortest secret of a MAC that is believed, in bytes: Django's own has 50 characters.
+const MIN_SECRET_BYTES: usize = 32;
+
+/// What is known of the old system.
+pub struct LegacySettings {
+    /// As in its `ALGORITHM`.
+    pub algorithm: String,
+    /// The text of the secret, or a public key in PEM.
+    pub key: Vec<u8>,
+    /// Compared where it is set, as there.
+    pub audience: Option<String>,
+    pub issuer: Option<String>,
+    /// Its `USER_ID_CLAIM`.
+    pub user_id_claim: String,
+    /// When nobody needs its tokens any more.
+    pub until: Timestamp,
+    /// Clock difference that is forgiven at the end of a token's life, in seconds.
+    pub leeway: u64,
+}
+
+/// Reads its tokens.
+pub struct LegacyTokens {
+    settings: LegacySettings,
+    key: VerifyingKey,
+    /// From which the sessions follow that tokens are exchanged for.
+    sessions: hmac::Key,
+}
+
+enum VerifyingKey {
+    Mac(hmac::Key),
+    Public(UnparsedPublicKey<Vec<u8>>),
+}
+
+/// What a token from there says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyClaims {
+    /// `None` where it says nothing of it.
+    pub kind: Option<LegacyKind>,
+    pub jti: String,
+    /// The account, by the id that it had there.
+    pub user_id: Option<String>,
+    /// Seconds since the epoch.
+    pub iat: Option<u64>,
+    pub exp: u64,
+    pub refresh_exp: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegacyKind {
+    Access,
+    Refresh,
+    Sliding,
+    /// Of a class that somebody made.
+    Other,
+}
+
+impl LegacyTokens {
+    /// # Errors
+    /// One line: what is wrong with the key.
+    pub fn new(settings: LegacySettings, sessions: &[u8; 32]) -> Result<Self, String> {
+        let key = VerifyingKey::new(&settings.algorithm, &settings.key)?;
+        Ok(Self { settings, key, sessions: hmac::Key::new(hmac::HMAC_SHA256, sessions) })
+    }
+
+    /// Whether a token calls itself one of theirs; says nothing about its truth. All of ours have a `kid`.
+    #[must_use]
+    pub fn is_one(&self, token: &UnverifiedToken<'_>) -> bool {
+        let Ok(header) = token.unverified_header() else { return false };
+        let text = |name: &str| header.get(name).and_then(StrictValue::as_str);
+        let typ = text("typ").is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
+        typ && text("alg") == Some(self.settings.algorithm.as_str()) && !header.contains("crit")
+    }
+
+    /// Reads one, in the order in which simplejwt looks at it.
+    ///
+    /// # Errors
+    /// `Invalid`, `Expired`, or what it lacks.
+    pub fn read(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<LegacyClaims, TokenFault> {
+        if now >= self.settings.until || !self.key.holds(token) {
+            return Err(TokenFault::Invalid);
+        }
+        let claims = token.unverified_claims().map_err(|_| TokenFault::Invalid)?;
+        let number = |name: &str| match claims.get(name) {
+            None => Ok(None),
+            Some(value) => value.as_u64().map(Some).ok_or(TokenFault::Invalid),
+        };
+        let (exp, iat) = (number("exp")?, number("iat")?);
+        if exp.is_some_and(|exp| exp + self.settings.leeway <= now.seconds()) {
+            return Err(TokenFault::Expired);
+        }
+        if !self.is_of_parties(&claims) {
+            return Err(TokenFault::Invalid);
+        }
+        let exp = exp.ok_or(TokenFault::Lacks(Lack::Expiry))?;
+        let text = |name: &str| claims.get(name).and_then(StrictValue::as_str);
+        let jti = text("jti").filter(|jti| jti.len() <= 255).ok_or(TokenFault::Lacks(Lack::Id))?;
+        let kind = text("token_type").map(|kind| match kind {
+            "access" => LegacyKind::Access,
+            "refresh" => LegacyKind::Refresh,
+            "sliding" => LegacyKind::Sliding,
+            _ => LegacyKind::Other,
+        });
+        let user_id = claims.get(&self.settings.user_id_claim).and_then(|id| match id {
+            StrictValue::Text(text) => Some(text.to_string()),
+            // Before 5.5.1.
+            StrictValue::Number(number) => Some(number.to_string()),
+            _ => None,
+        });
+        let refresh_exp = number("refresh_exp")?;
+        Ok(LegacyClaims { kind, jti: jti.to_owned(), user_id, iat, exp, refresh_exp })
+    }
+
+    /// The session that a token is exchanged for: always the same one.
+    #[must_use]
+    pub fn session_id(&self, jti: &str) -> String {
+        let tag = hmac::sign(&self.sessions, jti.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&tag.as_ref()[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid().as_hyphenated().to_string()
+    }
+
+    fn is_of_parties(&self, claims: &Members<'_>) -> bool {
+        let issuer = self.settings.issuer.as_deref();
+        let of_issuer =
+            issuer.is_none_or(|issuer| claims.get("iss").and_then(StrictValue::as_str) == Some(issuer));
+        let audience = self.settings.audience.as_deref();
+        let of_audience = audience.is_none_or(|audience| match claims.get("aud") {
+            Some(StrictValue::Text(one)) => one == audience,
+            Some(StrictValue::Array(many)) => many.iter().any(|one| one.as_str() == Some(audience)),
+            _ => false,
+        });
+        of_issuer && of_audience
+    }
+}
+
+impl VerifyingKey {
+    fn new(algorithm: &str, key: &[u8]) -> Result<Self, String> {
+        let mac = |digest: hmac::Algorithm| {
+            // A trailing line feed is an editor's, not the secret's.
+            let secret = key.strip_suffix(b"\n").unwrap_or(key);
+            if secret.len() < MIN_SECRET_BYTES {
+                return Err(format!(
+                    "the secret has fewer than {MIN_SECRET_BYTES} bytes: it could be guessed"
+                ));
+            }
+            Ok(Self::Mac(hmac::Key::new(digest, secret)))
+        };
+        let public = |verification: &'static dyn VerificationAlgorithm| {
+            let public = SubjectPublicKeyInfoDer::from_pem_slice(key);
+            let public = public.map_err(|_| "it holds no public key in PEM (BEGIN PUBLIC KEY)".to_owned())?;
+            Ok(Self::Public(UnparsedPublicKey::new(verification, public.to_vec())))
+        };
+        match algorithm {
+            "HS256" => mac(hmac::HMAC_SHA256),
+            "HS384" => mac(hmac::HMAC_SHA384),
+            "HS512" => mac(hmac::HMAC_SHA512),
+            "RS256" => public(&signature::RSA_PKCS1_2048_8192_SHA256),
+            "RS384" => public(&signature::RSA_PKCS1_2048_8192_SHA384),
+            "RS512" => public(&signature::RSA_PKCS1_2048_8192_SHA512),
+            "ES256" => public(&signature::ECDSA_P256_SHA256_FIXED),
+            "ES384" => public(&signature::ECDSA_P384_SHA384_FIXED),
+            other => Err(format!(
+                "the algorithm {other} is none of HS256, HS384, HS512, RS256, RS384, RS512, ES256, ES384"
+            )),
+        }
+    }
+
+    /// In constant time, where it is a secret.
+    fn holds(&self, token: &UnverifiedToken<'_>) -> bool {
+        let (signed, signature) = (token.signing_input.as_bytes(), token.signature());
+        match self {
+            Self::Mac(key) => hmac::verify(key, signed, signature).is_ok(),
+            Self::Public(key) => key.verify(signed, signature).is_ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const SECRET: &[u8] = b"an old secret that is long enough for HS256";
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn settings() -> LegacySettings {
+        LegacySettings {
+            algorithm: "HS256".to_owned(),
+            key: [SECRET, b"\n"].concat(),
+            audience: None,
+            issuer: None,
+            user_id_claim: "user_id".to_owned(),
+            until: Timestamp(NOW.0 + 1),
+            leeway: 0,
+        }
+    }
+
+    fn token(header: &Value, claims: &Value, secret: &[u8]) -> String {
+        let text = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes());
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    fn read(settings: LegacySettings, token: &str) -> Option<Result<LegacyClaims, TokenFault>> {
+        let legacy = LegacyTokens::new(settings, &[7; 32]).unwrap();
+        let token = UnverifiedToken::parse(token, 8192).unwrap();
+        legacy.is_one(&token).then(|| legacy.read(&token, NOW))
+    }
+
+    fn claims() -> Value {
+        json!({"token_type": "refresh", "exp": 1_800_000_100, "iat": 1_799_999_000, "jti": "j", "user_id": "42"})
+    }
+
+    fn with(name: &str, value: Value) -> Value {
+        let mut claims = claims();
+        claims[name] = value;
+        claims
+    }
+
+    fn without(name: &str) -> Value {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(name);
+        claims
+    }
+
+    #[test]
+    fn a_token_of_the_old_system_is_read_under_its_key_and_until_the_day_that_was_set() {
+        let header = json!({"alg": "HS256", "typ": "JWT"});
+        let good = token(&header, &claims(), SECRET);
+        let read_good = read(settings(), &good).unwrap().unwrap();
+        assert_eq!((read_good.kind, read_good.user_id.as_deref()), (Some(LegacyKind::Refresh), Some("42")));
+        let numbered = token(&header, &with("user_id", json!(42)), SECRET);
+        assert_eq!(read(settings(), &numbered).unwrap().unwrap().user_id.as_deref(), Some("42"));
+        let over = LegacySettings { until: NOW, ..settings() };
+        assert_eq!(read(over, &good), Some(Err(TokenFault::Invalid)));
+        let other = token(&header, &claims(), b"another secret that is long enough as well");
+        assert_eq!(read(settings(), &other), Some(Err(TokenFault::Invalid)));
+        for header in [
+            json!({"alg": "none", "typ": "JWT"}),
+            json!({"alg": "HS512", "typ": "JWT"}),
+            json!({"alg": "HS256", "typ": "at+jwt"}),
+        ] {
+            assert_eq!(read(settings(), &token(&header, &claims(), SECRET)), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_is_told_in_simplejwts_order() {
+        let header = json!({"alg": "HS256", "typ": "JWT"});
+        let fault = |claims: Value| read(settings(), &token(&header, &claims, SECRET)).unwrap().unwrap_err();
+        assert_eq!(fault(with("exp", json!(1_800_000_000))), TokenFault::Expired);
+        assert_eq!(fault(without("exp")), TokenFault::Lacks(Lack::Expiry));
+        assert_eq!(fault(without("jti")), TokenFault::Lacks(Lack::Id));
+        assert_eq!(fault(with("exp", json!("soon"))), TokenFault::Invalid);
+        let lenient = LegacySettings { leeway: 30, ..settings() };
+        let late = token(&header, &with("exp", json!(1_799_999_971)), SECRET);
+        assert!(read(lenient, &late).unwrap().is_ok());
+        let audience = || LegacySettings { audience: Some("api".to_owned()), ..settings() };
+        assert!(read(audience(), &token(&header, &claims(), SECRET)).unwrap().is_err());
+        assert!(
+            read(audience(), &token(&header, &with("aud", json!(["x", "api"])), SECRET)).unwrap().is_ok()
+        );
+    }
+
+    #[test]
+    fn a_key_that_could_be_guessed_or_is_none_ends_the_start() {
+        let with_key = |algorithm: &str, key: &[u8]| {
+            let settings =
+                LegacySettings { algorithm: algorithm.to_owned(), key: key.to_vec(), ..settings() };
+            LegacyTokens::new(settings, &[7; 32]).map(drop).unwrap_err()
+        };
+        assert!(with_key("HS256", b"short").contains("guessed"));
+        assert!(with_key("RS256", SECRET).contains("PEM"));
+        assert!(with_key("none", SECRET).contains("none of"));
+    }
+
+    #[test]
+    fn a_token_is_exchanged_for_one_session_that_nobody_can_foresee() {
+        let legacy = LegacyTokens::new(settings(), &[7; 32]).unwrap();
+        assert_eq!(legacy.session_id("j"), legacy.session_id("j"));
+        assert_ne!(legacy.session_id("j"), legacy.session_id("k"));
+        assert_ne!(legacy.session_id("j"), LegacyTokens::new(settings(), &[8; 32]).unwrap().session_id("j"));
+    }
+}

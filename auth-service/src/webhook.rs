@@ -1,0 +1,172 @@
+//! Claims that settings cannot say: a service of the operator's is asked for them, signed, in bounded time, and not
+//! more often than needed.
+//!
+//! The question is a JWT (`typ: claims-request+jwt`) under the authority's own key, so that the service can check it by
+//! the JWKS as it checks any token; the answer is a JSON object of claims. What is reserved is never taken from it.
+
+use std::io::Read;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use quick_cache::sync::Cache;
+use reqwest::blocking::Client;
+use reqwest::redirect;
+use serde_json::{Map, Value, json};
+
+use crate::authority::Authority;
+use crate::error::{Error, ErrorKind, Result};
+use crate::measures;
+use crate::secret::random_id;
+use crate::tokens::sign;
+use crate::users::User;
+
+/// Largest answer, in bytes.
+const MAX_ANSWER: u64 = 8 * 1024;
+
+/// People whose claims are kept.
+const CACHED: usize = 10_000;
+
+/// How long a question is good.
+const QUESTION_TTL: Duration = Duration::from_secs(30);
+
+const QUESTION_TYPE: &str = "claims-request+jwt";
+
+/// What becomes of a login or refresh when the service does not answer, or says nonsense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// It is refused, and worth another try: 503.
+    Refuse,
+    /// The last answer is used, however old; without one it is refused.
+    Stale,
+    /// The token has no claims of the service's.
+    Without,
+}
+
+/// Whom to ask, and how.
+#[derive(Debug, Clone)]
+pub struct WebhookPolicy {
+    pub url: String,
+    pub timeout: Duration,
+    /// How long an answer is good.
+    pub cache: Duration,
+    pub on_failure: OnFailure,
+}
+
+/// The service, and what it has answered.
+pub struct ClaimsWebhook {
+    policy: WebhookPolicy,
+    /// Made when it is first needed: no command line asks.
+    client: OnceLock<std::result::Result<Client, String>>,
+    answers: Cache<String, Arc<Answer>>,
+}
+
+struct Answer {
+    claims: Map<String, Value>,
+    at: Instant,
+}
+
+impl ClaimsWebhook {
+    #[must_use]
+    pub fn new(policy: WebhookPolicy) -> Self {
+        Self { policy, client: OnceLock::new(), answers: Cache::new(CACHED) }
+    }
+
+    fn fresh(&self, user_id: &str) -> Option<Map<String, Value>> {
+        let answer = self.answers.get(user_id)?;
+        (answer.at.elapsed() < self.policy.cache).then(|| answer.claims.clone())
+    }
+
+    fn ask(&self, question: String) -> std::result::Result<Map<String, Value>, String> {
+        let made = self.client.get_or_init(|| {
+            let client =
+                Client::builder().timeout(self.policy.timeout).redirect(redirect::Policy::none()).no_proxy();
+            client.build().map_err(|error| error.to_string())
+        });
+        let client = made.as_ref().map_err(Clone::clone)?;
+        let request = client.post(&self.policy.url).header("content-type", "application/jwt").body(question);
+        // The URL may hold what is nobody's business.
+        let answer = request.send().map_err(|error| error.without_url().to_string())?;
+        if answer.status() != 200 {
+            return Err(format!("it answered with status {}", answer.status().as_u16()));
+        }
+        let mut text = Vec::new();
+        answer.take(MAX_ANSWER + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+        if text.len() as u64 > MAX_ANSWER {
+            return Err(format!("its answer is larger than {MAX_ANSWER} bytes"));
+        }
+        serde_json::from_slice(&text).map_err(|_| "its answer is no JSON object".to_owned())
+    }
+
+    fn instead(&self, user_id: &str, cause: &str) -> Result<Map<String, Value>> {
+        measures::webhook_failed();
+        let refuse = || Err(Error::new(ErrorKind::Unavailable, format!("the claims webhook: {cause}")));
+        match self.policy.on_failure {
+            OnFailure::Refuse => refuse(),
+            OnFailure::Without => {
+                tracing::warn!(cause, "the claims webhook failed: a token goes without its claims");
+                Ok(Map::new())
+            }
+            OnFailure::Stale => match self.answers.get(user_id) {
+                Some(answer) => {
+                    tracing::warn!(cause, "the claims webhook failed: an old answer is used");
+                    Ok(answer.claims.clone())
+                }
+                None => refuse(),
+            },
+        }
+    }
+}
+
+impl Authority {
+    /// What the operator's service says of a person; nothing where there is no such service.
+    ///
+    /// # Errors
+    /// `Unavailable` when it fails and the policy is to refuse.
+    pub(crate) fn ask_webhook(&self, user: &User) -> Result<Map<String, Value>> {
+        let Some(webhook) = &self.webhook else { return Ok(Map::new()) };
+        if let Some(claims) = webhook.fresh(&user.id) {
+            return Ok(claims);
+        }
+        match webhook.ask(self.question(&webhook.policy.url, user)?) {
+            Ok(claims) => {
+                let answer = Answer { claims: claims.clone(), at: Instant::now() };
+                webhook.answers.insert(user.id.clone(), Arc::new(answer));
+                Ok(claims)
+            }
+            Err(cause) => webhook.instead(&user.id, &cause),
+        }
+    }
+
+    /// The same for a person of whom only the id is known yet.
+    ///
+    /// # Errors
+    /// As [`Self::ask_webhook`].
+    pub(crate) fn ask_webhook_by_id(&self, user_id: &str) -> Result<Map<String, Value>> {
+        let Some(webhook) = &self.webhook else { return Ok(Map::new()) };
+        if let Some(claims) = webhook.fresh(user_id) {
+            return Ok(claims);
+        }
+        // Nobody there: the refresh itself says what is wrong.
+        self.storage.find_user_by_id(user_id)?.map_or(Ok(Map::new()), |user| self.ask_webhook(&user))
+    }
+
+    fn question(&self, url: &str, user: &User) -> Result<String> {
+        let now = self.now();
+        let profile: Value = serde_json::from_str(&user.attributes.profile).unwrap_or_default();
+        let claims = json!({
+            "iss": self.issuer,
+            "aud": url,
+            "iat": now.seconds(),
+            "exp": now.plus(QUESTION_TTL).seconds(),
+            "jti": random_id()?,
+            "sub": user.id,
+            "username": user.username.as_str(),
+            "user_id": self.simplejwt.user_id.of(&user.id, &user.attributes),
+            "roles": user.attributes.roles,
+            "profile": profile,
+        });
+        let signer = self.signer_of(None)?;
+        sign(&signer, QUESTION_TYPE, &claims)
+    }
+}
