@@ -9,16 +9,18 @@ use arc_swap::ArcSwap;
 use quick_cache::sync::Cache;
 use shared_claims::CachingVerifier;
 
+use crate::accounts::{AccountPolicy, MailTokens};
 use crate::clients::{Client, ClientDirectory};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::feeds::Feeds;
-use crate::keys::{Algorithm, KeyPolicy, Keys, Signer};
+use crate::keys::{Algorithm, KeyPolicy, Keys, Signer, Vault};
+use crate::mail::Mailer;
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::storage::Storage;
 use crate::tokens::{ClaimMap, LegacyTokens, RefreshTokens, UserIdForm};
-use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher};
+use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher, PasswordRules};
 use crate::verifiers::VerifierRegistry;
 use crate::webhook::ClaimsWebhook;
 
@@ -78,6 +80,12 @@ pub struct Authority {
     pub clients: ClientDirectory,
     pub hasher: PasswordHasher,
     pub(crate) login_turns: LoginTurns,
+    pub(crate) rules: PasswordRules,
+    pub(crate) accounts: AccountPolicy,
+    pub(crate) mail_tokens: MailTokens,
+    pub(crate) mailer: Option<Mailer>,
+    /// Secrets of second factors rest in it.
+    pub(crate) second_factors: Vault,
     pub(crate) dummies: Dummies,
     pub attempt_policy: AttemptPolicy,
     pub clock: Arc<dyn Clock>,

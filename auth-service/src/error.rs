@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::secret::NoRandomness;
+use crate::users::PasswordFault;
 
 /// A failure of a use case.
 #[derive(Debug)]
@@ -41,6 +42,18 @@ pub enum ErrorKind {
     InvalidTarget,
     /// The token is of a kind that cannot be taken back (RFC 7009 section 2.2.1).
     UnsupportedTokenType,
+    /// A password that may not be set.
+    PasswordRefused(PasswordFault),
+    /// The password is right, and a one-time password is needed too.
+    SecondFactorRequired,
+    /// A token from a letter that is good for nothing, or not any more.
+    LinkInvalid,
+    /// What is asked for is switched off here.
+    NotOffered,
+    /// What is asked for does not go with what there is.
+    Conflict,
+    /// No such thing, or not the caller's.
+    NotFound,
     /// Too many attempts failed: to be tried again after so many seconds.
     TooManyAttempts(u32),
     /// Shed before any work was done; worth a retry in a moment.
@@ -74,7 +87,7 @@ pub enum Lack {
 }
 
 /// Every kind, for the test that prints the tables side by side.
-pub const ALL_KINDS: [ErrorKind; 20] = [
+pub const ALL_KINDS: [ErrorKind; 26] = [
     ErrorKind::InvalidRequest("the parameter `x` is missing"),
     ErrorKind::InvalidCredentials,
     ErrorKind::AccountInactive,
@@ -91,6 +104,12 @@ pub const ALL_KINDS: [ErrorKind; 20] = [
     ErrorKind::InvalidScope,
     ErrorKind::InvalidTarget,
     ErrorKind::UnsupportedTokenType,
+    ErrorKind::PasswordRefused(PasswordFault::Breached),
+    ErrorKind::SecondFactorRequired,
+    ErrorKind::LinkInvalid,
+    ErrorKind::NotOffered,
+    ErrorKind::Conflict,
+    ErrorKind::NotFound,
     ErrorKind::TooManyAttempts(60),
     ErrorKind::Overloaded,
     ErrorKind::Unavailable,
@@ -142,6 +161,12 @@ impl Error {
             | ErrorKind::InvalidScope
             | ErrorKind::InvalidTarget
             | ErrorKind::UnsupportedTokenType
+            | ErrorKind::PasswordRefused(_)
+            | ErrorKind::SecondFactorRequired
+            | ErrorKind::LinkInvalid
+            | ErrorKind::NotOffered
+            | ErrorKind::Conflict
+            | ErrorKind::NotFound
             | ErrorKind::TooManyAttempts(_) => {
                 tracing::info!(kind = ?self.kind, cause = self.cause, "request refused");
             }
@@ -183,6 +208,12 @@ impl std::error::Error for Error {}
 impl From<NoRandomness> for Error {
     fn from(error: NoRandomness) -> Self {
         Self::new(ErrorKind::Internal, error.to_string())
+    }
+}
+
+impl From<PasswordFault> for Error {
+    fn from(fault: PasswordFault) -> Self {
+        Self::new(ErrorKind::PasswordRefused(fault), fault.message())
     }
 }
 

@@ -21,6 +21,7 @@
 //! The core is synchronous; edges cross into it once, in [`blocking`]. `tests/architecture.rs` holds
 //! these borders.
 
+pub mod accounts;
 pub mod audit;
 pub mod authority;
 pub mod background;
@@ -35,6 +36,7 @@ pub mod grpc;
 pub mod http;
 pub mod import;
 pub mod keys;
+pub mod mail;
 pub mod measures;
 pub mod refresh_state;
 pub mod revocations;

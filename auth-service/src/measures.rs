@@ -174,6 +174,11 @@ pub fn hash_shed() {
     MEASURES.hash_shed.increment(1);
 }
 
+/// A letter was sent, or given up.
+pub fn letter(sent: bool) {
+    counter!("signet_letters_total", "outcome" => if sent { "sent" } else { "failed" }).increment(1);
+}
+
 /// The claims webhook did not answer, or said nonsense.
 pub fn webhook_failed() {
     counter!("signet_claims_webhook_failures_total").increment(1);

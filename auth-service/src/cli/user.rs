@@ -8,10 +8,7 @@ use crate::authority::Authority;
 use crate::error::Error;
 use crate::secret::PlainSecret;
 use crate::storage::StorageError;
-use crate::users::{Attributes, MAX_PASSWORD_BYTES, User, Username};
-
-/// Shortest password that is set (NIST SP 800-63B-4 section 3.1.1.2 with a second factor to come).
-const MIN_PASSWORD_CHARACTERS: usize = 8;
+use crate::users::{Attributes, PasswordRules, User, Username};
 
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
@@ -58,7 +55,7 @@ fn create(
     if roles.iter().any(|role| role.is_empty() || role.contains(char::is_whitespace)) {
         return Err(Failure::Usage("a role is one word".to_owned()));
     }
-    let password = password(from_stdin)?;
+    let password = password(&authority.rules, name.as_str(), from_stdin)?;
     let user = new_user(authority, &name, roles, &password)?;
     authority.storage.create_user(&user, authority.simplejwt.numbers_users()).map_err(
         |error| match error {
@@ -84,7 +81,7 @@ fn disable(authority: &Authority, output: &Output, username: &str) -> Done {
 
 fn passwd(authority: &Authority, output: &Output, username: &str, from_stdin: bool) -> Done {
     let name = parse(username)?;
-    let password = password(from_stdin)?;
+    let password = password(&authority.rules, name.as_str(), from_stdin)?;
     let hash = authority.hasher.hash(&password).map_err(|error| error.to_string())?;
     let now = authority.now();
     let ended = authority.storage.set_password(&name, hash, (now, authority.revoked_until(now)))?;
@@ -114,19 +111,12 @@ pub(super) fn new_user(
     })
 }
 
-fn password(from_stdin: bool) -> Result<PlainSecret, Failure> {
+fn password(rules: &PasswordRules, username: &str, from_stdin: bool) -> Result<PlainSecret, Failure> {
     if !from_stdin {
         return Ok(PlainSecret::generate().map_err(Error::from)?);
     }
     let password = secret_from_stdin()?;
-    if password.expose().chars().count() < MIN_PASSWORD_CHARACTERS {
-        return Err(Failure::Usage(format!(
-            "the password has fewer than {MIN_PASSWORD_CHARACTERS} characters"
-        )));
-    }
-    if password.expose().len() > MAX_PASSWORD_BYTES {
-        return Err(Failure::Usage(format!("the password has more than {MAX_PASSWORD_BYTES} bytes")));
-    }
+    rules.check(&password, &[username]).map_err(|fault| Failure::Usage(fault.message()))?;
     Ok(password)
 }
 

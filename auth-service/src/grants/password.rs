@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use uuid::{NoContext, Uuid};
 
+use crate::accounts::FactorRefused;
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::clients::{Client, GrantType};
@@ -13,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
+use crate::storage::Login;
 use crate::tokens::{Draft, IssuedTokens};
 use crate::users::{Attempt, HasherBusy, MAX_PASSWORD_BYTES, Turn, User, Username, is_ours, spelling_key};
 
@@ -21,6 +23,8 @@ pub struct PasswordLogin {
     pub client: Arc<Client>,
     pub unverified_username: String,
     pub password: PlainSecret,
+    /// For an account with a second factor: a one-time password, or a recovery code.
+    pub otp: Option<PlainSecret>,
     /// Where it comes from, as far as that can be known.
     pub peer: Option<IpAddr>,
     /// The user agent, as it calls itself.
@@ -65,7 +69,7 @@ impl Authority {
         login.client.check_grant(GrantType::Password)?;
         let scope = login.client.narrow_scope(login.scope.as_deref())?;
         let audience = login.client.choose_audience(login.audience.as_deref())?;
-        let user = self.authenticate_user(login)?;
+        let (user, second_factor) = self.authenticate_user(login)?;
         // Before there is a session: without its claims there is no token.
         let custom = self.simplejwt.claims.of(&user.attributes, self.ask_webhook(&user)?)?;
         let now = self.now();
@@ -76,7 +80,7 @@ impl Authority {
             scope,
             audience,
             auth_time: now,
-            amr: vec!["pwd".to_owned()],
+            amr: if second_factor { words(&["pwd", "otp", "mfa"]) } else { words(&["pwd"]) },
             created_at: now,
             idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
             expires_at: now.plus(longest + self.simplejwt.leeway),
@@ -85,9 +89,11 @@ impl Authority {
             ended: None,
             device: login.unverified_device.as_deref().and_then(device),
         };
-        let rehashed = self.better_hash(&user, &login.password);
+        let name_key = spelling_key(&login.unverified_username);
+        let known = Attempt::new(&self.attempt_policy, &name_key, login.peer).known;
+        let left = Login { rehashed: self.better_hash(&user, &login.password), known };
         let turn = self.login_turn()?;
-        let started = self.storage.start_session(&session, &user, rehashed)?;
+        let started = self.storage.start_session(&session, &user, left)?;
         drop(turn);
         if !started {
             let cause = "the account was disabled or its password changed during the login";
@@ -96,8 +102,9 @@ impl Authority {
         Ok(Started { session, user, custom })
     }
 
-    /// One hash is computed whatever is wrong, so that the time tells nothing either.
-    fn authenticate_user(&self, login: &PasswordLogin) -> Result<User> {
+    /// One hash is computed whatever is wrong, so that the time tells nothing either. Says whether a second factor was
+    /// brought too.
+    fn authenticate_user(&self, login: &PasswordLogin) -> Result<(User, bool)> {
         let (unverified_username, password) = (login.unverified_username.as_str(), &login.password);
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Err(refused("the password is longer than any that could have been set"));
@@ -115,7 +122,15 @@ impl Authority {
         };
         let fits = place.verify(password, &stored).map_err(busy)? && could_fit;
         match user {
-            Some(user) if fits && user.is_active() => Ok(user),
+            Some(user) if fits && user.is_active() => {
+                match self.check_second_factor(&user, login.otp.as_ref()) {
+                    Ok(brought) => Ok((user, brought)),
+                    Err(FactorRefused::Failed(error)) => Err(error),
+                    Err(FactorRefused::Wrong) => {
+                        Err(self.refuse_login((login, &attempt), Some(&user.id), "wrong one-time password"))
+                    }
+                }
+            }
             Some(user) if fits => {
                 Err(self.refuse_login((login, &attempt), Some(&user.id), "the account is disabled"))
             }
@@ -147,7 +162,7 @@ impl Authority {
     }
 
     /// Refuses whoever has failed too often, before any work is done and whatever the password is.
-    fn check_attempts(&self, attempt: &Attempt) -> Result<()> {
+    pub(crate) fn check_attempts(&self, attempt: &Attempt) -> Result<()> {
         let stands = self.storage.failures_of(attempt)?;
         let stand = |id: &str| stands.iter().find(|(held, _)| held == id).map(|(_, until)| *until);
         let Some(wait) = attempt.wait(stand, self.now()) else { return Ok(()) };
@@ -180,6 +195,11 @@ impl Authority {
 
 fn refused(cause: &str) -> Error {
     Error::new(ErrorKind::InvalidCredentials, cause)
+}
+
+/// Authentication methods (RFC 8176 section 2).
+fn words(methods: &[&str]) -> Vec<String> {
+    methods.iter().map(|method| (*method).to_owned()).collect()
 }
 
 /// Longest name of a device that is kept, in characters.

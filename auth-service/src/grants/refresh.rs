@@ -93,10 +93,9 @@ impl Authority {
 
     /// A rotation, or, where sessions keep their refresh token, a look at the session.
     pub(super) fn rotate_or_hold(&self, rotate: Rotate) -> Result<Rotation> {
-        if rotate.presented.client_id == self.first_party.id && !self.simplejwt.rotate {
-            if let Some(held) = self.storage.hold_session(&rotate.presented)? {
-                return Ok(held);
-            }
+        let keeps_its_own = rotate.presented.client_id == self.first_party.id && !self.simplejwt.rotate;
+        if keeps_its_own && let Some(held) = self.storage.hold_session(&rotate.presented)? {
+            return Ok(held);
         }
         let outcome = self.storage.rotate_session(rotate.clone());
         self.note_outcome(&rotate, &outcome);

@@ -17,6 +17,13 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
         ErrorKind::InvalidCredentials | ErrorKind::AccountInactive | ErrorKind::InvalidClient => {
             (Code::Unauthenticated, word)
         }
+        // A program that sees this word asks its user for the code.
+        ErrorKind::SecondFactorRequired => (Code::FailedPrecondition, word),
+        ErrorKind::PasswordRefused(_)
+        | ErrorKind::LinkInvalid
+        | ErrorKind::NotOffered
+        | ErrorKind::Conflict
+        | ErrorKind::NotFound => (Code::InvalidArgument, word),
         ErrorKind::Token(
             TokenFault::Invalid
             | TokenFault::Expired

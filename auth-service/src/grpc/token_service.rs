@@ -71,6 +71,7 @@ impl TokenService for TokenServiceEdge {
                 client,
                 unverified_username: message.username,
                 password: PlainSecret::new(message.password),
+                otp: given(message.otp).map(PlainSecret::new),
                 peer,
                 unverified_device,
                 scope: given(message.scope),

@@ -1,6 +1,7 @@
 //! The HTTP mouth: unpack a request, call the authority, repack the answer. A file bears the name
 //! of what it serves. HTTP/1.1 only: nginx, or whatever stands in front, ends TLS and HTTP/2.
 
+mod account;
 mod body;
 mod caching;
 mod form;
@@ -27,6 +28,7 @@ use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::settings::Settings;
 
+pub use account::account_error;
 pub use oauth::errors::oauth_error;
 pub use simplejwt::errors::simplejwt_error;
 
@@ -113,6 +115,7 @@ pub fn server(listener: TcpListener, edge: &Edge, workers: usize) -> std::io::Re
                 metadata::routes(app, &base);
                 published::routes(app, &base);
                 oauth::routes(app, &base);
+                account::routes(app, &base);
                 if edge.simplejwt {
                     simplejwt::routes(app, &base, edge.authority.simplejwt.sliding.is_some());
                 }

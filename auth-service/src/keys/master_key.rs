@@ -25,8 +25,8 @@ pub enum Purpose {
     DummyDraw,
     /// Secrets of second factors at rest.
     SealSecondFactors,
-    /// Links that are sent by mail.
-    MailTokenMac,
+    /// What is sent by mail and comes back.
+    SealMailTokens,
     /// The sessions that refresh tokens of the system that was moved from are exchanged for.
     LegacySessions,
 }
@@ -39,7 +39,7 @@ impl Purpose {
         Self::AuditChain,
         Self::DummyDraw,
         Self::SealSecondFactors,
-        Self::MailTokenMac,
+        Self::SealMailTokens,
         Self::LegacySessions,
     ];
 
@@ -53,7 +53,7 @@ impl Purpose {
             Self::AuditChain => "audit chain",
             Self::DummyDraw => "dummy draw",
             Self::SealSecondFactors => "seal second factors",
-            Self::MailTokenMac => "mail token mac",
+            Self::SealMailTokens => "seal mail tokens",
             Self::LegacySessions => "legacy sessions",
         }
     }

@@ -23,7 +23,7 @@ pub use master_key::{MasterKey, MasterKeyError, Purpose};
 pub use ring::{KeyRing, Keys, Signer, UnusableKey};
 pub use rotation::{KeyPolicy, Retirement};
 use rotation::{needed_key, rotation_due, successor};
-pub use sealed::CannotOpen;
+pub use sealed::{CannotOpen, Vault};
 pub use secrets::{SealedSecret, Secrets};
 pub use signing_key::{InvalidKey, SigningKey};
 pub use tend::KeyReason;

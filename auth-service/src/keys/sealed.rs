@@ -1,4 +1,4 @@
-//! Private keys at rest: AES-256-GCM with a random nonce, bound to the key's id, so that two rows
+//! Secrets at rest: AES-256-GCM with a random nonce, bound to a name (a key's id, an account's), so that two rows
 //! cannot be swapped.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -8,6 +8,28 @@ use zeroize::Zeroizing;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cannot be opened with this master key")]
 pub struct CannotOpen;
+
+/// Seals for one purpose.
+pub struct Vault(Zeroizing<[u8; 32]>);
+
+impl Vault {
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(Zeroizing::new(*key))
+    }
+
+    /// # Errors
+    /// [`CannotOpen`] never, for keys of this size.
+    pub fn seal(&self, name: &str, secret: &[u8]) -> Result<Vec<u8>, CannotOpen> {
+        seal(&self.0, name, secret)
+    }
+
+    /// # Errors
+    /// [`CannotOpen`] when it was not sealed for this purpose under this name.
+    pub fn open(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+        open(&self.0, name, sealed)
+    }
+}
 
 /// `nonce || ciphertext || tag`.
 pub fn seal(sealing_key: &[u8; 32], kid: &str, private_key: &[u8]) -> Result<Vec<u8>, CannotOpen> {

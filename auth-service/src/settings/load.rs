@@ -31,6 +31,11 @@ pub fn load(file: Option<&Path>) -> Result<Loaded<Settings>, String> {
                 .to_owned(),
         );
     }
+    if settings.accounts.registration && settings.mail.url.is_none() {
+        return Err(
+            "settings: accounts.registration needs mail.url: an address is proved by a letter".to_owned()
+        );
+    }
     if settings.keys.publish_lead >= settings.keys.rotation_period {
         return Err("settings: keys.publish_lead is not shorter than keys.rotation_period".to_owned());
     }
@@ -68,6 +73,10 @@ pub fn max_watches<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, 
 
 pub fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     within(deserializer, 0, 1_000_000)
+}
+
+pub fn min_characters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    within(deserializer, 8, 64)
 }
 
 pub fn threads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

@@ -11,20 +11,22 @@ use quick_cache::sync::Cache;
 use shared_claims::{CachingVerifier, ScopeSet, Verifier};
 
 use super::Result;
+use crate::accounts::{AccountPolicy, Links, MailTokens};
 use crate::audit::{Actor, Chain};
 use crate::authority::{Authority, SimpleJwtPolicy, SlidingPolicy, TokenPolicy};
 use crate::clients::{Audience, Client, ClientDirectory, ClientId, Credentials, GrantType};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
 use crate::feeds::Feeds;
-use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Purpose, Secrets};
+use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Purpose, Secrets, Vault};
+use crate::mail::{MailPolicy, Mailer};
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{RevocationDocument, RevocationLog};
 use crate::secret::random_id;
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::{ClaimMap, LegacySettings, LegacyTokens, RefreshTokens};
-use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher};
+use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher, PasswordRules};
 use crate::verifiers::VerifierRegistry;
 use crate::webhook::{ClaimsWebhook, WebhookPolicy};
 
@@ -66,6 +68,11 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         clients: ClientDirectory::default(),
         hasher: PasswordHasher::start(hashing)?,
         login_turns: LoginTurns::among(settings.database.pool_size),
+        rules: PasswordRules::new(settings.passwords.min_characters, &settings.issuer),
+        accounts: account_policy(settings),
+        mail_tokens: MailTokens::new(&secrets),
+        mailer: mailer(settings)?,
+        second_factors: Vault::new(secrets.get(Purpose::SealSecondFactors)),
         dummies: Dummies::new(secrets.get(Purpose::DummyDraw)),
         attempt_policy: attempt_policy(settings),
         refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &secrets, settings.simplejwt.leeway),
@@ -151,6 +158,30 @@ fn legacy_tokens(settings: &Settings, secrets: &Secrets) -> Result<Option<Legacy
         leeway: simplejwt.leeway.as_secs(),
     };
     LegacyTokens::new(settings, secrets.get(Purpose::LegacySessions)).map(Some).map_err(failed)
+}
+
+fn account_policy(settings: &Settings) -> AccountPolicy {
+    let accounts = &settings.accounts;
+    let links = Links {
+        registration: accounts.registration_link.clone(),
+        email: accounts.email_link.clone(),
+        reset: accounts.reset_link.clone(),
+    };
+    AccountPolicy { registration: accounts.registration, links }
+}
+
+fn mailer(settings: &Settings) -> Result<Option<Mailer>> {
+    let mail = &settings.mail;
+    let Some(url) = mail.url.clone() else { return Ok(None) };
+    let password = match &mail.password_file {
+        None => String::new(),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| format!("mail.password_file: {}: {error}", path.display()))?
+            .trim()
+            .to_owned(),
+    };
+    let credentials = mail.username.clone().map(|name| (name, password));
+    Mailer::start(MailPolicy { url, credentials, from: mail.from.clone() }).map(Some)
 }
 
 fn webhook(settings: &Settings) -> Option<ClaimsWebhook> {

@@ -17,7 +17,8 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn failures_of(&self, attempt: &Attempt) -> Result<Vec<(String, Timestamp)>, StorageError> {
-        let ids: Vec<&str> = attempt.counts.iter().map(|count| count.id.as_str()).collect();
+        let counts = attempt.counts.iter().map(|count| count.id.as_str());
+        let ids: Vec<&str> = counts.chain(attempt.known.as_deref()).collect();
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -38,6 +39,18 @@ impl Storage {
         self.write_audited(move |connection| {
             attempt.counts.iter().try_for_each(|count| move_on(connection, &attempt, count, now))?;
             Ok(((), Some(event)))
+        })
+    }
+
+    /// Counts something that is allowed only so often, whatever came of it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn count_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<(), StorageError> {
+        let mut attempt = attempt.clone();
+        attempt.counts.sort_by(|one, other| one.id.cmp(&other.id));
+        self.write(move |connection| {
+            attempt.counts.iter().try_for_each(|count| move_on(connection, &attempt, count, now))
         })
     }
 
@@ -80,6 +93,21 @@ fn move_on(
         // Another first failure came in between: it is there to be moved on now.
         None => return move_on(connection, attempt, count, now),
     };
+    Ok(())
+}
+
+/// Remembers that the owner of an account was at a network.
+pub(super) fn remember(
+    connection: &mut AnyConnection,
+    id: &str,
+    until: Timestamp,
+) -> Result<(), StorageError> {
+    let row = login_failures::table.find(id);
+    let touched = diesel::update(row).set(login_failures::until.eq(until.0)).execute(connection)?;
+    if touched == 0 {
+        // When another login has come in between, it has remembered the same.
+        insert(connection, id, until.0)?;
+    }
     Ok(())
 }
 

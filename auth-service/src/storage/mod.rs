@@ -6,6 +6,7 @@
 //! that it takes its locks before it reads: a read-then-write transaction fails on SQLite under
 //! load whatever the time-out, and on PostgreSQL decides by what is no longer true.
 
+mod accounts;
 mod attempts;
 mod audiences;
 mod audit;
@@ -24,6 +25,7 @@ mod revocations;
 mod rotate;
 mod rotator;
 mod schema;
+mod second_factors;
 mod secrets;
 mod sessions;
 mod sqlite_log;
@@ -52,6 +54,7 @@ use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use writer::SqliteWriter;
 
+pub use accounts::{NewPassword, SessionSeen};
 pub use django::DjangoTables;
 pub use error::StorageError;
 pub use import::{Batch, BatchOutcome, Fate};
@@ -60,6 +63,7 @@ pub use listener::Listener;
 pub use revocations::Hit;
 pub use rotate::{Reply, Rotate};
 pub use secrets::{Resealed, Resting};
+pub use sessions::Login;
 pub use sweep::Swept;
 pub use url::{DatabaseUrl, InvalidUrl};
 

@@ -5,12 +5,12 @@ use super::error::StorageError;
 use super::revocations::{self, Hit};
 use super::schema::{sessions, users};
 use super::users::scheme_of;
-use super::{Storage, scope, words};
+use super::{Storage, attempts, scope, words};
 use crate::audit::{Action, Actor, Event};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::sessions::{EndReason, Ended, Presented, Session};
-use crate::users::User;
+use crate::users::{KNOWN_FOR, User};
 
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
@@ -32,6 +32,15 @@ pub(super) struct SessionRow {
     device: Option<String>,
 }
 
+/// What comes with a session that is started by a password.
+#[derive(Debug, Default)]
+pub struct Login {
+    /// A better hash of the same password.
+    pub rehashed: Option<String>,
+    /// The account and the network together, as [`crate::users::Attempt`] names them.
+    pub known: Option<String>,
+}
+
 /// What a login leaves behind at its account.
 #[derive(AsChangeset)]
 #[diesel(table_name = users)]
@@ -51,24 +60,20 @@ pub(super) struct End {
 }
 
 impl Storage {
-    /// Starts a session, unless the account was disabled or its password changed since it was read. A better hash of
-    /// the same password takes the place of the old one with it.
+    /// Starts a session, unless the account was disabled or its password changed since it was read. What
+    /// comes with it is written in the same step.
     ///
     /// # Errors
     /// [`StorageError`]; `Ok(false)` when the account has changed.
-    pub fn start_session(
-        &self,
-        session: &Session,
-        user: &User,
-        rehashed: Option<String>,
-    ) -> Result<bool, StorageError> {
+    pub fn start_session(&self, session: &Session, user: &User, login: Login) -> Result<bool, StorageError> {
+        let Login { rehashed, known } = login;
         let row = SessionRow::from_session(session);
         let seen = Seen {
             last_login_at: session.created_at.0,
             password_scheme: rehashed.as_deref().map(scheme_of),
             password_hash: rehashed,
         };
-        let (user_id, epoch) = (user.id.clone(), user.password_epoch);
+        let (user_id, epoch, now) = (user.id.clone(), user.password_epoch, session.created_at);
         let (client, id) = (session.client_id.clone(), session.id.clone());
         self.write_audited(move |connection| {
             // Write first: it takes the row's lock, so that disabling the account or changing its
@@ -81,6 +86,9 @@ impl Storage {
                 return Ok((false, None));
             }
             diesel::insert_into(sessions::table).values(row).execute(connection)?;
+            if let Some(known) = known {
+                attempts::remember(connection, &known, now.plus(KNOWN_FOR))?;
+            }
             let login = Event::of(Action::Login).by(Actor::User(user_id.clone())).user(&user_id);
             Ok((true, Some(login.client(client.as_str()).session(&id))))
         })

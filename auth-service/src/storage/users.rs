@@ -186,6 +186,11 @@ pub(super) fn scheme_of(password_hash: &str) -> String {
 }
 
 impl UserRow {
+    /// Gives it a number, unless it has an id already.
+    pub(super) fn number(&mut self, number: i64) {
+        self.legacy_id.get_or_insert_with(|| number.to_string());
+    }
+
     pub(super) fn from_user(user: &User) -> Self {
         Self {
             id: user.id.clone(),

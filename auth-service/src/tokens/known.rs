@@ -85,6 +85,17 @@ impl Authority {
         legacy.read(&refresh_token::parse(unverified)?, self.now())
     }
 
+    /// An access token that holds, of whatever audience.
+    pub(crate) fn read_live_access_token(&self, unverified: &str) -> Result<Arc<AccessClaims>> {
+        let now = self.now();
+        let token = self.read_token(unverified, now)?;
+        self.check_holds(&token, now)?;
+        match token {
+            KnownToken::Access(claims) => Ok(claims),
+            KnownToken::Refresh(_) => Err(TokenFault::WrongType.into()),
+        }
+    }
+
     /// An access token that is also exchanged for a later one.
     pub(crate) fn read_sliding_token(&self, unverified: &str, now: Timestamp) -> Result<SlidingClaims> {
         let token = self.read_token(unverified, now)?;

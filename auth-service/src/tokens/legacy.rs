@@ -39,7 +39,7 @@ pub struct LegacyTokens {
 }
 
 enum VerifyingKey {
-    Mac(hmac::Key),
+    Mac(Box<hmac::Key>),
     Public(UnparsedPublicKey<Vec<u8>>),
 }
 
@@ -155,7 +155,7 @@ impl VerifyingKey {
                     "the secret has fewer than {MIN_SECRET_BYTES} bytes: it could be guessed"
                 ));
             }
-            Ok(Self::Mac(hmac::Key::new(digest, secret)))
+            Ok(Self::Mac(Box::new(hmac::Key::new(digest, secret))))
         };
         let public = |verification: &'static dyn VerificationAlgorithm| {
             let public = SubjectPublicKeyInfoDer::from_pem_slice(key);

@@ -30,39 +30,54 @@ pub struct AttemptPolicy {
 pub struct Count {
     pub id: String,
     most: u32,
+    /// Of an account from everywhere: not asked of a network from which its owner has logged in.
+    spares_the_owner: bool,
 }
 
 /// What a login counts as.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     pub counts: Vec<Count>,
+    /// Names the account and the network together, where both are known: kept after a login, so that nobody who
+    /// guesses elsewhere can keep the owner out.
+    pub known: Option<String>,
     window: Duration,
 }
+
+/// How long a network is remembered from which an account has logged in.
+pub const KNOWN_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Attempt {
     /// Of a name from an address, as far as either is known; limits of 0 are none.
     #[must_use]
     pub fn new(policy: &AttemptPolicy, unverified_username: &str, peer: Option<IpAddr>) -> Self {
         let network = peer.map(network);
-        let mut counts = vec![Count::new(policy.account, &["account", unverified_username])];
+        let of_account = Count::new(policy.account, &["account", unverified_username]);
+        let mut counts = vec![Count { spares_the_owner: true, ..of_account }];
         if let Some(network) = &network {
             counts.push(Count::new(policy.peer, &["peer", network]));
             counts.push(Count::new(policy.pair, &["pair", unverified_username, network]));
         }
         counts.retain(|count| count.most > 0);
-        Self { counts, window: policy.window }
+        let known =
+            network.as_deref().map(|network| Count::new(1, &["known", unverified_username, network]).id);
+        Self { counts, known, window: policy.window }
     }
 
     /// A refusal that was no guess.
     #[must_use]
     pub fn uncounted() -> Self {
-        Self { counts: Vec::new(), window: Duration::ZERO }
+        Self { counts: Vec::new(), known: None, window: Duration::ZERO }
     }
 
     /// How long to wait, given where the counts stand; `None` when it may be tried now.
     #[must_use]
     pub fn wait(&self, stands: impl Fn(&str) -> Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+        let is_known = self.known.as_deref().and_then(&stands).is_some_and(|until| until > now);
         let wait = |count: &Count| {
+            if is_known && count.spares_the_owner {
+                return None;
+            }
             let until = stands(&count.id).filter(|until| self.is_possible(*until, now))?;
             // One more step must fit into the window.
             let earliest = until.plus(self.step(count)).minus(self.window);
@@ -100,7 +115,7 @@ impl Count {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
-        Self { id: hex(&context.finish().as_ref()[..16]), most }
+        Self { id: hex(&context.finish().as_ref()[..16]), most, spares_the_owner: false }
     }
 }
 
@@ -169,6 +184,22 @@ mod tests {
         }
         assert_eq!(kept.wait("victim", "198.51.100.77", 1000), Some(100));
         assert_eq!(kept.wait("e", "::ffff:198.51.100.1", 1000), None);
+    }
+
+    #[test]
+    fn nobody_who_guesses_elsewhere_keeps_the_owner_out_of_where_she_has_logged_in() {
+        let mut kept = Kept::default();
+        let at_home = Attempt::new(&POLICY, "alice", Some("192.0.2.1".parse().unwrap()));
+        kept.0.insert(at_home.known.unwrap(), Timestamp(2_000_000));
+        for peer in 1..=6 {
+            kept.fail("alice", &format!("198.51.100.{peer}"), 1000);
+        }
+        assert_eq!(kept.wait("alice", "203.0.113.9", 1000), Some(100), "from anywhere else");
+        assert_eq!(kept.wait("alice", "192.0.2.1", 1000), None, "from her own network");
+        for _ in 0..3 {
+            kept.fail("alice", "192.0.2.1", 1000);
+        }
+        assert!(kept.wait("alice", "192.0.2.1", 1000).is_some(), "there the count of both goes on");
     }
 
     #[test]

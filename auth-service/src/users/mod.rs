@@ -1,13 +1,15 @@
 //! People, and how they prove who they are.
 
 mod attempts;
+mod password_rules;
 mod passwords;
 mod turns;
 mod username;
 
 use crate::clock::Timestamp;
 
-pub use attempts::{Attempt, AttemptPolicy, Count};
+pub use attempts::{Attempt, AttemptPolicy, Count, KNOWN_FOR};
+pub use password_rules::{PasswordFault, PasswordRules};
 pub use passwords::{Dummies, HasherBusy, PasswordHasher, SchemeInUse, StoredHash, UnknownHash, is_ours};
 pub use turns::{LoginTurns, Turn};
 pub use username::{Username, spelling_key};

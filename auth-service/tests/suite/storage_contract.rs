@@ -11,7 +11,7 @@ use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
 use auth_service::revocations::RevokedThing;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
-use auth_service::storage::{DatabaseUrl, Rotate, Storage, StorageError};
+use auth_service::storage::{DatabaseUrl, Login, Rotate, Storage, StorageError};
 use auth_service::users::{Attempt, AttemptPolicy, Attributes, User, Username};
 use auth_service::verifiers::{Changes, ConnectedVerifier};
 use diesel::{Connection, RunQueryDsl};
@@ -117,7 +117,7 @@ impl Fixture {
             ended: None,
             device: None,
         };
-        assert!(self.storage.start_session(&session, user, None).unwrap());
+        assert!(self.storage.start_session(&session, user, Login::default()).unwrap());
         session
     }
 
@@ -240,13 +240,13 @@ fn a_session_starts_only_for_the_account_as_it_was_read(fixture: &Fixture) {
     let next = Session { id: "two".to_owned(), ..session };
     fixture.storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();
     assert!(
-        !fixture.storage.start_session(&next, &user, None).unwrap(),
+        !fixture.storage.start_session(&next, &user, Login::default()).unwrap(),
         "it was checked against the old password"
     );
     let user = fixture.storage.find_user(&name("alice")).unwrap().unwrap();
     fixture.storage.disable_user(&name("alice"), NOW, later(360)).unwrap();
     assert!(
-        !fixture.storage.start_session(&next, &user, None).unwrap(),
+        !fixture.storage.start_session(&next, &user, Login::default()).unwrap(),
         "the account was disabled meanwhile"
     );
     assert!(fixture.storage.find_session("two").unwrap().is_none());

@@ -1,5 +1,6 @@
 //! Black-box tests of the whole: one binary, a module a subject.
 
+mod accounts;
 mod audit;
 mod bad_input;
 mod clients;

@@ -33,6 +33,13 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
         ErrorKind::UnsupportedTokenType => {
             (bad, "unsupported_token_type", "tokens of this kind cannot be revoked alone")
         }
+        ErrorKind::SecondFactorRequired => (bad, "invalid_grant", "a one-time password is needed"),
+        // These are the account endpoints' own.
+        ErrorKind::PasswordRefused(_)
+        | ErrorKind::LinkInvalid
+        | ErrorKind::NotOffered
+        | ErrorKind::Conflict
+        | ErrorKind::NotFound => (bad, "invalid_request", "this is for the account endpoints"),
         ErrorKind::TooManyAttempts(_) => {
             (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", "too many attempts have failed")
         }

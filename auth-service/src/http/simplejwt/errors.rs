@@ -28,13 +28,23 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
         ErrorKind::Token(TokenFault::Lacks(Lack::Id)) => token("Token has no id"),
         ErrorKind::Token(TokenFault::Lacks(Lack::Type)) => token("Token has no type"),
         ErrorKind::InvalidRequest(hint) => detail(StatusCode::BAD_REQUEST, hint),
+        ErrorKind::SecondFactorRequired => (
+            StatusCode::UNAUTHORIZED,
+            json!({"detail": "A one-time password is required.", "code": "otp_required"}),
+        ),
         // These need a client, a grant, a scope or an audience, and the endpoints take none.
         ErrorKind::InvalidClient
         | ErrorKind::UnauthorizedClient
         | ErrorKind::UnsupportedGrantType
         | ErrorKind::InvalidScope
         | ErrorKind::InvalidTarget
-        | ErrorKind::UnsupportedTokenType => {
+        | ErrorKind::UnsupportedTokenType
+        // These are the account endpoints' own.
+        | ErrorKind::PasswordRefused(_)
+        | ErrorKind::LinkInvalid
+        | ErrorKind::NotOffered
+        | ErrorKind::Conflict
+        | ErrorKind::NotFound => {
             detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action.")
         }
         ErrorKind::TooManyAttempts(seconds) => {

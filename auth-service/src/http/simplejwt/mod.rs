@@ -22,7 +22,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use errors::{Refused, answer};
-use request::Submitted;
+use request::{Field, Submitted};
 
 use crate::grants::PasswordLogin;
 use crate::http::{Edge, device, peer};
@@ -86,11 +86,17 @@ async fn refresh_sliding(
 async fn login(request: &HttpRequest, payload: Payload, edge: &Edge) -> Result<PasswordLogin, Refused> {
     let mut submitted = Submitted::read(request, payload).await?;
     let (username, password) = (submitted.trimmed("username"), submitted.untrimmed("password"));
+    // simplejwt's clients send none; those of an account with a second factor do.
+    let otp = match submitted.trimmed("otp") {
+        Field::Text(text) if !text.is_empty() => Some(PlainSecret::new(text)),
+        _ => None,
+    };
     let [username, password] = fields::all([("username", username), ("password", password)])?;
     Ok(PasswordLogin {
         client: Arc::clone(&edge.authority.first_party),
         unverified_username: username,
         password: PlainSecret::new(password),
+        otp,
         peer: peer(request, &edge.proxies),
         unverified_device: device(request),
         scope: None,

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use shared_claims::clock::unix_now;
 use system_tests::mouth::unverified_claims;
 use system_tests::processes::{Service, run};
 use system_tests::system::PASSWORD;
@@ -55,7 +56,7 @@ impl Moved {
     fn import(&self) {
         let dump = self.project.dump();
         let arguments = ["import", "django", dump.to_str().unwrap()];
-        run("auth-service", &arguments, self.system.folder.path(), &self.system.auth_env, "");
+        let _ = run("auth-service", &arguments, self.system.folder.path(), &self.system.auth_env, "");
     }
 
     /// Tokens that the old system has issued.
@@ -320,7 +321,7 @@ async fn the_word_before_a_token_and_the_leeway_are_as_they_are_set() {
     assert_eq!(answer.headers()["www-authenticate"], "JWT realm=\"api\"");
     let (_, pair) = moved.post("/api/token/", json!({"username": "md5-6", "password": PASSWORD})).await;
     let over =
-        |token: &Value| unverified_claims(token.as_str().unwrap())["exp"].as_u64().unwrap() < seconds();
+        |token: &Value| unverified_claims(token.as_str().unwrap())["exp"].as_u64().unwrap() < unix_now();
     eventually("both say that they have expired", || async {
         (over(&pair["access"]) && over(&pair["refresh"])).then_some(())
     })
@@ -328,10 +329,6 @@ async fn the_word_before_a_token_and_the_leeway_are_as_they_are_set() {
     assert_eq!(moved.post(VERIFY, json!({"token": pair["access"]})).await.0, 200);
     assert_eq!(moved.post(VERIFY, json!({"token": pair["refresh"]})).await.0, 200);
     assert_eq!(moved.refresh(&pair["refresh"]).await.0, 200);
-}
-
-fn seconds() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Hook {
         Self { address, manner, questions }
     }
 
-    fn from_now_on(&self, manner: Manner) {
+    fn turn(&self, manner: Manner) {
         *self.manner.lock().unwrap() = manner;
     }
 
@@ -118,7 +118,7 @@ async fn what_it_says_is_in_tokens_and_what_is_reserved_is_not() {
     assert_eq!(asked["aud"], format!("http://{}/claims", hook.address));
     assert!(!system.notes_accept(&question).await, "a question is no access token");
 
-    hook.from_now_on(Manner::Says(json!({"plan": "iron"})));
+    hook.turn(Manner::Says(json!({"plan": "iron"})));
     let next = Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
     assert_eq!(unverified_claims(&next.access)["plan"], "gold", "an answer is good for a minute");
     assert_eq!(hook.asked(), 1);
@@ -130,13 +130,13 @@ async fn a_refresh_that_cannot_be_answered_spends_nothing() {
     let system =
         hook.system(&[("AUTH__CLAIMS_WEBHOOK__CACHE", "0s"), ("AUTH__TOKENS__REFRESH_GRACE", "0s")]).await;
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    hook.from_now_on(Manner::Hangs);
+    hook.turn(Manner::Hangs);
     let begun = std::time::Instant::now();
     let body = json!({"refresh": pair.refresh});
     let refused = system.http.post(system.auth_url("/api/token/refresh/")).json(&body).send().await.unwrap();
     assert_eq!(refused.status(), 503);
     assert!(begun.elapsed() < Duration::from_secs(5), "it is not waited for without end");
-    hook.from_now_on(Manner::Says(json!({"plan": "silver"})));
+    hook.turn(Manner::Says(json!({"plan": "silver"})));
     let next = Mouth::Http.refresh(&system, &pair.refresh).await.expect("the token was not spent");
     assert_eq!(unverified_claims(&next.access)["plan"], "silver");
 }
@@ -165,10 +165,10 @@ async fn what_becomes_of_a_login_when_it_hangs_lies_or_is_away_is_as_it_is_set()
         let system = hook.system(&settings).await;
         let plan = async || claims(&system).await.map(|claims| claims["plan"].clone());
         assert_eq!(plan().await, first, "{on_failure}: it never answered");
-        hook.from_now_on(Manner::Says(json!({"plan": "gold"})));
+        hook.turn(Manner::Says(json!({"plan": "gold"})));
         assert_eq!(plan().await, Some(json!("gold")));
         for lie in &lies {
-            hook.from_now_on(lie.clone());
+            hook.turn(lie.clone());
             assert_eq!(plan().await, later, "{on_failure}: {lie:?}");
         }
         assert!(!system.auth.log().contains("panicked"));

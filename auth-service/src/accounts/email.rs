@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::letters::Writer;
+use super::mail_tokens::Kind;
+use super::{Address, Caller};
+use crate::authority::Authority;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::PlainSecret;
+
+/// An address that becomes the account's when it is proved.
+#[derive(Serialize, Deserialize)]
+struct NewEmail {
+    user_id: String,
+    email: String,
+    /// A changed password ends what was asked for before.
+    password_epoch: i64,
+}
+
+impl Kind for NewEmail {
+    const NAME: &'static str = "email";
+    const TTL: Duration = Duration::from_secs(24 * 3600);
+}
+
+impl Authority {
+    /// Writes to an address, to prove it; the one that the account has stays until then.
+    ///
+    /// # Errors
+    /// `NotOffered`; `InvalidRequest`; `InvalidCredentials`, `TooManyAttempts`; `Overloaded`, `Unavailable`.
+    pub fn ask_for_email(
+        &self,
+        caller: &Caller,
+        password: &PlainSecret,
+        unverified_email: &str,
+    ) -> Result<()> {
+        let mailer = self.mailer()?;
+        let email = Address::parse(unverified_email)
+            .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
+        let user = self.user_of(caller)?;
+        self.check_password_again(caller, &user, password)?;
+        self.check_letters(&email, caller.peer)?;
+        let new = NewEmail {
+            user_id: user.id.clone(),
+            email: email.as_str().to_owned(),
+            password_epoch: user.password_epoch,
+        };
+        let token = self.mail_tokens.seal(new, self.now())?;
+        let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
+        mailer.send(Some(writer.email(email.as_str(), user.username.as_str(), &token)))
+    }
+
+    /// Makes a proved address the account's, and tells the one that it had.
+    ///
+    /// # Errors
+    /// `LinkInvalid`; `Unavailable`.
+    pub fn confirm_email(&self, unverified_token: &str) -> Result<()> {
+        let now = self.now();
+        let new: NewEmail = self.mail_tokens.open(unverified_token, now)?;
+        let used = || {
+            Error::new(ErrorKind::LinkInvalid, "the account is disabled, or its password has changed since")
+        };
+        let email = Address::parse(&new.email).ok_or_else(used)?;
+        let before = self.storage.email_of(&new.user_id)?;
+        let user =
+            self.storage.set_email(&new.user_id, new.password_epoch, (&email, now))?.ok_or_else(used)?;
+        if let (Some(before), Some(mailer)) = (before, &self.mailer)
+            && before != new.email
+        {
+            let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
+            if let Err(error) = mailer.send(Some(writer.email_has_changed(&before, user.username.as_str()))) {
+                error.log();
+            }
+        }
+        Ok(())
+    }
+}

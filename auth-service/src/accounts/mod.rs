@@ -1,0 +1,108 @@
+//! What people do for their own accounts: make one, prove an address, find the way back in, change the password, add
+//! a second factor, look after their sessions.
+//!
+//! Nothing here tells a stranger whether an account exists: what could tell goes by mail to the one who may know.
+
+mod caller;
+mod email;
+mod letters;
+mod mail_tokens;
+mod password;
+mod registration;
+mod second_factor;
+mod sessions;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::authority::Authority;
+use crate::error::{Error, ErrorKind, Result};
+use crate::mail::Mailer;
+use crate::users::{Attempt, AttemptPolicy, spelling_key};
+
+pub use caller::{Caller, OwnAccount};
+pub use letters::Links;
+pub use mail_tokens::MailTokens;
+pub use registration::Registration;
+pub(crate) use second_factor::FactorRefused;
+pub use second_factor::{NewSecondFactor, SecondFactorState, StoredFactor};
+
+/// Letters to one address, and letters that one network may cause, within an hour.
+const LETTERS: AttemptPolicy =
+    AttemptPolicy { pair: 0, account: 5, peer: 50, window: Duration::from_secs(3600) };
+
+/// What is offered to people.
+#[derive(Debug, Clone)]
+pub struct AccountPolicy {
+    /// Whether strangers may make an account.
+    pub registration: bool,
+    pub links: Links,
+}
+
+/// An address that mail may be sent to: as far as can be told by looking at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address(String);
+
+impl Address {
+    /// `None` for what no mail server would take.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (local, domain) = text.rsplit_once('@')?;
+        let fits = (1..=64).contains(&local.len()) && domain.contains('.') && text.len() <= 254;
+        let plain =
+            text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"<>(),;:\\\"[]".contains(c));
+        (fits && plain && text.parse::<lettre::Address>().is_ok()).then(|| Self(text.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As it is compared.
+    #[must_use]
+    pub fn key(&self) -> String {
+        spelling_key(&self.0)
+    }
+}
+
+impl Authority {
+    fn mailer(&self) -> Result<&Mailer> {
+        self.mailer.as_ref().ok_or_else(|| Error::new(ErrorKind::NotOffered, "no mail server is set: [mail]"))
+    }
+
+    /// Counts a letter that is asked for, whether or not anybody gets one.
+    fn check_letters(&self, address: &Address, peer: Option<IpAddr>) -> Result<()> {
+        let attempt = Attempt::new(&LETTERS, &format!("letters {}", address.key()), peer);
+        self.check_attempts(&attempt)?;
+        Ok(self.storage.count_attempt(&attempt, self.now())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_that_a_mail_server_would_take() {
+        for good in ["a@example.org", " first.last+tag@sub.example.org ", "josé@example.org"] {
+            assert!(Address::parse(good).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.c",
+            "a@b",
+            "a b@c.d",
+            "a@b.c\r\nBcc: x@y.z",
+            "<a@b.c>",
+            "a@b.c,d@e.f",
+            &format!("{}@b.c", "x".repeat(65)),
+        ] {
+            assert!(Address::parse(bad).is_none(), "{bad}");
+        }
+        assert_eq!(Address::parse("A@Example.org").unwrap().key(), "a@example.org");
+    }
+}

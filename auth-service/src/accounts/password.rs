@@ -1,0 +1,121 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::letters::Writer;
+use super::mail_tokens::Kind;
+use super::{Address, Caller};
+use crate::authority::Authority;
+use crate::error::{Error, ErrorKind, Result};
+use crate::revocations::RevokedThing;
+use crate::secret::PlainSecret;
+use crate::storage::NewPassword;
+use crate::users::{HasherBusy, User};
+
+/// Good as long as the password is the one that it was: once, and for an hour.
+#[derive(Serialize, Deserialize)]
+struct Reset {
+    user_id: String,
+    password_epoch: i64,
+}
+
+impl Kind for Reset {
+    const NAME: &'static str = "password reset";
+    const TTL: Duration = Duration::from_secs(3600);
+}
+
+impl Authority {
+    /// Sets another password, by whoever knows the present one. The session that asks goes on; all others end.
+    ///
+    /// # Errors
+    /// `InvalidCredentials`, `TooManyAttempts`; `PasswordRefused`; `Overloaded`, `Unavailable`.
+    pub fn change_password(
+        &self,
+        caller: &Caller,
+        present: &PlainSecret,
+        new: &PlainSecret,
+    ) -> Result<usize> {
+        let user = self.user_of(caller)?;
+        self.check_password_again(caller, &user, present)?;
+        self.set_password(&user, new, Some(&caller.session_id))
+    }
+
+    /// Writes to an address how to set another password, if an account has it. Nobody else learns whether one has.
+    ///
+    /// # Errors
+    /// `NotOffered`; `InvalidRequest`; `TooManyAttempts`; `Overloaded`, `Unavailable`.
+    pub fn ask_for_reset(&self, unverified_email: &str, peer: Option<IpAddr>) -> Result<()> {
+        let mailer = self.mailer()?;
+        let email = Address::parse(unverified_email)
+            .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
+        self.check_letters(&email, peer)?;
+        let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
+        let users = self.storage.find_users_by_email(&email.key())?;
+        // Every account with this address; a token is made also for nobody, so that it takes as long.
+        let letters: Vec<_> = users
+            .iter()
+            .map(|user| {
+                let reset = Reset { user_id: user.id.clone(), password_epoch: user.password_epoch };
+                let token = self.mail_tokens.seal(reset, self.now())?;
+                Ok(writer.reset(email.as_str(), user.username.as_str(), &token))
+            })
+            .collect::<Result<_>>()?;
+        if letters.is_empty() {
+            let nobody = Reset { user_id: String::new(), password_epoch: 0 };
+            self.mail_tokens.seal(nobody, self.now())?;
+            return mailer.send(None);
+        }
+        letters.into_iter().try_for_each(|letter| mailer.send(Some(letter)))
+    }
+
+    /// Sets another password by a letter. It logs nobody in: a second factor is asked for as ever.
+    ///
+    /// # Errors
+    /// `LinkInvalid`, also for one that was used; `PasswordRefused`; `Overloaded`, `Unavailable`.
+    pub fn reset_password(&self, unverified_token: &str, new: &PlainSecret) -> Result<()> {
+        let reset: Reset = self.mail_tokens.open(unverified_token, self.now())?;
+        let used = || {
+            Error::new(ErrorKind::LinkInvalid, "the password has changed since, or the account is disabled")
+        };
+        let user = self.storage.find_user_by_id(&reset.user_id)?.filter(User::is_active).ok_or_else(used)?;
+        if user.password_epoch != reset.password_epoch {
+            return Err(used());
+        }
+        self.set_password(&user, new, None)?;
+        Ok(())
+    }
+
+    /// How many sessions ended.
+    fn set_password(&self, user: &User, new: &PlainSecret, keep: Option<&str>) -> Result<usize> {
+        let email = self.storage.email_of(&user.id)?;
+        let names = [user.username.as_str(), email.as_deref().unwrap_or_default()];
+        self.rules.check(new, &names).map_err(Error::from)?;
+        let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
+        let password_hash = self.hasher.hash(new).map_err(busy)?;
+        let now = self.now();
+        let revoked_until = self.revoked_until(now);
+        let new = NewPassword {
+            user_id: user.id.clone(),
+            password_epoch: user.password_epoch,
+            password_hash,
+            keep_session: keep.map(str::to_owned),
+            now,
+            revoked_until,
+        };
+        let raced = || Error::new(ErrorKind::LinkInvalid, "the password was changed at the same moment");
+        let ended = self.storage.change_password(new)?.ok_or_else(raced)?;
+        for id in &ended {
+            self.took_back(&RevokedThing::Session(id.clone()), revoked_until);
+        }
+        if let (Some(email), Some(mailer)) = (email, &self.mailer) {
+            let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
+            // It is set; that nobody could be told is in the log.
+            if let Err(error) = mailer.send(Some(writer.password_has_changed(&email, user.username.as_str())))
+            {
+                error.log();
+            }
+        }
+        Ok(ended.len())
+    }
+}

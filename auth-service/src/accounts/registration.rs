@@ -1,0 +1,106 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Address;
+use super::letters::Writer;
+use super::mail_tokens::Kind;
+use crate::authority::Authority;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::PlainSecret;
+use crate::storage::StorageError;
+use crate::users::{Attributes, HasherBusy, User, Username};
+
+/// Who wants an account.
+pub struct Registration {
+    pub unverified_username: String,
+    pub unverified_email: String,
+    pub password: PlainSecret,
+    pub peer: Option<IpAddr>,
+}
+
+/// An account that is made when its address is proved: until then there is none, and nothing to sweep.
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    username: String,
+    email: String,
+    password_hash: String,
+}
+
+impl Kind for Pending {
+    const NAME: &'static str = "registration";
+    const TTL: Duration = Duration::from_secs(24 * 3600);
+}
+
+impl Authority {
+    /// Writes a letter, whatever becomes of it. Whether the name or the address is taken is told there, to the one who
+    /// owns the address; here every answer is the same and takes as long.
+    ///
+    /// # Errors
+    /// `NotOffered`; `InvalidRequest`, `PasswordRefused`; `TooManyAttempts`; `Overloaded`, `Unavailable`.
+    pub fn register(&self, registration: &Registration) -> Result<()> {
+        let mailer = self.mailer()?;
+        if !self.accounts.registration {
+            return Err(Error::new(ErrorKind::NotOffered, "registration is switched off"));
+        }
+        let username = Username::parse(&registration.unverified_username).ok_or_else(|| {
+            Error::invalid_request("`username` has 1 to 150 characters and no control characters")
+        })?;
+        let email = Address::parse(&registration.unverified_email)
+            .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
+        let names = [username.as_str(), email.as_str()];
+        self.rules.check(&registration.password, &names).map_err(Error::from)?;
+        self.check_letters(&email, registration.peer)?;
+        let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
+        let password_hash = self.hasher.hash(&registration.password).map_err(busy)?;
+        let (name_taken, owners) =
+            (self.storage.find_user(&username)?.is_some(), self.storage.find_users_by_email(&email.key())?);
+        let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
+        let pending = Pending {
+            username: username.as_str().to_owned(),
+            email: email.as_str().to_owned(),
+            password_hash,
+        };
+        let token = self.mail_tokens.seal(pending, self.now())?;
+        let letter = match owners.first() {
+            Some(owner) => writer.has_an_account(email.as_str(), owner.username.as_str()),
+            None if name_taken => writer.name_is_taken(email.as_str(), username.as_str()),
+            None => writer.registration(email.as_str(), username.as_str(), &token),
+        };
+        mailer.send(Some(letter))
+    }
+
+    /// Makes the account.
+    ///
+    /// # Errors
+    /// `LinkInvalid`, also for one that was used; `NotOffered` when registration is off by now; `Unavailable`.
+    pub fn confirm_registration(&self, unverified_token: &str) -> Result<()> {
+        if !self.accounts.registration {
+            return Err(Error::new(ErrorKind::NotOffered, "registration is switched off"));
+        }
+        let now = self.now();
+        let pending: Pending = self.mail_tokens.open(unverified_token, now)?;
+        let used =
+            || Error::new(ErrorKind::LinkInvalid, "the registration was used, or its name is taken by now");
+        let user = User {
+            id: Uuid::new_v4().to_string(),
+            username: Username::parse(&pending.username).ok_or_else(used)?,
+            password_hash: pending.password_hash,
+            password_epoch: 0,
+            attributes: Attributes {
+                profile: json!({"username": pending.username, "email": pending.email}).to_string(),
+                ..Attributes::default()
+            },
+            created_at: now,
+            disabled_at: None,
+        };
+        let email = Address::parse(&pending.email).ok_or_else(used)?;
+        match self.storage.create_registered_user(&user, &email, self.simplejwt.numbers_users()) {
+            Err(StorageError::Taken) => Err(used()),
+            outcome => Ok(outcome?),
+        }
+    }
+}

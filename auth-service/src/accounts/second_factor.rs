@@ -1,0 +1,226 @@
+//! Time-based one-time passwords (RFC 6238), each good once, and recovery codes for when the device is gone.
+
+use totp_rs::{Builder, Totp};
+
+use super::Caller;
+use super::letters::Writer;
+use crate::authority::Authority;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::{HashedSecret, PlainSecret, random_bytes};
+use crate::users::{Attempt, User};
+
+/// As many as are made at one time.
+const RECOVERY_CODES: usize = 10;
+
+/// 32 characters that cannot be taken for each other (Crockford): 80 bits a code.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// What an authenticator app is given.
+pub struct NewSecondFactor {
+    /// Base32, for typing in.
+    pub secret: PlainSecret,
+    /// `otpauth://`, for a QR code.
+    pub uri: PlainSecret,
+}
+
+/// What an account has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecondFactorState {
+    pub confirmed: bool,
+    pub recovery_codes: i64,
+}
+
+impl Authority {
+    /// A secret for an app. It is asked for at logins once a first code has shown that the app has it.
+    ///
+    /// # Errors
+    /// `InvalidCredentials`, `TooManyAttempts`; `Conflict` when there is one that is in use; `Unavailable`.
+    pub fn begin_second_factor(&self, caller: &Caller, password: &PlainSecret) -> Result<NewSecondFactor> {
+        let user = self.user_of(caller)?;
+        self.check_password_again(caller, &user, password)?;
+        let bytes = random_bytes::<20>()?;
+        let totp = self.totp(&bytes, &user)?;
+        let uri = totp.to_url().map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+        let sealed = self.second_factors.seal(&user.id, &bytes);
+        let sealed = sealed.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+        if !self.storage.begin_second_factor(&user.id, sealed)? {
+            return Err(Error::new(ErrorKind::Conflict, "a second factor is in use: take it away first"));
+        }
+        Ok(NewSecondFactor {
+            secret: PlainSecret::new(totp.secret().to_base32()),
+            uri: PlainSecret::new(uri),
+        })
+    }
+
+    /// Puts it to use, and hands out recovery codes, once.
+    ///
+    /// # Errors
+    /// `InvalidCredentials` for a wrong code, `TooManyAttempts`; `Conflict` when none was begun; `Unavailable`.
+    pub fn confirm_second_factor(&self, caller: &Caller, code: &PlainSecret) -> Result<Vec<PlainSecret>> {
+        let user = self.user_of(caller)?;
+        let attempt = Attempt::new(&self.attempt_policy, user.username.key(), caller.peer);
+        self.check_attempts(&attempt)?;
+        let none = || Error::new(ErrorKind::Conflict, "no second factor was begun, or it is in use");
+        let factor =
+            self.storage.second_factor(&user.id)?.filter(|factor| !factor.confirmed).ok_or_else(none)?;
+        let Some(step) = self.matching_step(&user, &factor.sealed_secret, code)? else {
+            return Err(self.refuse_again(&attempt, &user, "wrong one-time password"));
+        };
+        let codes = recovery_codes()?;
+        let hashes = codes.iter().map(HashedSecret::of).collect();
+        if !self.storage.confirm_second_factor(&user.id, (step, self.now()), hashes)? {
+            return Err(none());
+        }
+        self.tell_of_second_factor(&user, true);
+        Ok(codes)
+    }
+
+    /// Takes it away.
+    ///
+    /// # Errors
+    /// `InvalidCredentials`, `TooManyAttempts`; `SecondFactorRequired`; `Conflict` when there is none; `Unavailable`.
+    pub fn remove_second_factor(
+        &self,
+        caller: &Caller,
+        password: &PlainSecret,
+        code: Option<&PlainSecret>,
+    ) -> Result<()> {
+        let user = self.user_of(caller)?;
+        self.check_password_again(caller, &user, password)?;
+        let attempt = Attempt::new(&self.attempt_policy, user.username.key(), caller.peer);
+        self.check_second_factor(&user, code).map_err(|cause| match cause {
+            FactorRefused::Wrong => self.refuse_again(&attempt, &user, "wrong one-time password"),
+            FactorRefused::Failed(error) => error,
+        })?;
+        if !self.storage.remove_second_factor(&user.id)? {
+            return Err(Error::new(ErrorKind::Conflict, "there is no second factor"));
+        }
+        self.tell_of_second_factor(&user, false);
+        Ok(())
+    }
+
+    /// # Errors
+    /// `Unavailable`.
+    pub fn second_factor_state(&self, user_id: &str) -> Result<SecondFactorState> {
+        let confirmed = self.storage.second_factor(user_id)?.is_some_and(|factor| factor.confirmed);
+        Ok(SecondFactorState { confirmed, recovery_codes: self.storage.recovery_codes_left(user_id)? })
+    }
+
+    /// Whether an account may go on whose password is right: `true` when it has brought its second factor, `false`
+    /// when it has none. A code is spent by it.
+    pub(crate) fn check_second_factor(
+        &self,
+        user: &User,
+        code: Option<&PlainSecret>,
+    ) -> std::result::Result<bool, FactorRefused> {
+        let factor = self.storage.second_factor(&user.id).map_err(Error::from)?;
+        let Some(factor) = factor.filter(|factor| factor.confirmed) else { return Ok(false) };
+        let Some(code) = code else {
+            let cause = format!("account {}: a one-time password is needed", user.id);
+            return Err(Error::new(ErrorKind::SecondFactorRequired, cause).into());
+        };
+        let spent = match self.matching_step(user, &factor.sealed_secret, code)? {
+            Some(step) => self.storage.spend_step(&user.id, step),
+            None => self.storage.spend_recovery_code(&user.id, &HashedSecret::of(&normal_code(code))),
+        };
+        if spent.map_err(Error::from)? { Ok(true) } else { Err(FactorRefused::Wrong) }
+    }
+
+    fn matching_step(&self, user: &User, sealed: &[u8], code: &PlainSecret) -> Result<Option<i64>> {
+        let unreadable = |_| Error::new(ErrorKind::Internal, "a second factor cannot be opened");
+        let secret = self.second_factors.open(&user.id, sealed).map_err(unreadable)?;
+        let digits: String = code.expose().chars().filter(|c| !c.is_whitespace()).collect();
+        if digits.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(None);
+        }
+        let step = self.totp(&secret, user)?.check(&digits, self.now().seconds());
+        Ok(step.and_then(|step| i64::try_from(step).ok()))
+    }
+
+    fn totp(&self, secret: &[u8], user: &User) -> Result<Totp> {
+        let host = self.issuer.split("://").nth(1).unwrap_or(&self.issuer).replace(':', " ");
+        let builder = Builder::new()
+            .with_secret(secret)
+            .with_account_name(user.username.as_str().replace(':', " "))
+            .with_issuer(Some(host));
+        builder.build().map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
+    }
+
+    fn tell_of_second_factor(&self, user: &User, on: bool) {
+        let Some(mailer) = &self.mailer else { return };
+        let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
+        let told = self.storage.email_of(&user.id).map_err(Error::from).and_then(|email| match email {
+            Some(email) => {
+                mailer.send(Some(writer.second_factor_has_changed(&email, user.username.as_str(), on)))
+            }
+            None => Ok(()),
+        });
+        if let Err(error) = told {
+            error.log();
+        }
+    }
+}
+
+/// Why a second factor was not taken.
+pub(crate) enum FactorRefused {
+    /// A guess, to be counted.
+    Wrong,
+    Failed(Error),
+}
+
+impl From<Error> for FactorRefused {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn recovery_codes() -> Result<Vec<PlainSecret>> {
+    (0..RECOVERY_CODES)
+        .map(|_| {
+            let bytes = random_bytes::<16>()?;
+            let letters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+            let text: String = letters.collect();
+            Ok(PlainSecret::new(text))
+        })
+        .collect()
+}
+
+/// As it was made, however it was typed.
+fn normal_code(code: &PlainSecret) -> PlainSecret {
+    let letters = code.expose().chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase());
+    PlainSecret::new(
+        letters
+            .map(|c| match c {
+                'o' => '0',
+                'i' | 'l' => '1',
+                other => other,
+            })
+            .collect(),
+    )
+}
+
+/// A second factor as it rests.
+#[derive(Debug, Clone)]
+pub struct StoredFactor {
+    pub sealed_secret: Vec<u8>,
+    /// Whether it is asked for.
+    pub confirmed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recovery_codes_are_80_bits_that_nobody_mistypes() {
+        let codes = recovery_codes().unwrap();
+        assert_eq!(codes.len(), 10);
+        assert!(
+            codes
+                .iter()
+                .all(|code| code.expose().len() == 16 && !code.expose().contains(['i', 'l', 'o', 'u']))
+        );
+        let typed = PlainSecret::new(" OIL0-abcd ".to_owned());
+        assert_eq!(normal_code(&typed).expose(), "0110abcd");
+    }
+}

@@ -1,0 +1,45 @@
+use super::Caller;
+use crate::authority::Authority;
+use crate::error::{Error, ErrorKind, Result};
+use crate::revocations::RevokedThing;
+use crate::storage::SessionSeen;
+
+impl Authority {
+    /// The sessions of the caller's account that are alive, the newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn sessions_of(&self, caller: &Caller) -> Result<Vec<SessionSeen>> {
+        Ok(self.storage.live_sessions(&caller.user_id, self.now())?)
+    }
+
+    /// Ends one of the caller's own sessions, with its access tokens.
+    ///
+    /// # Errors
+    /// `NotFound`, also for another person's; `Unavailable`.
+    pub fn end_own_session(&self, caller: &Caller, id: &str) -> Result<()> {
+        let own = self.storage.find_session(id)?.filter(|session| session.user_id == caller.user_id);
+        let own = own.filter(|session| session.ended.is_none());
+        let own = own
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "no live session of this account has this id"))?;
+        let now = self.now();
+        let until = self.revoked_until(now);
+        self.storage.end_session(&own.id, now, until)?;
+        self.took_back(&RevokedThing::Session(own.id), until);
+        Ok(())
+    }
+
+    /// Ends every session of the caller's account but the one that asks; says how many.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn end_other_sessions(&self, caller: &Caller) -> Result<usize> {
+        let now = self.now();
+        let until = self.revoked_until(now);
+        let ended = self.storage.end_other_sessions(&caller.user_id, &caller.session_id, (now, until))?;
+        for id in &ended {
+            self.took_back(&RevokedThing::Session(id.clone()), until);
+        }
+        Ok(ended.len())
+    }
+}

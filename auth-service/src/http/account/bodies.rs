@@ -1,0 +1,136 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A new account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    #[schema(max_length = 150, example = "alice")]
+    pub username: String,
+    #[schema(format = "email", example = "alice@example.org")]
+    pub email: String,
+    #[schema(format = "password", min_length = 8)]
+    pub password: String,
+}
+
+/// What a letter brought.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    pub token: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetRequest {
+    #[schema(format = "email")]
+    pub email: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    pub token: String,
+    #[schema(format = "password", min_length = 8)]
+    pub new_password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    #[schema(format = "password")]
+    pub current_password: String,
+    #[schema(format = "password", min_length = 8)]
+    pub new_password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailChange {
+    #[schema(format = "email")]
+    pub email: String,
+    #[schema(format = "password")]
+    pub current_password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Password {
+    #[schema(format = "password")]
+    pub current_password: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Otp {
+    /// Six digits.
+    #[schema(example = "123456")]
+    pub otp: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactorRemoval {
+    #[schema(format = "password")]
+    pub current_password: String,
+    /// A one-time password or a recovery code.
+    pub otp: Option<String>,
+}
+
+/// What an authenticator app needs.
+#[derive(Serialize, ToSchema)]
+pub struct SecondFactor {
+    /// Base32, for typing in.
+    pub secret: String,
+    /// For a QR code.
+    #[schema(example = "otpauth://totp/...")]
+    pub uri: String,
+}
+
+/// Shown once: each is good once in place of a one-time password.
+#[derive(Serialize, ToSchema)]
+pub struct RecoveryCodes {
+    pub recovery_codes: Vec<String>,
+}
+
+/// The caller's account.
+#[derive(Serialize, ToSchema)]
+pub struct Account {
+    /// The `sub` of its tokens.
+    pub id: String,
+    pub username: String,
+    pub email: Option<String>,
+    pub email_verified: bool,
+    pub roles: Vec<String>,
+    /// Whether a one-time password is asked for.
+    pub second_factor: bool,
+    pub recovery_codes_left: i64,
+}
+
+/// A login on a device.
+#[derive(Serialize, ToSchema)]
+pub struct Session {
+    /// The `sid` of its tokens.
+    pub id: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// The application.
+    pub client_id: String,
+    /// What the device calls itself.
+    pub device: Option<String>,
+    /// Seconds since the epoch.
+    pub created_at: i64,
+    pub last_used_at: i64,
+    pub expires_at: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Sessions {
+    pub sessions: Vec<Session>,
+}
+
+/// How many sessions have ended.
+#[derive(Serialize, ToSchema)]
+pub struct Ended {
+    pub sessions_ended: usize,
+}

@@ -1,0 +1,146 @@
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::{Error, ErrorKind};
+use crate::http::body::BodyError;
+use crate::http::refusal::advise;
+
+/// Why something was not done (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// One word for programs.
+    #[schema(example = "password_refused")]
+    pub code: &'static str,
+    /// One sentence for people.
+    pub detail: String,
+    /// The HTTP status once more.
+    #[schema(example = 400)]
+    pub status: u16,
+}
+
+/// The table: status, word and sentence of each failure of the core.
+#[must_use]
+pub fn account_error(kind: ErrorKind) -> (StatusCode, &'static str, String) {
+    let of = |status, code, detail: &str| (status, code, detail.to_owned());
+    let (bad, unauthorized) = (StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED);
+    match kind {
+        ErrorKind::InvalidRequest(hint) => of(bad, "invalid_request", hint),
+        ErrorKind::InvalidCredentials => {
+            of(StatusCode::FORBIDDEN, "invalid_credentials", "the password or the one-time password is wrong")
+        }
+        ErrorKind::SecondFactorRequired => {
+            of(StatusCode::FORBIDDEN, "otp_required", "a one-time password is needed too")
+        }
+        ErrorKind::PasswordRefused(fault) => (bad, "password_refused", fault.message()),
+        ErrorKind::LinkInvalid => of(bad, "link_invalid", "the token is used, expired, or no token"),
+        ErrorKind::NotOffered => of(StatusCode::FORBIDDEN, "not_offered", "this is switched off here"),
+        ErrorKind::Conflict => of(StatusCode::CONFLICT, "conflict", "this does not go with what there is"),
+        ErrorKind::NotFound => of(StatusCode::NOT_FOUND, "not_found", "there is no such thing"),
+        ErrorKind::Token(_) | ErrorKind::AccountInactive => {
+            of(unauthorized, "invalid_token", "the access token is not valid")
+        }
+        // A token for somebody else's use; these endpoints know no client, grant, scope or audience.
+        ErrorKind::UnauthorizedClient
+        | ErrorKind::InvalidClient
+        | ErrorKind::UnsupportedGrantType
+        | ErrorKind::InvalidScope
+        | ErrorKind::InvalidTarget
+        | ErrorKind::UnsupportedTokenType => {
+            of(StatusCode::FORBIDDEN, "insufficient_scope", "this token does not open an account")
+        }
+        ErrorKind::TooManyAttempts(_) => {
+            of(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "too many attempts: try again later")
+        }
+        ErrorKind::Overloaded | ErrorKind::Unavailable => {
+            of(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again in a moment")
+        }
+        ErrorKind::Internal => of(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "something broke here"),
+    }
+}
+
+/// What an account endpoint answers when it does not do what was asked.
+#[derive(Debug)]
+pub enum Refused {
+    Failed(Error),
+    /// No token, or not one by itself.
+    NoToken,
+    /// The body is no JSON of the form that is asked for; says where.
+    Malformed(String),
+    NotJson,
+    BodyTooLarge,
+    BodyTooSlow,
+}
+
+impl Refused {
+    fn parts(&self) -> (StatusCode, &'static str, String) {
+        match self {
+            Self::Failed(error) => account_error(error.kind),
+            Self::NoToken => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "an access token is needed in the header Authorization".to_owned(),
+            ),
+            Self::Malformed(what) => (StatusCode::BAD_REQUEST, "invalid_request", what.clone()),
+            Self::NotJson => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", "the body must be JSON".to_owned())
+            }
+            Self::BodyTooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large".to_owned())
+            }
+            Self::BodyTooSlow => {
+                (StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body took too long".to_owned())
+            }
+        }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<BodyError> for Refused {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::BodyTooLarge,
+            BodyError::TooSlow => Self::BodyTooSlow,
+            BodyError::Broken => Self::Malformed("the body broke off".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.parts().0)
+    }
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        self.parts().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut retry_after = None;
+        if let Self::Failed(error) = self {
+            error.log();
+            retry_after = error.retry_after();
+        }
+        let (status, code, detail) = self.parts();
+        let mut response = no_store(HttpResponse::build(status));
+        advise(&mut response, (status, retry_after), "Bearer");
+        response.content_type("application/problem+json");
+        response.json(Problem { code, detail, status: status.as_u16() })
+    }
+}
+
+/// The header that every answer of these endpoints has.
+pub fn no_store(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response
+}

@@ -1,0 +1,40 @@
+use actix_web::web;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_swagger_ui::SwaggerUi;
+
+/// The description of all of these endpoints.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Signet accounts", description = "What people do for their own accounts.", license(identifier = "MIT OR Apache-2.0")),
+    paths(
+        super::register, super::confirm_registration, super::ask_for_reset, super::reset_password,
+        super::change_password, super::change_email, super::confirm_email, super::begin_second_factor,
+        super::confirm_second_factor, super::remove_second_factor, super::sessions, super::end_other_sessions,
+        super::end_session, super::me,
+    ),
+    modifiers(&AccessTokens),
+)]
+struct Description;
+
+struct AccessTokens;
+
+impl Modify for AccessTokens {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("An access token from /api/token/"))
+            .build();
+        let components = description.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("access_token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The description itself, and a page that shows it, from the binary alone.
+pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+    let page = SwaggerUi::new(format!("{base}/docs/{{_:.*}}"));
+    app.service(page.url(format!("{base}/api/openapi.json"), Description::openapi()));
+    let to_page = format!("{base}/docs/");
+    app.service(web::redirect(format!("{base}/docs"), to_page));
+}

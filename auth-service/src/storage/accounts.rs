@@ -1,0 +1,231 @@
+//! What people change of their own accounts.
+
+use diesel::prelude::*;
+
+use super::Storage;
+use super::error::StorageError;
+use super::names::next_number;
+use super::revocations;
+use super::schema::{sessions, users};
+use super::sessions::{End, sessions_ended};
+use super::users::{UserRow, scheme_of};
+use crate::accounts::Address;
+use crate::audit::{Action, Actor, Event};
+use crate::clock::Timestamp;
+use crate::sessions::EndReason;
+use crate::users::User;
+
+/// Most accounts that one address is written to for.
+const MOST_OF_AN_ADDRESS: i64 = 10;
+
+/// A password that takes the place of another one.
+#[derive(Debug)]
+pub struct NewPassword {
+    pub user_id: String,
+    /// As it was when the change was allowed.
+    pub password_epoch: i64,
+    pub password_hash: String,
+    /// The session of whoever changes it.
+    pub keep_session: Option<String>,
+    pub now: Timestamp,
+    pub revoked_until: Timestamp,
+}
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone, Queryable)]
+pub struct SessionSeen {
+    pub id: String,
+    pub client_id: String,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// When it was last refreshed.
+    pub rotated_at: i64,
+    pub idle_expires_at: i64,
+    pub expires_at: i64,
+    pub device: Option<String>,
+}
+
+impl Storage {
+    /// Makes an account whose address is proved.
+    ///
+    /// # Errors
+    /// [`StorageError::Taken`] when the name belongs to another account by now.
+    pub fn create_registered_user(
+        &self,
+        user: &User,
+        email: &Address,
+        numbered: bool,
+    ) -> Result<(), StorageError> {
+        let (mut row, id, now) = (UserRow::from_user(user), user.id.clone(), user.created_at.0);
+        let (email, key) = (email.as_str().to_owned(), email.key());
+        self.write_audited(move |connection| {
+            if numbered {
+                row.number(next_number(connection)?);
+            }
+            diesel::insert_into(users::table).values(row).execute(connection)?;
+            diesel::update(users::table.find(&id))
+                .set((users::email.eq(email), users::email_key.eq(key), users::email_verified_at.eq(now)))
+                .execute(connection)?;
+            let made =
+                Event::of(Action::UserCreated).by(Actor::User(id.clone())).user(&id).detail("registered");
+            Ok(((), Some(made)))
+        })
+    }
+
+    /// Active accounts with an address.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn find_users_by_email(&self, email_key: &str) -> Result<Vec<User>, StorageError> {
+        self.read(|connection| {
+            let of_address = users::table
+                .filter(users::email_key.eq(email_key))
+                .filter(users::disabled_at.is_null())
+                .order(users::id)
+                .limit(MOST_OF_AN_ADDRESS);
+            let rows: Vec<UserRow> = of_address.select(UserRow::as_select()).load(connection)?;
+            rows.into_iter().map(UserRow::into_user).collect()
+        })
+    }
+
+    /// # Errors
+    /// [`StorageError`]; `Ok(None)` when there is no such account, or it has no address.
+    pub fn email_of(&self, user_id: &str) -> Result<Option<String>, StorageError> {
+        self.read(|connection| {
+            let email = users::table.find(user_id).select(users::email).first::<Option<String>>(connection);
+            Ok(email.optional()?.flatten())
+        })
+    }
+
+    /// An address with when it was proved, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn email_and_proof(&self, user_id: &str) -> Result<(Option<String>, Option<i64>), StorageError> {
+        self.read(|connection| {
+            let row = users::table.find(user_id).select((users::email, users::email_verified_at));
+            Ok(row.first(connection).optional()?.unwrap_or_default())
+        })
+    }
+
+    /// Sets a password and ends the account's sessions but one, in one step: those that ended. `Ok(None)` when the
+    /// password has changed meanwhile, or the account was disabled.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn change_password(&self, new: NewPassword) -> Result<Option<Vec<String>>, StorageError> {
+        self.write_audited(move |connection| {
+            let unchanged = users::table
+                .filter(users::id.eq(&new.user_id))
+                .filter(users::password_epoch.eq(new.password_epoch))
+                .filter(users::disabled_at.is_null());
+            let changed = diesel::update(unchanged)
+                .set((
+                    users::password_scheme.eq(scheme_of(&new.password_hash)),
+                    users::password_hash.eq(&new.password_hash),
+                    users::password_set_at.eq(new.now.0),
+                    users::password_epoch.eq(users::password_epoch + 1),
+                ))
+                .execute(connection)?;
+            if changed == 0 {
+                return Ok((None, None));
+            }
+            let end =
+                End { now: new.now, reason: EndReason::PasswordChanged, revoked_until: new.revoked_until };
+            let kept = new.keep_session.as_deref().unwrap_or_default();
+            let ended = end_others(connection, (&new.user_id, kept), end)?;
+            let set = Event::of(Action::PasswordSet).by(Actor::User(new.user_id.clone())).user(&new.user_id);
+            let set = set.detail(sessions_ended(&ended));
+            Ok((Some(ended), Some(set)))
+        })
+    }
+
+    /// Makes a proved address an account's, if its password is still the one that it was.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn set_email(
+        &self,
+        user_id: &str,
+        password_epoch: i64,
+        (email, now): (&Address, Timestamp),
+    ) -> Result<Option<User>, StorageError> {
+        let (id, email, key) = (user_id.to_owned(), email.as_str().to_owned(), email.key());
+        self.write_audited(move |connection| {
+            let unchanged = users::table
+                .filter(users::id.eq(&id))
+                .filter(users::password_epoch.eq(password_epoch))
+                .filter(users::disabled_at.is_null());
+            let changed = diesel::update(unchanged)
+                .set((users::email.eq(email), users::email_key.eq(key), users::email_verified_at.eq(now.0)))
+                .execute(connection)?;
+            if changed == 0 {
+                return Ok((None, None));
+            }
+            let user = super::users::find_user_by_id(connection, &id)?;
+            Ok((user, Some(Event::of(Action::EmailSet).by(Actor::User(id.clone())).user(&id))))
+        })
+    }
+
+    /// The live sessions of an account, the newest first.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn live_sessions(&self, user_id: &str, now: Timestamp) -> Result<Vec<SessionSeen>, StorageError> {
+        self.read(|connection| {
+            let live = sessions::table
+                .filter(sessions::user_id.eq(user_id))
+                .filter(sessions::ended_at.is_null())
+                .filter(sessions::idle_expires_at.gt(now.0))
+                .filter(sessions::expires_at.gt(now.0))
+                .order((sessions::created_at.desc(), sessions::id));
+            let columns = (
+                sessions::id,
+                sessions::client_id,
+                sessions::created_at,
+                sessions::rotated_at,
+                sessions::idle_expires_at,
+                sessions::expires_at,
+                sessions::device,
+            );
+            Ok(live.select(columns).limit(1000).load(connection)?)
+        })
+    }
+
+    /// Ends an account's sessions but one: those that ended.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn end_other_sessions(
+        &self,
+        user_id: &str,
+        kept: &str,
+        (now, revoked_until): (Timestamp, Timestamp),
+    ) -> Result<Vec<String>, StorageError> {
+        let (user_id, kept) = (user_id.to_owned(), kept.to_owned());
+        self.write_audited(move |connection| {
+            let end = End { now, reason: EndReason::Revoked, revoked_until };
+            let ended = end_others(connection, (&user_id, &kept), end)?;
+            let event = Event::of(Action::SessionEnded).by(Actor::User(user_id.clone())).user(&user_id);
+            let event = (!ended.is_empty()).then(|| event.detail(sessions_ended(&ended)));
+            Ok((ended, event))
+        })
+    }
+}
+
+fn end_others(
+    connection: &mut super::connection::AnyConnection,
+    (user_id, kept): (&str, &str),
+    end: End,
+) -> Result<Vec<String>, StorageError> {
+    let live = sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::id.ne(kept))
+        .filter(sessions::ended_at.is_null());
+    let ended: Vec<String> = diesel::update(live)
+        .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    revocations::append_sessions(connection, &ended, end.revoked_until)?;
+    Ok(ended)
+}

@@ -1,0 +1,137 @@
+//! One-time passwords and recovery codes: each is spent by one statement, whoever else presents it at that moment.
+
+use diesel::prelude::*;
+
+use super::Storage;
+use super::error::StorageError;
+use super::schema::{recovery_codes, second_factors};
+use crate::accounts::StoredFactor;
+use crate::audit::{Action, Actor, Event};
+use crate::clock::Timestamp;
+use crate::secret::HashedSecret;
+
+impl Storage {
+    /// # Errors
+    /// [`StorageError`]; `Ok(None)` when an account has none, not even one that was only begun.
+    pub fn second_factor(&self, user_id: &str) -> Result<Option<StoredFactor>, StorageError> {
+        self.read(|connection| {
+            let columns = (second_factors::sealed_secret, second_factors::confirmed_at.is_not_null());
+            let row: Option<(Vec<u8>, bool)> =
+                second_factors::table.find(user_id).select(columns).first(connection).optional()?;
+            Ok(row.map(|(sealed_secret, confirmed)| StoredFactor { sealed_secret, confirmed }))
+        })
+    }
+
+    /// Keeps a secret that is not in use yet, in place of another such one. `Ok(false)` when one is in use.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn begin_second_factor(&self, user_id: &str, sealed_secret: Vec<u8>) -> Result<bool, StorageError> {
+        let user_id = user_id.to_owned();
+        let begun = self.write(move |connection| {
+            let unused = second_factors::table.filter(second_factors::user_id.eq(&user_id));
+            diesel::delete(unused.filter(second_factors::confirmed_at.is_null())).execute(connection)?;
+            let row = (
+                second_factors::user_id.eq(&user_id),
+                second_factors::sealed_secret.eq(sealed_secret),
+                second_factors::last_step.eq(0),
+            );
+            diesel::insert_into(second_factors::table).values(row).execute(connection)?;
+            Ok(())
+        });
+        match begun {
+            Ok(()) => Ok(true),
+            Err(StorageError::Taken) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts it to use, with recovery codes; the code that showed it is spent. `Ok(false)` when there is none to be
+    /// put to use.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn confirm_second_factor(
+        &self,
+        user_id: &str,
+        (step, now): (i64, Timestamp),
+        codes: Vec<HashedSecret>,
+    ) -> Result<bool, StorageError> {
+        let user_id = user_id.to_owned();
+        self.write_audited(move |connection| {
+            let begun = second_factors::table
+                .filter(second_factors::user_id.eq(&user_id))
+                .filter(second_factors::confirmed_at.is_null());
+            let confirmed = diesel::update(begun)
+                .set((second_factors::confirmed_at.eq(now.0), second_factors::last_step.eq(step)))
+                .execute(connection)?;
+            if confirmed == 0 {
+                return Ok((false, None));
+            }
+            diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(&user_id)))
+                .execute(connection)?;
+            for code in &codes {
+                let row =
+                    (recovery_codes::user_id.eq(&user_id), recovery_codes::code_hash.eq(code.as_bytes()));
+                diesel::insert_into(recovery_codes::table).values(row).execute(connection)?;
+            }
+            let set = Event::of(Action::SecondFactorSet).by(Actor::User(user_id.clone())).user(&user_id);
+            Ok((true, Some(set)))
+        })
+    }
+
+    /// Spends a step: `Ok(false)` when it, or a later one, was spent before.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn spend_step(&self, user_id: &str, step: i64) -> Result<bool, StorageError> {
+        let user_id = user_id.to_owned();
+        self.write(move |connection| {
+            let unspent = second_factors::table
+                .filter(second_factors::user_id.eq(user_id))
+                .filter(second_factors::last_step.lt(step));
+            let spent =
+                diesel::update(unspent).set(second_factors::last_step.eq(step)).execute(connection)?;
+            Ok(spent > 0)
+        })
+    }
+
+    /// Spends a recovery code: `Ok(false)` when the account has none like it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn spend_recovery_code(&self, user_id: &str, code: &HashedSecret) -> Result<bool, StorageError> {
+        let (user_id, code) = (user_id.to_owned(), code.as_bytes().to_vec());
+        self.write_audited(move |connection| {
+            let spent = diesel::delete(recovery_codes::table.find((&user_id, code))).execute(connection)?;
+            let event = Event::of(Action::RecoveryCodeUsed).by(Actor::User(user_id.clone())).user(&user_id);
+            Ok((spent > 0, (spent > 0).then_some(event)))
+        })
+    }
+
+    /// # Errors
+    /// [`StorageError`].
+    pub fn recovery_codes_left(&self, user_id: &str) -> Result<i64, StorageError> {
+        self.read(|connection| {
+            Ok(recovery_codes::table
+                .filter(recovery_codes::user_id.eq(user_id))
+                .count()
+                .get_result(connection)?)
+        })
+    }
+
+    /// Takes everything of it away. `Ok(false)` when there was nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn remove_second_factor(&self, user_id: &str) -> Result<bool, StorageError> {
+        let user_id = user_id.to_owned();
+        self.write_audited(move |connection| {
+            let removed = diesel::delete(second_factors::table.find(&user_id)).execute(connection)?;
+            diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(&user_id)))
+                .execute(connection)?;
+            let event = Event::of(Action::SecondFactorRemoved).user(&user_id);
+            Ok((removed > 0, (removed > 0).then_some(event)))
+        })
+    }
+}
