@@ -74,6 +74,8 @@ pub enum TokenFault {
     WrongType,
     /// Taken back, used up, or its session has ended.
     Revoked,
+    /// A sliding token for which there is no later one any more.
+    RefreshEnded,
     /// A token of the system that was moved from, without something that simplejwt asks for.
     Lacks(Lack),
 }
@@ -87,7 +89,7 @@ pub enum Lack {
 }
 
 /// Every kind, for the test that prints the tables side by side.
-pub const ALL_KINDS: [ErrorKind; 26] = [
+pub const ALL_KINDS: [ErrorKind; 27] = [
     ErrorKind::InvalidRequest("the parameter `x` is missing"),
     ErrorKind::InvalidCredentials,
     ErrorKind::AccountInactive,
@@ -95,6 +97,7 @@ pub const ALL_KINDS: [ErrorKind; 26] = [
     ErrorKind::Token(TokenFault::Expired),
     ErrorKind::Token(TokenFault::WrongType),
     ErrorKind::Token(TokenFault::Revoked),
+    ErrorKind::Token(TokenFault::RefreshEnded),
     ErrorKind::Token(TokenFault::Lacks(Lack::Expiry)),
     ErrorKind::Token(TokenFault::Lacks(Lack::Id)),
     ErrorKind::Token(TokenFault::Lacks(Lack::Type)),
@@ -224,6 +227,7 @@ impl From<TokenFault> for Error {
             TokenFault::Expired => "the token has expired",
             TokenFault::WrongType => "the token is of the other kind",
             TokenFault::Revoked => "the token was taken back or its session has ended",
+            TokenFault::RefreshEnded => "there is no later sliding token any more",
             TokenFault::Lacks(_) => "the token of the old system lacks a claim",
         };
         Self::new(ErrorKind::Token(fault), cause)

@@ -20,7 +20,7 @@ impl Authority {
         legacy: &LegacyTokens,
         claims: &LegacyClaims,
     ) -> Result<IssuedTokens> {
-        check_kind(claims, LegacyKind::Refresh)?;
+        self.check_legacy_kind(claims, LegacyKind::Refresh)?;
         let now = self.now();
         let said = self.ask_webhook_of_legacy(claims)?;
         let exchange = self.legacy_exchange(legacy, claims, self.policy.refresh_absolute_ttl)?;
@@ -55,14 +55,25 @@ impl Authority {
         legacy: &LegacyTokens,
         claims: &LegacyClaims,
     ) -> Result<Exchanged> {
-        check_kind(claims, LegacyKind::Sliding)?;
+        self.check_legacy_kind(claims, LegacyKind::Sliding)?;
         let now = self.now();
         if claims.refresh_exp.is_none_or(|end| end <= now.seconds()) {
-            return Err(TokenFault::Expired.into());
+            return Err(TokenFault::RefreshEnded.into());
         }
         let left = claims.refresh_exp.unwrap_or_default().saturating_sub(now.seconds());
         let exchange = self.legacy_exchange(legacy, claims, Duration::from_secs(left))?;
         Ok(self.storage.exchange_legacy_token(exchange)?)
+    }
+
+    /// As simplejwt does it: of a blacklisted token nothing else is told.
+    fn check_legacy_kind(&self, claims: &LegacyClaims, wanted: LegacyKind) -> Result<()> {
+        let fault = match claims.kind {
+            Some(kind) if kind == wanted => return Ok(()),
+            Some(_) => TokenFault::WrongType,
+            None => TokenFault::Lacks(Lack::Type),
+        };
+        let spent = self.storage.legacy_token_is_spent(&claims.jti)?;
+        Err(if spent { TokenFault::Revoked } else { fault }.into())
     }
 
     fn legacy_exchange(
@@ -111,14 +122,6 @@ impl Authority {
             idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
             revoked_until: self.revoked_until(now),
         }
-    }
-}
-
-fn check_kind(claims: &LegacyClaims, wanted: LegacyKind) -> Result<()> {
-    match claims.kind {
-        Some(kind) if kind == wanted => Ok(()),
-        Some(_) => Err(TokenFault::WrongType.into()),
-        None => Err(TokenFault::Lacks(Lack::Type).into()),
     }
 }
 

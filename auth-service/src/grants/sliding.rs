@@ -51,7 +51,7 @@ impl Authority {
         let SlidingClaims { jti, session_id, refresh_exp } =
             self.read_sliding_token(unverified_token, now)?;
         if refresh_exp <= now {
-            return Err(TokenFault::Expired.into());
+            return Err(TokenFault::RefreshEnded.into());
         }
         let (session, attributes) = self.live_session(&session_id, now)?;
         let custom = self.simplejwt.claims.of(&attributes, self.ask_webhook_by_id(&session.user_id)?)?;

@@ -29,6 +29,7 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
             | TokenFault::Expired
             | TokenFault::WrongType
             | TokenFault::Revoked
+            | TokenFault::RefreshEnded
             | TokenFault::Lacks(_),
         ) => (Code::Unauthenticated, word),
         ErrorKind::UnauthorizedClient => (Code::PermissionDenied, word),

@@ -12,7 +12,7 @@ pub use output::Converted;
 const REMOVED: [&str; 4] = ["AUTH_HEADER_TYPE", "AUTH_TOKEN_CLASS", "SECRET_KEY", "TOKEN_BACKEND_CLASS"];
 
 /// What the dictionary is printed with.
-pub const HOW_TO_EXPORT: &str = "python manage.py shell -c 'import json; from django.conf import settings; \
+pub const HOW_TO_EXPORT: &str = "python manage.py shell -v 0 -c 'import json; from django.conf import settings; \
      print(json.dumps(settings.SIMPLE_JWT, default=str))' > simple_jwt.json";
 
 /// Converts a dictionary in JSON.

@@ -1,11 +1,14 @@
 # djangorestframework-simplejwt itself, set up the way its own documentation advises for rotation with a
-# blacklist: what the tests of the wire contract compare with. The last argument is a folder for its database.
+# blacklist: what the tests of the wire contract compare with. The last arguments are a folder for its database, and
+# whether refresh tokens are rotated.
 import datetime
 import os
 import sys
+import uuid
 
 from django.conf import settings
 
+rotate = sys.argv.pop() == "rotate"
 folder = sys.argv.pop()
 settings.configure(
     SECRET_KEY="only for this test, and long enough for HS256",
@@ -24,7 +27,7 @@ settings.configure(
     REST_FRAMEWORK={
         "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
     },
-    SIMPLE_JWT={"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True},
+    SIMPLE_JWT={"ROTATE_REFRESH_TOKENS": rotate, "BLACKLIST_AFTER_ROTATION": rotate},
 )
 import django
 
@@ -39,7 +42,8 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework_simplejwt import views
 from rest_framework_simplejwt.authentication import JWTStatelessUserAuthentication
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
+import jwt
 
 
 def expired(request):
@@ -51,6 +55,34 @@ def expired(request):
         token.set_exp(lifetime=-datetime.timedelta(seconds=30))
         tokens[name] = str(token)
     return JsonResponse(tokens)
+
+
+def crafted(request):
+    """Tokens under this server's key with something amiss, and good ones of kinds that no endpoint here hands out."""
+    now = int(datetime.datetime.now(datetime.timezone.utc).timestamp())
+
+    def token(key=settings.SECRET_KEY, kind="refresh", **claims):
+        base = {"token_type": kind, "exp": now + 600, "iat": now, "jti": uuid.uuid4().hex, "user_id": "1"}
+        claims = {name: value for name, value in {**base, **claims}.items() if value is not None}
+        return jwt.encode(claims, key, algorithm="HS256")
+
+    return JsonResponse({
+        "good": token(),
+        "integer_user": token(user_id=1),
+        "no_exp": token(exp=None),
+        "no_jti": token(jti=None),
+        "no_type": token(token_type=None),
+        "no_user": token(user_id=None),
+        "unknown_user": token(user_id="4711"),
+        "another_type": token(kind="something"),
+        "an_access": token(kind="access"),
+        "text_exp": token(exp="soon"),
+        "past": token(exp=now - 1),
+        "another_key": token(key="another key that is long enough for HS256"),
+        "sliding": token(kind="sliding", refresh_exp=now + 600),
+        "sliding_over": token(kind="sliding", refresh_exp=now - 1),
+        "sliding_past": token(kind="sliding", exp=now - 1, refresh_exp=now + 600),
+    })
 
 
 def deactivate(request, username):
@@ -71,7 +103,10 @@ urlpatterns = [
     path("api/token/refresh/", views.TokenRefreshView.as_view()),
     path("api/token/verify/", views.TokenVerifyView.as_view()),
     path("api/token/blacklist/", views.TokenBlacklistView.as_view()),
+    path("api/token/sliding/", views.TokenObtainSlidingView.as_view()),
+    path("api/token/sliding/refresh/", views.TokenRefreshSlidingView.as_view()),
     path("for-the-test/expired/", expired),
+    path("for-the-test/crafted/", crafted),
     path("for-the-test/deactivate/<username>/", deactivate),
 ]
 

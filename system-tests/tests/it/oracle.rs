@@ -18,6 +18,11 @@ const TOKEN: &str = "/api/token/";
 const REFRESH: &str = "/api/token/refresh/";
 const VERIFY: &str = "/api/token/verify/";
 const BLACKLIST: &str = "/api/token/blacklist/";
+const SLIDING: &str = "/api/token/sliding/";
+const SLIDING_REFRESH: &str = "/api/token/sliding/refresh/";
+
+/// Of both servers: tokens under it are crafted, and sent to both.
+const SECRET: &str = "only for this test, and long enough for HS256";
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -77,8 +82,15 @@ const DIFFERENCES: &[(&str, u16, &str)] = &[
     ("options verify", 200, "there is no page for a browser to render"),
     ("options blacklist", 200, "no page, and the description says that the session ends"),
     ("no slash", 404, "without Django's page"),
-    ("sliding", 404, "sliding tokens are not offered"),
-    ("sliding refresh", 404, "sliding tokens are not offered"),
+    ("options sliding", 200, "there is no page for a browser to render"),
+    ("options sliding refresh", 200, "there is no page for a browser to render"),
+    ("sliding malformed json", 400, "the message of our parser names the place, not Python's"),
+    ("refresh no_jti", 401, "a token that nobody can blacklist is refused, where simplejwt breaks: 500"),
+    ("blacklist no_jti", 401, "a token that nobody can blacklist is refused, where simplejwt breaks: 500"),
+    ("sliding no_jti", 401, "a token that nobody can blacklist is refused, where simplejwt breaks: 500"),
+    ("refresh no_user", 401, "a session needs an account"),
+    ("refresh unknown_user", 401, "a deleted user is no server error, which it is there: 500"),
+    ("blacklist no_user", 200, "the same"),
 ];
 
 /// A server under comparison, ours or theirs.
@@ -87,6 +99,8 @@ struct Side {
     http: reqwest::Client,
     /// Tokens that have expired.
     expired: Value,
+    /// Tokens under simplejwt's key, by what is amiss with them; the same on both sides.
+    crafted: Value,
 }
 
 impl Side {
@@ -108,6 +122,9 @@ impl Side {
             .replace("{refresh}", pair["refresh"].as_str().unwrap_or_default())
             .replace("{expired_access}", self.expired["access"].as_str().unwrap())
             .replace("{expired_refresh}", self.expired["refresh"].as_str().unwrap());
+        let body = self.crafted.as_object().into_iter().flatten().fold(body, |body, (name, token)| {
+            body.replace(&format!("{{crafted:{name}}}"), token.as_str().unwrap())
+        });
         // A character that stands for an octet which is no UTF-8.
         let octets: Vec<u8> = body.chars().flat_map(octets_of).collect();
         let mut request = self.http.request(row.method.clone(), format!("{}{}", self.base, row.path));
@@ -144,12 +161,21 @@ fn without_tokens(body: &str) -> String {
 #[tokio::test]
 async fn each_request_is_answered_as_simplejwt_answers_it() {
     let folder = tempfile::tempdir().unwrap();
-    let django = Oracle::start(folder.path());
-    let system = System::start(Database::Sqlite).await;
+    let django = Oracle::start(folder.path(), "rotate");
+    let key = moved_key(folder.path());
+    let settings = [
+        ("AUTH__SIMPLEJWT__LEGACY_KEY_FILE", key.as_str()),
+        ("AUTH__SIMPLEJWT__LEGACY_UNTIL", "2099-01-01T00:00:00Z"),
+        ("AUTH__SIMPLEJWT__SLIDING", "true"),
+        // The first account is number 1 on both sides.
+        ("AUTH__SIMPLEJWT__USER_ID", "integer"),
+    ];
+    let system = System::with(Database::Sqlite, &settings).await;
     let _ = system.cli(&["user", "create", "inactive"]);
     let _ = system.cli(&["user", "disable", "inactive"]);
     let theirs = django.side().await;
-    let ours = our_side(&system).await;
+    let mut ours = our_side(&system).await;
+    ours.crafted.clone_from(&theirs.crafted);
 
     let mut unexpected = Vec::new();
     for row in rows() {
@@ -182,7 +208,7 @@ async fn each_request_is_answered_as_simplejwt_answers_it() {
 async fn tokens_say_what_simplejwts_say_in_its_order_and_more() {
     use system_tests::mouth::{unverified_claims, unverified_header};
     let folder = tempfile::tempdir().unwrap();
-    let django = Oracle::start(folder.path());
+    let django = Oracle::start(folder.path(), "rotate");
     let system = System::start(Database::Sqlite).await;
     let theirs = django.side().await.login(USER).await;
     let ours = our_side(&system).await.login(USER).await;
@@ -215,7 +241,7 @@ async fn tokens_say_what_simplejwts_say_in_its_order_and_more() {
 #[tokio::test]
 async fn a_resource_service_says_of_our_tokens_what_it_says_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    let django = Oracle::start(folder.path());
+    let django = Oracle::start(folder.path(), "rotate");
     let system = System::start(Database::Sqlite).await;
     let resource = Django::start(system.folder.path(), &system.auth_url(""));
     let (theirs, ours) = (django.side().await, our_side(&system).await);
@@ -271,6 +297,39 @@ async fn a_resource_service_says_of_our_tokens_what_it_says_of_its_own() {
     }
 }
 
+/// The key of the server that is moved from, as an operator keeps it.
+fn moved_key(folder: &Path) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let file = folder.join("legacy.key");
+    std::fs::write(&file, SECRET).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn without_rotation_a_refresh_is_answered_as_simplejwt_answers_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let django = Oracle::start(folder.path(), "keep");
+    let system = System::with(Database::Sqlite, &[("AUTH__SIMPLEJWT__ROTATE_REFRESH_TOKENS", "false")]).await;
+    let (theirs, ours) = (django.side().await, our_side(&system).await);
+    let mut answers = Vec::new();
+    for side in [&theirs, &ours] {
+        let pair = side.login(USER).await;
+        let token = row("refresh", REFRESH, JSON, "{\"refresh\":\"{refresh}\"}");
+        let blacklist = row("blacklist", BLACKLIST, JSON, "{\"refresh\":\"{refresh}\"}");
+        let mut seen = Vec::new();
+        for asked in [&token, &token, &token, &blacklist, &token, &blacklist] {
+            seen.push(side.ask(asked, &pair).await);
+        }
+        answers.push(seen);
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(
+        answers[0].iter().map(|answer| answer.status).collect::<Vec<_>>(),
+        [200, 200, 200, 200, 401, 401]
+    );
+}
+
 async fn prepare(side: &Side, before: Before, system: Option<&System>) -> Value {
     let pair = match before {
         Before::NoPair => return json!({}),
@@ -307,8 +366,83 @@ fn row(id: &'static str, path: &'static str, content_type: &'static str, body: i
 fn rows() -> Vec<Row> {
     let mut rows = obtain_rows();
     rows.extend(token_rows());
+    rows.extend(crafted_rows());
+    rows.extend(sliding_rows());
     rows.extend(method_rows());
     rows
+}
+
+const CRAFTED: [&str; 10] = [
+    "no_exp",
+    "no_jti",
+    "no_type",
+    "no_user",
+    "another_type",
+    "an_access",
+    "text_exp",
+    "past",
+    "another_key",
+    "unknown_user",
+];
+
+/// Tokens of simplejwt's own key with something amiss, at every endpoint that takes a token.
+fn crafted_rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for name in CRAFTED {
+        let body = |field: &str| format!("{{\"{field}\":\"{{crafted:{name}}}\"}}");
+        let id = |endpoint: &str| -> &'static str { format!("{endpoint} {name}").leak() };
+        for (endpoint, path, field) in [
+            ("verify", VERIFY, "token"),
+            ("refresh", REFRESH, "refresh"),
+            ("blacklist", BLACKLIST, "refresh"),
+            ("sliding", SLIDING_REFRESH, "token"),
+        ] {
+            rows.push(row(id(endpoint), path, JSON, body(field)));
+        }
+    }
+    rows.push(row("verify good", VERIFY, JSON, "{\"token\":\"{crafted:good}\"}"));
+    rows.push(row("refresh good", REFRESH, JSON, "{\"refresh\":\"{crafted:good}\"}"));
+    rows.push(row("blacklist integer_user", BLACKLIST, JSON, "{\"refresh\":\"{crafted:integer_user}\"}"));
+    rows.push(row(
+        "refresh blacklisted integer_user",
+        REFRESH,
+        JSON,
+        "{\"refresh\":\"{crafted:integer_user}\"}",
+    ));
+    let needs_no_pair = |row| Row { before: Before::NoPair, ..row };
+    rows.into_iter().map(needs_no_pair).collect()
+}
+
+fn sliding_rows() -> Vec<Row> {
+    let with =
+        |username: &str, password: &str| json!({"username": username, "password": password}).to_string();
+    let token = |name: &str| format!("{{\"token\":\"{{crafted:{name}}}\"}}");
+    let rows = vec![
+        row("sliding obtain", SLIDING, JSON, with(USER, PASSWORD)),
+        row(
+            "sliding obtain form",
+            SLIDING,
+            FORM,
+            format!("username={USER}&password={}", PASSWORD.replace(' ', "+")),
+        ),
+        row("sliding wrong password", SLIDING, JSON, with(USER, "wrong")),
+        row("sliding inactive", SLIDING, JSON, with("inactive", PASSWORD)),
+        row("sliding nothing", SLIDING, JSON, "{}"),
+        row("sliding blank", SLIDING, JSON, with("", "")),
+        row("sliding malformed json", SLIDING, JSON, "{\"a\":}"),
+        row("sliding list", SLIDING, JSON, "[]"),
+        row("sliding plain text", SLIDING, "text/plain", "x"),
+        row("sliding refresh", SLIDING_REFRESH, JSON, token("sliding")),
+        row("sliding refresh again", SLIDING_REFRESH, JSON, token("sliding")),
+        row("sliding refresh over", SLIDING_REFRESH, JSON, token("sliding_over")),
+        row("sliding refresh past", SLIDING_REFRESH, JSON, token("sliding_past")),
+        row("sliding refresh garbage", SLIDING_REFRESH, JSON, "{\"token\":\"garbage\"}"),
+        row("sliding refresh nothing", SLIDING_REFRESH, JSON, "{}"),
+        row("sliding refresh null", SLIDING_REFRESH, JSON, "{\"token\":null}"),
+        row("sliding verify", VERIFY, JSON, token("sliding")),
+    ];
+    let needs_no_pair = |row| Row { before: Before::NoPair, ..row };
+    rows.into_iter().map(needs_no_pair).collect()
 }
 
 fn obtain_rows() -> Vec<Row> {
@@ -433,7 +567,7 @@ fn method_rows() -> Vec<Row> {
         before: Before::NoPair,
     };
     let mut rows = Vec::new();
-    for path in [TOKEN, REFRESH, VERIFY, BLACKLIST] {
+    for path in [TOKEN, REFRESH, VERIFY, BLACKLIST, SLIDING, SLIDING_REFRESH] {
         for method in [Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE] {
             rows.push(by("another method", method, path));
         }
@@ -443,8 +577,8 @@ fn method_rows() -> Vec<Row> {
     rows.push(by("options verify", Method::OPTIONS, VERIFY));
     rows.push(by("options blacklist", Method::OPTIONS, BLACKLIST));
     rows.push(by("no slash", Method::POST, "/api/token"));
-    rows.push(by("sliding", Method::POST, "/api/token/sliding/"));
-    rows.push(by("sliding refresh", Method::POST, "/api/token/sliding/refresh/"));
+    rows.push(by("options sliding", Method::OPTIONS, SLIDING));
+    rows.push(by("options sliding refresh", Method::OPTIONS, SLIDING_REFRESH));
     rows
 }
 
@@ -452,8 +586,9 @@ fn method_rows() -> Vec<Row> {
 struct Oracle(Django);
 
 impl Oracle {
-    fn start(folder: &Path) -> Self {
-        Self(Django::run(folder, include_str!("oracle.py"), &[folder.to_str().unwrap()]))
+    /// `rotate` refresh tokens, or `keep` them.
+    fn start(folder: &Path, rotation: &str) -> Self {
+        Self(Django::run(folder, include_str!("oracle.py"), &[folder.to_str().unwrap(), rotation]))
     }
 
     async fn side(&self) -> Side {
@@ -462,7 +597,8 @@ impl Oracle {
             http.get(format!("{base}/for-the-test/expired/")).send().await.ok()?.json().await.ok()
         })
         .await;
-        Side { base, http, expired }
+        let crafted = http.get(format!("{base}/for-the-test/crafted/")).send().await.unwrap();
+        Side { base, http, expired, crafted: crafted.json().await.unwrap() }
     }
 }
 
@@ -475,7 +611,8 @@ async fn our_side(system: &System) -> Side {
     }
     let short = Service::start("auth-service", folder.path(), &env).await;
     let http = reqwest::Client::new();
-    let mut side = Side { base: format!("http://{}", short.http), http, expired: json!({}) };
+    let mut side =
+        Side { base: format!("http://{}", short.http), http, expired: json!({}), crafted: json!({}) };
     let pair = side.login(USER).await;
     side.base = system.auth_url("");
     eventually("the tokens expire", || async {

@@ -18,7 +18,9 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
         ErrorKind::Token(TokenFault::Invalid | TokenFault::Lacks(_)) => {
             (bad, "invalid_grant", "the token is not valid")
         }
-        ErrorKind::Token(TokenFault::Expired) => (bad, "invalid_grant", "the token has expired"),
+        ErrorKind::Token(TokenFault::Expired | TokenFault::RefreshEnded) => {
+            (bad, "invalid_grant", "the token has expired")
+        }
         ErrorKind::Token(TokenFault::WrongType) => (bad, "invalid_grant", "the token is of another kind"),
         ErrorKind::Token(TokenFault::Revoked) => (bad, "invalid_grant", "the token is no longer valid"),
         ErrorKind::InvalidClient => {

@@ -24,6 +24,7 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
         ErrorKind::Token(TokenFault::Expired) => token("Token is expired"),
         ErrorKind::Token(TokenFault::WrongType) => token("Token has wrong type"),
         ErrorKind::Token(TokenFault::Revoked) => token("Token is blacklisted"),
+        ErrorKind::Token(TokenFault::RefreshEnded) => token("Token 'refresh_exp' claim has expired"),
         ErrorKind::Token(TokenFault::Lacks(Lack::Expiry)) => token("Token has no 'exp' claim"),
         ErrorKind::Token(TokenFault::Lacks(Lack::Id)) => token("Token has no id"),
         ErrorKind::Token(TokenFault::Lacks(Lack::Type)) => token("Token has no type"),

@@ -1,6 +1,7 @@
 //! A Django project on simplejwt moves in.
 
 mod cut_over;
+mod guide;
 mod import;
 mod webhook;
 
