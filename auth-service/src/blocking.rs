@@ -28,7 +28,7 @@ const MAX_CALLS: usize = 512;
 const LONGEST_ROTATION: Duration = Duration::from_secs(5);
 
 /// How often a call that waits looks whether the database answers anybody.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(150);
 
 /// Runs blocking work on the main runtime, wherever it is called from: actix workers have a runtime
 /// of their own each, and would each grow a pool.
