@@ -85,6 +85,12 @@ impl Mailer {
     }
 }
 
+/// Whether a mail server would take it, as far as can be told by looking at it.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    text.parse::<lettre::Address>().is_ok()
+}
+
 fn send_all(transport: &SmtpTransport, from: &Mailbox, waiting: &Receiver<Option<Letter>>) {
     while let Ok(letter) = waiting.recv() {
         let Some(letter) = letter else { continue };

@@ -5,6 +5,7 @@
 //! the JWKS as it checks any token; the answer is a JSON object of claims. What is reserved is never taken from it.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,9 @@ const MAX_ANSWER: u64 = 8 * 1024;
 
 /// People whose claims are kept.
 const CACHED: usize = 10_000;
+
+/// Questions that wait for an answer at one time: each holds a thread, and others need some too.
+const MOST_ASKED: usize = 16;
 
 /// How long a question is good.
 const QUESTION_TTL: Duration = Duration::from_secs(30);
@@ -59,6 +63,16 @@ pub struct ClaimsWebhook {
     /// Made when it is first needed: no command line asks.
     client: OnceLock<std::result::Result<Client, String>>,
     answers: Cache<String, Arc<Answer>>,
+    asked: AtomicUsize,
+}
+
+/// One question; over when it is dropped.
+struct Question<'a>(&'a AtomicUsize);
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Answer {
@@ -69,7 +83,7 @@ struct Answer {
 impl ClaimsWebhook {
     #[must_use]
     pub fn new(policy: WebhookPolicy) -> Self {
-        Self { policy, client: OnceLock::new(), answers: Cache::new(CACHED) }
+        Self { policy, client: OnceLock::new(), answers: Cache::new(CACHED), asked: AtomicUsize::new(0) }
     }
 
     fn fresh(&self, user_id: &str) -> Option<Map<String, Value>> {
@@ -78,6 +92,11 @@ impl ClaimsWebhook {
     }
 
     fn ask(&self, question: String) -> std::result::Result<Map<String, Value>, String> {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let _question = Question(&self.asked);
+        if asked >= MOST_ASKED {
+            return Err("too many questions wait for an answer".to_owned());
+        }
         let made = self.client.get_or_init(|| {
             let client =
                 Client::builder().timeout(self.policy.timeout).redirect(redirect::Policy::none()).no_proxy();

@@ -105,6 +105,28 @@ pub fn sessions(url: &str) -> Vec<StoredSession> {
 }
 
 #[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    rows: i64,
+}
+
+/// How many rows a table of the database of a URL has.
+///
+/// # Panics
+/// When they cannot be counted.
+#[must_use]
+pub fn count(url: &str, table: &str) -> usize {
+    openssl_sys::init();
+    let query = sql_query(format!("SELECT count(*) AS rows FROM {table}"));
+    let counted: Counted = match url.strip_prefix("sqlite://") {
+        Some(path) => query.get_result(&mut SqliteConnection::establish(path).expect("the file opens")),
+        None => query.get_result(&mut PgConnection::establish(url).expect("the server accepts connections")),
+    }
+    .expect("rows can be counted");
+    usize::try_from(counted.rows).expect("no less than none")
+}
+
+#[derive(QueryableByName)]
 struct Found {
     #[diesel(sql_type = Text)]
     integrity_check: String,

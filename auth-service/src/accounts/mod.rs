@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
-use crate::mail::Mailer;
+use crate::mail::{self, Mailer};
 use crate::users::{Attempt, AttemptPolicy, spelling_key};
 
 pub use caller::{Caller, OwnAccount};
@@ -52,7 +52,7 @@ impl Address {
         let fits = (1..=64).contains(&local.len()) && domain.contains('.') && text.len() <= 254;
         let plain =
             text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"<>(),;:\\\"[]".contains(c));
-        (fits && plain && text.parse::<lettre::Address>().is_ok()).then(|| Self(text.to_owned()))
+        (fits && plain && mail::is_address(text)).then(|| Self(text.to_owned()))
     }
 
     #[must_use]

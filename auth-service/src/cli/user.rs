@@ -24,6 +24,8 @@ pub enum UserCommand {
     },
     /// Disable an account and end its sessions.
     Disable { username: String },
+    /// Take the second factor of an account away, whose owner has lost it.
+    RemoveSecondFactor { username: String },
     /// Set a password and end the sessions that the old one started.
     Passwd {
         username: String,
@@ -40,6 +42,7 @@ impl UserCommand {
                 create(authority, output, (&username, roles), password_stdin)
             }
             Self::Disable { username } => disable(authority, output, &username),
+            Self::RemoveSecondFactor { username } => remove_second_factor(authority, output, &username),
             Self::Passwd { username, password_stdin } => passwd(authority, output, &username, password_stdin),
         }
     }
@@ -76,6 +79,15 @@ fn disable(authority: &Authority, output: &Output, username: &str) -> Done {
     let ended = ended.ok_or_else(|| unknown(username))?;
     let document = json!({"username": username, "disabled": true, "sessions_ended": ended});
     output.result(&document, &format!("disabled {username}; {ended} session(s) ended"));
+    Ok(())
+}
+
+fn remove_second_factor(authority: &Authority, output: &Output, username: &str) -> Done {
+    let user = authority.storage.find_user(&parse(username)?)?.ok_or_else(|| unknown(username))?;
+    let removed = authority.storage.remove_second_factor(&user.id)?;
+    let document = json!({"username": username, "removed": removed});
+    let what = if removed { "has no second factor any more" } else { "had no second factor" };
+    output.result(&document, &format!("{username} {what}"));
     Ok(())
 }
 

@@ -98,11 +98,6 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     let raised = authority.storage.raise_longest_token(authority.key_policy.longest_token);
     raised.map_err(|error| error.to_string())?;
     authority.refresh_state().map_err(|error| error.cause)?;
-    authority
-        .storage
-        .complete_users(authority.simplejwt.numbers_users())
-        .map_err(|error| error.to_string())?;
-    authority.refresh_dummies().map_err(|error| error.cause)?;
     Ok(Arc::new(authority))
 }
 

@@ -30,6 +30,12 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
         .enable_all()
         .build()
         .map_err(|error| format!("no runtime: {error}"))?;
+    // Rows of a version that knew less, before anybody asks for them.
+    authority
+        .storage
+        .complete_users(authority.simplejwt.numbers_users())
+        .map_err(|error| error.to_string())?;
+    authority.refresh_dummies().map_err(|error| error.cause)?;
     authority.storage.answer_soon();
     measures::begin();
     let keeper = Keeper::start(Arc::clone(authority)).map_err(|error| error.cause)?;

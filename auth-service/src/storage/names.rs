@@ -29,26 +29,24 @@ impl Storage {
     pub fn complete_users(&self, with_numbers: bool) -> Result<(), StorageError> {
         let mut after = String::new();
         loop {
-            let lacks_number =
-                users::legacy_id.is_null().and(with_numbers.into_sql::<diesel::sql_types::Bool>());
-            let page = users::table
-                .filter(users::id.gt(&after))
-                .filter(users::name_key.is_null().or(lacks_number))
-                .order(users::id)
-                .limit(PAGE)
-                .select((users::id, users::username, users::name_key, users::legacy_id));
-            type Incomplete = (String, String, Option<String>, Option<String>);
-            let page: Vec<Incomplete> = self.read(|connection| Ok(page.load(connection)?))?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after.clone_from(&last.0);
-            for (id, username, key, legacy_id) in page {
-                if key.is_none() {
-                    self.give_key(id.clone(), &username)?;
-                }
-                if with_numbers && legacy_id.is_none() {
-                    self.give_number(id)?;
-                }
+            let keyless = users::table.filter(users::name_key.is_null()).filter(users::id.gt(&after));
+            let page = keyless.order(users::id).limit(PAGE).select((users::id, users::username));
+            let page: Vec<(String, String)> = self.read(|connection| Ok(page.load(connection)?))?;
+            let Some((last, _)) = page.last() else { break };
+            after.clone_from(last);
+            page.into_iter().try_for_each(|(id, username)| self.give_key(id, &username))?;
+        }
+        if with_numbers { self.number_users() } else { Ok(()) }
+    }
+
+    fn number_users(&self) -> Result<(), StorageError> {
+        loop {
+            let numberless = users::table.filter(users::legacy_id.is_null()).limit(PAGE).select(users::id);
+            let page: Vec<String> = self.read(|connection| Ok(numberless.load(connection)?))?;
+            if page.is_empty() {
+                return Ok(());
             }
+            page.into_iter().try_for_each(|id| self.give_number(id))?;
         }
     }
 

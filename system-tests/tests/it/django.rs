@@ -111,6 +111,19 @@ pub fn python() -> PathBuf {
     python
 }
 
+/// As simplejwt is by default: nothing is asked of `aud` and `iss`.
+#[tokio::test]
+async fn a_django_service_without_audience_and_issuer_accepts_our_access_token_too() {
+    let project = PROJECT.replace("        \"AUDIENCE\": audience,\n        \"ISSUER\": issuer,\n", "");
+    assert!(!project.contains("AUDIENCE"));
+    let system = System::start(Database::Sqlite).await;
+    let arguments = ["https://auth.test", "notes", &system.auth_url("")];
+    let django = Django::run(system.folder.path(), &project, &arguments);
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let (status, body) = eventually("Django answers", || django.whoami(Some(&pair.access))).await;
+    assert_eq!(status, 200, "{body}");
+}
+
 #[tokio::test]
 async fn an_unmodified_django_service_accepts_our_access_token_and_refuses_a_bad_one() {
     let system = System::start(Database::Sqlite).await;

@@ -15,6 +15,8 @@ on_both_databases! {
     guesses_count_over_both_mouths_and_stop_before_any_password_is_looked_at
     guesses_count_over_replicas_and_are_forgotten_in_time
     only_a_listed_proxy_says_where_a_guess_comes_from
+    one_account_is_one_count_in_every_spelling_and_by_every_path
+    nobody_who_guesses_from_everywhere_keeps_the_owner_out
 }
 
 async fn over_http(system: &System, username: &str, password: &str, from: Option<&str>) -> reqwest::Response {
@@ -91,6 +93,53 @@ async fn guesses_count_over_replicas_and_are_forgotten_in_time(database: Databas
     assert_eq!(log_in(0, USER, PASSWORD).await, 429, "many names from one peer");
     assert_eq!(log_in(1, USER, PASSWORD).await, 429);
     eventually("it is forgotten", || async { (log_in(1, USER, PASSWORD).await == 200).then_some(()) }).await;
+}
+
+async fn one_account_is_one_count_in_every_spelling_and_by_every_path(database: Database) {
+    let settings = [("AUTH__LIMITS__PAIR", "5"), ("AUTH__LIMITS__WINDOW", "10m")];
+    let system = System::with(database, &settings).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    for spelling in ["alice", "ALICE", "\u{ff41}\u{ff4c}\u{ff49}\u{ff43}\u{ff45}"] {
+        assert_eq!(over_http(&system, spelling, "a guess", None).await.status(), 401, "{spelling}");
+    }
+    assert_eq!(over_grpc(&system, "a guess").await.unwrap_err().code(), Code::Unauthenticated);
+    let change = async || {
+        let body = json!({"current_password": "a guess", "new_password": "another horse battery"});
+        let url = system.auth_url("/api/account/v1/password");
+        system.http.put(url).bearer_auth(&pair.access).json(&body).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(change().await, 403);
+    for spelling in ["alice", "Alice", "\u{ff21}LICE"] {
+        assert_eq!(over_http(&system, spelling, PASSWORD, None).await.status(), 429, "{spelling}");
+    }
+    assert_eq!(over_grpc(&system, PASSWORD).await.unwrap_err().code(), Code::ResourceExhausted);
+    assert_eq!(change().await, 429);
+}
+
+async fn nobody_who_guesses_from_everywhere_keeps_the_owner_out(database: Database) {
+    let settings = [
+        ("AUTH__LIMITS__ACCOUNT", "6"),
+        ("AUTH__LIMITS__WINDOW", "10m"),
+        ("AUTH__TRUSTED_PROXIES", "127.0.0.0/8"),
+    ];
+    let system = System::with(database, &settings).await;
+    let home = Some("192.0.2.77");
+    assert_eq!(over_http(&system, USER, PASSWORD, home).await.status(), 200);
+    for number in 0..8 {
+        let from = format!("198.51.100.{number}");
+        let status = over_http(&system, USER, "a guess", Some(&from)).await.status();
+        assert_eq!(status, if number < 6 { 401 } else { 429 });
+    }
+    assert_eq!(
+        over_http(&system, USER, PASSWORD, Some("203.0.113.5")).await.status(),
+        429,
+        "a stranger's network"
+    );
+    assert_eq!(
+        over_http(&system, USER, PASSWORD, home).await.status(),
+        200,
+        "where she has logged in before"
+    );
 }
 
 async fn only_a_listed_proxy_says_where_a_guess_comes_from(database: Database) {

@@ -301,6 +301,17 @@ async fn a_one_time_password_is_asked_for_and_good_once(database: Database) {
     );
     assert_eq!(world.ask("DELETE", "/second-factor", Some(&access), removal(Some(&codes[2]))).await.0, 204);
     assert_eq!(log_in(None).await.0, 200);
+    // Whoever has lost everything asks the operator.
+    let (_, new) = world.ask("POST", "/second-factor", Some(&access), password()).await;
+    let app = self::app(new["uri"].as_str().unwrap());
+    let code = app.generate(unix_now()).to_string();
+    assert_eq!(
+        world.ask("POST", "/second-factor/confirm", Some(&access), Some(json!({"otp": code}))).await.0,
+        200
+    );
+    assert_eq!(log_in(None).await.0, 401);
+    assert_eq!(world.system.cli(&["user", "remove-second-factor", USER])["removed"], true);
+    assert_eq!(log_in(None).await.0, 200);
     let log = world.system.auth.log();
     assert!(codes.iter().all(|code| !log.contains(code)) && !log.contains(new["secret"].as_str().unwrap()));
 }

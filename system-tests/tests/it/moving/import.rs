@@ -16,6 +16,7 @@ on_both_databases! {
     every_account_moves_in_from_a_dump_with_its_password_and_a_repeat_changes_nothing
     what_changed_there_changes_here_and_what_changed_here_stays
     accounts_move_in_from_djangos_own_database
+    an_import_that_was_killed_is_repeated_and_nothing_is_there_by_halves
 }
 
 const FORMATS: [&str; 7] =
@@ -152,6 +153,61 @@ async fn accounts_move_in_from_djangos_own_database(database: Database) {
     let pair = Mouth::Http.obtain(&system, "pbkdf2_sha1-1", PASSWORD).await.unwrap();
     assert_eq!(unverified_claims(&pair.access)["user_id"], "2", "its primary key there");
     assert_ne!(unverified_claims(&pair.access)["sub"], "2");
+}
+
+async fn an_import_that_was_killed_is_repeated_and_nothing_is_there_by_halves(database: Database) {
+    use std::os::unix::process::ExitStatusExt;
+    const ACCOUNTS: usize = 6000;
+    let folder = tempfile::tempdir().unwrap();
+    let env = auth_env(database, folder.path(), &[]);
+    let record = |number: usize| {
+        let fields = json!({
+            "username": format!("u{number}"), "password": "md5$salt$0cc175b9c0f1b6a831c399e269772661",
+            "is_active": true, "email": format!("u{number}@example.org"),
+        });
+        json!({"model": "auth.user", "pk": number, "fields": fields})
+    };
+    let records: Vec<Value> = (1..=ACCOUNTS).map(record).collect();
+    let dump = folder.path().join("dump.json");
+    fs::write(&dump, Value::Array(records).to_string()).unwrap();
+    let dump = dump.to_str().unwrap();
+    let _ = import_with(folder.path(), &env, &[dump, "--dry-run"]);
+
+    let url = env["AUTH__DATABASE__URL"].clone();
+    let mut killed_at = Vec::new();
+    for _ in 0..3 {
+        let mut child = std::process::Command::new(system_tests::processes::binary("auth-service"))
+            .args(["import", "django", dump])
+            .current_dir(folder.path())
+            .env_clear()
+            .envs(&env)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // As soon as it has written more than was there.
+        let before = accounts(&url);
+        while accounts(&url) == before && child.try_wait().unwrap().is_none() {}
+        child.kill().unwrap();
+        if child.wait().unwrap().signal() == Some(9) {
+            killed_at.push(accounts(&url));
+        }
+    }
+    assert!(
+        !killed_at.is_empty() && killed_at.iter().all(|rows| rows % 1000 == 0),
+        "whole batches: {killed_at:?}"
+    );
+    let there = accounts(&url) as u64;
+    let (report, whole) = import_with(folder.path(), &env, &[dump]);
+    assert!(whole, "{report}");
+    assert_eq!(counts(&report), [ACCOUNTS as u64 - there, 0, there, 0]);
+    assert_eq!(accounts(&url), ACCOUNTS);
+    let _ = system_tests::system::cli(folder.path(), &env, &["audit", "verify"], "");
+}
+
+/// How many there are, by the database itself.
+fn accounts(url: &str) -> usize {
+    system_tests::database::count(url, "users")
 }
 
 #[tokio::test]
