@@ -49,13 +49,7 @@ impl Mailer {
     /// One line: what is wrong with the settings.
     pub fn start(policy: MailPolicy) -> std::result::Result<Self, String> {
         let from: Mailbox = policy.from.parse().map_err(|error| format!("mail.from: {error}"))?;
-        let transport = SmtpTransport::from_url(&policy.url).map_err(|error| format!("mail.url: {error}"))?;
-        let transport = transport.timeout(Some(TIMEOUT));
-        let transport = match policy.credentials {
-            Some((name, password)) => transport.credentials(Credentials::new(name, password)),
-            None => transport,
-        };
-        let transport = transport.build();
+        let transport = transport(policy)?;
         let (letters, waiting) = sync_channel(MAX_WAITING);
         let sender = from.clone();
         thread::Builder::new()
@@ -82,6 +76,28 @@ impl Mailer {
             };
             Error::new(ErrorKind::Overloaded, cause)
         })
+    }
+}
+
+fn transport(policy: MailPolicy) -> std::result::Result<SmtpTransport, String> {
+    let transport = SmtpTransport::from_url(&policy.url).map_err(|error| format!("mail.url: {error}"))?;
+    let transport = transport.timeout(Some(TIMEOUT));
+    Ok(match policy.credentials {
+        Some((name, password)) => transport.credentials(Credentials::new(name, password)),
+        None => transport,
+    }
+    .build())
+}
+
+/// Whether the mail server can be had. Writes nothing.
+///
+/// # Errors
+/// One line.
+pub fn reach(policy: MailPolicy) -> std::result::Result<(), String> {
+    match transport(policy)?.test_connection() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("the mail server does not answer".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

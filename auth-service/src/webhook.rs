@@ -21,8 +21,8 @@ use crate::secret::random_id;
 use crate::tokens::sign;
 use crate::users::User;
 
-/// Largest answer, in bytes.
-const MAX_ANSWER: u64 = 8 * 1024;
+/// Largest answer, in bytes: it goes into each token.
+pub const MAX_ANSWER_BYTES: usize = 2048;
 
 /// People whose claims are kept.
 const CACHED: usize = 10_000;
@@ -97,6 +97,7 @@ impl ClaimsWebhook {
         if asked >= MOST_ASKED {
             return Err("too many questions wait for an answer".to_owned());
         }
+        let until = Instant::now() + self.policy.timeout;
         let made = self.client.get_or_init(|| {
             let client =
                 Client::builder().timeout(self.policy.timeout).redirect(redirect::Policy::none()).no_proxy();
@@ -109,11 +110,7 @@ impl ClaimsWebhook {
         if answer.status() != 200 {
             return Err(format!("it answered with status {}", answer.status().as_u16()));
         }
-        let mut text = Vec::new();
-        answer.take(MAX_ANSWER + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
-        if text.len() as u64 > MAX_ANSWER {
-            return Err(format!("its answer is larger than {MAX_ANSWER} bytes"));
-        }
+        let text = read_within(answer, until)?;
         serde_json::from_slice(&text).map_err(|_| "its answer is no JSON object".to_owned())
     }
 
@@ -133,6 +130,23 @@ impl ClaimsWebhook {
                 }
                 None => refuse(),
             },
+        }
+    }
+}
+
+/// A byte now and then is no answer: the client's own bound is one for each read.
+fn read_within(mut answer: impl Read, until: Instant) -> std::result::Result<Vec<u8>, String> {
+    let (mut text, mut part) = (Vec::new(), [0; 1024]);
+    loop {
+        match answer.read(&mut part).map_err(|error| error.to_string())? {
+            0 => return Ok(text),
+            read => text.extend_from_slice(&part[..read]),
+        }
+        if text.len() > MAX_ANSWER_BYTES {
+            return Err(format!("its answer is larger than {MAX_ANSWER_BYTES} bytes"));
+        }
+        if Instant::now() > until {
+            return Err("its answer took too long".to_owned());
         }
     }
 }

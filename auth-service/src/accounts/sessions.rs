@@ -1,3 +1,5 @@
+use uuid::Uuid;
+
 use super::Caller;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,10 +20,12 @@ impl Authority {
     /// # Errors
     /// `NotFound`, also for another person's; `Unavailable`.
     pub fn end_own_session(&self, caller: &Caller, id: &str) -> Result<()> {
-        let own = self.storage.find_session(id)?.filter(|session| session.user_id == caller.user_id);
+        let none = || Error::new(ErrorKind::NotFound, "no live session of this account has this id");
+        // What is no id is not asked of the database.
+        let id = Uuid::try_parse(id).map_err(|_| none())?.to_string();
+        let own = self.storage.find_session(&id)?.filter(|session| session.user_id == caller.user_id);
         let own = own.filter(|session| session.ended.is_none());
-        let own = own
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "no live session of this account has this id"))?;
+        let own = own.ok_or_else(none)?;
         let now = self.now();
         let until = self.revoked_until(now);
         self.storage.end_session(&own.id, now, until)?;

@@ -11,6 +11,7 @@ use super::{Done, Failure};
 use crate::audit::{Actor, Chain};
 use crate::clock::{CLOCK_DIFFERENCE, Clock, SystemClock};
 use crate::keys::{KeyState, Keys, MasterKey};
+use crate::mail;
 use crate::settings::Settings;
 use crate::startup;
 use crate::storage::{DatabaseUrl, Storage};
@@ -60,6 +61,10 @@ pub fn run(settings: &Settings, unknown: &[String], output: &Output) -> Done {
     look_at_settings(settings, unknown, &mut found);
     let clock = SystemClock;
     found.note("clock", startup::check_clock(&clock).map(|()| format!("{} s", clock.now().seconds())));
+    look_at_old_key(settings, &clock, &mut found);
+    if let Some(policy) = startup::mail_policy(settings)? {
+        found.note("mail", mail::reach(policy).map(|()| "the mail server answers".to_owned()));
+    }
     look_at_database(settings, &clock, &mut found);
     for (what, bind) in [("http", Some(settings.http.bind)), ("grpc", Some(settings.grpc.bind))] {
         look_at_listener(what, bind, settings.http.bind, &mut found);
@@ -77,6 +82,21 @@ fn look_at_settings(settings: &Settings, unknown: &[String], found: &mut Finding
     }
     if unknown.is_empty() {
         found.well("settings", format!("issuer {}", settings.issuer));
+    }
+}
+
+/// The key of the system that was moved from is for the time of the move.
+fn look_at_old_key(settings: &Settings, clock: &SystemClock, found: &mut Findings) {
+    let (Some(file), Some(until)) = (&settings.simplejwt.legacy_key_file, settings.simplejwt.legacy_until)
+    else {
+        return;
+    };
+    let left = until.0.saturating_sub(clock.now().0) / 3_600_000;
+    match left {
+        ..=0 => {
+            found.odd("old key", format!("{} is good for nothing any more: take it away", file.display()))
+        }
+        hours => found.well("old key", format!("refresh tokens under it are exchanged for {hours} h more")),
     }
 }
 

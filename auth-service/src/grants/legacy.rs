@@ -9,6 +9,9 @@ use crate::sessions::{Presented, Rotation, Session};
 use crate::storage::{Exchanged, LegacyExchange, Rotate};
 use crate::tokens::{IssuedTokens, LegacyClaims, LegacyKind, LegacyTokens};
 
+/// Longest time for which a sliding session is taken over, in seconds: a year.
+const MOST_LEFT: u64 = 31_536_000;
+
 /// A token from the old system stands before the first one of its session.
 const BEFORE_THE_FIRST: i64 = -1;
 
@@ -23,7 +26,11 @@ impl Authority {
         self.check_legacy_kind(claims, LegacyKind::Refresh)?;
         let now = self.now();
         let said = self.ask_webhook_of_legacy(claims)?;
-        let exchange = self.legacy_exchange(legacy, claims, self.policy.refresh_absolute_ttl)?;
+        let exchange = self.legacy_exchange(
+            legacy,
+            claims,
+            (self.policy.refresh_idle_ttl, self.policy.refresh_absolute_ttl),
+        )?;
         match self.storage.exchange_legacy_token(exchange)? {
             Exchanged::Started(session, attributes) => {
                 self.answer_refresh((&session, &attributes), None, (said, now))
@@ -61,7 +68,8 @@ impl Authority {
             return Err(TokenFault::RefreshEnded.into());
         }
         let left = claims.refresh_exp.unwrap_or_default().saturating_sub(now.seconds());
-        let exchange = self.legacy_exchange(legacy, claims, Duration::from_secs(left))?;
+        let left = Duration::from_secs(left.min(MOST_LEFT));
+        let exchange = self.legacy_exchange(legacy, claims, (left, left))?;
         Ok(self.storage.exchange_legacy_token(exchange)?)
     }
 
@@ -80,7 +88,7 @@ impl Authority {
         &self,
         legacy: &LegacyTokens,
         claims: &LegacyClaims,
-        longest: Duration,
+        (idle, longest): (Duration, Duration),
     ) -> Result<LegacyExchange> {
         let now = self.now();
         let seconds =
@@ -94,7 +102,7 @@ impl Authority {
             auth_time: claims.iat.map_or(now, seconds),
             amr: vec!["pwd".to_owned()],
             created_at: now,
-            idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
+            idle_expires_at: now.plus(idle + self.simplejwt.leeway),
             expires_at: now.plus(longest + self.simplejwt.leeway),
             generation: 0,
             rotated_at: now,
@@ -105,6 +113,7 @@ impl Authority {
             jti: claims.jti.clone(),
             expires_at: seconds(claims.exp.max(claims.refresh_exp.unwrap_or(0))),
             issued_at: claims.iat.map(seconds),
+            hash_password: claims.hash_password.clone(),
             legacy_id: claims.user_id.clone().ok_or(TokenFault::Invalid)?,
             session,
         })

@@ -50,7 +50,8 @@ impl Authority {
     /// `TooManyAttempts`, whatever the password is; `unauthorized_client`, `invalid_scope`, `invalid_target`;
     /// `Overloaded`, `Unavailable`.
     pub fn obtain_pair(&self, login: &PasswordLogin) -> Result<IssuedTokens> {
-        let outcome = self.start_session(login, self.policy.refresh_absolute_ttl);
+        let outcome =
+            self.start_session(login, (self.policy.refresh_idle_ttl, self.policy.refresh_absolute_ttl));
         measures::login(&outcome);
         let Started { session, user, custom } = outcome?;
         let draft = Draft::for_person((&session, &user.attributes), &session.scope, custom);
@@ -65,7 +66,11 @@ impl Authority {
     }
 
     /// A session for whoever proves to be the account's owner.
-    pub(super) fn start_session(&self, login: &PasswordLogin, longest: Duration) -> Result<Started> {
+    pub(super) fn start_session(
+        &self,
+        login: &PasswordLogin,
+        (idle, longest): (Duration, Duration),
+    ) -> Result<Started> {
         login.client.check_grant(GrantType::Password)?;
         let scope = login.client.narrow_scope(login.scope.as_deref())?;
         let audience = login.client.choose_audience(login.audience.as_deref())?;
@@ -82,7 +87,7 @@ impl Authority {
             auth_time: now,
             amr: if second_factor { words(&["pwd", "otp", "mfa"]) } else { words(&["pwd"]) },
             created_at: now,
-            idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
+            idle_expires_at: now.plus(idle.min(longest) + self.simplejwt.leeway),
             expires_at: now.plus(longest + self.simplejwt.leeway),
             generation: 0,
             rotated_at: now,

@@ -19,7 +19,8 @@ impl Authority {
     /// As [`Self::obtain_pair`].
     pub fn obtain_sliding(&self, login: &PasswordLogin) -> Result<String> {
         let policy = self.sliding_policy()?;
-        let outcome = self.start_session(login, policy.refresh_ttl);
+        // No refresh moves its idle end.
+        let outcome = self.start_session(login, (policy.refresh_ttl, policy.refresh_ttl));
         measures::login(&outcome);
         let started = outcome?;
         measures::issued(GrantType::Password);

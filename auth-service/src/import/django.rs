@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{BlacklistedToken, FieldMap, ImportedUser, Item, Problem};
+use super::{BlacklistedToken, FieldMap, ImportedUser, Item, MAX_PROFILE_BYTES, Problem};
 use crate::users::{StoredHash, Username};
 
 /// Longest primary key, in bytes.
@@ -13,64 +13,64 @@ const MAX_ID_BYTES: usize = 64;
 /// What no password fits, in Django's words.
 const NO_PASSWORD: &str = "!";
 
-/// Names of what records refer to by number, as far as the source holds them.
+/// Names of what records refer to by number, as far as the source holds them. What refers to what is looked up when an
+/// account needs it: a dump has its models in whatever order they were asked for.
 #[derive(Debug, Default)]
 pub struct Names {
-    pub content_types: HashMap<String, String>,
-    /// `app.codename` by key.
-    pub permissions: HashMap<String, String>,
-    /// Name and permissions by key.
-    pub groups: HashMap<String, (String, Vec<String>)>,
-    /// Permissions by the name of the group, for records that refer to it by name.
-    pub of_group: HashMap<String, Vec<String>>,
+    /// The application of a content type.
+    applications: HashMap<String, String>,
+    /// The content type of a permission, and its codename.
+    permissions: HashMap<String, (Value, String)>,
+    groups: HashMap<String, Group>,
+    /// Keys of groups by their names, for records that refer to them so.
+    by_name: HashMap<String, String>,
+}
+
+#[derive(Debug, Clone)]
+struct Group {
+    name: String,
+    permissions: Vec<Value>,
 }
 
 impl Names {
-    /// Learns from a record that is no account. Content types come before permissions, and those before groups, as
-    /// `dumpdata` writes them.
+    /// Learns from a record that is no account.
     pub fn learn(&mut self, model: &str, pk: &Value, fields: &Map<String, Value>) {
         let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match model {
             "contenttypes.contenttype" => {
-                self.content_types.insert(key(pk), text("app_label"));
+                self.applications.insert(key(pk), text("app_label"));
             }
             "auth.permission" => {
-                let app = match fields.get("content_type") {
-                    Some(Value::Array(natural)) => natural.first().map(key).unwrap_or_default(),
-                    Some(pk) => self.content_types.get(&key(pk)).cloned().unwrap_or_default(),
-                    None => String::new(),
-                };
-                self.permissions.insert(key(pk), format!("{app}.{}", text("codename")));
+                let content_type = fields.get("content_type").cloned().unwrap_or_default();
+                self.permissions.insert(key(pk), (content_type, text("codename")));
             }
             "auth.group" => {
-                let permissions = list(fields.get("permissions"));
-                let permissions: Vec<String> =
-                    permissions.iter().filter_map(|one| self.permission(one)).collect();
-                self.of_group.insert(text("name"), permissions.clone());
-                self.groups.insert(key(pk), (text("name"), permissions));
+                let permissions = list(fields.get("permissions")).to_vec();
+                self.by_name.insert(text("name"), key(pk));
+                self.groups.insert(key(pk), Group { name: text("name"), permissions });
             }
             _ => {}
         }
     }
 
+    /// `app.codename`, of a key or of a natural key: codename, application, model.
     fn permission(&self, reference: &Value) -> Option<String> {
-        match reference {
-            Value::Array(natural) => {
-                let part = |at: usize| natural.get(at).and_then(Value::as_str);
-                Some(format!("{}.{}", part(1)?, part(0)?))
-            }
-            pk => self.permissions.get(&key(pk)).cloned(),
+        if let Value::Array(natural) = reference {
+            let part = |at: usize| natural.get(at).and_then(Value::as_str);
+            return Some(format!("{}.{}", part(1)?, part(0)?));
         }
+        let (content_type, codename) = self.permissions.get(&key(reference))?;
+        let application = match content_type {
+            Value::Array(natural) => natural.first()?.as_str()?.to_owned(),
+            pk => self.applications.get(&key(pk))?.clone(),
+        };
+        Some(format!("{application}.{codename}"))
     }
 
-    fn group(&self, reference: &Value) -> Option<(String, Vec<String>)> {
+    fn group(&self, reference: &Value) -> Option<&Group> {
         match reference {
-            Value::Array(natural) => {
-                let name = natural.first()?.as_str()?.to_owned();
-                let permissions = self.of_group.get(&name).cloned().unwrap_or_default();
-                Some((name, permissions))
-            }
-            pk => self.groups.get(&key(pk)).cloned(),
+            Value::Array(natural) => self.groups.get(self.by_name.get(natural.first()?.as_str()?)?),
+            pk => self.groups.get(&key(pk)),
         }
     }
 }
@@ -100,20 +100,34 @@ pub fn user(map: &FieldMap, names: &Names, (record, pk): (u64, &Value), fields: 
             NO_PASSWORD
         }
     };
-    let (groups, group_permissions) = groups(names, fields.get("groups"), &mut lost);
-    let permissions = permissions(names, fields.get("user_permissions"), group_permissions, &mut lost);
-    let disabled = !flag(fields.get(&map.active)).unwrap_or(true);
+    let (groups, of_groups) = groups(names, fields.get("groups"), &mut lost);
+    let own = list(fields.get("user_permissions"));
+    let permissions = permissions(names, of_groups.into_iter().chain(own), &mut lost);
+    // An account whose flag is not found is not let in on a guess.
+    let Some(active) = flag(fields.get(&map.active)) else {
+        return Item::Unusable(problem(format!(
+            "has no flag `{}`: is another one set in [django]?",
+            map.active
+        )));
+    };
     let email = Some(text(&map.email).trim().to_owned()).filter(|email| email.contains('@'));
+    let profile = Value::Object(profile(map, fields, (&groups, &permissions))).to_string();
+    if profile.len() > MAX_PROFILE_BYTES {
+        let (has, most) = (profile.len(), MAX_PROFILE_BYTES);
+        return Item::Unusable(problem(format!(
+            "its attributes take {has} bytes, more than {most}: keep fewer of them in [django]"
+        )));
+    }
     let user = ImportedUser {
         record,
         roles: roles(map, fields, (&groups, &permissions)),
-        profile: Value::Object(profile(map, fields, (&groups, &permissions))).to_string(),
+        profile,
         created_at: fields.get(&map.date_joined).and_then(Value::as_str).and_then(instant),
         password_hash: password_hash.to_owned(),
         legacy_id: pk.clone(),
         username,
         email,
-        disabled,
+        disabled: !active,
     };
     if lost.is_empty() { Item::User(user) } else { Item::Reduced(user, problem(lost.join("; "))) }
 }
@@ -133,13 +147,18 @@ pub fn blacklisted(record: u64, pk: &Value, fields: &Map<String, Value>) -> Item
     }
 }
 
-fn groups(names: &Names, value: Option<&Value>, lost: &mut Vec<String>) -> (Vec<String>, Vec<String>) {
+/// Names of the groups, and references to what they permit.
+fn groups<'a>(
+    names: &'a Names,
+    value: Option<&Value>,
+    lost: &mut Vec<String>,
+) -> (Vec<String>, Vec<&'a Value>) {
     let (mut groups, mut permissions) = (Vec::new(), Vec::new());
     for reference in list(value) {
         match names.group(reference) {
-            Some((name, of_group)) => {
-                groups.push(name);
-                permissions.extend(of_group);
+            Some(group) => {
+                groups.push(group.name.clone());
+                permissions.extend(&group.permissions);
             }
             None => lost.push(format!("group {reference} has no name here: dump auth.group too")),
         }
@@ -147,16 +166,18 @@ fn groups(names: &Names, value: Option<&Value>, lost: &mut Vec<String>) -> (Vec<
     (groups, permissions)
 }
 
-fn permissions(
+fn permissions<'a>(
     names: &Names,
-    value: Option<&Value>,
-    mut permissions: Vec<String>,
+    references: impl Iterator<Item = &'a Value>,
     lost: &mut Vec<String>,
 ) -> Vec<String> {
-    for reference in list(value) {
+    let mut permissions = Vec::new();
+    for reference in references {
         match names.permission(reference) {
             Some(permission) => permissions.push(permission),
-            None => lost.push(format!("permission {reference} has no name here: dump auth.permission too")),
+            None => lost.push(format!(
+                "permission {reference} has no name here: dump auth.permission and contenttypes too"
+            )),
         }
     }
     permissions.sort();
@@ -187,7 +208,8 @@ fn profile(
         "permissions" => Some(Value::from(permissions)),
         // SQLite has no booleans.
         "is_staff" | "is_superuser" => flag(fields.get(name)).map(Value::Bool),
-        _ => fields.get(name).cloned(),
+        // A row of a database has what a foreign key refers to under another name than a dump has.
+        _ => fields.get(name).or_else(|| fields.get(&format!("{name}_id"))).cloned(),
     };
     map.attributes.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
 }
@@ -255,6 +277,8 @@ mod tests {
         let learn = |names: &mut Names, model: &str, pk: Value, fields: Value| {
             names.learn(model, &pk, fields.as_object().unwrap());
         };
+        // In an order in which each refers to what comes later.
+        learn(&mut names, "auth.group", json!(1), json!({"name": "Editors", "permissions": [3]}));
         learn(
             &mut names,
             "contenttypes.contenttype",
@@ -268,7 +292,6 @@ mod tests {
             json!(4),
             json!({"codename": "see", "content_type": ["wiki", "page"]}),
         );
-        learn(&mut names, "auth.group", json!(1), json!({"name": "Editors", "permissions": [3]}));
         names
     }
 
@@ -306,7 +329,8 @@ mod tests {
              group 99 has no name here: dump auth.group too"
         );
         for (pk, fields) in [
-            (json!(1), json!({"username": "", "password": "!"})),
+            (json!(1), json!({"username": "ok", "password": "!"})),
+            (json!(1), json!({"username": "", "password": "!", "is_active": true})),
             (json!(1), json!({"password": "!"})),
             (json!(1), json!({"username": "a\u{0}b"})),
             (json!(null), json!({"username": "ok"})),

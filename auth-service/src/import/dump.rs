@@ -36,8 +36,25 @@ struct Record<'a> {
 #[derive(Default)]
 struct Known {
     names: Names,
-    /// Keys of the outstanding tokens that are blacklisted.
-    blacklisted: HashSet<String>,
+    /// Keys of the outstanding tokens that are blacklisted: numbers, as Django makes them, or whatever else they are.
+    blacklisted: HashSet<u64>,
+    blacklisted_otherwise: HashSet<String>,
+}
+
+impl Known {
+    fn blacklist(&mut self, token: &Value) {
+        match token.as_u64() {
+            Some(number) => drop(self.blacklisted.insert(number)),
+            None => drop(self.blacklisted_otherwise.insert(key(token))),
+        }
+    }
+
+    fn is_blacklisted(&self, token: &Value) -> bool {
+        match token.as_u64() {
+            Some(number) => self.blacklisted.contains(&number),
+            None => self.blacklisted_otherwise.contains(&key(token)),
+        }
+    }
 }
 
 impl Dump {
@@ -70,7 +87,9 @@ impl Dump {
                 }
                 Err(broken) => {
                     each(number, Err(broken.to_string()), part)?;
-                    break;
+                    if !broken.goes_on() {
+                        break;
+                    }
                 }
             }
         }
@@ -89,8 +108,8 @@ impl Dump {
                     }
                 }
                 BLACKLISTED => {
-                    if let Some(token) = fields(&record).and_then(|fields| fields.get("token").map(key)) {
-                        known.blacklisted.insert(token);
+                    if let Some(token) = fields(&record).as_ref().and_then(|fields| fields.get("token")) {
+                        known.blacklist(token);
                     }
                 }
                 _ => {}
@@ -113,7 +132,7 @@ impl Source for Dump {
                 Err(what) => return found(problem(String::new(), what), part),
             };
             let wanted = record.model == self.map.user_model
-                || record.model == OUTSTANDING && known.blacklisted.contains(&key(&record.pk));
+                || record.model == OUTSTANDING && known.is_blacklisted(&record.pk);
             if !wanted {
                 return Ok(());
             }

@@ -27,10 +27,20 @@ pub enum BrokenElement {
     Io(#[from] io::Error),
     #[error("is no JSON array of records, as `manage.py dumpdata` writes it")]
     NoArray,
-    #[error("the file ends in the middle of it")]
+    #[error("the file ends in the middle of it; nothing behind its beginning was read")]
     CutShort,
     #[error("is larger than a mebibyte")]
     TooLarge,
+    #[error("the array ends before the file does; nothing behind it was read")]
+    Behind,
+}
+
+impl BrokenElement {
+    /// Whether the next element can be read.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        matches!(self, Self::TooLarge)
+    }
 }
 
 impl<R: Read> Elements<R> {
@@ -41,7 +51,7 @@ impl<R: Read> Elements<R> {
     /// The octets of the next element; `None` behind the last one. Whether they are JSON is the caller's question.
     ///
     /// # Errors
-    /// [`BrokenElement`]; nothing can be read behind it.
+    /// [`BrokenElement`]; nothing can be read behind it but where it says so.
     pub fn next(&mut self) -> Result<Option<&[u8]>, BrokenElement> {
         if self.ended {
             return Ok(None);
@@ -57,7 +67,7 @@ impl<R: Read> Elements<R> {
                 Ok(None)
             }
             Err(broken) => {
-                self.ended = true;
+                self.ended = !broken.goes_on();
                 Err(broken)
             }
         }
@@ -76,7 +86,11 @@ impl<R: Read> Elements<R> {
             self.begun = true;
         }
         match self.significant()? {
-            Some(b']') => return Ok(None),
+            Some(b']') => {
+                self.start += 1;
+                // Two dumps in one file, or a bracket too many.
+                return if self.significant()?.is_some() { Err(BrokenElement::Behind) } else { Ok(None) };
+            }
             Some(b',') => {
                 self.start += 1;
                 self.significant()?;
@@ -88,10 +102,12 @@ impl<R: Read> Elements<R> {
         Ok(Some((self.start, self.start + length)))
     }
 
-    /// Up to the comma or bracket behind it that is in no string and in nothing nested.
+    /// Up to the comma or bracket behind it that is in no string and in nothing nested. What is too large is counted
+    /// through and not kept.
     fn length_of_element(&mut self) -> Result<usize, BrokenElement> {
-        let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-        for at in 0..MAX_ELEMENT_BYTES {
+        let (mut depth, mut in_string, mut escaped, mut too_large) = (0_usize, false, false, false);
+        let mut at = 0;
+        loop {
             let Some(byte) = self.peek(at)? else { return Err(BrokenElement::CutShort) };
             match byte {
                 _ if escaped => escaped = false,
@@ -99,12 +115,21 @@ impl<R: Read> Elements<R> {
                 b'"' => in_string = !in_string,
                 _ if in_string => {}
                 b'{' | b'[' => depth += 1,
+                b',' | b']' if depth == 0 && too_large => {
+                    self.start += at;
+                    return Err(BrokenElement::TooLarge);
+                }
                 b',' | b']' if depth == 0 => return Ok(at),
                 b'}' | b']' => depth = depth.saturating_sub(1),
                 _ => {}
             }
+            at += 1;
+            if at >= MAX_ELEMENT_BYTES {
+                too_large = true;
+                self.start += at;
+                at = 0;
+            }
         }
-        Err(BrokenElement::TooLarge)
     }
 
     /// Goes on to what is no white space.
@@ -182,11 +207,15 @@ mod tests {
     #[test]
     fn one_that_is_broken_does_not_take_the_others_with_it() {
         assert_eq!(elements(r#"[{"a": nonsense}, {"b": 1}]"#), [r#"{"a": nonsense}"#, r#"{"b": 1}"#]);
-        assert_eq!(elements(r#"[{"a": 1}, {"b": "#), [r#"{"a": 1}"#, "! the file ends in the middle of it"]);
-        assert_eq!(elements(r#"[{"a": 1}"#), ["! the file ends in the middle of it"]);
+        let cut = "! the file ends in the middle of it; nothing behind its beginning was read";
+        assert_eq!(elements(r#"[{"a": 1}, {"b": "#), [r#"{"a": 1}"#, cut]);
+        assert_eq!(elements(r#"[{"a": 1}"#), [cut]);
+        let behind = "! the array ends before the file does; nothing behind it was read";
+        assert_eq!(elements(r#"[{"a": 1}][{"b": 1}]"#), [r#"{"a": 1}"#, behind]);
+        assert_eq!(elements(r#"[{"a": 1}], {"b": 1}]"#), [r#"{"a": 1}"#, behind]);
         assert_eq!(elements("{}")[0], "! is no JSON array of records, as `manage.py dumpdata` writes it");
         assert_eq!(elements("")[0], "! is no JSON array of records, as `manage.py dumpdata` writes it");
-        let large = format!("[{{\"a\": \"{}\"}}]", "x".repeat(MAX_ELEMENT_BYTES));
-        assert_eq!(all(Elements::new(large.as_bytes())), ["! is larger than a mebibyte"]);
+        let large = format!("[{{\"a\": \"{}\"}}, {{\"b\": [1]}}]", "x".repeat(3 * MAX_ELEMENT_BYTES));
+        assert_eq!(all(Elements::new(large.as_bytes())), ["! is larger than a mebibyte", r#"{"b": [1]}"#]);
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 /// Most problems that are kept by name; the rest is counted.
-const NAMED: usize = 100;
+const NAMED: usize = 10_000;
 
 /// Something that could not be taken over, or not wholly, with the record that it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -110,14 +110,14 @@ impl Run<'_> {
             users,
             tokens: live,
             adopt: self.options.adopt,
+            dry_run: self.options.dry_run,
             now,
             revoked_until: self.authority.revoked_until(now),
         };
-        let storage = &self.authority.storage;
-        let outcome = if self.options.dry_run { storage.weigh_import(&batch) } else { storage.import(batch) };
+        let outcome = self.authority.storage.import(batch);
         let BatchOutcome(mut fates) = outcome.map_err(|error| error.to_string())?;
         if self.options.dry_run {
-            // What was written in earnest would be seen by the database itself.
+            // What an earlier batch had written in earnest would be seen by the database itself.
             for (fate, key) in fates.iter_mut().zip(&keys) {
                 if *fate == Fate::New && !self.seen.is_new(key) {
                     *fate = Fate::NameTaken;
@@ -139,6 +139,8 @@ impl Run<'_> {
                 "the name, in this or another spelling, belongs to another account that was taken over"
             }
             Fate::MadeHere => "an account of this name was made here: --adopt makes it this one",
+            Fate::IdTaken => "its id is the number of an account that was made here",
+            Fate::Twice => "its id stands twice in what is read",
         };
         self.report.leave_out(Problem { what: what.to_owned(), ..problem });
     }

@@ -166,6 +166,14 @@ fn account_policy(settings: &Settings) -> AccountPolicy {
 }
 
 fn mailer(settings: &Settings) -> Result<Option<Mailer>> {
+    mail_policy(settings)?.map(Mailer::start).transpose()
+}
+
+/// Where letters go, if they are written.
+///
+/// # Errors
+/// One line: a file that cannot be read.
+pub fn mail_policy(settings: &Settings) -> Result<Option<MailPolicy>> {
     let mail = &settings.mail;
     let Some(url) = mail.url.clone() else { return Ok(None) };
     let password = match &mail.password_file {
@@ -176,7 +184,7 @@ fn mailer(settings: &Settings) -> Result<Option<Mailer>> {
             .to_owned(),
     };
     let credentials = mail.username.clone().map(|name| (name, password));
-    Mailer::start(MailPolicy { url, credentials, from: mail.from.clone() }).map(Some)
+    Ok(Some(MailPolicy { url, credentials, from: mail.from.clone() }))
 }
 
 fn webhook(settings: &Settings) -> Option<ClaimsWebhook> {

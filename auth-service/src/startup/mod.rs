@@ -3,7 +3,9 @@
 mod build;
 mod serve;
 
-pub use build::{build, check_clock, database_url, migrate, open_secrets, register_default_audience};
+pub use build::{
+    build, check_clock, database_url, mail_policy, migrate, open_secrets, register_default_audience,
+};
 pub use serve::serve;
 
 /// One line for the operator; the start ends with it.

@@ -205,6 +205,10 @@ impl Storage {
         let (user_id, kept) = (user_id.to_owned(), kept.to_owned());
         self.write_audited(move |connection| {
             let end = End { now, reason: EndReason::Revoked, revoked_until };
+            // Nor is a session of the system that was moved from exchanged any more.
+            diesel::update(users::table.find(&user_id))
+                .set(users::password_set_at.eq(now.0))
+                .execute(connection)?;
             let ended = end_others(connection, (&user_id, &kept), end)?;
             let event = Event::of(Action::SessionEnded).by(Actor::User(user_id.clone())).user(&user_id);
             let event = (!ended.is_empty()).then(|| event.detail(sessions_ended(&ended)));

@@ -235,18 +235,32 @@ impl DjangoTables {
         if self.is_postgres() {
             return Ok(format!("to_jsonb(t) || {}", self.object(extra)));
         }
-        let columns =
-            sql_query("SELECT name, type AS declared FROM pragma_table_info(?) WHERE type NOT LIKE '%blob%'");
+        let columns = sql_query(
+            "SELECT name, lower(type) AS declared FROM pragma_table_info(?) WHERE type NOT LIKE '%blob%'",
+        );
         let columns: Vec<Column> = columns
             .bind::<Text, _>(table)
             .load(&mut self.connection)
             .map_err(|error| StorageError::from(error).to_string())?;
         let names: Vec<String> =
             columns.iter().map(|column| format!("'{}'", column.name.replace('\'', "''"))).collect();
-        let quoted = columns.iter().map(|column| format!("t.\"{}\"", column.name.replace('"', "\"\"")));
+        let quoted = columns.iter().map(|column| as_in_a_dump(&column.name, &column.declared));
         let mut fields: Vec<(&str, String)> = names.iter().map(String::as_str).zip(quoted).collect();
         fields.extend(extra.iter().cloned());
         Ok(self.object(&fields))
+    }
+}
+
+/// What Django makes of a column of SQLite, which knows neither booleans nor UUIDs.
+fn as_in_a_dump(name: &str, declared: &str) -> String {
+    let column = format!("t.\"{}\"", name.replace('"', "\"\""));
+    match declared {
+        "bool" => format!("json(CASE {column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END)"),
+        "char(32)" => format!(
+            "substr({column}, 1, 8) || '-' || substr({column}, 9, 4) || '-' || substr({column}, 13, 4) || '-' || \
+             substr({column}, 17, 4) || '-' || substr({column}, 21)"
+        ),
+        _ => column,
     }
 }
 

@@ -11,6 +11,9 @@ pub enum StorageError {
     /// Another row has this name already.
     #[error("the name is taken")]
     Taken,
+    /// Undone, as was asked for.
+    #[error("undone")]
+    RolledBack,
     /// A row holds what this program would never write.
     #[error("a stored row cannot be read: {0}")]
     Unreadable(String),
@@ -32,7 +35,9 @@ impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
         let kind = match error {
             StorageError::Unavailable(_) => ErrorKind::Unavailable,
-            StorageError::Taken | StorageError::Unreadable(_) => ErrorKind::Internal,
+            StorageError::Taken | StorageError::RolledBack | StorageError::Unreadable(_) => {
+                ErrorKind::Internal
+            }
         };
         Self::new(kind, error.to_string())
     }

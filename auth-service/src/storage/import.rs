@@ -1,9 +1,9 @@
 //! Accounts that come from elsewhere, many in one transaction. A repeated import changes what has changed there, and
 //! leaves alone what was changed here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::sync_channel;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Nullable, Text};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::Storage;
 use super::connection::AnyConnection;
 use super::error::StorageError;
+use super::import_mark::Mark;
 use super::names::raise_numbers;
 use super::revocations::{self, Hit};
 use super::schema::users;
@@ -22,7 +23,6 @@ use super::writer::in_savepoint;
 use crate::audit::{Action, Event};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 use crate::import::{BlacklistedToken, ImportedUser};
-use crate::secret::hex;
 use crate::sessions::EndReason;
 use crate::users::spelling_key;
 
@@ -33,6 +33,8 @@ pub struct Batch {
     pub tokens: Vec<BlacklistedToken>,
     /// An account that was made here becomes the one of the same name from there.
     pub adopt: bool,
+    /// Undo all of it once it is known what would have become of it.
+    pub dry_run: bool,
     pub now: Timestamp,
     /// When the last access token of a session that ends now has expired everywhere.
     pub revoked_until: Timestamp,
@@ -48,6 +50,10 @@ pub enum Fate {
     NameTaken,
     /// By an account that was not.
     MadeHere,
+    /// The id belongs to an account that was made here.
+    IdTaken,
+    /// The id stood in this batch before.
+    Twice,
 }
 
 /// In the order of the batch.
@@ -60,88 +66,89 @@ struct Known {
     mark: Mark,
 }
 
-/// Digests of what was taken over, to tell what has changed there since.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Mark {
-    record: String,
-    password: String,
-    disabled: bool,
-}
-
 /// Who has a name.
 struct Holder {
     id: String,
     legacy_id: Option<String>,
+    imported: bool,
 }
 
 impl Storage {
-    /// What would become of a batch. Nothing is written.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn weigh_import(&self, batch: &Batch) -> Result<BatchOutcome, StorageError> {
-        self.read(|connection| {
-            let (known, holders) = (known(connection, &batch.users)?, holders(connection, &batch.users)?);
-            let fate =
-                |user: &ImportedUser| match (known.get(&user.legacy_id), holders.get(user.username.key())) {
-                    (_, Some(holder)) if holder.legacy_id.as_ref() == Some(&user.legacy_id) => {
-                        change(&known, user)
-                    }
-                    (None, Some(holder)) if holder.legacy_id.is_none() && batch.adopt => Fate::Changed,
-                    (_, Some(holder)) => taken_by(holder),
-                    (Some(_), None) => change(&known, user),
-                    (None, None) => Fate::New,
-                };
-            Ok(BatchOutcome(batch.users.iter().map(fate).collect()))
-        })
-    }
-
     /// Takes a batch over, all of it or nothing.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn import(&self, batch: Batch) -> Result<BatchOutcome, StorageError> {
-        self.write_audited(move |connection| {
+        let (tell, told) = sync_channel(1);
+        let dry_run = batch.dry_run;
+        let outcome = self.write_audited(move |connection| {
             // Write first; and one import at a time.
             let highest = batch.users.iter().filter_map(|user| user.legacy_id.parse().ok()).max();
             raise_numbers(connection, highest.unwrap_or(0))?;
             let fates = take_over(connection, &batch)?;
+            if batch.dry_run {
+                // Nobody listens only when the caller has gone.
+                let _ = tell.send(fates);
+                return Err(StorageError::RolledBack);
+            }
             spend(connection, &batch.tokens)?;
             let count = |fate: Fate| fates.iter().filter(|other| **other == fate).count();
             let (new, changed) = (count(Fate::New), count(Fate::Changed));
             let detail = format!("{new} new, {changed} changed");
             let event = (new + changed > 0).then(|| Event::of(Action::UsersImported).detail(detail));
             Ok((BatchOutcome(fates), event))
-        })
+        });
+        match outcome {
+            Err(StorageError::RolledBack) if dry_run => {
+                told.recv().map(BatchOutcome).map_err(|_| StorageError::RolledBack)
+            }
+            outcome => outcome,
+        }
     }
 }
 
 fn take_over(connection: &mut AnyConnection, batch: &Batch) -> Result<Vec<Fate>, StorageError> {
     let known = known(connection, &batch.users)?;
+    let mut ended = Ended::default();
+    // Those that are here come first: a name that one of them gives up may be another's in the same batch.
+    let mut changes = HashMap::new();
+    for user in &batch.users {
+        let Some(before) = known.get(&user.legacy_id) else { continue };
+        let fate = match before.mark == Mark::of(user) {
+            true => Fate::Unchanged,
+            false => update(connection, user, (before, batch), &mut ended)?,
+        };
+        changes.insert(user.legacy_id.as_str(), fate);
+    }
     let new: Vec<&ImportedUser> =
         batch.users.iter().filter(|user| !known.contains_key(&user.legacy_id)).collect();
-    let inserted = insert(connection, &new, batch.now)?;
+    let mut inserted = insert(connection, &new, batch.now)?;
     let mut fates = Vec::with_capacity(batch.users.len());
     for user in &batch.users {
-        fates.push(match known.get(&user.legacy_id) {
-            Some(_) if change(&known, user) == Fate::Unchanged => Fate::Unchanged,
-            Some(known) => update(connection, user, (known, batch))?,
-            None if inserted.contains_key(&user.legacy_id) => Fate::New,
-            None => adopt(connection, user, batch)?,
+        fates.push(match changes.get(user.legacy_id.as_str()) {
+            Some(fate) => *fate,
+            None if inserted.remove(&user.legacy_id) => Fate::New,
+            None => adopt(connection, user, batch, &mut ended)?,
         });
+    }
+    // Rows of accounts and sessions first, then the counter of revocations: two that took these locks in another order
+    // could each wait for the other.
+    revocations::append_sessions(connection, &ended.sessions, batch.revoked_until)?;
+    for id in &ended.subjects {
+        let all = Hit::Subject(id, batch.now.plus(CLOCK_DIFFERENCE));
+        revocations::append(connection, all, batch.revoked_until)?;
     }
     Ok(fates)
 }
 
-fn change(known: &HashMap<String, Known>, user: &ImportedUser) -> Fate {
-    let same = known.get(&user.legacy_id).is_some_and(|known| known.mark == Mark::of(user));
-    if same { Fate::Unchanged } else { Fate::Changed }
+/// What a batch has ended, to be taken back at its end.
+#[derive(Default)]
+struct Ended {
+    sessions: Vec<String>,
+    subjects: Vec<String>,
 }
 
-fn taken_by(holder: &Holder) -> Fate {
-    if holder.legacy_id.is_some() { Fate::NameTaken } else { Fate::MadeHere }
-}
-
+/// Accounts that were taken over before. One that was made here may have a number, which is nobody's id there.
 fn known(
     connection: &mut AnyConnection,
     wanted: &[ImportedUser],
@@ -149,27 +156,20 @@ fn known(
     let ids: Vec<&str> = wanted.iter().map(|user| user.legacy_id.as_str()).collect();
     let rows: Vec<(Option<String>, String, Option<String>)> = users::table
         .filter(users::legacy_id.eq_any(ids))
+        .filter(users::import_mark.is_not_null())
         .select((users::legacy_id, users::id, users::import_mark))
         .load(connection)?;
     let entry = |(legacy_id, id, mark): (Option<String>, String, Option<String>)| {
-        Some((legacy_id?, Known { id, mark: Mark::parse(&mark.unwrap_or_default()) }))
+        Some((legacy_id?, Known { id, mark: Mark::parse(&mark?) }))
     };
     Ok(rows.into_iter().filter_map(entry).collect())
 }
 
-fn holders(
-    connection: &mut AnyConnection,
-    wanted: &[ImportedUser],
-) -> Result<HashMap<String, Holder>, StorageError> {
-    let keys: Vec<&str> = wanted.iter().map(|user| user.username.key()).collect();
-    let rows: Vec<(Option<String>, String, Option<String>)> = users::table
-        .filter(users::name_key.eq_any(keys))
-        .select((users::name_key, users::id, users::legacy_id))
-        .load(connection)?;
-    let entry = |(key, id, legacy_id): (Option<String>, String, Option<String>)| {
-        Some((key?, Holder { id, legacy_id }))
-    };
-    Ok(rows.into_iter().filter_map(entry).collect())
+fn holder(connection: &mut AnyConnection, user: &ImportedUser) -> Result<Option<Holder>, StorageError> {
+    let columns = (users::id, users::legacy_id, users::import_mark.is_not_null());
+    let named = users::table.filter(users::name_key.eq(user.username.key())).select(columns);
+    let row: Option<(String, Option<String>, bool)> = named.first(connection).optional()?;
+    Ok(row.map(|(id, legacy_id, imported)| Holder { id, legacy_id, imported }))
 }
 
 #[derive(QueryableByName)]
@@ -198,9 +198,9 @@ fn insert(
     connection: &mut AnyConnection,
     new: &[&ImportedUser],
     now: Timestamp,
-) -> Result<HashMap<String, ()>, StorageError> {
+) -> Result<HashSet<String>, StorageError> {
     if new.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(HashSet::new());
     }
     let rows: Vec<Value> = new.iter().map(|user| row(user, now)).collect();
     let statement = match connection {
@@ -209,7 +209,7 @@ fn insert(
     };
     let inserted: Vec<Inserted> =
         sql_query(statement).bind::<Text, _>(Value::Array(rows).to_string()).load(connection)?;
-    Ok(inserted.into_iter().filter_map(|row| Some((row.legacy_id?, ()))).collect())
+    Ok(inserted.into_iter().filter_map(|row| row.legacy_id).collect())
 }
 
 fn row(user: &ImportedUser, now: Timestamp) -> Value {
@@ -240,14 +240,13 @@ struct TakenOver {
     legacy_id: Option<String>,
     import_mark: Option<String>,
     profile: String,
-    email: Option<String>,
-    email_key: Option<String>,
 }
 
 fn update(
     connection: &mut AnyConnection,
     user: &ImportedUser,
     (known, batch): (&Known, &Batch),
+    ended: &mut Ended,
 ) -> Result<Fate, StorageError> {
     let mark = Mark::of(user);
     let changed = TakenOver {
@@ -257,18 +256,19 @@ fn update(
         legacy_id: Some(user.legacy_id.clone()),
         import_mark: Some(mark.text()),
         profile: user.profile.clone(),
-        email: user.email.clone(),
-        email_key: user.email.as_deref().map(spelling_key),
     };
     let id = &known.id;
     let outcome = in_savepoint(connection, |connection| {
         diesel::update(users::table.find(id)).set(&changed).execute(connection)?;
         // Only what changed there: a password that was set here, or hashed anew, stays.
         if mark.password != known.mark.password {
-            take_password(connection, user, (id, batch))?;
+            take_password(connection, user, (id, batch), ended)?;
+        }
+        if mark.email != known.mark.email {
+            take_email(connection, user, id)?;
         }
         if mark.disabled != known.mark.disabled {
-            disable_or_enable(connection, user, (id, batch))?;
+            disable_or_enable(connection, user, (id, batch), ended)?;
         }
         Ok(())
     });
@@ -279,40 +279,64 @@ fn update(
     }
 }
 
-fn adopt(connection: &mut AnyConnection, user: &ImportedUser, batch: &Batch) -> Result<Fate, StorageError> {
-    let holders = holders(connection, std::slice::from_ref(user))?;
-    match holders.get(user.username.key()) {
-        Some(holder) if holder.legacy_id.is_none() && batch.adopt => {
-            let known = Known { id: holder.id.clone(), mark: Mark::default() };
-            update(connection, user, (&known, batch))
+fn adopt(
+    connection: &mut AnyConnection,
+    user: &ImportedUser,
+    batch: &Batch,
+    ended: &mut Ended,
+) -> Result<Fate, StorageError> {
+    match holder(connection, user)? {
+        Some(holder) if !holder.imported && batch.adopt => {
+            let known = Known { id: holder.id, mark: Mark::default() };
+            update(connection, user, (&known, batch), ended)
         }
-        Some(holder) => Ok(taken_by(holder)),
-        // The same record twice in one batch.
-        None => Ok(Fate::NameTaken),
+        Some(holder) if !holder.imported => Ok(Fate::MadeHere),
+        Some(holder) if holder.legacy_id.as_ref() == Some(&user.legacy_id) => Ok(Fate::Twice),
+        Some(_) => Ok(Fate::NameTaken),
+        // The name is free, so it is the id that is not.
+        None => {
+            let id = users::table
+                .filter(users::legacy_id.eq(&user.legacy_id))
+                .select(users::import_mark.is_not_null());
+            let imported = id.first::<bool>(connection).optional()?;
+            Ok(if imported == Some(true) { Fate::Twice } else { Fate::IdTaken })
+        }
     }
+}
+
+fn take_email(connection: &mut AnyConnection, user: &ImportedUser, id: &str) -> Result<(), StorageError> {
+    let email = (users::email.eq(&user.email), users::email_key.eq(user.email.as_deref().map(spelling_key)));
+    // Nobody has proved this one.
+    let unproved = users::email_verified_at.eq(None::<i64>);
+    diesel::update(users::table.find(id)).set((email.0, email.1, unproved)).execute(connection)?;
+    Ok(())
 }
 
 fn take_password(
     connection: &mut AnyConnection,
     user: &ImportedUser,
     (id, batch): (&str, &Batch),
+    ended: &mut Ended,
 ) -> Result<(), StorageError> {
     diesel::update(users::table.find(id))
         .set((
             users::password_scheme.eq(scheme_of(&user.password_hash)),
             users::password_hash.eq(&user.password_hash),
+            // What was issued there before is good no more.
+            users::password_set_at.eq(batch.now.0),
             users::password_epoch.eq(users::password_epoch + 1),
         ))
         .execute(connection)?;
     let end = End { now: batch.now, reason: EndReason::PasswordChanged, revoked_until: batch.revoked_until };
-    let ended = end_all_of_user(connection, id, end)?;
-    revocations::append_sessions(connection, &ended, batch.revoked_until)
+    ended.sessions.extend(end_all_of_user(connection, id, end)?);
+    Ok(())
 }
 
 fn disable_or_enable(
     connection: &mut AnyConnection,
     user: &ImportedUser,
     (id, batch): (&str, &Batch),
+    ended: &mut Ended,
 ) -> Result<(), StorageError> {
     let disabled_at = user.disabled.then_some(batch.now.0);
     diesel::update(users::table.find(id)).set(users::disabled_at.eq(disabled_at)).execute(connection)?;
@@ -321,8 +345,8 @@ fn disable_or_enable(
     }
     let end = End { now: batch.now, reason: EndReason::UserDisabled, revoked_until: batch.revoked_until };
     end_all_of_user(connection, id, end)?;
-    let all = Hit::Subject(id, batch.now.plus(CLOCK_DIFFERENCE));
-    revocations::append(connection, all, batch.revoked_until)
+    ended.subjects.push(id.to_owned());
+    Ok(())
 }
 
 /// These are good no more, whoever holds them.
@@ -344,36 +368,4 @@ fn spend(connection: &mut AnyConnection, tokens: &[BlacklistedToken]) -> Result<
     let rows = Value::Array(tokens.iter().map(row).collect()).to_string();
     sql_query(statement).bind::<Text, _>(rows).execute(connection)?;
     Ok(())
-}
-
-impl Mark {
-    fn of(user: &ImportedUser) -> Self {
-        let email = user.email.as_deref().unwrap_or_default();
-        let roles = user.roles.join(" ");
-        Self {
-            record: digest(&[user.username.as_str(), &roles, &user.profile, email]),
-            password: digest(&[&user.password_hash]),
-            disabled: user.disabled,
-        }
-    }
-
-    fn text(&self) -> String {
-        format!("{}.{}.{}", self.record, self.password, u8::from(self.disabled))
-    }
-
-    fn parse(text: &str) -> Self {
-        let mut parts = text.split('.');
-        let mut next = || parts.next().unwrap_or_default().to_owned();
-        Self { record: next(), password: next(), disabled: next() == "1" }
-    }
-}
-
-/// 128 bits of SHA-256 over the parts, which cannot run into each other.
-fn digest(parts: &[&str]) -> String {
-    let mut context = Context::new(&SHA256);
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    hex(&context.finish().as_ref()[..16])
 }

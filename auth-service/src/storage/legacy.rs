@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::Storage;
 use super::connection::AnyConnection;
 use super::error::StorageError;
+use super::import_mark::Mark;
 use super::schema::{legacy_tokens, sessions, users};
 use super::sessions::{End, SessionRow, end_one};
 use crate::audit::{Action, Actor, Event};
@@ -21,9 +22,14 @@ pub struct LegacyExchange {
     pub issued_at: Option<Timestamp>,
     /// The account, by the id that it had.
     pub legacy_id: String,
+    /// Where the token says of which password hash it is: MD5 in upper case.
+    pub hash_password: Option<String>,
     /// Without its account, which is not known yet.
     pub session: Session,
 }
+
+/// Its id, roles, id of before, profile and mark.
+type Account = (String, String, Option<String>, String, Option<String>);
 
 /// What came of it.
 #[derive(Debug)]
@@ -42,24 +48,35 @@ impl Storage {
     /// [`StorageError`].
     pub fn exchange_legacy_token(&self, exchange: LegacyExchange) -> Result<Exchanged, StorageError> {
         self.write_audited(move |connection| {
-            let LegacyExchange { jti, expires_at, issued_at, legacy_id, mut session } = exchange;
+            let LegacyExchange { jti, expires_at, issued_at, legacy_id, hash_password, mut session } =
+                exchange;
+            if spend(connection, &jti, expires_at)? == 0 {
+                return Ok((Exchanged::Spent, None));
+            }
+            let unspend = |connection: &mut AnyConnection| {
+                diesel::delete(legacy_tokens::table.find(&jti)).execute(connection)?;
+                Ok((Exchanged::NoAccount, None))
+            };
             // Write first: disabling the account comes wholly before this session or wholly after it.
             let issued_at = issued_at.unwrap_or(Timestamp(0));
             let older_password = users::password_set_at.is_null().or(users::password_set_at.lt(issued_at.0));
             let account = users::table
                 .filter(users::legacy_id.eq(&legacy_id))
+                // One that was made here may have a number; no token from there is of it.
+                .filter(users::import_mark.is_not_null())
                 .filter(users::disabled_at.is_null())
                 .filter(older_password);
-            let found: Option<(String, String, Option<String>, String)> = diesel::update(account)
+            let found = diesel::update(account)
                 .set(users::last_login_at.eq(session.created_at.0))
-                .returning((users::id, users::roles, users::legacy_id, users::profile))
-                .get_result(connection)
+                .returning((users::id, users::roles, users::legacy_id, users::profile, users::import_mark))
+                .get_result::<Account>(connection)
                 .optional()?;
-            let Some((user_id, roles, legacy_id, profile)) = found else {
-                return Ok((Exchanged::NoAccount, None));
+            let Some((user_id, roles, legacy_id, profile, mark)) = found else {
+                return unspend(connection);
             };
-            if spend(connection, &jti, expires_at)? == 0 {
-                return Ok((Exchanged::Spent, None));
+            let imported = Mark::parse(mark.as_deref().unwrap_or_default()).password;
+            if hash_password.is_some_and(|of_token| of_token != imported) {
+                return unspend(connection);
             }
             session.user_id = user_id;
             diesel::insert_into(sessions::table)

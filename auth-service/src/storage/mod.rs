@@ -15,6 +15,7 @@ mod connection;
 mod django;
 mod error;
 mod import;
+mod import_mark;
 mod keys;
 mod legacy;
 mod listener;

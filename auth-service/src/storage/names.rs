@@ -1,7 +1,6 @@
 //! Which account has a name: by what all spellings of it share. Rows of a version that knew no such key are found by
 //! the letter until they have got one.
 
-use diesel::dsl::auto_type;
 use diesel::prelude::*;
 
 use super::Storage;
@@ -13,11 +12,19 @@ use crate::users::Username;
 /// Rows in one step.
 const PAGE: i64 = 500;
 
-/// At most one account meets it: the key is unique, and a row without one is there only where another row had taken
-/// its key before.
-#[auto_type(no_type_alias)]
-pub(super) fn is_named<'a>(key: &'a str, text: &'a str) -> _ {
-    users::name_key.eq(key).or(users::name_key.is_null().and(users::username.eq(text)))
+/// The account of a name. One without a key is found by the letter, and before another that has its key: it had its
+/// name first.
+pub(super) fn id_of(
+    connection: &mut AnyConnection,
+    username: &Username,
+) -> Result<Option<String>, StorageError> {
+    let keyless = users::table.filter(users::name_key.is_null());
+    let by_letter = keyless.filter(users::username.eq(username.as_str())).select(users::id);
+    if let Some(id) = by_letter.first(connection).optional()? {
+        return Ok(Some(id));
+    }
+    let by_key = users::table.filter(users::name_key.eq(username.key())).select(users::id);
+    Ok(by_key.first(connection).optional()?)
 }
 
 impl Storage {
@@ -84,9 +91,15 @@ pub(super) fn next_number(connection: &mut AnyConnection) -> Result<i64, Storage
         .get_result(connection)?)
 }
 
-/// No account that is made here gets one of these numbers any more.
+/// No account that is made here gets one of these numbers any more. Whoever raises them waits for whoever does.
 pub(super) fn raise_numbers(connection: &mut AnyConnection, highest: i64) -> Result<(), StorageError> {
-    let lower = counters::table.find("user_number").filter(counters::value.lt(highest));
-    diesel::update(lower).set(counters::value.eq(highest)).execute(connection)?;
+    let number = counters::table.find("user_number");
+    let held: i64 = diesel::update(number)
+        .set(counters::value.eq(counters::value + 0))
+        .returning(counters::value)
+        .get_result(connection)?;
+    if held < highest {
+        diesel::update(number).set(counters::value.eq(highest)).execute(connection)?;
+    }
     Ok(())
 }

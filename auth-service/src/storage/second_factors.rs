@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::Storage;
 use super::error::StorageError;
-use super::schema::{recovery_codes, second_factors};
+use super::schema::{recovery_codes, second_factors, users};
 use crate::accounts::StoredFactor;
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
@@ -68,6 +68,10 @@ impl Storage {
             if confirmed == 0 {
                 return Ok((false, None));
             }
+            // A session of the system that was moved from has shown no second factor.
+            diesel::update(users::table.find(&user_id))
+                .set(users::password_set_at.eq(now.0))
+                .execute(connection)?;
             diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(&user_id)))
                 .execute(connection)?;
             for code in &codes {

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::error::StorageError;
-use super::names::{is_named, next_number};
+use super::names::{id_of, next_number};
 use super::revocations::{self, Hit};
 use super::schema::users;
 use super::sessions::{End, end_all_of_user, sessions_ended};
@@ -57,13 +57,9 @@ impl Storage {
     /// # Errors
     /// [`StorageError`]; `Ok(None)` when nobody has this name.
     pub fn find_user(&self, username: &Username) -> Result<Option<User>, StorageError> {
-        self.read(|connection| {
-            let row = users::table
-                .filter(is_named(username.key(), username.as_str()))
-                .select(UserRow::as_select())
-                .first(connection)
-                .optional()?;
-            row.map(UserRow::into_user).transpose()
+        self.read(|connection| match id_of(connection, username)? {
+            Some(id) => find_user_by_id(connection, &id),
+            None => Ok(None),
         })
     }
 
@@ -71,7 +67,8 @@ impl Storage {
     /// [`StorageError`]; `Ok(None)` when no account had this id where it came from.
     pub fn find_user_by_legacy_id(&self, legacy_id: &str) -> Result<Option<User>, StorageError> {
         self.read(|connection| {
-            let found = users::table.filter(users::legacy_id.eq(legacy_id)).select(UserRow::as_select());
+            let imported = users::table.filter(users::import_mark.is_not_null());
+            let found = imported.filter(users::legacy_id.eq(legacy_id)).select(UserRow::as_select());
             found.first(connection).optional()?.map(UserRow::into_user).transpose()
         })
     }
@@ -121,13 +118,8 @@ impl Storage {
     ) -> Result<Option<usize>, StorageError> {
         let username = username.clone();
         self.write_audited(move |connection| {
-            let id: Option<String> = diesel::update(users::table)
-                .filter(is_named(username.key(), username.as_str()))
-                .set(users::disabled_at.eq(now.0))
-                .returning(users::id)
-                .get_result(connection)
-                .optional()?;
-            let Some(id) = id else { return Ok((None, None)) };
+            let Some(id) = id_of(connection, &username)? else { return Ok((None, None)) };
+            diesel::update(users::table.find(&id)).set(users::disabled_at.eq(now.0)).execute(connection)?;
             let end = End { now, reason: EndReason::UserDisabled, revoked_until };
             let ended = end_all_of_user(connection, &id, end)?;
             // One entry for all of them, also for a token that a replica whose clock is ahead has just made.
@@ -150,18 +142,15 @@ impl Storage {
     ) -> Result<Option<usize>, StorageError> {
         let username = username.clone();
         self.write_audited(move |connection| {
-            let id: Option<String> = diesel::update(users::table)
-                .filter(is_named(username.key(), username.as_str()))
+            let Some(id) = id_of(connection, &username)? else { return Ok((None, None)) };
+            diesel::update(users::table.find(&id))
                 .set((
                     users::password_scheme.eq(scheme_of(&password_hash)),
                     users::password_hash.eq(password_hash),
                     users::password_set_at.eq(now.0),
                     users::password_epoch.eq(users::password_epoch + 1),
                 ))
-                .returning(users::id)
-                .get_result(connection)
-                .optional()?;
-            let Some(id) = id else { return Ok((None, None)) };
+                .execute(connection)?;
             let end = End { now, reason: EndReason::PasswordChanged, revoked_until };
             let ended = end_all_of_user(connection, &id, end)?;
             // By session, not by subject: whoever logs in again in this very second must not be hit.

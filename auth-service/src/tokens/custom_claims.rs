@@ -42,8 +42,9 @@ const RESERVED: [&str; 31] = [
     "active",
 ];
 
-/// Most octets of JSON that custom claims may take: a token has 8 KiB.
-const MAX_BYTES: usize = 4096;
+/// Most octets of JSON that custom claims may take: a token has 8 KiB. What is taken over and what a webhook says are
+/// each bounded so that this is never met, for then a refresh would fail whose token is spent.
+const MAX_BYTES: usize = crate::import::MAX_PROFILE_BYTES + crate::webhook::MAX_ANSWER_BYTES;
 
 /// Whether `user_id` is written as simplejwt 5.5.1 writes it, or as earlier versions did for numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, Serialize)]
@@ -108,8 +109,10 @@ impl ClaimMap {
         let known: Map<String, Value> = serde_json::from_str(&attributes.profile).map_err(unreadable)?;
         let mut claims = Map::new();
         for (claim, attribute) in &self.0 {
-            if let Some(value) = known.get(attribute) {
-                claims.insert(claim.clone(), value.clone());
+            // simplejwt's USER_ID_CLAIM under another name.
+            let id = || attributes.legacy_id.clone().filter(|_| attribute == "user_id").map(Value::String);
+            if let Some(value) = known.get(attribute).cloned().or_else(id) {
+                claims.insert(claim.clone(), value);
             }
         }
         claims.extend(said.into_iter().filter(|(claim, _)| !RESERVED.contains(&claim.as_str())));
@@ -139,9 +142,15 @@ mod tests {
     #[test]
     fn a_claim_takes_the_value_of_its_attribute_whatever_its_type() {
         let known = attributes(&json!({"is_staff": true, "groups": ["a", "b"], "tenant": 7, "secret": "x"}));
-        let claims = map(&[("is_staff", "is_staff"), ("tenant_id", "tenant"), ("none", "unknown")]).unwrap();
+        let claims = map(&[
+            ("is_staff", "is_staff"),
+            ("tenant_id", "tenant"),
+            ("none", "unknown"),
+            ("uid", "user_id"),
+        ])
+        .unwrap();
         let made = claims.of(&known, Map::new()).unwrap();
-        assert_eq!(Value::Object(made), json!({"is_staff": true, "tenant_id": 7}));
+        assert_eq!(Value::Object(made), json!({"is_staff": true, "tenant_id": 7, "uid": "42"}));
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct LegacyClaims {
     pub iat: Option<u64>,
     pub exp: u64,
     pub refresh_exp: Option<u64>,
+    /// Of `CHECK_REVOKE_TOKEN`: MD5 of the password hash that the account had.
+    pub hash_password: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,7 @@ impl LegacyTokens {
             Some(value) => value.as_u64().map(Some).ok_or(TokenFault::Invalid),
         };
         let (exp, iat) = (number("exp")?, number("iat")?);
-        if exp.is_some_and(|exp| exp + self.settings.leeway <= now.seconds()) {
+        if exp.is_some_and(|exp| exp.saturating_add(self.settings.leeway) <= now.seconds()) {
             return Err(TokenFault::Expired);
         }
         if !self.is_of_parties(&claims) {
@@ -119,7 +121,8 @@ impl LegacyTokens {
             _ => None,
         });
         let refresh_exp = number("refresh_exp")?;
-        Ok(LegacyClaims { kind, jti: jti.to_owned(), user_id, iat, exp, refresh_exp })
+        let hash_password = text("hash_password").map(str::to_owned);
+        Ok(LegacyClaims { kind, jti: jti.to_owned(), user_id, iat, exp, refresh_exp, hash_password })
     }
 
     /// The session that a token is exchanged for: always the same one.

@@ -106,7 +106,7 @@ impl RefreshTokens {
             .map_err(|_| TokenFault::Invalid)?;
         let members = token.unverified_claims().map_err(|_| TokenFault::Invalid)?;
         let claims = self.claims(&members).ok_or(TokenFault::Invalid)?;
-        if claims.exp + self.leeway.as_secs() <= now.seconds() {
+        if claims.exp.saturating_add(self.leeway.as_secs()) <= now.seconds() {
             return Err(TokenFault::Expired);
         }
         Ok(claims)

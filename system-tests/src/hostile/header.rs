@@ -164,8 +164,7 @@ impl Forge {
         let mut header = self.header();
         header.remove("typ");
         tokens.push(("missing".to_owned(), self.sign(&header, &self.claims())));
-        for (id, kind) in [("refresh", json!("refresh")), ("sliding", json!("sliding")), ("number", json!(1))]
-        {
+        for (id, kind) in [("refresh", json!("refresh")), ("id", json!("id")), ("number", json!(1))] {
             tokens.push((format!("token_type-{id}"), self.with_claim("token_type", kind)));
         }
         cases_of("typ", Verdict::Refused, tokens)

@@ -75,6 +75,17 @@ async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
     assert!(says(&report, "grpc", "WRONG").contains(&taken));
     env.insert("AUTH__GRPC__BIND".to_owned(), "127.0.0.1:0".to_owned());
 
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    env.insert("AUTH__MAIL__URL".to_owned(), format!("smtp://{free}"));
+    let old_key = folder.path().join("legacy.key");
+    env.insert("AUTH__SIMPLEJWT__LEGACY_KEY_FILE".to_owned(), old_key.display().to_string());
+    env.insert("AUTH__SIMPLEJWT__LEGACY_UNTIL".to_owned(), "2026-01-01T00:00:00Z".to_owned());
+    let (code, report) = doctor(folder.path(), &env);
+    assert_eq!(code, 1);
+    let _ = says(&report, "mail", "WRONG");
+    assert!(says(&report, "old key", "look").contains("take it away"));
+    env.retain(|name, _| !name.contains("MAIL") && !name.contains("LEGACY"));
+
     // Longer than its counter says: somebody has put an entry behind the last one.
     let copied = "INSERT INTO audit SELECT seq + 1, at, action, outcome, actor, user_id, client_id, session_id, key_id, \
                   detail, mac FROM audit ORDER BY seq DESC LIMIT 1";

@@ -167,10 +167,11 @@ async fn each_request_is_answered_as_simplejwt_answers_it() {
         ("AUTH__SIMPLEJWT__LEGACY_KEY_FILE", key.as_str()),
         ("AUTH__SIMPLEJWT__LEGACY_UNTIL", "2099-01-01T00:00:00Z"),
         ("AUTH__SIMPLEJWT__SLIDING", "true"),
-        // The first account is number 1 on both sides.
-        ("AUTH__SIMPLEJWT__USER_ID", "integer"),
     ];
     let system = System::with(Database::Sqlite, &settings).await;
+    // The first account is number 1 on both sides, as if it had moved in before any token was issued.
+    let moved = "UPDATE users SET legacy_id = '1', import_mark = '' WHERE username = 'alice'";
+    system_tests::database::execute(&system.auth_env["AUTH__DATABASE__URL"], moved).unwrap();
     let _ = system.cli(&["user", "create", "inactive"]);
     let _ = system.cli(&["user", "disable", "inactive"]);
     let theirs = django.side().await;

@@ -158,9 +158,8 @@ async fn each_kind_of_token_is_refused_where_the_other_belongs(mouth: Mouth, dat
 
 async fn wrong_credentials_have_one_face(mouth: Mouth, database: Database) {
     let system = System::start(database).await;
-    for (username, password) in
-        [(USER, "wrong"), ("nobody", PASSWORD), ("ALICE", PASSWORD), (USER, "x\u{301}")]
-    {
+    mouth.obtain(&system, "ALICE", PASSWORD).await.expect("one name in every spelling");
+    for (username, password) in [(USER, "wrong"), ("nobody", PASSWORD), (USER, "x\u{301}")] {
         assert_eq!(mouth.obtain(&system, username, password).await, Err(Refused::Credentials), "{username}");
     }
     let long = "x".repeat(2000);

@@ -42,5 +42,5 @@ CREATE TABLE legacy_tokens (
     expires_at BIGINT NOT NULL
 );
 
--- The highest number that an account has for an id.
-INSERT INTO counters (name, value) VALUES ('user_number', 0);
+-- The highest number that an account was given for an id here: far from those that other systems give.
+INSERT INTO counters (name, value) VALUES ('user_number', 1000000000);
