@@ -1,9 +1,9 @@
 //! Letters to people, by SMTP: queued in memory and sent by one thread, so that no request waits for a mail server and
 //! none takes longer because there was somebody to write to.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -107,30 +107,64 @@ pub fn is_address(text: &str) -> bool {
     text.parse::<lettre::Address>().is_ok()
 }
 
+/// A letter that is tried once more when its time has come.
+struct Postponed {
+    due: Instant,
+    message: Message,
+    tries: usize,
+}
+
+/// One that cannot be sent now holds no other up.
 fn send_all(transport: &SmtpTransport, from: &Mailbox, waiting: &Receiver<Option<Letter>>) {
-    while let Ok(letter) = waiting.recv() {
-        let Some(letter) = letter else { continue };
-        let sent = send_one(transport, from, &letter);
-        measures::letter(sent.is_ok());
-        if let Err(cause) = sent {
-            tracing::error!(cause, "a letter could not be sent");
+    let mut postponed: Vec<Postponed> = Vec::new();
+    loop {
+        let due = postponed.iter().map(|letter| letter.due).min();
+        let next = match due {
+            Some(due) => waiting.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match next {
+            Ok(None) => {}
+            Ok(Some(letter)) => match message(from, &letter) {
+                Ok(message) => postponed.extend(send_one(transport, message, 0)),
+                Err(cause) => gave_up(&cause),
+            },
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        // However many new ones there are, old ones have their turn.
+        let now = Instant::now();
+        if let Some(index) = postponed.iter().position(|letter| letter.due <= now) {
+            let Postponed { message, tries, .. } = postponed.swap_remove(index);
+            postponed.extend(send_one(transport, message, tries));
+        }
+        while postponed.len() > MAX_WAITING {
+            postponed.remove(0);
+            gave_up("too many letters wait for the mail server");
         }
     }
 }
 
-fn send_one(transport: &SmtpTransport, from: &Mailbox, letter: &Letter) -> std::result::Result<(), String> {
-    let message = message(from, letter)?;
-    let mut pauses = PAUSES.iter();
-    loop {
-        match transport.send(&message) {
-            Ok(_) => return Ok(()),
-            Err(error) if error.is_permanent() => return Err(error.to_string()),
-            Err(error) => match pauses.next() {
-                Some(pause) => wait(*pause),
-                None => return Err(error.to_string()),
-            },
+/// What is to be tried again.
+fn send_one(transport: &SmtpTransport, message: Message, tries: usize) -> Option<Postponed> {
+    let error = match transport.send(&message) {
+        Ok(_) => {
+            measures::letter(true);
+            return None;
         }
+        Err(error) => error,
+    };
+    // The server has said no, or nothing was said that it could have answered: no other try would change that.
+    let pause = PAUSES.get(tries).filter(|_| !error.is_permanent() && !error.is_client());
+    if pause.is_none() {
+        gave_up(&error.to_string());
     }
+    pause.map(|pause| Postponed { due: Instant::now() + *pause, message, tries: tries + 1 })
+}
+
+fn gave_up(cause: &str) {
+    measures::letter(false);
+    tracing::error!(cause, "a letter could not be sent");
 }
 
 fn message(from: &Mailbox, letter: &Letter) -> std::result::Result<Message, String> {
@@ -142,9 +176,4 @@ fn message(from: &Mailbox, letter: &Letter) -> std::result::Result<Message, Stri
         .header(ContentType::TEXT_PLAIN)
         .body(letter.text.clone())
         .map_err(|error| error.to_string())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a mail server that is away tells nobody when it is back")]
-fn wait(time: Duration) {
-    thread::sleep(time);
 }

@@ -14,12 +14,14 @@ use crate::secret::PlainSecret;
 struct NewEmail {
     user_id: String,
     email: String,
-    /// A changed password ends what was asked for before.
+    /// A changed password ends what was asked for before, and so does a changed address.
     password_epoch: i64,
+    before: Option<String>,
 }
 
 impl Kind for NewEmail {
     const NAME: &'static str = "email";
+    const LETTERS: &'static str = "letters: email";
     const TTL: Duration = Duration::from_secs(24 * 3600);
 }
 
@@ -39,32 +41,37 @@ impl Authority {
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let user = self.user_of(caller)?;
         self.check_password_again(caller, &user, password)?;
-        self.check_letters(&email, caller.peer)?;
+        self.check_letters::<NewEmail>(&email, caller.peer)?;
         let new = NewEmail {
             user_id: user.id.clone(),
             email: email.as_str().to_owned(),
             password_epoch: user.password_epoch,
+            before: self.storage.email_of(&user.id)?,
         };
         let token = self.mail_tokens.seal(new, self.now())?;
         let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
         mailer.send(Some(writer.email(email.as_str(), user.username.as_str(), &token)))
     }
 
-    /// Makes a proved address the account's, and tells the one that it had.
+    /// Makes a proved address the account's, and tells the one that it had. Only the account's owner may: whoever
+    /// wrote somebody else's address down, on purpose or by mistake, must not get it by that person's click.
     ///
     /// # Errors
     /// `LinkInvalid`; `Unavailable`.
-    pub fn confirm_email(&self, unverified_token: &str) -> Result<()> {
+    pub fn confirm_email(&self, caller: &Caller, unverified_token: &str) -> Result<()> {
         let now = self.now();
         let new: NewEmail = self.mail_tokens.open(unverified_token, now)?;
         let used = || {
-            Error::new(ErrorKind::LinkInvalid, "the account is disabled, or its password has changed since")
+            let cause = "it is another account's, or the password or the address has changed since";
+            Error::new(ErrorKind::LinkInvalid, cause)
         };
+        if new.user_id != caller.user_id {
+            return Err(used());
+        }
         let email = Address::parse(&new.email).ok_or_else(used)?;
-        let before = self.storage.email_of(&new.user_id)?;
-        let user =
-            self.storage.set_email(&new.user_id, new.password_epoch, (&email, now))?.ok_or_else(used)?;
-        if let (Some(before), Some(mailer)) = (before, &self.mailer)
+        let as_it_was = (new.password_epoch, new.before.clone());
+        let user = self.storage.set_email(&new.user_id, as_it_was, (&email, now))?.ok_or_else(used)?;
+        if let (Some(before), Some(mailer)) = (new.before, &self.mailer)
             && before != new.email
         {
             let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };

@@ -20,20 +20,20 @@ pub struct Writer<'a> {
 impl Writer<'_> {
     pub fn registration(&self, to: &str, username: &str, token: &str) -> Letter {
         let way = way(&self.links.registration, token);
-        self.letter(to, "Confirm your account", &format!(
+        self.asked(to, "Confirm your account", &format!(
             "somebody, most likely you, asked for the account \"{username}\". To make it, within 24 hours:\n\n{way}"
         ))
     }
 
     pub fn name_is_taken(&self, to: &str, username: &str) -> Letter {
-        self.letter(to, "This name is taken", &format!(
+        self.asked(to, "This name is taken", &format!(
             "somebody, most likely you, asked for the account \"{username}\", and there is one of this name, perhaps in \
              another spelling. Please ask again with another name."
         ))
     }
 
     pub fn has_an_account(&self, to: &str, username: &str) -> Letter {
-        self.letter(to, "You have an account", &format!(
+        self.asked(to, "You have an account", &format!(
             "somebody, most likely you, asked for another account with this address. You have one already: \
              \"{username}\". If you have forgotten its password, ask for another one."
         ))
@@ -41,7 +41,7 @@ impl Writer<'_> {
 
     pub fn reset(&self, to: &str, username: &str, token: &str) -> Letter {
         let way = way(&self.links.reset, token);
-        self.letter(to, "Set another password", &format!(
+        self.asked(to, "Set another password", &format!(
             "somebody, most likely you, asked for another password of the account \"{username}\". To set it, within an \
              hour:\n\n{way}"
         ))
@@ -49,7 +49,7 @@ impl Writer<'_> {
 
     pub fn email(&self, to: &str, username: &str, token: &str) -> Letter {
         let way = way(&self.links.email, token);
-        self.letter(to, "Confirm your address", &format!(
+        self.asked(to, "Confirm your address", &format!(
             "this address is to become the one of the account \"{username}\". To confirm it, within 24 hours:\n\n{way}"
         ))
     }
@@ -80,11 +80,13 @@ impl Writer<'_> {
         )
     }
 
+    /// Somebody asked for something: without a click nothing comes of it.
+    fn asked(&self, to: &str, subject: &str, text: &str) -> Letter {
+        self.letter(to, subject, &format!("{text}\n\nIf this was not you, nothing has to be done."))
+    }
+
     fn letter(&self, to: &str, subject: &str, text: &str) -> Letter {
-        let text = format!(
-            "Hello,\n\n{text}\n\nIf this was not you, nothing has to be done.\n\n-- \n{}\n",
-            self.issuer
-        );
+        let text = format!("Hello,\n\n{text}\n\n-- \n{}\n", self.issuer);
         Letter { to: to.to_owned(), subject: subject.to_owned(), text }
     }
 }

@@ -19,6 +19,8 @@ pub struct MailTokens(Vault);
 /// A kind of token. One is never taken for another: they are sealed under different names.
 pub trait Kind: Serialize + DeserializeOwned {
     const NAME: &'static str;
+    /// What its letters are counted as.
+    const LETTERS: &'static str;
     const TTL: Duration;
 }
 
@@ -71,12 +73,14 @@ mod tests {
     struct One(String);
     impl Kind for One {
         const NAME: &'static str = "one";
+        const LETTERS: &'static str = "letters: one";
         const TTL: Duration = Duration::from_secs(60);
     }
     #[derive(Debug, Serialize, Deserialize)]
     struct Other(String);
     impl Kind for Other {
         const NAME: &'static str = "other";
+        const LETTERS: &'static str = "letters: other";
         const TTL: Duration = Duration::from_secs(60);
     }
 

@@ -17,19 +17,22 @@ use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
+use crate::grants::too_many;
 use crate::mail::{self, Mailer};
 use crate::users::{Attempt, AttemptPolicy, spelling_key};
 
 pub use caller::{Caller, OwnAccount};
 pub use letters::Links;
+use mail_tokens::Kind;
 pub use mail_tokens::MailTokens;
 pub use registration::Registration;
 pub(crate) use second_factor::FactorRefused;
-pub use second_factor::{NewSecondFactor, SecondFactorState, StoredFactor};
+pub use second_factor::{NewSecondFactor, SecondFactorState, Shown, StoredFactor};
 
-/// Letters to one address, and letters that one network may cause, within an hour.
-const LETTERS: AttemptPolicy =
-    AttemptPolicy { pair: 0, account: 5, peer: 50, window: Duration::from_secs(3600) };
+/// Letters of one kind to one address, and those that one network may cause, within an hour.
+const fn letters(realm: &'static str) -> AttemptPolicy {
+    AttemptPolicy { realm, pair: 0, account: 5, peer: 50, window: Duration::from_secs(3600) }
+}
 
 /// What is offered to people.
 #[derive(Debug, Clone)]
@@ -73,10 +76,10 @@ impl Authority {
     }
 
     /// Counts a letter that is asked for, whether or not anybody gets one.
-    fn check_letters(&self, address: &Address, peer: Option<IpAddr>) -> Result<()> {
-        let attempt = Attempt::new(&LETTERS, &format!("letters {}", address.key()), peer);
-        self.check_attempts(&attempt)?;
-        Ok(self.storage.count_attempt(&attempt, self.now())?)
+    fn check_letters<K: Kind>(&self, address: &Address, peer: Option<IpAddr>) -> Result<()> {
+        let attempt = Attempt::new(&letters(K::LETTERS), &address.key(), peer);
+        let wait = self.storage.take_attempt(&attempt, self.now())?;
+        wait.map_or(Ok(()), |wait| Err(too_many(wait, "too many letters were asked for")))
     }
 }
 

@@ -22,6 +22,7 @@ struct Reset {
 
 impl Kind for Reset {
     const NAME: &'static str = "password reset";
+    const LETTERS: &'static str = "letters: password reset";
     const TTL: Duration = Duration::from_secs(3600);
 }
 
@@ -49,16 +50,16 @@ impl Authority {
         let mailer = self.mailer()?;
         let email = Address::parse(unverified_email)
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
-        self.check_letters(&email, peer)?;
+        self.check_letters::<Reset>(&email, peer)?;
         let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
         let users = self.storage.find_users_by_email(&email.key())?;
-        // Every account with this address; a token is made also for nobody, so that it takes as long.
+        // To the address as it is kept: what was typed may be spelled alike and belong to somebody else. A token is made also for nobody, so that it takes as long.
         let letters: Vec<_> = users
             .iter()
-            .map(|user| {
+            .map(|(user, address)| {
                 let reset = Reset { user_id: user.id.clone(), password_epoch: user.password_epoch };
                 let token = self.mail_tokens.seal(reset, self.now())?;
-                Ok(writer.reset(email.as_str(), user.username.as_str(), &token))
+                Ok(writer.reset(address, user.username.as_str(), &token))
             })
             .collect::<Result<_>>()?;
         if letters.is_empty() {

@@ -32,6 +32,7 @@ struct Pending {
 
 impl Kind for Pending {
     const NAME: &'static str = "registration";
+    const LETTERS: &'static str = "letters: registration";
     const TTL: Duration = Duration::from_secs(24 * 3600);
 }
 
@@ -53,7 +54,7 @@ impl Authority {
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let names = [username.as_str(), email.as_str()];
         self.rules.check(&registration.password, &names).map_err(Error::from)?;
-        self.check_letters(&email, registration.peer)?;
+        self.check_letters::<Pending>(&email, registration.peer)?;
         let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
         let password_hash = self.hasher.hash(&registration.password).map_err(busy)?;
         let (name_taken, owners) =
@@ -66,7 +67,8 @@ impl Authority {
         };
         let token = self.mail_tokens.seal(pending, self.now())?;
         let letter = match owners.first() {
-            Some(owner) => writer.has_an_account(email.as_str(), owner.username.as_str()),
+            // To the address as it is kept: what was typed may be spelled alike and belong to somebody else.
+            Some((owner, address)) => writer.has_an_account(address, owner.username.as_str()),
             None if name_taken => writer.name_is_taken(email.as_str(), username.as_str()),
             None => writer.registration(email.as_str(), username.as_str(), &token),
         };

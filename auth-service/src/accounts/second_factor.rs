@@ -1,5 +1,7 @@
 //! Time-based one-time passwords (RFC 6238), each good once, and recovery codes for when the device is gone.
 
+use std::time::Duration;
+
 use totp_rs::{Builder, Totp};
 
 use super::Caller;
@@ -7,13 +9,22 @@ use super::letters::Writer;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{HashedSecret, PlainSecret, random_bytes};
-use crate::users::{Attempt, User};
+use crate::users::{Attempt, AttemptPolicy, User};
 
 /// As many as are made at one time.
 const RECOVERY_CODES: usize = 10;
 
 /// 32 characters that cannot be taken for each other (Crockford): 80 bits a code.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Wrong codes of one account, from wherever.
+const ONE_TIME_PASSWORDS: AttemptPolicy = AttemptPolicy {
+    realm: "one-time passwords",
+    pair: 0,
+    account: 10,
+    peer: 0,
+    window: Duration::from_secs(3600),
+};
 
 /// What an authenticator app is given.
 pub struct NewSecondFactor {
@@ -63,7 +74,7 @@ impl Authority {
         let none = || Error::new(ErrorKind::Conflict, "no second factor was begun, or it is in use");
         let factor =
             self.storage.second_factor(&user.id)?.filter(|factor| !factor.confirmed).ok_or_else(none)?;
-        let Some(step) = self.matching_step(&user, &factor.sealed_secret, code)? else {
+        let Some(step) = self.matching_step(&user, &factor, code)? else {
             return Err(self.refuse_again(&attempt, &user, "wrong one-time password"));
         };
         let codes = recovery_codes()?;
@@ -88,12 +99,14 @@ impl Authority {
         let user = self.user_of(caller)?;
         self.check_password_again(caller, &user, password)?;
         let attempt = Attempt::new(&self.attempt_policy, user.username.key(), caller.peer);
-        self.check_second_factor(&user, code).map_err(|cause| match cause {
-            FactorRefused::Wrong => self.refuse_again(&attempt, &user, "wrong one-time password"),
+        let wrong = || self.refuse_again(&attempt, &user, "wrong one-time password");
+        let shown = self.check_second_factor(&user, code).map_err(|cause| match cause {
+            FactorRefused::Wrong => wrong(),
             FactorRefused::Failed(error) => error,
         })?;
-        if !self.storage.remove_second_factor(&user.id)? {
-            return Err(Error::new(ErrorKind::Conflict, "there is no second factor"));
+        let none = || Error::new(ErrorKind::Conflict, "there is no second factor");
+        if !self.storage.remove_own_second_factor(&user.id, shown.ok_or_else(none)?)? {
+            return Err(wrong());
         }
         self.tell_of_second_factor(&user, false);
         Ok(())
@@ -106,35 +119,43 @@ impl Authority {
         Ok(SecondFactorState { confirmed, recovery_codes: self.storage.recovery_codes_left(user_id)? })
     }
 
-    /// Whether an account may go on whose password is right: `true` when it has brought its second factor, `false`
-    /// when it has none. A code is spent by it.
+    /// What an account has shown whose password is right; nothing when it has no second factor. It is spent by whatever
+    /// is done with it. Wrong ones have a count of their own: whoever has the password has as many tries at six digits
+    /// as the limits of logins allow, otherwise, which is too many.
     pub(crate) fn check_second_factor(
         &self,
         user: &User,
         code: Option<&PlainSecret>,
-    ) -> std::result::Result<bool, FactorRefused> {
+    ) -> std::result::Result<Option<Shown>, FactorRefused> {
         let factor = self.storage.second_factor(&user.id).map_err(Error::from)?;
-        let Some(factor) = factor.filter(|factor| factor.confirmed) else { return Ok(false) };
+        let Some(factor) = factor.filter(|factor| factor.confirmed) else { return Ok(None) };
         let Some(code) = code else {
             let cause = format!("account {}: a one-time password is needed", user.id);
             return Err(Error::new(ErrorKind::SecondFactorRequired, cause).into());
         };
-        let spent = match self.matching_step(user, &factor.sealed_secret, code)? {
-            Some(step) => self.storage.spend_step(&user.id, step),
-            None => self.storage.spend_recovery_code(&user.id, &HashedSecret::of(&normal_code(code))),
-        };
-        if spent.map_err(Error::from)? { Ok(true) } else { Err(FactorRefused::Wrong) }
+        let attempt = Attempt::new(&ONE_TIME_PASSWORDS, &user.id, None);
+        self.check_attempts(&attempt)?;
+        if let Some(step) = self.matching_step(user, &factor, code)? {
+            return Ok(Some(Shown::Step(step)));
+        }
+        let code = HashedSecret::of(&normal_code(code));
+        if self.storage.has_recovery_code(&user.id, &code).map_err(Error::from)? {
+            return Ok(Some(Shown::RecoveryCode(code)));
+        }
+        self.storage.take_attempt(&attempt, self.now()).map_err(Error::from)?;
+        Err(FactorRefused::Wrong)
     }
 
-    fn matching_step(&self, user: &User, sealed: &[u8], code: &PlainSecret) -> Result<Option<i64>> {
+    /// One that was not spent.
+    fn matching_step(&self, user: &User, factor: &StoredFactor, code: &PlainSecret) -> Result<Option<i64>> {
         let unreadable = |_| Error::new(ErrorKind::Internal, "a second factor cannot be opened");
-        let secret = self.second_factors.open(&user.id, sealed).map_err(unreadable)?;
+        let secret = self.second_factors.open(&user.id, &factor.sealed_secret).map_err(unreadable)?;
         let digits: String = code.expose().chars().filter(|c| !c.is_whitespace()).collect();
         if digits.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(None);
         }
         let step = self.totp(&secret, user)?.check(&digits, self.now().seconds());
-        Ok(step.and_then(|step| i64::try_from(step).ok()))
+        Ok(step.and_then(|step| i64::try_from(step).ok()).filter(|step| *step > factor.last_step))
     }
 
     fn totp(&self, secret: &[u8], user: &User) -> Result<Totp> {
@@ -199,10 +220,20 @@ fn normal_code(code: &PlainSecret) -> PlainSecret {
     )
 }
 
+/// What was shown at a login: good once.
+#[derive(Debug, Clone)]
+pub enum Shown {
+    /// The step of a one-time password.
+    Step(i64),
+    RecoveryCode(HashedSecret),
+}
+
 /// A second factor as it rests.
 #[derive(Debug, Clone)]
 pub struct StoredFactor {
     pub sealed_secret: Vec<u8>,
+    /// Up to this one they are spent.
+    pub last_step: i64,
     /// Whether it is asked for.
     pub confirmed: bool,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use uuid::{NoContext, Uuid};
 
-use crate::accounts::FactorRefused;
+use crate::accounts::{FactorRefused, Shown};
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::clients::{Client, GrantType};
@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
-use crate::storage::Login;
+use crate::storage::{Login, Start};
 use crate::tokens::{Draft, IssuedTokens};
 use crate::users::{Attempt, HasherBusy, MAX_PASSWORD_BYTES, Turn, User, Username, is_ours, spelling_key};
 
@@ -74,7 +74,7 @@ impl Authority {
         login.client.check_grant(GrantType::Password)?;
         let scope = login.client.narrow_scope(login.scope.as_deref())?;
         let audience = login.client.choose_audience(login.audience.as_deref())?;
-        let (user, second_factor) = self.authenticate_user(login)?;
+        let (user, factor) = self.authenticate_user(login)?;
         // Before there is a session: without its claims there is no token.
         let custom = self.simplejwt.claims.of(&user.attributes, self.ask_webhook(&user)?)?;
         let now = self.now();
@@ -85,7 +85,7 @@ impl Authority {
             scope,
             audience,
             auth_time: now,
-            amr: if second_factor { words(&["pwd", "otp", "mfa"]) } else { words(&["pwd"]) },
+            amr: if factor.is_some() { words(&["pwd", "otp", "mfa"]) } else { words(&["pwd"]) },
             created_at: now,
             idle_expires_at: now.plus(idle.min(longest) + self.simplejwt.leeway),
             expires_at: now.plus(longest + self.simplejwt.leeway),
@@ -96,20 +96,21 @@ impl Authority {
         };
         let name_key = spelling_key(&login.unverified_username);
         let known = Attempt::new(&self.attempt_policy, &name_key, login.peer).known;
-        let left = Login { rehashed: self.better_hash(&user, &login.password), known };
+        let left = Login { rehashed: self.better_hash(&user, &login.password), known, factor };
         let turn = self.login_turn()?;
         let started = self.storage.start_session(&session, &user, left)?;
         drop(turn);
-        if !started {
-            let cause = "the account was disabled or its password changed during the login";
-            return Err(self.refuse_login((login, &Attempt::uncounted()), Some(&user.id), cause));
-        }
-        Ok(Started { session, user, custom })
+        let cause = match started {
+            Start::Done => return Ok(Started { session, user, custom }),
+            Start::AccountChanged => "the account was disabled or its password changed during the login",
+            Start::FactorSpent => "the one-time password was spent by another login at the same moment",
+        };
+        Err(self.refuse_login((login, &Attempt::uncounted()), Some(&user.id), cause))
     }
 
-    /// One hash is computed whatever is wrong, so that the time tells nothing either. Says whether a second factor was
-    /// brought too.
-    fn authenticate_user(&self, login: &PasswordLogin) -> Result<(User, bool)> {
+    /// One hash is computed whatever is wrong, so that the time tells nothing either. Says what was
+    /// shown as a second factor.
+    fn authenticate_user(&self, login: &PasswordLogin) -> Result<(User, Option<Shown>)> {
         let (unverified_username, password) = (login.unverified_username.as_str(), &login.password);
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Err(refused("the password is longer than any that could have been set"));
@@ -129,7 +130,7 @@ impl Authority {
         match user {
             Some(user) if fits && user.is_active() => {
                 match self.check_second_factor(&user, login.otp.as_ref()) {
-                    Ok(brought) => Ok((user, brought)),
+                    Ok(shown) => Ok((user, shown)),
                     Err(FactorRefused::Failed(error)) => Err(error),
                     Err(FactorRefused::Wrong) => {
                         Err(self.refuse_login((login, &attempt), Some(&user.id), "wrong one-time password"))
@@ -170,9 +171,9 @@ impl Authority {
     pub(crate) fn check_attempts(&self, attempt: &Attempt) -> Result<()> {
         let stands = self.storage.failures_of(attempt)?;
         let stand = |id: &str| stands.iter().find(|(held, _)| held == id).map(|(_, until)| *until);
-        let Some(wait) = attempt.wait(stand, self.now()) else { return Ok(()) };
-        let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
-        Err(Error::new(ErrorKind::TooManyAttempts(seconds), "too many logins have failed"))
+        attempt
+            .wait(stand, self.now())
+            .map_or(Ok(()), |wait| Err(too_many(wait, "too many logins have failed")))
     }
 
     /// Refuses, counts it, and writes it down. That it could not be written makes no login of it.
@@ -196,6 +197,11 @@ impl Authority {
         }
         refused(&user_id.map_or_else(|| cause.to_owned(), |id| format!("account {id}: {cause}")))
     }
+}
+
+pub(crate) fn too_many(wait: Duration, cause: &str) -> Error {
+    let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+    Error::new(ErrorKind::TooManyAttempts(seconds), cause)
 }
 
 fn refused(cause: &str) -> Error {

@@ -196,6 +196,7 @@ fn webhook(settings: &Settings) -> Option<ClaimsWebhook> {
 
 fn attempt_policy(settings: &Settings) -> AttemptPolicy {
     AttemptPolicy {
+        realm: "login",
         pair: settings.limits.pair,
         account: settings.limits.account,
         peer: settings.limits.peer,

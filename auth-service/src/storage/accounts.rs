@@ -72,19 +72,20 @@ impl Storage {
         })
     }
 
-    /// Active accounts with an address.
+    /// Active accounts with an address in any spelling, each with its own spelling.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn find_users_by_email(&self, email_key: &str) -> Result<Vec<User>, StorageError> {
+    pub fn find_users_by_email(&self, email_key: &str) -> Result<Vec<(User, String)>, StorageError> {
         self.read(|connection| {
             let of_address = users::table
                 .filter(users::email_key.eq(email_key))
                 .filter(users::disabled_at.is_null())
                 .order(users::id)
                 .limit(MOST_OF_AN_ADDRESS);
-            let rows: Vec<UserRow> = of_address.select(UserRow::as_select()).load(connection)?;
-            rows.into_iter().map(UserRow::into_user).collect()
+            let columns = (UserRow::as_select(), users::email.assume_not_null());
+            let rows: Vec<(UserRow, String)> = of_address.select(columns).load(connection)?;
+            rows.into_iter().map(|(row, email)| Ok((row.into_user()?, email))).collect()
         })
     }
 
@@ -140,14 +141,14 @@ impl Storage {
         })
     }
 
-    /// Makes a proved address an account's, if its password is still the one that it was.
+    /// Makes a proved address an account's, if its password and its address are still what they were.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn set_email(
         &self,
         user_id: &str,
-        password_epoch: i64,
+        (password_epoch, before): (i64, Option<String>),
         (email, now): (&Address, Timestamp),
     ) -> Result<Option<User>, StorageError> {
         let (id, email, key) = (user_id.to_owned(), email.as_str().to_owned(), email.key());
@@ -155,6 +156,8 @@ impl Storage {
             let unchanged = users::table
                 .filter(users::id.eq(&id))
                 .filter(users::password_epoch.eq(password_epoch))
+                // A place that is empty by now is nobody's loss.
+                .filter(users::email.eq(before).or(users::email.is_null()))
                 .filter(users::disabled_at.is_null());
             let changed = diesel::update(unchanged)
                 .set((users::email.eq(email), users::email_key.eq(key), users::email_verified_at.eq(now.0)))

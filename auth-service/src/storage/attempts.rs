@@ -1,3 +1,6 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 use super::Storage;
@@ -42,15 +45,27 @@ impl Storage {
         })
     }
 
-    /// Counts something that is allowed only so often, whatever came of it.
+    /// Counts something that is allowed only so often, whatever comes of it; says how long to wait when it was too
+    /// often, and counts nothing then. However many ask at one moment, no more are allowed.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn count_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<(), StorageError> {
+    pub fn take_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Duration>, StorageError> {
         let mut attempt = attempt.clone();
         attempt.counts.sort_by(|one, other| one.id.cmp(&other.id));
         self.write(move |connection| {
-            attempt.counts.iter().try_for_each(|count| move_on(connection, &attempt, count, now))
+            let stand = |connection: &mut AnyConnection, id: &String| {
+                insert(connection, id, 0)?;
+                Ok((id.clone(), look(connection, id)?.map_or(Timestamp(0), Timestamp)))
+            };
+            let ids = attempt.counts.iter().map(|count| &count.id);
+            let stands: HashMap<String, Timestamp> =
+                ids.map(|id| stand(connection, id)).collect::<Result<_, StorageError>>()?;
+            let wait = attempt.wait(|id| stands.get(id).copied(), now);
+            if wait.is_none() {
+                attempt.counts.iter().try_for_each(|count| move_on(connection, &attempt, count, now))?;
+            }
+            Ok(wait)
         })
     }
 
@@ -78,12 +93,7 @@ fn move_on(
     count: &Count,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    // Write first: the row's lock makes the look and the change one step.
-    let touched = diesel::update(login_failures::table.find(&count.id))
-        .set(login_failures::until.eq(login_failures::until + 0))
-        .returning(login_failures::until)
-        .get_result::<i64>(connection)
-        .optional()?;
+    let touched = look(connection, &count.id)?;
     let until = attempt.failed(count, touched.map(Timestamp), now).0;
     match touched {
         Some(_) => diesel::update(login_failures::table.find(&count.id))
@@ -94,6 +104,15 @@ fn move_on(
         None => return move_on(connection, attempt, count, now),
     };
     Ok(())
+}
+
+/// Where a count stands. Written first: the row's lock makes the look and the change one step.
+fn look(connection: &mut AnyConnection, id: &str) -> Result<Option<i64>, StorageError> {
+    Ok(diesel::update(login_failures::table.find(id))
+        .set(login_failures::until.eq(login_failures::until + 0))
+        .returning(login_failures::until)
+        .get_result(connection)
+        .optional()?)
 }
 
 /// Remembers that the owner of an account was at a network.

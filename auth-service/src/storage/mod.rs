@@ -64,7 +64,7 @@ pub use listener::Listener;
 pub use revocations::Hit;
 pub use rotate::{Reply, Rotate};
 pub use secrets::{Resealed, Resting};
-pub use sessions::Login;
+pub use sessions::{Login, Start};
 pub use sweep::Swept;
 pub use url::{DatabaseUrl, InvalidUrl};
 

@@ -3,9 +3,10 @@
 use diesel::prelude::*;
 
 use super::Storage;
+use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{recovery_codes, second_factors, users};
-use crate::accounts::StoredFactor;
+use crate::accounts::{Shown, StoredFactor};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::secret::HashedSecret;
@@ -15,10 +16,16 @@ impl Storage {
     /// [`StorageError`]; `Ok(None)` when an account has none, not even one that was only begun.
     pub fn second_factor(&self, user_id: &str) -> Result<Option<StoredFactor>, StorageError> {
         self.read(|connection| {
-            let columns = (second_factors::sealed_secret, second_factors::confirmed_at.is_not_null());
-            let row: Option<(Vec<u8>, bool)> =
+            let columns = (
+                second_factors::sealed_secret,
+                second_factors::last_step,
+                second_factors::confirmed_at.is_not_null(),
+            );
+            let row: Option<(Vec<u8>, i64, bool)> =
                 second_factors::table.find(user_id).select(columns).first(connection).optional()?;
-            Ok(row.map(|(sealed_secret, confirmed)| StoredFactor { sealed_secret, confirmed }))
+            let stored =
+                |(sealed_secret, last_step, confirmed)| StoredFactor { sealed_secret, last_step, confirmed };
+            Ok(row.map(stored))
         })
     }
 
@@ -84,32 +91,15 @@ impl Storage {
         })
     }
 
-    /// Spends a step: `Ok(false)` when it, or a later one, was spent before.
+    /// Whether an account has such a code left.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn spend_step(&self, user_id: &str, step: i64) -> Result<bool, StorageError> {
-        let user_id = user_id.to_owned();
-        self.write(move |connection| {
-            let unspent = second_factors::table
-                .filter(second_factors::user_id.eq(user_id))
-                .filter(second_factors::last_step.lt(step));
-            let spent =
-                diesel::update(unspent).set(second_factors::last_step.eq(step)).execute(connection)?;
-            Ok(spent > 0)
-        })
-    }
-
-    /// Spends a recovery code: `Ok(false)` when the account has none like it.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn spend_recovery_code(&self, user_id: &str, code: &HashedSecret) -> Result<bool, StorageError> {
-        let (user_id, code) = (user_id.to_owned(), code.as_bytes().to_vec());
-        self.write_audited(move |connection| {
-            let spent = diesel::delete(recovery_codes::table.find((&user_id, code))).execute(connection)?;
-            let event = Event::of(Action::RecoveryCodeUsed).by(Actor::User(user_id.clone())).user(&user_id);
-            Ok((spent > 0, (spent > 0).then_some(event)))
+    pub fn has_recovery_code(&self, user_id: &str, code: &HashedSecret) -> Result<bool, StorageError> {
+        self.read(|connection| {
+            let found =
+                recovery_codes::table.find((user_id, code.as_bytes())).select(recovery_codes::user_id);
+            Ok(found.first::<String>(connection).optional()?.is_some())
         })
     }
 
@@ -124,18 +114,55 @@ impl Storage {
         })
     }
 
-    /// Takes everything of it away. `Ok(false)` when there was nothing.
+    /// Takes everything of it away, by whoever has shown it. `Ok(false)` when it was spent before, or there is nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn remove_own_second_factor(&self, user_id: &str, shown: Shown) -> Result<bool, StorageError> {
+        let user_id = user_id.to_owned();
+        self.write_audited(move |connection| {
+            if !spend(connection, &user_id, &shown)? {
+                return Ok((false, None));
+            }
+            remove(connection, &user_id, Some(Actor::User(user_id.clone())))
+        })
+    }
+
+    /// Takes everything of it away, by the operator. `Ok(false)` when there was nothing.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn remove_second_factor(&self, user_id: &str) -> Result<bool, StorageError> {
         let user_id = user_id.to_owned();
-        self.write_audited(move |connection| {
-            let removed = diesel::delete(second_factors::table.find(&user_id)).execute(connection)?;
-            diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(&user_id)))
-                .execute(connection)?;
-            let event = Event::of(Action::SecondFactorRemoved).user(&user_id);
-            Ok((removed > 0, (removed > 0).then_some(event)))
-        })
+        self.write_audited(move |connection| remove(connection, &user_id, None))
     }
+}
+
+fn remove(
+    connection: &mut AnyConnection,
+    user_id: &str,
+    actor: Option<Actor>,
+) -> Result<(bool, Option<Event>), StorageError> {
+    let removed = diesel::delete(second_factors::table.find(user_id)).execute(connection)?;
+    diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user_id))).execute(connection)?;
+    let event = Event { actor, ..Event::of(Action::SecondFactorRemoved).user(user_id) };
+    Ok((removed > 0, (removed > 0).then_some(event)))
+}
+
+/// `false` when it was spent before, whoever did it.
+pub(super) fn spend(
+    connection: &mut AnyConnection,
+    user_id: &str,
+    shown: &Shown,
+) -> Result<bool, StorageError> {
+    let spent = match shown {
+        Shown::Step(step) => {
+            let unspent = second_factors::table.find(user_id).filter(second_factors::last_step.lt(step));
+            diesel::update(unspent).set(second_factors::last_step.eq(step)).execute(connection)?
+        }
+        Shown::RecoveryCode(code) => {
+            diesel::delete(recovery_codes::table.find((user_id, code.as_bytes()))).execute(connection)?
+        }
+    };
+    Ok(spent > 0)
 }

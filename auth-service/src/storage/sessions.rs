@@ -5,7 +5,8 @@ use super::error::StorageError;
 use super::revocations::{self, Hit};
 use super::schema::{sessions, users};
 use super::users::scheme_of;
-use super::{Storage, attempts, scope, words};
+use super::{Storage, attempts, scope, second_factors, words};
+use crate::accounts::Shown;
 use crate::audit::{Action, Actor, Event};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
@@ -39,6 +40,18 @@ pub struct Login {
     pub rehashed: Option<String>,
     /// The account and the network together, as [`crate::users::Attempt`] names them.
     pub known: Option<String>,
+    /// What was shown as a second factor; it is spent in the same step.
+    pub factor: Option<Shown>,
+}
+
+/// What became of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    Done,
+    /// It was disabled, or its password changed.
+    AccountChanged,
+    /// By another login at the same moment.
+    FactorSpent,
 }
 
 /// What a login leaves behind at its account.
@@ -64,9 +77,9 @@ impl Storage {
     /// comes with it is written in the same step.
     ///
     /// # Errors
-    /// [`StorageError`]; `Ok(false)` when the account has changed.
-    pub fn start_session(&self, session: &Session, user: &User, login: Login) -> Result<bool, StorageError> {
-        let Login { rehashed, known } = login;
+    /// [`StorageError`].
+    pub fn start_session(&self, session: &Session, user: &User, login: Login) -> Result<Start, StorageError> {
+        let Login { rehashed, known, factor } = login;
         let row = SessionRow::from_session(session);
         let seen = Seen {
             last_login_at: session.created_at.0,
@@ -75,7 +88,12 @@ impl Storage {
         };
         let (user_id, epoch, now) = (user.id.clone(), user.password_epoch, session.created_at);
         let (client, id) = (session.client_id.clone(), session.id.clone());
-        self.write_audited(move |connection| {
+        let outcome = self.write_audited(move |connection| {
+            if let Some(factor) = &factor
+                && !second_factors::spend(connection, &user_id, factor)?
+            {
+                return Ok((Start::FactorSpent, None));
+            }
             // Write first: it takes the row's lock, so that disabling the account or changing its
             // password comes wholly before this session or wholly after it, and then ends it.
             let unchanged = users::table
@@ -83,15 +101,22 @@ impl Storage {
                 .filter(users::password_epoch.eq(epoch))
                 .filter(users::disabled_at.is_null());
             if diesel::update(unchanged).set(&seen).execute(connection)? == 0 {
-                return Ok((false, None));
+                // What was shown for it is not spent.
+                return Err(StorageError::RolledBack);
             }
             diesel::insert_into(sessions::table).values(row).execute(connection)?;
             if let Some(known) = known {
                 attempts::remember(connection, &known, now.plus(KNOWN_FOR))?;
             }
             let login = Event::of(Action::Login).by(Actor::User(user_id.clone())).user(&user_id);
-            Ok((true, Some(login.client(client.as_str()).session(&id))))
-        })
+            let login = login.client(client.as_str()).session(&id);
+            let by_code = matches!(factor, Some(Shown::RecoveryCode(_)));
+            Ok((Start::Done, Some(if by_code { login.detail("by a recovery code") } else { login })))
+        });
+        match outcome {
+            Err(StorageError::RolledBack) => Ok(Start::AccountChanged),
+            outcome => outcome,
+        }
     }
 
     /// # Errors

@@ -15,6 +15,8 @@ use crate::secret::hex;
 /// How many failures are forgiven, and in which time.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptPolicy {
+    /// What is counted. Counts of different things never meet, whatever they are called.
+    pub realm: &'static str,
     /// Of one account, from one network.
     pub pair: u32,
     /// Of one account, from everywhere.
@@ -52,15 +54,15 @@ impl Attempt {
     #[must_use]
     pub fn new(policy: &AttemptPolicy, unverified_username: &str, peer: Option<IpAddr>) -> Self {
         let network = peer.map(network);
-        let of_account = Count::new(policy.account, &["account", unverified_username]);
+        let count = |most, of: &[&str]| Count::new(most, &[&[policy.realm], of].concat());
+        let of_account = count(policy.account, &["account", unverified_username]);
         let mut counts = vec![Count { spares_the_owner: true, ..of_account }];
         if let Some(network) = &network {
-            counts.push(Count::new(policy.peer, &["peer", network]));
-            counts.push(Count::new(policy.pair, &["pair", unverified_username, network]));
+            counts.push(count(policy.peer, &["peer", network]));
+            counts.push(count(policy.pair, &["pair", unverified_username, network]));
         }
         counts.retain(|count| count.most > 0);
-        let known =
-            network.as_deref().map(|network| Count::new(1, &["known", unverified_username, network]).id);
+        let known = network.as_deref().map(|network| count(1, &["known", unverified_username, network]).id);
         Self { counts, known, window: policy.window }
     }
 
@@ -134,7 +136,7 @@ mod tests {
     use super::*;
 
     const POLICY: AttemptPolicy =
-        AttemptPolicy { pair: 3, account: 6, peer: 4, window: Duration::from_secs(600) };
+        AttemptPolicy { realm: "test", pair: 3, account: 6, peer: 4, window: Duration::from_secs(600) };
 
     /// Counts in memory, as the database keeps them.
     #[derive(Default)]
@@ -210,6 +212,17 @@ mod tests {
         let far = Some(Timestamp(10_000_000));
         assert_eq!(attempt.failed(&attempt.counts[0], far, Timestamp(0)), Timestamp(100_000));
         assert_eq!(attempt.wait(|_| far, Timestamp(0)), None);
+    }
+
+    #[test]
+    fn counts_of_different_things_never_meet() {
+        let peer = Some("192.0.2.1".parse().unwrap());
+        let other = AttemptPolicy { realm: "other", ..POLICY };
+        let [one, two] = [POLICY, other].map(|policy| Attempt::new(&policy, "alice", peer));
+        for count in &one.counts {
+            assert!(two.counts.iter().all(|of_other| of_other.id != count.id));
+        }
+        assert_ne!(one.known, two.known);
     }
 
     #[test]

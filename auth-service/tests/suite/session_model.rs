@@ -11,7 +11,7 @@ use auth_service::clock::{SystemClock, Timestamp};
 use auth_service::keys::{MasterKey, Secrets};
 use auth_service::revocations::RevokedThing;
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
-use auth_service::storage::{DatabaseUrl, Login, Rotate, Storage};
+use auth_service::storage::{DatabaseUrl, Login, Rotate, Start, Storage};
 use auth_service::tokens::{RefreshTokens, UserId};
 use auth_service::users::{Attributes, User, Username};
 use proptest::prelude::*;
@@ -180,7 +180,8 @@ impl World {
         };
         storage.create_user(&user, false).unwrap();
         for number in 0..SESSIONS {
-            assert!(storage.start_session(&session(number, &user), &user, Login::default()).unwrap());
+            let started = storage.start_session(&session(number, &user), &user, Login::default());
+            assert_eq!(started.unwrap(), Start::Done);
         }
         let tokens = RefreshTokens::new("https://auth.test".to_owned(), &secrets, Duration::ZERO);
         let models = vec![Model::new(); SESSIONS];

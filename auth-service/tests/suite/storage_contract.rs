@@ -1,6 +1,6 @@
 //! Every storage step, on both databases: one suite, two runs of it.
 
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
 use auth_service::revocations::RevokedThing;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
-use auth_service::storage::{DatabaseUrl, Login, Rotate, Storage, StorageError};
+use auth_service::storage::{DatabaseUrl, Login, Rotate, Start, Storage, StorageError};
 use auth_service::users::{Attempt, AttemptPolicy, Attributes, User, Username};
 use auth_service::verifiers::{Changes, ConnectedVerifier};
 use diesel::{Connection, RunQueryDsl};
@@ -117,7 +117,7 @@ impl Fixture {
             ended: None,
             device: None,
         };
-        assert!(self.storage.start_session(&session, user, Login::default()).unwrap());
+        assert_eq!(self.storage.start_session(&session, user, Login::default()).unwrap(), Start::Done);
         session
     }
 
@@ -239,14 +239,16 @@ fn a_session_starts_only_for_the_account_as_it_was_read(fixture: &Fixture) {
 
     let next = Session { id: "two".to_owned(), ..session };
     fixture.storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();
-    assert!(
-        !fixture.storage.start_session(&next, &user, Login::default()).unwrap(),
+    assert_eq!(
+        fixture.storage.start_session(&next, &user, Login::default()).unwrap(),
+        Start::AccountChanged,
         "it was checked against the old password"
     );
     let user = fixture.storage.find_user(&name("alice")).unwrap().unwrap();
     fixture.storage.disable_user(&name("alice"), NOW, later(360)).unwrap();
-    assert!(
-        !fixture.storage.start_session(&next, &user, Login::default()).unwrap(),
+    assert_eq!(
+        fixture.storage.start_session(&next, &user, Login::default()).unwrap(),
+        Start::AccountChanged,
         "the account was disabled meanwhile"
     );
     assert!(fixture.storage.find_session("two").unwrap().is_none());
@@ -702,7 +704,13 @@ fn nothing_is_done_that_cannot_be_written_down(fixture: &Fixture) {
 }
 
 fn failures_are_counted_once_each_and_old_counts_go(fixture: &Fixture) {
-    let policy = AttemptPolicy { pair: 100, account: 100, peer: 100, window: Duration::from_secs(100) };
+    let policy = AttemptPolicy {
+        realm: "login",
+        pair: 100,
+        account: 100,
+        peer: 100,
+        window: Duration::from_secs(100),
+    };
     let attempt = Attempt::new(&policy, "alice", Some("192.0.2.1".parse().unwrap()));
     let failed = || Event::of(Action::Login).refused("wrong password");
     let counted = attempt.clone();
@@ -715,4 +723,17 @@ fn failures_are_counted_once_each_and_old_counts_go(fixture: &Fixture) {
     assert_eq!(fixture.storage.sweep_failures(later(8)).unwrap(), 0);
     assert_eq!(fixture.storage.sweep_failures(later(9)).unwrap(), 3);
     assert!(fixture.storage.failures_of(&attempt).unwrap().is_empty());
+
+    // What is allowed five times is allowed five times, however many ask at one moment.
+    let policy = AttemptPolicy { realm: "letters", pair: 0, account: 5, peer: 0, ..policy };
+    let letter = Attempt::new(&policy, "alice", None);
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&waits);
+    together(16, &fixture.storage, move |storage, _| {
+        let wait = storage.take_attempt(&letter, NOW).unwrap();
+        told.lock().unwrap().push(wait);
+    });
+    let waits = waits.lock().unwrap();
+    assert_eq!(waits.iter().filter(|wait| wait.is_none()).count(), 5, "{waits:?}");
+    assert!(waits.iter().flatten().all(|wait| *wait == Duration::from_secs(20)), "{waits:?}");
 }

@@ -126,12 +126,18 @@ async fn change_email(request: HttpRequest, payload: Payload, edge: Data<Edge>) 
     Ok(no_store(HttpResponse::Accepted()).finish())
 }
 
-/// Makes the address the account's, by the token of the letter.
+/// Makes the address the account's, by the token of the letter and a session of the same account.
 #[utoipa::path(post, path = "/api/account/v1/email/confirm", tag = "email", request_body = Token,
-    responses((status = 204, description = "It is the account's"), (status = 400, body = Problem)))]
+    security(("access_token" = [])),
+    responses((status = 204, description = "It is the account's"), (status = 400, body = Problem),
+        (status = 401, body = Problem)))]
 async fn confirm_email(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
+    let access_token = bearer(&request, &edge)?;
     let Token { token } = read(&request, payload).await?;
-    edge.blocking.run(move |authority| authority.confirm_email(&token)).await?;
+    as_caller(&request, &edge, access_token, move |authority, caller| {
+        authority.confirm_email(caller, &token)
+    })
+    .await?;
     Ok(done())
 }
 

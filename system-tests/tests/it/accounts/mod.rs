@@ -71,8 +71,8 @@ impl World {
         let pair = self.login(USER, PASSWORD).await.unwrap();
         let body = json!({"email": email, "current_password": PASSWORD});
         assert_eq!(self.ask("PUT", "/email", Some(&pair.0), Some(body)).await.0, 202);
-        let token = self.postbox.token(email).await;
-        assert_eq!(self.post("/email/confirm", json!({"token": token})).await.0, 204);
+        let body = Some(json!({"token": self.postbox.token(email).await}));
+        assert_eq!(self.ask("POST", "/email/confirm", Some(&pair.0), body).await.0, 204);
         pair
     }
 }
@@ -101,14 +101,15 @@ async fn an_account_is_made_when_its_address_is_proved_and_no_stranger_learns_wh
     let (status, again) = world.post("/registration/confirm", json!({"token": token})).await;
     assert_eq!((status, &again["code"]), (400, &json!("link_invalid")));
 
-    for (name, email, subject) in [
-        ("ＢＯＢ", "other@example.org", "This name is taken"),
-        ("carol", "BOB@example.org", "You have an account"),
-        ("carol", "carol@example.org", "Confirm your account"),
+    for (name, email, written_to, subject) in [
+        ("ＢＯＢ", "other@example.org", "other@example.org", "This name is taken"),
+        // What is spelled alike may be somebody else's: the owner is written to.
+        ("carol", "BOB@example.org", "bob@example.org", "You have an account"),
+        ("carol", "carol@example.org", "carol@example.org", "Confirm your account"),
     ] {
         let answer = world.post("/registration", register(name, email)).await;
         assert_eq!(answer, (202, Value::Null), "the same for everybody");
-        assert_eq!(world.postbox.letter(email).await.0, subject);
+        assert_eq!(world.postbox.letter(written_to).await.0, subject);
     }
     for (name, email, password, code) in [
         ("dave", "dave@example.org", "short", "password_refused"),
@@ -138,7 +139,7 @@ async fn another_password_by_letter_ends_everything_that_the_old_one_began(datab
     let known = world.post("/password/reset", json!({"email": "ALICE@example.org"})).await;
     assert_eq!(unknown, known);
     assert_eq!(known, (202, Value::Null));
-    let token = world.postbox.token("ALICE@example.org").await;
+    let token = world.postbox.token("alice@example.org").await;
     assert_eq!(world.postbox.left(), 0, "nobody else is written to");
     let (status, body) =
         world.post("/password/reset/confirm", json!({"token": token, "new_password": "12345678"})).await;
@@ -204,7 +205,14 @@ async fn an_address_is_the_accounts_when_it_is_proved(database: Database) {
         400,
         "another kind"
     );
-    assert_eq!(world.post("/email/confirm", json!({"token": token})).await.0, 204);
+    let body = || Some(json!({"token": token}));
+    assert_eq!(world.ask("POST", "/email/confirm", None, body()).await.0, 401, "nobody's click is enough");
+    let mallory = ["user", "create", "mallory", "--password-stdin"];
+    let _ = cli(world.system.folder.path(), &world.system.auth_env, &mallory, PASSWORD);
+    let (theirs, _) = world.login("mallory", PASSWORD).await.unwrap();
+    assert_eq!(world.ask("POST", "/email/confirm", Some(&theirs), body()).await.0, 400, "of another account");
+    assert_eq!(world.ask("POST", "/email/confirm", Some(&access), body()).await.0, 204);
+    assert_eq!(world.ask("POST", "/email/confirm", Some(&access), body()).await.0, 400, "once");
     assert_eq!(world.ask("GET", "/me", Some(&access), None).await.1["email"], "new@example.org");
     assert_eq!(world.postbox.letter("alice@example.org").await.0, "Your address has changed");
 }
@@ -443,6 +451,44 @@ async fn without_a_mail_server_nothing_is_offered_that_needs_one() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{name}: {said}");
     }
+}
+
+#[tokio::test]
+async fn a_letter_that_has_to_wait_holds_no_other_up() {
+    let world = World::new(Database::Sqlite, &[]).await;
+    for name in ["later", "sooner"] {
+        let email = format!("{name}@example.org");
+        let body = json!({"username": name, "email": email, "password": NEW_PASSWORD});
+        assert_eq!(world.post("/registration", body).await.0, 202);
+    }
+    eventually("both letters come", || async { (world.postbox.left() == 2).then_some(()) }).await;
+    assert_eq!(world.postbox.written_to(), ["sooner@example.org", "later@example.org"]);
+}
+
+#[tokio::test]
+async fn one_time_passwords_are_guessed_ten_times_an_hour_whatever_else_is_allowed() {
+    let none = [("AUTH__LIMITS__PAIR", "0"), ("AUTH__LIMITS__ACCOUNT", "0"), ("AUTH__LIMITS__PEER", "0")];
+    let world = World::new(Database::Sqlite, &none).await;
+    let (access, _) = world.login(USER, PASSWORD).await.unwrap();
+    let body = Some(json!({"current_password": PASSWORD}));
+    let (_, new) = world.ask("POST", "/second-factor", Some(&access), body).await;
+    let app = app(new["uri"].as_str().unwrap());
+    let code = app.generate(unix_now()).to_string();
+    let body = Some(json!({"otp": code}));
+    let (_, codes) = world.ask("POST", "/second-factor/confirm", Some(&access), body).await;
+    let code = codes["recovery_codes"][0].as_str().unwrap();
+    let log_in = async |otp: &str| {
+        let body = json!({"username": USER, "password": PASSWORD, "otp": otp});
+        let request = world.system.http.post(world.system.auth_url("/api/token/")).json(&body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    for _ in 0..10 {
+        assert_eq!(log_in("no code").await, 401);
+    }
+    assert_eq!(log_in("no code").await, 429);
+    assert_eq!(log_in(code).await, 429, "a right one too: nobody learns which it was");
+    let removal = Some(json!({"current_password": PASSWORD, "otp": code}));
+    assert_eq!(world.ask("DELETE", "/second-factor", Some(&access), removal).await.0, 429, "nor here");
 }
 
 #[tokio::test]
