@@ -1,21 +1,17 @@
 """What Signet took back is refused by a Django service within a second, though nobody is asked on the way.
 
-Put one of these two into DEFAULT_AUTHENTICATION_CLASSES, in the place of simplejwt's class of the same kind:
+`signet_settings.use_signet` puts one of these two in the place of simplejwt's class of the same kind:
 
     signet_authentication.SignetAuthentication            for JWTAuthentication
     signet_authentication.SignetStatelessAuthentication   for JWTStatelessUserAuthentication
 
-A thread of each process holds the signed document of `GET /revocations`, which the authority holds back until there is
-something new. In the settings, beside SIMPLE_JWT with its JWK_URL and ISSUER:
+A thread of each process holds the public keys, and the signed document of `GET /revocations`, which the authority holds
+back until there is something new. No request of a client makes this service ask the authority for anything.
 
-    SIGNET = {
-        "URL": "https://auth.example",    # where the authority is
-        "STALE_AFTER": 5,                 # seconds without news until its knowledge counts as old
-        "WHEN_STALE": "continue",         # or "refuse": 401 while it is old
-    }
-
-Needs nothing but djangorestframework-simplejwt and its PyJWT[crypto].
+A process that starts while the authority is away has no keys, and refuses every token until it is back. Under uWSGI,
+threads need `enable-threads`. Needs nothing but djangorestframework-simplejwt[crypto].
 """
+import json
 import logging
 import os
 import threading
@@ -25,6 +21,7 @@ import urllib.request
 
 import jwt
 from django.conf import settings
+from rest_framework_simplejwt import state
 from rest_framework_simplejwt.authentication import JWTAuthentication, JWTStatelessUserAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.settings import api_settings
@@ -33,8 +30,35 @@ log = logging.getLogger(__name__)
 
 # The authority answers after this many seconds also when there is nothing new: by that it is known to be alive.
 WAIT = 2
+ALGORITHMS = ["EdDSA", "ES256", "RS256"]
 MAX_DOCUMENT = 4 * 1024 * 1024
+# How long the first request of a process waits for what the authority says.
 FIRST_ANSWER = 2
+# Seconds between two questions, whatever the answers are.
+LEAST_INTERVAL = 0.1
+PAUSE_AFTER_FAILURE = 0.5
+
+
+class Keys:
+    """The authority's public keys, in the place of simplejwt's own client, which would ask for each unknown `kid`."""
+
+    def __init__(self):
+        self.held, self.etag = {}, None
+
+    def get_signing_key_from_jwt(self, token):
+        # Before the signature is verified: nothing but the choice of a key hangs on it.
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.InvalidTokenError as error:
+            raise jwt.PyJWKClientError("no token") from error
+        if kid not in self.held:
+            raise jwt.PyJWKClientError("unknown key")
+        return self.held[kid]
+
+    def take(self, document, etag):
+        # One of a kind that is not known here is another service's.
+        known = [jwk for jwk in json.loads(document)["keys"] if jwk.get("alg") in ALGORITHMS and "kid" in jwk]
+        self.held, self.etag = {jwk["kid"]: jwt.PyJWK(jwk) for jwk in known}, etag
 
 
 class Revocations:
@@ -76,14 +100,19 @@ class Feed:
         self.url = settings.SIGNET["URL"].rstrip("/")
         self.stale_after = settings.SIGNET.get("STALE_AFTER", 5)
         self.refuses = settings.SIGNET.get("WHEN_STALE", "continue") == "refuse"
-        self.keys = jwt.PyJWKClient(api_settings.JWK_URL, timeout=2)
+        self.keys, self.announced_keys = Keys(), None
         self.held, self.heard_at, self.etag = None, None, None
         self.first_answer = threading.Event()
+        state.token_backend.jwks_client = self.keys
         threading.Thread(target=self.follow, name="signet-revocations", daemon=True).start()
 
-    def check(self, token):
-        if self.held is None:
+    def wait_for_first_answer(self):
+        # Once: while the authority is away, no request waits for it.
+        if not self.first_answer.is_set():
             self.first_answer.wait(FIRST_ANSWER)
+            self.first_answer.set()
+
+    def check(self, token):
         if self.refuses and self.is_stale():
             raise InvalidToken("What was taken back is not known at this moment")
         if self.held is not None and self.held.hit(token):
@@ -98,40 +127,63 @@ class Feed:
             try:
                 self.ask()
                 failing = False
+                time.sleep(LEAST_INTERVAL)
             except Exception as error:  # Whatever it is, what is held stays, and the next answer may be a good one.
                 if not failing:
-                    log.warning("signet: the revocations cannot be had: %s", error)
+                    log.warning("signet: the authority cannot be followed: %s", error)
                 failing = True
-                time.sleep(0.5)
+                time.sleep(PAUSE_AFTER_FAILURE)
 
     def ask(self):
-        request = urllib.request.Request(f"{self.url}/revocations?wait={WAIT}")
-        if self.etag:
-            request.add_header("If-None-Match", self.etag)
+        has_keys = self.keys.held and self.keys.etag == self.announced_keys
+        if not has_keys:
+            self.ask_for_keys()
+        document, etag = self.get(f"/revocations?wait={WAIT if has_keys else 0}", self.etag)
+        if document is not None and not self.take(document, etag):
+            # Of a replica that is behind: not the news that would count.
+            return
+        self.heard_at = time.monotonic()
+        self.first_answer.set()
+
+    def ask_for_keys(self):
+        document, etag = self.get("/.well-known/jwks.json", None)
+        self.keys.take(document, etag)
+
+    def get(self, path, etag):
+        """A document and its ETag; no document when it is still the one that is held."""
+        request = urllib.request.Request(self.url + path)
+        if etag:
+            request.add_header("If-None-Match", etag)
         try:
             with urllib.request.urlopen(request, timeout=WAIT + 3) as answer:
                 document = answer.read(MAX_DOCUMENT + 1)
                 if len(document) > MAX_DOCUMENT:
-                    raise ValueError("the document is too large")
-                self.take(document.decode("ascii"), answer.headers["ETag"])
+                    raise ValueError(f"{path} is too large")
+                return document.decode("ascii"), answer.headers["ETag"]
         except urllib.error.HTTPError as error:
             if error.code != 304:
                 raise
-        self.heard_at = time.monotonic()
-        self.first_answer.set()
+            return None, etag
 
     def take(self, document, etag):
         if jwt.get_unverified_header(document).get("typ") != "revocations+jwt":
             raise ValueError("this is no document of revocations")
-        key = self.keys.get_signing_key_from_jwt(document)
+        try:
+            key = self.keys.get_signing_key_from_jwt(document)
+        except jwt.PyJWKClientError:
+            # Signed by a key that came since.
+            self.ask_for_keys()
+            key = self.keys.get_signing_key_from_jwt(document)
         # Whose signature it is, and of whom; it has no audience, and no end.
         claims = jwt.decode(
-            document, key.key, algorithms=["EdDSA", "ES256", "RS256"], issuer=api_settings.ISSUER,
+            document, key.key, algorithms=ALGORITHMS, issuer=api_settings.ISSUER,
             options={"require": ["iss", "iat"], "verify_aud": False, "verify_iat": False},
         )
         new = Revocations(claims)
-        if self.held is None or new.supersedes(self.held):
-            self.held, self.etag = new, etag
+        if self.held is not None and not new.supersedes(self.held):
+            return False
+        self.held, self.etag, self.announced_keys = new, etag, claims["key_set"]
+        return True
 
 
 _feeds, _lock = {}, threading.Lock()
@@ -149,8 +201,10 @@ def feed():
 
 class _WithRevocations:
     def get_validated_token(self, raw_token):
+        known = feed()
+        known.wait_for_first_answer()
         token = super().get_validated_token(raw_token)
-        feed().check(token)
+        known.check(token)
         return token
 
 

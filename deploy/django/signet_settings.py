@@ -2,26 +2,46 @@
 
 At the end of settings.py:
 
-    from signet_settings import SIGNET, SIGNET_JWT
-    SIMPLE_JWT = {**SIMPLE_JWT, **SIGNET_JWT}
-    REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = ["signet_authentication.SignetAuthentication"]
-
-and in the environment of the service SIGNET_ISSUER, the URL under which Signet is reached.
+    from signet_settings import use_signet
+    use_signet(globals(), issuer="https://auth.example")
 """
-import os
 
-SIGNET_ISSUER = os.environ["SIGNET_ISSUER"]
-
-# Where the authority is, and what is done when nothing was heard of it for so many seconds: "continue" or "refuse".
-SIGNET = {"URL": os.environ.get("SIGNET_URL", SIGNET_ISSUER), "STALE_AFTER": 5, "WHEN_STALE": "continue"}
-
-# In place of what SIMPLE_JWT says of keys and parties; everything else stays as it is. `user_id` is the primary key
-# that the user has in this project's database: JWTAuthentication finds them as ever.
-SIGNET_JWT = {
-    "ALGORITHM": "EdDSA",
-    "JWK_URL": SIGNET["URL"] + "/.well-known/jwks.json",
-    "ISSUER": SIGNET_ISSUER,
-    "AUDIENCE": os.environ.get("SIGNET_AUDIENCE", "notes"),
-    # Clocks are never quite the same.
-    "LEEWAY": 10,
+# simplejwt's classes, and ours that also refuse what was taken back. Others in the list stay.
+CLASSES = {
+    "rest_framework_simplejwt.authentication.JWTAuthentication": "signet_authentication.SignetAuthentication",
+    "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication":
+        "signet_authentication.SignetStatelessAuthentication",
+    "rest_framework_simplejwt.authentication.JWTTokenUserAuthentication":
+        "signet_authentication.SignetStatelessAuthentication",
 }
+
+
+def use_signet(settings, issuer, url=None, audience=None, algorithm="EdDSA", when_stale="continue", stale_after=5):
+    """Changes the settings of a project, which are its `globals()`.
+
+    `issuer` stands in every token and is compared to the letter; `url` is where the service reaches Signet, if that is
+    another address. `audience` is Signet's `simplejwt.audience`; what SIMPLE_JWT says is kept. `algorithm`
+    is Signet's `keys.algorithm`. `when_stale` says what is
+    done when nothing was heard of Signet for `stale_after` seconds: "continue", or "refuse" with a 401.
+
+    A view that names simplejwt's class by itself has to name ours instead.
+    """
+    url = (url or issuer).rstrip("/")
+    given = settings.get("SIMPLE_JWT", {})
+    settings["SIGNET"] = {"URL": url, "STALE_AFTER": stale_after, "WHEN_STALE": when_stale}
+    settings["SIMPLE_JWT"] = {
+        **given,
+        "ALGORITHM": algorithm,
+        "JWK_URL": url + "/.well-known/jwks.json",
+        "ISSUER": issuer,
+        "AUDIENCE": audience or given.get("AUDIENCE") or "notes",
+        # Clocks are never quite the same.
+        "LEEWAY": given.get("LEEWAY") or 10,
+        # `user_id` is the primary key that the user has in this project: they are found as ever.
+        "USER_ID_CLAIM": "user_id",
+        # A changed password ends the sessions, and no hash of it is in any token.
+        "CHECK_REVOKE_TOKEN": False,
+    }
+    rest = settings["REST_FRAMEWORK"] = dict(settings.get("REST_FRAMEWORK", {}))
+    classes = rest.get("DEFAULT_AUTHENTICATION_CLASSES", ["signet_authentication.SignetAuthentication"])
+    rest["DEFAULT_AUTHENTICATION_CLASSES"] = [CLASSES.get(name, name) for name in classes]

@@ -39,6 +39,8 @@ pub struct Edge {
     pub blocking: Blocking,
     /// Whether simplejwt's endpoints are served.
     pub simplejwt: bool,
+    /// What a login at them calls the name.
+    username_field: Arc<str>,
     /// Words before a token in `Authorization`; the first one is told to whoever brings none.
     header_types: Arc<[String]>,
     /// `WWW-Authenticate` of simplejwt's endpoints.
@@ -68,6 +70,7 @@ impl Edge {
             authority,
             blocking,
             simplejwt,
+            username_field: settings.simplejwt.username_field.as_str().into(),
             header_types,
             challenge,
             proxies,

@@ -3,10 +3,16 @@
 mod durations;
 mod output;
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use durations::duration;
 pub use output::Converted;
+
+/// In seconds.
+const DAY: u64 = 24 * 3600;
+const YEAR: u64 = 365 * DAY;
 
 /// Names that simplejwt itself refuses since version 4.
 const REMOVED: [&str; 4] = ["AUTH_HEADER_TYPE", "AUTH_TOKEN_CLASS", "SECRET_KEY", "TOKEN_BACKEND_CLASS"];
@@ -36,11 +42,13 @@ pub fn convert(text: &str) -> Result<Converted, String> {
 /// What an entry says by itself.
 fn entry(out: &mut Converted, name: &str, value: &Value) {
     match name {
-        "ACCESS_TOKEN_LIFETIME" => time(out, (name, value), "tokens.access_ttl"),
-        "REFRESH_TOKEN_LIFETIME" => time(out, (name, value), "tokens.refresh_idle_ttl"),
-        "SLIDING_TOKEN_LIFETIME" => time(out, (name, value), "simplejwt.sliding_ttl"),
-        "SLIDING_TOKEN_REFRESH_LIFETIME" => time(out, (name, value), "simplejwt.sliding_refresh_ttl"),
-        "LEEWAY" => time(out, (name, value), "simplejwt.leeway"),
+        "ACCESS_TOKEN_LIFETIME" => time(out, (name, value), "tokens.access_ttl", (1, DAY)),
+        "REFRESH_TOKEN_LIFETIME" => time(out, (name, value), "tokens.refresh_idle_ttl", (1, YEAR)),
+        "SLIDING_TOKEN_LIFETIME" => time(out, (name, value), "simplejwt.sliding_ttl", (1, DAY)),
+        "SLIDING_TOKEN_REFRESH_LIFETIME" => {
+            time(out, (name, value), "simplejwt.sliding_refresh_ttl", (1, YEAR));
+        }
+        "LEEWAY" => time(out, (name, value), "simplejwt.leeway", (0, 60)),
         "ROTATE_REFRESH_TOKENS" => flag(out, (name, value), "simplejwt.rotate_refresh_tokens"),
         "ALGORITHM" => text(out, (name, value), "simplejwt.legacy_algorithm"),
         "ISSUER" => optional_text(out, (name, value), "simplejwt.legacy_issuer"),
@@ -123,7 +131,8 @@ fn together(out: &mut Converted, given: &Map<String, Value>) {
             "used refresh tokens were good until they expired: here they are not, and using one ends the session",
         );
     }
-    if !given.contains_key("SIGNING_KEY") && !given.contains_key("VERIFYING_KEY") {
+    let is_given = |name: &str| given.get(name).and_then(Value::as_str).is_some_and(|key| !key.is_empty());
+    if !is_given("SIGNING_KEY") && !is_given("VERIFYING_KEY") {
         key(out, "SIGNING_KEY", &Value::String("SECRET_KEY".to_owned()));
     }
     if !given.contains_key("AUDIENCE") {
@@ -131,14 +140,24 @@ fn together(out: &mut Converted, given: &Map<String, Value>) {
     }
     // A session may last longer than the default lets it.
     if let Some(idle) = given.get("REFRESH_TOKEN_LIFETIME").and_then(|value| duration(value).ok())
-        && idle.as_secs() > 30 * 24 * 3600
+        && (30 * DAY..=YEAR).contains(&idle.as_secs())
     {
         out.set("tokens.refresh_absolute_ttl", &format!("\"{}\"", durations::written(idle)));
     }
 }
 
-fn time(out: &mut Converted, (name, value): (&str, &Value), setting: &'static str) {
+/// In seconds, between what our setting takes.
+fn time(
+    out: &mut Converted,
+    (name, value): (&str, &Value),
+    setting: &'static str,
+    (least, most): (u64, u64),
+) {
     match duration(value) {
+        Ok(time) if !(least..=most).contains(&time.as_secs()) => {
+            let [least, most] = [least, most].map(|bound| durations::written(Duration::from_secs(bound)));
+            out.lacks(name, &format!("{setting} is {least} to {most}; its default holds"));
+        }
         Ok(time) => out.set(setting, &format!("\"{}\"", durations::written(time))),
         Err(why) => out.wrong(name, &why),
     }
@@ -174,10 +193,12 @@ fn user_id_claim(out: &mut Converted, value: &Value) {
     let name = "USER_ID_CLAIM";
     match value.as_str().filter(|text| is_plain(text)) {
         Some("user_id") => {}
-        Some("sub") => out.lacks(name, "`sub` is the authority's own id; let services read `user_id`"),
         Some(claim) => {
             out.set("simplejwt.legacy_user_id_claim", &format!("{claim:?}"));
-            out.set_in("claims", claim, "\"user_id\"");
+            out.note(
+                name,
+                "was another claim: our tokens have `user_id`, which services are to read from now on",
+            );
         }
         None => out.wrong(name, "is code, or no text"),
     }
@@ -300,6 +321,27 @@ mod tests {
         assert!(converted.text().contains("refresh_idle_ttl = \"1d\""));
         assert!(convert("SIMPLE_JWT = {...}").unwrap_err().contains("manage.py shell"));
         assert!(convert("[]").is_err());
+    }
+
+    #[test]
+    fn what_our_settings_would_refuse_is_named_and_a_key_that_is_not_there_is_djangos() {
+        let given = json!({
+            "ACCESS_TOKEN_LIFETIME": "30 days, 0:00:00",
+            "REFRESH_TOKEN_LIFETIME": "1000 days, 0:00:00",
+            "LEEWAY": 120,
+            "SIGNING_KEY": "",
+            "VERIFYING_KEY": null,
+            "USER_ID_CLAIM": "sub",
+        });
+        let converted = convert(&given.to_string()).unwrap();
+        let lacking: Vec<&str> = converted.without_counterpart().collect();
+        assert_eq!(lacking, ["ACCESS_TOKEN_LIFETIME", "REFRESH_TOKEN_LIFETIME", "LEEWAY"]);
+        let text = converted.text();
+        assert!(
+            text.contains("legacy_key_file") && text.contains("legacy_user_id_claim = \"sub\""),
+            "{text}"
+        );
+        assert!(!text.contains("_ttl = ") && !text.contains("[claims]"), "{text}");
     }
 
     #[test]

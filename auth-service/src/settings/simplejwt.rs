@@ -24,6 +24,10 @@ pub struct SimpleJwt {
     /// `AUTH__SIMPLEJWT__SCOPE`: the scope of their tokens. Default `notes:read notes:write`.
     #[serde(deserialize_with = "load::scope")]
     pub scope: String,
+    /// `AUTH__SIMPLEJWT__USERNAME_FIELD`: what a login calls the name, as a user model's `USERNAME_FIELD`. Default
+    /// `username`.
+    #[serde(deserialize_with = "service_kit::settings::word")]
+    pub username_field: String,
     /// `AUTH__SIMPLEJWT__USER_ID`: how the `user_id` of tokens is written, `string` or `integer`, as simplejwt did
     /// before 5.5.1; accounts that are made here get a number then. Default `string`.
     pub user_id: UserIdForm,
@@ -70,6 +74,7 @@ impl Default for SimpleJwt {
             enabled: true,
             client_id: "simplejwt".to_owned(),
             audience: "notes".to_owned(),
+            username_field: "username".to_owned(),
             scope: "notes:read notes:write".to_owned(),
             user_id: UserIdForm::String,
             rotate_refresh_tokens: true,

@@ -2,7 +2,7 @@ use serde_json::{Map, Value, json};
 
 /// What OPTIONS says of an endpoint: the metadata of Django REST framework, with the one rendering
 /// that there is here.
-pub fn endpoint(path: &str) -> Value {
+pub fn endpoint(path: &str, username_field: &str) -> Value {
     let (name, description, fields): (&str, &str, &[(&str, bool)]) = if path.ends_with("/sliding/refresh/") {
         (
             "Token Refresh Sliding",
@@ -13,7 +13,7 @@ pub fn endpoint(path: &str) -> Value {
         (
             "Token Obtain Sliding",
             "Takes a set of user credentials and returns a sliding JSON web token to\nprove the authentication of those credentials.",
-            &[("username", true), ("password", true), ("token", false)],
+            &[(username_field, true), ("password", true), ("token", false)],
         )
     } else if path.ends_with("/refresh/") {
         (
@@ -37,7 +37,7 @@ pub fn endpoint(path: &str) -> Value {
         (
             "Token Obtain Pair",
             "Takes a set of user credentials and returns an access and refresh JSON web\ntoken pair to prove the authentication of those credentials.",
-            &[("username", true), ("password", true)],
+            &[(username_field, true), ("password", true)],
         )
     };
     let fields: Map<String, Value> = fields.iter().map(|(name, input)| field(name, *input)).collect();
@@ -51,6 +51,8 @@ pub fn endpoint(path: &str) -> Value {
 }
 
 fn field(name: &str, input: bool) -> (String, Value) {
-    let label = name[..1].to_uppercase() + &name[1..];
+    let mut letters = name.chars().map(|letter| if letter == '_' { ' ' } else { letter });
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    let label: String = first.chain(letters).collect();
     (name.to_owned(), json!({"type": "string", "required": input, "read_only": !input, "label": label}))
 }

@@ -85,13 +85,13 @@ async fn refresh_sliding(
 
 async fn login(request: &HttpRequest, payload: Payload, edge: &Edge) -> Result<PasswordLogin, Refused> {
     let mut submitted = Submitted::read(request, payload).await?;
-    let (username, password) = (submitted.trimmed("username"), submitted.untrimmed("password"));
+    let (username, password) = (submitted.trimmed(&edge.username_field), submitted.untrimmed("password"));
     // simplejwt's clients send none; those of an account with a second factor do.
     let otp = match submitted.trimmed("otp") {
         Field::Text(text) if !text.is_empty() => Some(PlainSecret::new(text)),
         _ => None,
     };
-    let [username, password] = fields::all([("username", username), ("password", password)])?;
+    let [username, password] = fields::all([(&edge.username_field, username), ("password", password)])?;
     Ok(PasswordLogin {
         client: Arc::clone(&edge.authority.first_party),
         unverified_username: username,
@@ -136,9 +136,9 @@ async fn only_field(request: &HttpRequest, payload: Payload, name: &'static str)
 }
 
 /// OPTIONS describes the endpoint; every other method is refused.
-async fn not_post(request: HttpRequest) -> HttpResponse {
+async fn not_post(request: HttpRequest, edge: Data<Edge>) -> HttpResponse {
     if request.method() == Method::OPTIONS {
-        return answer(HttpResponse::Ok()).json(describe::endpoint(request.path()));
+        return answer(HttpResponse::Ok()).json(describe::endpoint(request.path(), &edge.username_field));
     }
     let mut response = answer(HttpResponse::MethodNotAllowed());
     if request.method() == Method::HEAD {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Default)]
 pub struct Converted {
     /// By section, in TOML.
-    settings: BTreeMap<String, BTreeMap<String, String>>,
+    settings: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
     notes: Vec<(String, String)>,
     lacking: Vec<(String, String)>,
     wrong: Vec<(String, String)>,
@@ -14,14 +14,10 @@ pub struct Converted {
 
 impl Converted {
     /// A setting by its full name, with its value in TOML.
-    pub(super) fn set(&mut self, setting: &str, value: &str) {
+    pub(super) fn set(&mut self, setting: &'static str, value: &str) {
         if let Some((section, key)) = setting.split_once('.') {
-            self.set_in(section, key, value);
+            self.settings.entry(section).or_default().insert(key, value.to_owned());
         }
-    }
-
-    pub(super) fn set_in(&mut self, section: &str, key: &str, value: &str) {
-        self.settings.entry(section.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
     }
 
     pub(super) fn note(&mut self, name: &str, text: &str) {

@@ -255,7 +255,7 @@ async fn a_user_model_of_its_own_moves_in_by_a_map_of_fields() {
     let system = System::with(Database::Sqlite, &[]).await;
     let settings = "[django]\nuser_model = \"people.Person\"\nusername = \"address\"\nactive = \"enabled\"\n\
                     email = \"address\"\nattributes = \"tenant\"\n[django.roles]\nchief = \"chief\"\n\
-                    [claims]\ntenant_id = \"tenant\"\n";
+                    [claims]\ntenant_id = \"tenant\"\n[simplejwt]\nusername_field = \"address\"\n";
     let file = settings_file(system.folder.path(), settings);
     let dump = project.path("people.json");
     project.manage(&["dumpdata", "people", "--output", dump.to_str().unwrap()]);
@@ -277,10 +277,13 @@ async fn a_user_model_of_its_own_moves_in_by_a_map_of_fields() {
         &env,
     )
     .await;
-    let form = [("username", "SCRYPT-5@example.org"), ("password", PASSWORD)];
-    let pair =
-        system.http.post(format!("http://{}/api/token/", replica.http)).form(&form).send().await.unwrap();
-    let pair: Value = pair.json().await.unwrap();
+    let ask = async |name: &str| {
+        let form = [(name, "SCRYPT-5@example.org"), ("password", PASSWORD)];
+        let url = format!("http://{}/api/token/", replica.http);
+        system.http.post(url).form(&form).send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    assert_eq!(ask("username").await, json!({"address": ["This field is required."]}));
+    let pair = ask("address").await;
     let claims = unverified_claims(pair["access"].as_str().unwrap());
     assert_eq!((&claims["tenant_id"], &claims["roles"]), (&json!(5), &json!([])));
     assert_eq!(claims["user_id"].as_str().unwrap().len(), 36, "the UUID that it had");
