@@ -1,8 +1,8 @@
 //! Moving in: accounts and blacklisted tokens of a Django project become ours, a batch at a time, again and again
 //! until the day comes.
 //!
-//! [`elements`] takes a dump apart, [`dump`] and [`database`] read records from a file or from Django's database,
-//! [`django`] says what an account is there, [`run`] brings batches to the storage and keeps the report.
+//! `elements` takes a dump apart, `dump` and `database` read records from a file or from Django's database,
+//! `django` says what an account is there, `run` brings batches to the storage and keeps the report.
 
 mod database;
 mod django;
