@@ -36,6 +36,7 @@ MAX_DOCUMENT = 4 * 1024 * 1024
 FIRST_ANSWER = 2
 # Seconds between two questions, whatever the answers are.
 LEAST_INTERVAL = 0.1
+LEAST_INTERVAL_OF_KEYS = 1
 PAUSE_AFTER_FAILURE = 0.5
 
 
@@ -100,7 +101,7 @@ class Feed:
         self.url = settings.SIGNET["URL"].rstrip("/")
         self.stale_after = settings.SIGNET.get("STALE_AFTER", 5)
         self.refuses = settings.SIGNET.get("WHEN_STALE", "continue") == "refuse"
-        self.keys, self.announced_keys = Keys(), None
+        self.keys, self.announced_keys, self.asked_for_keys = Keys(), None, float("-inf")
         self.held, self.heard_at, self.etag = None, None, None
         self.first_answer = threading.Event()
         state.token_backend.jwks_client = self.keys
@@ -135,17 +136,22 @@ class Feed:
                 time.sleep(PAUSE_AFTER_FAILURE)
 
     def ask(self):
-        has_keys = self.keys.held and self.keys.etag == self.announced_keys
-        if not has_keys:
+        due = time.monotonic() - self.asked_for_keys >= LEAST_INTERVAL_OF_KEYS
+        if due and not self.has_announced_keys():
             self.ask_for_keys()
-        document, etag = self.get(f"/revocations?wait={WAIT if has_keys else 0}", self.etag)
+        wait = WAIT if self.has_announced_keys() else LEAST_INTERVAL_OF_KEYS
+        document, etag = self.get(f"/revocations?wait={wait if self.held else 0}", self.etag)
         if document is not None and not self.take(document, etag):
             # Of a replica that is behind: not the news that would count.
             return
         self.heard_at = time.monotonic()
         self.first_answer.set()
 
+    def has_announced_keys(self):
+        return bool(self.keys.held) and self.keys.etag == self.announced_keys
+
     def ask_for_keys(self):
+        self.asked_for_keys = time.monotonic()
         document, etag = self.get("/.well-known/jwks.json", None)
         self.keys.take(document, etag)
 

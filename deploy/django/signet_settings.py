@@ -15,6 +15,13 @@ CLASSES = {
         "signet_authentication.SignetStatelessAuthentication",
 }
 
+# What Django REST framework has where nothing is set, and ours.
+UNSET = [
+    "signet_authentication.SignetAuthentication",
+    "rest_framework.authentication.SessionAuthentication",
+    "rest_framework.authentication.BasicAuthentication",
+]
+
 
 def use_signet(settings, issuer, url=None, audience=None, algorithm="EdDSA", when_stale="continue", stale_after=5):
     """Changes the settings of a project, which are its `globals()`.
@@ -24,7 +31,8 @@ def use_signet(settings, issuer, url=None, audience=None, algorithm="EdDSA", whe
     is Signet's `keys.algorithm`. `when_stale` says what is
     done when nothing was heard of Signet for `stale_after` seconds: "continue", or "refuse" with a 401.
 
-    A view that names simplejwt's class by itself has to name ours instead.
+    A view that names simplejwt's class by itself has to name ours instead, and a class of the project's own has to derive
+    from ours: what was taken back is refused by these alone.
     """
     url = (url or issuer).rstrip("/")
     given = settings.get("SIMPLE_JWT", {})
@@ -43,5 +51,5 @@ def use_signet(settings, issuer, url=None, audience=None, algorithm="EdDSA", whe
         "CHECK_REVOKE_TOKEN": False,
     }
     rest = settings["REST_FRAMEWORK"] = dict(settings.get("REST_FRAMEWORK", {}))
-    classes = rest.get("DEFAULT_AUTHENTICATION_CLASSES", ["signet_authentication.SignetAuthentication"])
+    classes = rest.get("DEFAULT_AUTHENTICATION_CLASSES", UNSET)
     rest["DEFAULT_AUTHENTICATION_CLASSES"] = [CLASSES.get(name, name) for name in classes]

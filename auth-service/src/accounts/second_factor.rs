@@ -8,6 +8,7 @@ use super::Caller;
 use super::letters::Writer;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
+use crate::grants::too_many;
 use crate::secret::{HashedSecret, PlainSecret, random_bytes};
 use crate::users::{Attempt, AttemptPolicy, User};
 
@@ -17,7 +18,7 @@ const RECOVERY_CODES: usize = 10;
 /// 32 characters that cannot be taken for each other (Crockford): 80 bits a code.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// Wrong codes of one account, from wherever.
+/// Codes of one account, from wherever: so many at once, and then one each six minutes.
 const ONE_TIME_PASSWORDS: AttemptPolicy = AttemptPolicy {
     realm: "one-time passwords",
     pair: 0,
@@ -79,7 +80,7 @@ impl Authority {
         };
         let codes = recovery_codes()?;
         let hashes = codes.iter().map(HashedSecret::of).collect();
-        if !self.storage.confirm_second_factor(&user.id, (step, self.now()), hashes)? {
+        if !self.storage.confirm_second_factor(&user.id, &factor, (step, self.now()), hashes)? {
             return Err(none());
         }
         self.tell_of_second_factor(&user, true);
@@ -120,8 +121,8 @@ impl Authority {
     }
 
     /// What an account has shown whose password is right; nothing when it has no second factor. It is spent by whatever
-    /// is done with it. Wrong ones have a count of their own: whoever has the password has as many tries at six digits
-    /// as the limits of logins allow, otherwise, which is too many.
+    /// is done with it. Codes have a count of their own: the limits of logins allow too many tries at six digits to
+    /// whoever has the password.
     pub(crate) fn check_second_factor(
         &self,
         user: &User,
@@ -134,7 +135,10 @@ impl Authority {
             return Err(Error::new(ErrorKind::SecondFactorRequired, cause).into());
         };
         let attempt = Attempt::new(&ONE_TIME_PASSWORDS, &user.id, None);
-        self.check_attempts(&attempt)?;
+        // Before the code is looked at, right or wrong: many at one moment are as many.
+        if let Some(wait) = self.storage.take_attempt(&attempt, self.now()).map_err(Error::from)? {
+            return Err(too_many(wait, "too many one-time passwords were tried").into());
+        }
         if let Some(step) = self.matching_step(user, &factor, code)? {
             return Ok(Some(Shown::Step(step)));
         }
@@ -142,7 +146,6 @@ impl Authority {
         if self.storage.has_recovery_code(&user.id, &code).map_err(Error::from)? {
             return Ok(Some(Shown::RecoveryCode(code)));
         }
-        self.storage.take_attempt(&attempt, self.now()).map_err(Error::from)?;
         Err(FactorRefused::Wrong)
     }
 

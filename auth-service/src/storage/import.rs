@@ -26,6 +26,9 @@ use crate::import::{BlacklistedToken, ImportedUser};
 use crate::sessions::EndReason;
 use crate::users::spelling_key;
 
+/// The largest integer that every reader of JSON holds (RFC 8259 section 6).
+const LARGEST_NUMBER: i64 = 1 << 53;
+
 /// What is taken over in one transaction.
 #[derive(Debug)]
 pub struct Batch {
@@ -83,7 +86,9 @@ impl Storage {
         let dry_run = batch.dry_run;
         let outcome = self.write_audited(move |connection| {
             // Write first; and one import at a time.
-            let highest = batch.users.iter().filter_map(|user| user.legacy_id.parse().ok()).max();
+            let numbers = batch.users.iter().filter_map(|user| user.legacy_id.parse().ok());
+            // Behind one that no sequence reaches there would soon be no next.
+            let highest = numbers.filter(|number| *number < LARGEST_NUMBER).max();
             raise_numbers(connection, highest.unwrap_or(0))?;
             let fates = take_over(connection, &batch)?;
             if batch.dry_run {

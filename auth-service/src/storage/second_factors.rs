@@ -53,7 +53,7 @@ impl Storage {
         }
     }
 
-    /// Puts it to use, with recovery codes; the code that showed it is spent. `Ok(false)` when there is none to be
+    /// Puts the one to use that a code was shown for, with recovery codes; that code is spent. `Ok(false)` when there is none to be
     /// put to use.
     ///
     /// # Errors
@@ -61,13 +61,15 @@ impl Storage {
     pub fn confirm_second_factor(
         &self,
         user_id: &str,
+        shown_for: &StoredFactor,
         (step, now): (i64, Timestamp),
         codes: Vec<HashedSecret>,
     ) -> Result<bool, StorageError> {
-        let user_id = user_id.to_owned();
+        let (user_id, sealed_secret) = (user_id.to_owned(), shown_for.sealed_secret.clone());
         self.write_audited(move |connection| {
             let begun = second_factors::table
                 .filter(second_factors::user_id.eq(&user_id))
+                .filter(second_factors::sealed_secret.eq(sealed_secret))
                 .filter(second_factors::confirmed_at.is_null());
             let confirmed = diesel::update(begun)
                 .set((second_factors::confirmed_at.eq(now.0), second_factors::last_step.eq(step)))
