@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::secret::NoRandomness;
-use crate::users::PasswordFault;
+use crate::users::{HasherBusy, PasswordFault};
 
 /// A failure of a use case.
 #[derive(Debug)]
@@ -211,6 +211,12 @@ impl std::error::Error for Error {}
 impl From<NoRandomness> for Error {
     fn from(error: NoRandomness) -> Self {
         Self::new(ErrorKind::Internal, error.to_string())
+    }
+}
+
+impl From<HasherBusy> for Error {
+    fn from(busy: HasherBusy) -> Self {
+        Self::new(ErrorKind::Overloaded, busy.to_string())
     }
 }
 

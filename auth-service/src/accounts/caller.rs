@@ -5,7 +5,7 @@ use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
-use crate::users::{Attempt, HasherBusy, User};
+use crate::users::{Attempt, User};
 
 /// A person who is logged in at a first-party application, by an access token.
 #[derive(Debug, Clone)]
@@ -67,10 +67,9 @@ impl Authority {
         password: &PlainSecret,
     ) -> Result<()> {
         let attempt = Attempt::new(&self.attempt_policy, user.username.key(), caller.peer);
-        let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
-        let place = self.hasher.take_place().map_err(busy)?;
+        let place = self.hasher.take_place()?;
         self.check_attempts(&attempt)?;
-        if user.has_password() && place.verify(password, &user.password_hash).map_err(busy)? {
+        if user.has_password() && place.verify(password, &user.password_hash)? {
             return Ok(());
         }
         Err(self.refuse_again(&attempt, user, "wrong password"))

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::letters::Writer;
 use super::mail_tokens::Kind;
 use super::{Address, Caller};
 use crate::authority::Authority;
@@ -49,8 +48,7 @@ impl Authority {
             before: self.storage.email_of(&user.id)?,
         };
         let token = self.mail_tokens.seal(new, self.now())?;
-        let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
-        mailer.send(Some(writer.email(email.as_str(), user.username.as_str(), &token)))
+        mailer.send(Some(self.writer().email(email.as_str(), user.username.as_str(), &token)))
     }
 
     /// Makes a proved address the account's, and tells the one that it had. Only the account's owner may: whoever
@@ -71,13 +69,8 @@ impl Authority {
         let email = Address::parse(&new.email).ok_or_else(used)?;
         let as_it_was = (new.password_epoch, new.before.clone());
         let user = self.storage.set_email(&new.user_id, as_it_was, (&email, now))?.ok_or_else(used)?;
-        if let (Some(before), Some(mailer)) = (new.before, &self.mailer)
-            && before != new.email
-        {
-            let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
-            if let Err(error) = mailer.send(Some(writer.email_has_changed(&before, user.username.as_str()))) {
-                error.log();
-            }
+        if let Some(before) = new.before.filter(|before| *before != new.email) {
+            self.write_to_owner(self.writer().email_has_changed(&before, user.username.as_str()));
         }
         Ok(())
     }

@@ -18,11 +18,12 @@ use std::time::Duration;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grants::too_many;
-use crate::mail::{self, Mailer};
+use crate::mail::{self, Letter, Mailer};
 use crate::users::{Attempt, AttemptPolicy, spelling_key};
 
 pub use caller::{Caller, OwnAccount};
 pub use letters::Links;
+use letters::Writer;
 use mail_tokens::Kind;
 pub use mail_tokens::MailTokens;
 pub use registration::Registration;
@@ -73,6 +74,19 @@ impl Address {
 impl Authority {
     fn mailer(&self) -> Result<&Mailer> {
         self.mailer.as_ref().ok_or_else(|| Error::new(ErrorKind::NotOffered, "no mail server is set: [mail]"))
+    }
+
+    fn writer(&self) -> Writer<'_> {
+        Writer { issuer: &self.issuer, links: &self.accounts.links }
+    }
+
+    /// Tells somebody what was done. It is done: that nobody could be told is in the log.
+    fn write_to_owner(&self, letter: Letter) {
+        if let Some(mailer) = &self.mailer
+            && let Err(error) = mailer.send(Some(letter))
+        {
+            error.log();
+        }
     }
 
     /// Counts a letter that is asked for, whether or not anybody gets one.

@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::letters::Writer;
 use super::mail_tokens::Kind;
 use super::{Address, Caller};
 use crate::authority::Authority;
@@ -11,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::revocations::RevokedThing;
 use crate::secret::PlainSecret;
 use crate::storage::NewPassword;
-use crate::users::{HasherBusy, User};
+use crate::users::User;
 
 /// Good as long as the password is the one that it was: once, and for an hour.
 #[derive(Serialize, Deserialize)]
@@ -51,7 +50,7 @@ impl Authority {
         let email = Address::parse(unverified_email)
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         self.check_letters::<Reset>(&email, peer)?;
-        let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
+        let writer = self.writer();
         let users = self.storage.find_users_by_email(&email.key())?;
         // To the address as it is kept: what was typed may be spelled alike and belong to somebody else. A token is made also for nobody, so that it takes as long.
         let letters: Vec<_> = users
@@ -91,9 +90,8 @@ impl Authority {
     fn set_password(&self, user: &User, new: &PlainSecret, keep: Option<&str>) -> Result<usize> {
         let email = self.storage.email_of(&user.id)?;
         let names = [user.username.as_str(), email.as_deref().unwrap_or_default()];
-        self.rules.check(new, &names).map_err(Error::from)?;
-        let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
-        let password_hash = self.hasher.hash(new).map_err(busy)?;
+        self.rules.check(new, &names)?;
+        let password_hash = self.hasher.hash(new)?;
         let now = self.now();
         let revoked_until = self.revoked_until(now);
         let new = NewPassword {
@@ -109,13 +107,8 @@ impl Authority {
         for id in &ended {
             self.took_back(&RevokedThing::Session(id.clone()), revoked_until);
         }
-        if let (Some(email), Some(mailer)) = (email, &self.mailer) {
-            let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
-            // It is set; that nobody could be told is in the log.
-            if let Err(error) = mailer.send(Some(writer.password_has_changed(&email, user.username.as_str())))
-            {
-                error.log();
-            }
+        if let Some(email) = email {
+            self.write_to_owner(self.writer().password_has_changed(&email, user.username.as_str()));
         }
         Ok(ended.len())
     }

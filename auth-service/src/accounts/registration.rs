@@ -6,13 +6,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Address;
-use super::letters::Writer;
 use super::mail_tokens::Kind;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
 use crate::storage::StorageError;
-use crate::users::{Attributes, HasherBusy, User, Username};
+use crate::users::{Attributes, User, Username};
 
 /// Who wants an account.
 pub struct Registration {
@@ -53,13 +52,12 @@ impl Authority {
         let email = Address::parse(&registration.unverified_email)
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let names = [username.as_str(), email.as_str()];
-        self.rules.check(&registration.password, &names).map_err(Error::from)?;
+        self.rules.check(&registration.password, &names)?;
         self.check_letters::<Pending>(&email, registration.peer)?;
-        let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
-        let password_hash = self.hasher.hash(&registration.password).map_err(busy)?;
+        let password_hash = self.hasher.hash(&registration.password)?;
         let (name_taken, owners) =
             (self.storage.find_user(&username)?.is_some(), self.storage.find_users_by_email(&email.key())?);
-        let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
+        let writer = self.writer();
         let pending = Pending {
             username: username.as_str().to_owned(),
             email: email.as_str().to_owned(),

@@ -5,7 +5,6 @@ use std::time::Duration;
 use totp_rs::{Builder, Totp};
 
 use super::Caller;
-use super::letters::Writer;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grants::too_many;
@@ -171,16 +170,19 @@ impl Authority {
     }
 
     fn tell_of_second_factor(&self, user: &User, on: bool) {
-        let Some(mailer) = &self.mailer else { return };
-        let writer = Writer { issuer: &self.issuer, links: &self.accounts.links };
-        let told = self.storage.email_of(&user.id).map_err(Error::from).and_then(|email| match email {
-            Some(email) => {
-                mailer.send(Some(writer.second_factor_has_changed(&email, user.username.as_str(), on)))
+        if self.mailer.is_none() {
+            return;
+        }
+        match self.storage.email_of(&user.id) {
+            Ok(Some(email)) => {
+                self.write_to_owner(self.writer().second_factor_has_changed(
+                    &email,
+                    user.username.as_str(),
+                    on,
+                ));
             }
-            None => Ok(()),
-        });
-        if let Err(error) = told {
-            error.log();
+            Ok(None) => {}
+            Err(error) => Error::from(error).log(),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::storage::{Login, Start};
 use crate::tokens::{Draft, IssuedTokens};
-use crate::users::{Attempt, HasherBusy, MAX_PASSWORD_BYTES, Turn, User, Username, is_ours, spelling_key};
+use crate::users::{Attempt, MAX_PASSWORD_BYTES, Turn, User, Username, is_ours, spelling_key};
 
 /// A person's name and password, brought by a first-party client.
 pub struct PasswordLogin {
@@ -115,8 +115,7 @@ impl Authority {
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Err(refused("the password is longer than any that could have been set"));
         }
-        let busy = |busy: HasherBusy| Error::new(ErrorKind::Overloaded, busy.to_string());
-        let place = self.hasher.take_place().map_err(busy)?;
+        let place = self.hasher.take_place()?;
         let name_key = spelling_key(unverified_username);
         let attempt = Attempt::new(&self.attempt_policy, &name_key, login.peer);
         let user = self.look_up(unverified_username, &attempt)?;
@@ -126,7 +125,7 @@ impl Authority {
             Some(stored) => (true, stored),
             None => (false, self.dummies.of(&name_key)),
         };
-        let fits = place.verify(password, &stored).map_err(busy)? && could_fit;
+        let fits = place.verify(password, &stored)? && could_fit;
         match user {
             Some(user) if fits && user.is_active() => {
                 match self.check_second_factor(&user, login.otp.as_ref()) {

@@ -1,15 +1,20 @@
 use actix_web::HttpResponseBuilder;
 use actix_web::http::{StatusCode, header};
 
-/// What a refusal's status asks of its headers, whichever endpoint it comes from: when to try again,
-/// how to authenticate, and that the rest of an unread body is not waited for.
+use crate::error::Error;
+
+/// What a refusal asks of its headers, whichever endpoint it comes from: when to try again, how to
+/// authenticate, and that the rest of an unread body is not waited for. What has failed goes into the log.
 pub fn advise(
     response: &mut HttpResponseBuilder,
-    (status, retry_after): (StatusCode, Option<u32>),
+    (status, failed): (StatusCode, Option<&Error>),
     challenge: &'static str,
 ) {
-    if let Some(seconds) = retry_after {
-        response.insert_header((header::RETRY_AFTER, seconds));
+    if let Some(error) = failed {
+        error.log();
+        if let Some(seconds) = error.retry_after() {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
     }
     match status {
         StatusCode::UNAUTHORIZED => {

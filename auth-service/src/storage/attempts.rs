@@ -36,9 +36,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn note_failure(&self, attempt: &Attempt, event: Event, now: Timestamp) -> Result<(), StorageError> {
-        let mut attempt = attempt.clone();
-        // In one order everywhere: two logins must not wait for each other.
-        attempt.counts.sort_by(|one, other| one.id.cmp(&other.id));
+        let attempt = attempt.clone();
         self.write_audited(move |connection| {
             attempt.counts.iter().try_for_each(|count| move_on(connection, &attempt, count, now))?;
             Ok(((), Some(event)))
@@ -51,8 +49,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn take_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Duration>, StorageError> {
-        let mut attempt = attempt.clone();
-        attempt.counts.sort_by(|one, other| one.id.cmp(&other.id));
+        let attempt = attempt.clone();
         self.write(move |connection| {
             let stand = |connection: &mut AnyConnection, id: &String| {
                 insert(connection, id, 0)?;
@@ -63,7 +60,10 @@ impl Storage {
                 ids.map(|id| stand(connection, id)).collect::<Result<_, StorageError>>()?;
             let wait = attempt.wait(|id| stands.get(id).copied(), now);
             if wait.is_none() {
-                attempt.counts.iter().try_for_each(|count| move_on(connection, &attempt, count, now))?;
+                attempt.counts.iter().try_for_each(|count| {
+                    let until = attempt.failed(count, stands.get(&count.id).copied(), now);
+                    set(connection, &count.id, until).map(drop)
+                })?;
             }
             Ok(wait)
         })
@@ -94,12 +94,10 @@ fn move_on(
     now: Timestamp,
 ) -> Result<(), StorageError> {
     let touched = look(connection, &count.id)?;
-    let until = attempt.failed(count, touched.map(Timestamp), now).0;
+    let until = attempt.failed(count, touched.map(Timestamp), now);
     match touched {
-        Some(_) => diesel::update(login_failures::table.find(&count.id))
-            .set(login_failures::until.eq(until))
-            .execute(connection)?,
-        None if insert(connection, &count.id, until)? > 0 => 1,
+        Some(_) => set(connection, &count.id, until)?,
+        None if insert(connection, &count.id, until.0)? > 0 => 1,
         // Another first failure came in between: it is there to be moved on now.
         None => return move_on(connection, attempt, count, now),
     };
@@ -115,15 +113,19 @@ fn look(connection: &mut AnyConnection, id: &str) -> Result<Option<i64>, Storage
         .optional()?)
 }
 
+/// Says how many there were: none or one.
+fn set(connection: &mut AnyConnection, id: &str, until: Timestamp) -> Result<usize, StorageError> {
+    let row = login_failures::table.find(id);
+    Ok(diesel::update(row).set(login_failures::until.eq(until.0)).execute(connection)?)
+}
+
 /// Remembers that the owner of an account was at a network.
 pub(super) fn remember(
     connection: &mut AnyConnection,
     id: &str,
     until: Timestamp,
 ) -> Result<(), StorageError> {
-    let row = login_failures::table.find(id);
-    let touched = diesel::update(row).set(login_failures::until.eq(until.0)).execute(connection)?;
-    if touched == 0 {
+    if set(connection, id, until)? == 0 {
         // When another login has come in between, it has remembered the same.
         insert(connection, id, until.0)?;
     }

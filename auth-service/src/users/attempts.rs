@@ -62,6 +62,8 @@ impl Attempt {
             counts.push(count(policy.pair, &["pair", unverified_username, network]));
         }
         counts.retain(|count| count.most > 0);
+        // They are taken in one order everywhere: two logins must not wait for each other.
+        counts.sort_by(|one, other| one.id.cmp(&other.id));
         let known = network.as_deref().map(|network| count(1, &["known", unverified_username, network]).id);
         Self { counts, known, window: policy.window }
     }

@@ -126,14 +126,10 @@ impl ResponseError for Refused {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut retry_after = None;
-        if let Self::Failed(error) = self {
-            error.log();
-            retry_after = error.retry_after();
-        }
+        let failed = if let Self::Failed(error) = self { Some(error) } else { None };
         let (status, code, detail) = self.parts();
         let mut response = no_store(HttpResponse::build(status));
-        advise(&mut response, (status, retry_after), "Bearer");
+        advise(&mut response, (status, failed), "Bearer");
         response.content_type("application/problem+json");
         response.json(Problem { code, detail, status: status.as_u16() })
     }

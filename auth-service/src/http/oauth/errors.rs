@@ -101,14 +101,10 @@ impl ResponseError for Refused {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut retry_after = None;
-        if let Self::Failed(error) = self {
-            error.log();
-            retry_after = error.retry_after();
-        }
+        let failed = if let Self::Failed(error) = self { Some(error) } else { None };
         let (status, word, description) = self.parts();
         let mut response = no_store(HttpResponse::build(status));
-        advise(&mut response, (status, retry_after), "Basic realm=\"signet\", charset=\"UTF-8\"");
+        advise(&mut response, (status, failed), "Basic realm=\"signet\", charset=\"UTF-8\"");
         response.json(Self::body(word, description))
     }
 }

@@ -118,14 +118,10 @@ impl ResponseError for Refused {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut retry_after = None;
-        if let Self::Failed(error) = self {
-            error.log();
-            retry_after = error.retry_after();
-        }
+        let failed = if let Self::Failed(error) = self { Some(error) } else { None };
         let (status, body) = self.parts();
         let mut response = answer(HttpResponse::build(status));
-        advise(&mut response, (status, retry_after), "Bearer realm=\"api\"");
+        advise(&mut response, (status, failed), "Bearer realm=\"api\"");
         response.json(body)
     }
 }
