@@ -56,6 +56,17 @@ pub fn admin(statement: &str) {
     connection.batch_execute(statement).expect("the statement holds");
 }
 
+/// Opens a SQLite file that a running service may be writing to: waits for its lock as a service would.
+///
+/// # Panics
+/// When it does not open.
+#[must_use]
+pub fn open_sqlite(path: &str) -> SqliteConnection {
+    let mut connection = SqliteConnection::establish(path).expect("the file opens");
+    connection.batch_execute("PRAGMA busy_timeout = 5000").expect("a pragma");
+    connection
+}
+
 /// Runs a statement on the database of a URL, of whichever kind.
 ///
 /// # Errors
@@ -66,11 +77,7 @@ pub fn admin(statement: &str) {
 pub fn execute(url: &str, statement: &str) -> Result<(), String> {
     openssl_sys::init();
     let outcome = match url.strip_prefix("sqlite://") {
-        Some(path) => {
-            let mut connection = SqliteConnection::establish(path).expect("the file opens");
-            connection.batch_execute("PRAGMA busy_timeout = 5000").expect("a pragma");
-            connection.batch_execute(statement)
-        }
+        Some(path) => open_sqlite(path).batch_execute(statement),
         None => {
             PgConnection::establish(url).expect("the server accepts connections").batch_execute(statement)
         }
@@ -98,7 +105,7 @@ pub fn sessions(url: &str) -> Vec<StoredSession> {
     openssl_sys::init();
     let query = sql_query("SELECT id, generation, ended_at IS NOT NULL AS ended FROM sessions");
     let rows = match url.strip_prefix("sqlite://") {
-        Some(path) => query.load(&mut SqliteConnection::establish(path).expect("the file opens")),
+        Some(path) => query.load(&mut open_sqlite(path)),
         None => query.load(&mut PgConnection::establish(url).expect("the server accepts connections")),
     };
     rows.expect("sessions can be read")
@@ -119,7 +126,7 @@ pub fn count(url: &str, table: &str) -> usize {
     openssl_sys::init();
     let query = sql_query(format!("SELECT count(*) AS rows FROM {table}"));
     let counted: Counted = match url.strip_prefix("sqlite://") {
-        Some(path) => query.get_result(&mut SqliteConnection::establish(path).expect("the file opens")),
+        Some(path) => query.get_result(&mut open_sqlite(path)),
         None => query.get_result(&mut PgConnection::establish(url).expect("the server accepts connections")),
     }
     .expect("rows can be counted");
@@ -138,8 +145,7 @@ struct Found {
 /// When it cannot be opened.
 #[must_use]
 pub fn integrity(file: &Path) -> String {
-    let mut connection =
-        SqliteConnection::establish(file.to_str().expect("a path in UTF-8")).expect("the file opens");
+    let mut connection = open_sqlite(file.to_str().expect("a path in UTF-8"));
     let found: Vec<Found> =
         sql_query("PRAGMA integrity_check").load(&mut connection).expect("the check runs");
     found.into_iter().map(|line| line.integrity_check).collect::<Vec<_>>().join("; ")

@@ -186,6 +186,12 @@ const BORDERS: &[Border] = &[
         why: "grants use the nouns, never the reverse",
     },
     Border {
+        word: "SqliteConnection::establish",
+        within: &["system-tests", "bench"],
+        allowed: &["system-tests/src/database.rs"],
+        why: "a service may hold the lock: open_sqlite() waits for it",
+    },
+    Border {
         word: "shared/",
         within: &[
             "auth-service",

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
 use rustix::process::Signal;
 use serde_json::json;
 use shared_claims::authority::Authority;
 use shared_claims::clock::unix_now;
 use shared_claims::revocations::{Entry, Fingerprints, RevocationsWriter, Target};
 use shared_claims::{AccessClaims, Verifier};
+use system_tests::database::open_sqlite;
 use system_tests::mouth::Mouth;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, System};
@@ -139,7 +139,7 @@ async fn a_million(system: &mut System) {
     system.auth.signal(Signal::TERM);
     system.auth.ended().await;
     let path = system.folder.path().join("signet.db");
-    let mut database = SqliteConnection::establish(path.to_str().expect("a path")).expect("it opens");
+    let mut database = open_sqlite(path.to_str().expect("a path"));
     let expires_at = (unix_now() + 3600) * 1000;
     database
         .batch_execute(&format!(

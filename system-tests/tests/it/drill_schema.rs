@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use diesel::sql_types::Text;
-use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use system_tests::database::open_sqlite;
 use system_tests::drill::{figure, scale};
 use system_tests::processes::{Env, Service, binary, run, run_command};
 use system_tests::system::{PASSWORD, USER, auth_env, cli};
@@ -32,7 +33,7 @@ fn schema(url: &str) -> Vec<String> {
         Some(path) => {
             let query = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') AS line FROM sqlite_master \
                          UNION ALL SELECT 'applied ' || version FROM __diesel_schema_migrations ORDER BY 1";
-            sql_query(query).load(&mut SqliteConnection::establish(path).unwrap()).unwrap()
+            sql_query(query).load(&mut open_sqlite(path)).unwrap()
         }
         None => {
             let query = "SELECT concat_ws(' ', 'column', table_name, column_name, data_type, is_nullable, \

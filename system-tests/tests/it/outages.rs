@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use system_tests::database::{admin, name_of};
+use system_tests::database::{admin, name_of, open_sqlite};
 use system_tests::drill::figure;
 use system_tests::system::{GATEWAY, PASSWORD, USER, cli};
 use system_tests::{Database, Mouth, PATIENCE, System, eventually};
@@ -75,11 +75,10 @@ async fn f05_without_its_database_the_authority_goes_on_with_what_needs_none() {
 #[tokio::test]
 async fn f11_a_write_lock_held_by_another_process_is_a_503_and_not_a_500() {
     use diesel::connection::SimpleConnection;
-    use diesel::{Connection, SqliteConnection};
     let system = System::start(Database::Sqlite).await;
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let path = system.folder.path().join("signet.db");
-    let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let mut other = open_sqlite(path.to_str().unwrap());
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     // A command has more patience than a request: it is still waiting when that is told to come back.
     let (folder, env) = (system.folder.path().to_owned(), system.auth_env.clone());

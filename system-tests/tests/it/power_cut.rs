@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diesel::sql_types::BigInt;
-use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use rustix::process::Signal;
 use serde_json::json;
-use system_tests::database::{StoredSession, integrity, sessions};
+use system_tests::database::{StoredSession, integrity, open_sqlite, sessions};
 use system_tests::drill::{figure, scale};
 use system_tests::eventually;
 use system_tests::lone::Lone;
@@ -123,7 +123,7 @@ fn assert_nothing_is_missing(copy: &Path, told: &Acknowledged, cut: usize) {
         assert!(sessions[id.as_str()].ended, "cut {cut}: a revocation is lost");
     }
     let epoch = "SELECT password_epoch FROM users WHERE username = 'changer'";
-    let mut database = SqliteConnection::establish(copy.to_str().unwrap()).unwrap();
+    let mut database = open_sqlite(copy.to_str().unwrap());
     let epoch: Vec<Epoch> = sql_query(epoch).load(&mut database).unwrap();
     assert!(epoch[0].password_epoch >= told.password_changes, "cut {cut}: a password change is lost");
 }
