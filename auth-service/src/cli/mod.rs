@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::audit::Actor;
 use crate::authority::Authority;
@@ -108,7 +108,8 @@ type Done = Result<(), Failure>;
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = with_hyphen_values(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let output = Output::new(cli.json);
     match run(cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
@@ -116,6 +117,18 @@ pub fn main() -> ExitCode {
         Err(Failure::Usage(cause)) => output.failure(&cause, 2),
         Err(Failure::Wrong(cause)) => output.failure(&cause, 3),
     }
+}
+
+/// Lets every positional argument begin with `-`, in every command: key IDs (base64url, one in 64), client IDs and
+/// usernames may. Options that the command knows keep their meaning.
+fn with_hyphen_values(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(
+            |argument| {
+                if argument.is_positional() { argument.allow_hyphen_values(true) } else { argument }
+            },
+        )
+        .mut_subcommands(with_hyphen_values)
 }
 
 fn run(cli: Cli, output: &Output) -> Done {

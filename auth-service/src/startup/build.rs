@@ -22,7 +22,6 @@ use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Purpose, Secrets, Vault
 use crate::mail::{MailPolicy, Mailer};
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{RevocationDocument, RevocationLog};
-use crate::secret::random_id;
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::{ClaimMap, LegacySettings, LegacyTokens, RefreshTokens};
@@ -44,7 +43,6 @@ const EARLIEST_CLOCK: Timestamp = Timestamp(1_577_836_800_000);
 /// # Errors
 /// What is wrong, in one line, with what to do about it.
 pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
-    seed_ahead()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     check_clock(clock.as_ref())?;
     let storage = open_storage(settings)?;
@@ -211,21 +209,6 @@ pub fn check_clock(clock: &dyn Clock) -> Result<()> {
         return Err("the system clock is not set: it stands before 2020".to_owned());
     }
     Ok(())
-}
-
-/// aws-lc measures the processor's jitter for 20 ms when randomness is first asked for. Begun here and not
-/// waited for, so that neither the start nor the first token pays for it.
-///
-/// # Errors
-/// What the system refused.
-fn seed_ahead() -> Result<()> {
-    let seed = || {
-        if let Err(error) = random_id() {
-            tracing::error!(%error, "no token can be issued");
-        }
-    };
-    let thread = thread::Builder::new().name("seed".to_owned()).spawn(seed);
-    thread.map(drop).map_err(|error| format!("no thread: {error}"))
 }
 
 /// The database with a schema that fits, or what is wrong with it.

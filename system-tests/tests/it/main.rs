@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod bad_input;
 mod clients;
+mod commands;
 mod compose;
 mod django;
 mod doctor;
