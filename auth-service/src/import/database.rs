@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::django::{Names, blacklisted, user};
+use super::django::{blacklisted, user};
+use super::names::Names;
 use super::{FieldMap, Item, Source};
 use crate::storage::{DatabaseUrl, DjangoTables};
 

@@ -1,10 +1,10 @@
 //! What an account is in Django: the fields of a record, by the operator's map.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value};
 
-use super::{BlacklistedToken, FieldMap, ImportedUser, Item, MAX_PROFILE_BYTES, Problem};
+use super::instant::instant;
+use super::names::{GROUP, Names, PERMISSION};
+use super::{ActiveFlag, BlacklistedToken, FieldMap, ImportedUser, Item, MAX_PROFILE_BYTES, Problem};
 use crate::users::{StoredHash, Username};
 
 /// Longest primary key, in bytes.
@@ -13,82 +13,27 @@ const MAX_ID_BYTES: usize = 64;
 /// What no password fits, in Django's words.
 const NO_PASSWORD: &str = "!";
 
-/// Names of what records refer to by number, as far as the source holds them. What refers to what is looked up when an
-/// account needs it: a dump has its models in whatever order they were asked for.
-#[derive(Debug, Default)]
-pub struct Names {
-    /// The application of a content type.
-    applications: HashMap<String, String>,
-    /// The content type of a permission, and its codename.
-    permissions: HashMap<String, (Value, String)>,
-    groups: HashMap<String, Group>,
-    /// Keys of groups by their names, for records that refer to them so.
-    by_name: HashMap<String, String>,
-}
-
-#[derive(Debug, Clone)]
-struct Group {
-    name: String,
-    permissions: Vec<Value>,
-}
-
-impl Names {
-    /// Learns from a record that is no account.
-    pub fn learn(&mut self, model: &str, pk: &Value, fields: &Map<String, Value>) {
-        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        match model {
-            "contenttypes.contenttype" => {
-                self.applications.insert(key(pk), text("app_label"));
-            }
-            "auth.permission" => {
-                let content_type = fields.get("content_type").cloned().unwrap_or_default();
-                self.permissions.insert(key(pk), (content_type, text("codename")));
-            }
-            "auth.group" => {
-                let permissions = list(fields.get("permissions")).to_vec();
-                self.by_name.insert(text("name"), key(pk));
-                self.groups.insert(key(pk), Group { name: text("name"), permissions });
-            }
-            _ => {}
-        }
-    }
-
-    /// `app.codename`, of a key or of a natural key: codename, application, model.
-    fn permission(&self, reference: &Value) -> Option<String> {
-        if let Value::Array(natural) = reference {
-            let part = |at: usize| natural.get(at).and_then(Value::as_str);
-            return Some(format!("{}.{}", part(1)?, part(0)?));
-        }
-        let (content_type, codename) = self.permissions.get(&key(reference))?;
-        let application = match content_type {
-            Value::Array(natural) => natural.first()?.as_str()?.to_owned(),
-            pk => self.applications.get(&key(pk))?.clone(),
-        };
-        Some(format!("{application}.{codename}"))
-    }
-
-    fn group(&self, reference: &Value) -> Option<&Group> {
-        match reference {
-            Value::Array(natural) => self.groups.get(self.by_name.get(natural.first()?.as_str()?)?),
-            pk => self.groups.get(&key(pk)),
-        }
-    }
-}
-
-/// Reads an account.
+/// Reads a user.
 pub fn user(map: &FieldMap, names: &Names, (record, pk): (u64, &Value), fields: &Map<String, Value>) -> Item {
-    let pk = match map.user_id.as_str() {
+    let id = match map.user_id.as_str() {
         "id" | "pk" => key(pk),
-        field => fields.get(field).map(key).unwrap_or_default(),
+        field => fields.get(field).and_then(key),
     };
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let problem =
-        |what: String| Problem { record, pk: pk.clone(), name: text(&map.username).to_owned(), what };
-    if pk.is_empty() || pk.len() > MAX_ID_BYTES || pk.chars().any(char::is_control) {
-        return Item::Unusable(problem("has no id that could be kept".to_owned()));
+    let problem = |what: String| {
+        let pk = id.clone().or_else(|| key(pk)).unwrap_or_default();
+        Problem { record, pk, name: fields.get(&map.username).and_then(key).unwrap_or_default(), what }
+    };
+    let Some(pk) = &id else { return Item::Unusable(problem(without_id(map, pk))) };
+    if pk.len() > MAX_ID_BYTES || pk.chars().any(char::is_control) {
+        let rule =
+            format!("its `{}` is longer than {MAX_ID_BYTES} bytes or has control characters", map.user_id);
+        return Item::Unusable(problem(rule));
     }
-    let Some(username) = Username::parse(text(&map.username)) else {
-        return Item::Unusable(problem(format!("`{}` is no name", map.username)));
+    // Some projects have numbers for usernames.
+    let username = fields.get(&map.username).and_then(key);
+    let Some(username) = username.as_deref().and_then(Username::parse) else {
+        return Item::Unusable(problem(without_username(map, fields)));
     };
     let mut lost = Vec::new();
     let password = text(&map.password);
@@ -103,12 +48,8 @@ pub fn user(map: &FieldMap, names: &Names, (record, pk): (u64, &Value), fields: 
     let (groups, of_groups) = groups(names, fields.get("groups"), &mut lost);
     let own = list(fields.get("user_permissions"));
     let permissions = permissions(names, of_groups.into_iter().chain(own), &mut lost);
-    // An account whose flag is not found is not let in on a guess.
-    let Some(active) = flag(fields.get(&map.active)) else {
-        return Item::Unusable(problem(format!(
-            "has no flag `{}`: is another one set in [django]?",
-            map.active
-        )));
+    let Some(active) = is_active(&map.active, fields) else {
+        return Item::Unusable(problem(without_active_flag(&map.active)));
     };
     let email = Some(text(&map.email).trim().to_owned()).filter(|email| email.contains('@'));
     let profile = Value::Object(profile(map, fields, (&groups, &permissions))).to_string();
@@ -132,6 +73,54 @@ pub fn user(map: &FieldMap, names: &Names, (record, pk): (u64, &Value), fields: 
     if lost.is_empty() { Item::User(user) } else { Item::Reduced(user, problem(lost.join("; "))) }
 }
 
+/// What to do about a user without an ID.
+fn without_id(map: &FieldMap, pk: &Value) -> String {
+    match map.user_id.as_str() {
+        "id" | "pk" if pk.is_null() => "has no primary key: make the dump without --natural-primary, or set \
+                                        django.user_id to a unique field that simplejwt's USER_ID_FIELD names"
+            .to_owned(),
+        "id" | "pk" => format!("its primary key {pk} is neither text nor a number"),
+        field => format!("its field `{field}` (django.user_id) is missing, or is neither text nor a number"),
+    }
+}
+
+/// What to do about a user without a username.
+fn without_username(map: &FieldMap, fields: &Map<String, Value>) -> String {
+    let (field, model) = (&map.username, &map.user_model);
+    if fields.contains_key(field) {
+        return format!("its `{field}` is no username: 1 to 150 characters without control characters");
+    }
+    format!(
+        "has no field `{field}`: set django.username to the field that holds the username; where {model} inherits its \
+         fields from another model (multi-table inheritance), set django.user_model to that one"
+    )
+}
+
+/// Whether a user may log in; `None` where the field does not say. Nobody is let in on a guess.
+fn is_active(active: &ActiveFlag, fields: &Map<String, Value>) -> Option<bool> {
+    match active {
+        ActiveFlag::Always => Some(true),
+        ActiveFlag::Field(name) => flag(fields.get(name)),
+        // Also a time at which the user was blocked.
+        ActiveFlag::Not(name) => match fields.get(name)? {
+            Value::Null => Some(true),
+            Value::String(text) => Some(text.is_empty()),
+            value => flag(Some(value)).map(|blocked| !blocked),
+        },
+    }
+}
+
+fn without_active_flag(active: &ActiveFlag) -> String {
+    let field = match active {
+        ActiveFlag::Field(name) | ActiveFlag::Not(name) => name.as_str(),
+        ActiveFlag::Always => "",
+    };
+    format!(
+        "has no flag `{field}`: set django.active to the field that says whether a user may log in, to `!FIELD` \
+         for a field that says the opposite, or to `always`"
+    )
+}
+
 /// Reads a refresh token that is outstanding, and blacklisted as the caller knows.
 pub fn blacklisted(record: u64, pk: &Value, fields: &Map<String, Value>) -> Item {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
@@ -142,7 +131,7 @@ pub fn blacklisted(record: u64, pk: &Value, fields: &Map<String, Value>) -> Item
         }
         _ => {
             let what = "a blacklisted token without an id or an end: it cannot be kept refused".to_owned();
-            Item::Unusable(Problem { record, pk: key(pk), name: String::new(), what })
+            Item::Unusable(Problem { record, pk: key(pk).unwrap_or_default(), name: String::new(), what })
         }
     }
 }
@@ -160,7 +149,7 @@ fn groups<'a>(
                 groups.push(group.name.clone());
                 permissions.extend(&group.permissions);
             }
-            None => lost.push(format!("group {reference} has no name here: dump auth.group too")),
+            None => lost.push(names.unresolved("group", reference, GROUP)),
         }
     }
     (groups, permissions)
@@ -175,9 +164,7 @@ fn permissions<'a>(
     for reference in references {
         match names.permission(reference) {
             Some(permission) => permissions.push(permission),
-            None => lost.push(format!(
-                "permission {reference} has no name here: dump auth.permission and contenttypes too"
-            )),
+            None => lost.push(names.unresolved("permission", reference, PERMISSION)),
         }
     }
     permissions.sort();
@@ -214,7 +201,7 @@ fn profile(
     map.attributes.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
 }
 
-fn list(value: Option<&Value>) -> &[Value] {
+pub fn list(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
@@ -226,26 +213,13 @@ fn flag(value: Option<&Value>) -> Option<bool> {
     }
 }
 
-/// A key as text, whether it is a number or a UUID.
-pub fn key(value: &Value) -> String {
+/// A key as text, whether it is a number or a UUID; `None` for what is no key.
+pub fn key(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => String::new(),
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
-}
-
-/// Milliseconds since the epoch of a date and time in ISO 8601; without an offset it is UTC, as Django keeps it.
-fn instant(text: &str) -> Option<i64> {
-    use time::OffsetDateTime;
-    use time::format_description::well_known::Rfc3339;
-    let mut text = text.trim().replacen(' ', "T", 1);
-    let has_offset = text.get(10..).is_some_and(|time| time.contains(['Z', '+', '-']));
-    if !has_offset {
-        text.push('Z');
-    }
-    let at = OffsetDateTime::parse(&text, &Rfc3339).ok()?;
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
 }
 
 #[cfg(test)]
@@ -264,7 +238,7 @@ mod tests {
             user_id: "id".to_owned(),
             username: "username".to_owned(),
             password: "password".to_owned(),
-            active: "is_active".to_owned(),
+            active: ActiveFlag::parse("is_active"),
             email: "email".to_owned(),
             date_joined: "date_joined".to_owned(),
             attributes: words("email is_staff groups permissions tenant"),
@@ -326,7 +300,7 @@ mod tests {
         assert_eq!(
             problem.line(),
             "record 9, pk 5f0c, \"bob\": comes without its password: the hash is of no known format; \
-             group 99 has no name here: dump auth.group too"
+             group 99 is unknown: dump auth.group too, each record once"
         );
         for (pk, fields) in [
             (json!(1), json!({"username": "ok", "password": "!"})),
@@ -340,16 +314,78 @@ mod tests {
         }
     }
 
-    #[test]
-    fn instants_are_read_as_every_database_writes_them() {
-        for text in [
-            "2026-01-02T03:04:05.678Z",
-            "2026-01-02T03:04:05.678912Z",
-            "2026-01-02 03:04:05.678912",
-            "2026-01-02T05:04:05.678+02:00",
-        ] {
-            assert_eq!(instant(text), Some(1_767_323_045_678), "{text}");
+    /// The roles and permissions of a user in a dump whose records have these keys and references.
+    fn rights(groups: &[(Value, Value)], reference: Value) -> (Vec<String>, String) {
+        let mut names = Names::default();
+        for (pk, fields) in groups {
+            names.learn(GROUP, pk, fields.as_object().unwrap());
         }
-        assert_eq!(instant("yesterday"), None);
+        let fields = json!({
+            "username": "customer", "password": "!", "is_active": true, "groups": [reference], "user_permissions": [],
+        });
+        match user(&map(), &names, (1, &json!(7)), fields.as_object().unwrap()) {
+            Item::User(user) => (user.roles, String::new()),
+            Item::Reduced(user, problem) => (user.roles, problem.what),
+            _ => panic!("it is a user"),
+        }
+    }
+
+    #[test]
+    fn a_group_without_a_key_gives_nobody_its_rights_but_those_who_name_it() {
+        let group = |name: &str| json!({"name": name, "permissions": [["add_post", "blog", "post"]]});
+        let customers = || json!({"name": "Customers", "permissions": []});
+        for nothing in [json!(null), json!(""), json!([]), json!({}), json!(true)] {
+            let keyless = [(nothing.clone(), customers()), (nothing.clone(), group("Editors"))];
+            for reference in [json!(1), json!(2), json!(""), json!(null), json!([]), json!([null])] {
+                let (roles, why) = rights(&keyless, reference.clone());
+                assert!(roles.is_empty(), "{nothing} {reference}: {roles:?}");
+                assert!(why.contains("is unknown"), "{nothing} {reference}: {why}");
+            }
+            assert!(rights(&keyless, json!(1)).1.contains("--natural-foreign"));
+            assert_eq!(rights(&keyless, json!(["Customers"])), (vec![], String::new()));
+            assert_eq!(rights(&keyless, json!(["Editors"])).0, ["editor", "poster"]);
+        }
+        // The same key twice: which one is meant is not known.
+        let twice = [(json!(1), customers()), (json!(1), group("Editors"))];
+        assert!(rights(&twice, json!(1)).0.is_empty() && rights(&twice, json!(1)).1.contains("once"));
+        let same = [(json!(1), group("Editors")), (json!(1), group("Editors"))];
+        assert_eq!(rights(&same, json!(1)).0, ["editor", "poster"]);
+    }
+
+    #[test]
+    fn a_user_without_an_id_is_refused_with_the_option_that_took_it() {
+        let fields = json!({"username": "ok", "password": "!", "is_active": true});
+        let Item::Unusable(problem) = read(Value::Null, fields.clone()) else { panic!("it has no ID") };
+        assert!(problem.what.contains("--natural-primary"), "{}", problem.what);
+        let by_name = FieldMap { user_id: "email".to_owned(), ..map() };
+        let Item::Unusable(problem) = user(&by_name, &names(), (1, &json!(1)), fields.as_object().unwrap())
+        else {
+            panic!("it has no ID")
+        };
+        assert!(problem.what.contains("`email` (django.user_id)"), "{}", problem.what);
+    }
+
+    #[test]
+    fn who_may_log_in_is_said_by_a_flag_its_opposite_a_time_or_by_nothing() {
+        let active = |setting: &str, fields: Value| {
+            is_active(&ActiveFlag::parse(setting), fields.as_object().unwrap())
+        };
+        let table = [
+            ("is_active", json!({"is_active": true}), Some(true)),
+            ("is_active", json!({"is_active": 0}), Some(false)),
+            ("is_active", json!({}), None),
+            ("is_active", json!({"is_active": null}), None),
+            ("is_active", json!({"is_active": "yes"}), None),
+            ("!is_blocked", json!({"is_blocked": true}), Some(false)),
+            ("! is_blocked", json!({"is_blocked": false}), Some(true)),
+            ("!is_blocked", json!({"is_blocked": 1}), Some(false)),
+            ("!is_blocked", json!({}), None),
+            ("!blocked_at", json!({"blocked_at": null}), Some(true)),
+            ("!blocked_at", json!({"blocked_at": "2026-01-02T03:04:05Z"}), Some(false)),
+            ("always", json!({}), Some(true)),
+        ];
+        for (setting, fields, expected) in table {
+            assert_eq!(active(setting, fields.clone()), expected, "{setting} {fields}");
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! What `manage.py dumpdata` wrote. Read twice: first for what records refer to, then for the accounts.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::django::{Names, blacklisted, key, user};
+use super::django::{blacklisted, key, user};
+use super::dump_file::DumpFile;
 use super::elements::Elements;
+use super::names::Names;
 use super::{FieldMap, Item, Problem, Source};
 
 const OUTSTANDING: &str = "token_blacklist.outstandingtoken";
@@ -45,14 +46,14 @@ impl Known {
     fn blacklist(&mut self, token: &Value) {
         match token.as_u64() {
             Some(number) => drop(self.blacklisted.insert(number)),
-            None => drop(self.blacklisted_otherwise.insert(key(token))),
+            None => self.blacklisted_otherwise.extend(key(token)),
         }
     }
 
     fn is_blacklisted(&self, token: &Value) -> bool {
         match token.as_u64() {
             Some(number) => self.blacklisted.contains(&number),
-            None => self.blacklisted_otherwise.contains(&key(token)),
+            None => key(token).is_some_and(|key| self.blacklisted_otherwise.contains(&key)),
         }
     }
 }
@@ -65,6 +66,7 @@ impl Dump {
         if !metadata.is_file() {
             return Err(format!("{}: is no file; it is read twice, so a pipe will not do", path.display()));
         }
+        DumpFile::open(path).map_err(|what| format!("{}: {what}", path.display()))?;
         Ok(Self { path: path.to_owned(), bytes: metadata.len().max(1), map })
     }
 
@@ -73,11 +75,12 @@ impl Dump {
         &self,
         mut each: impl FnMut(u64, Result<Record<'_>, String>, f64) -> Result<(), String>,
     ) -> Result<(), String> {
-        let file = File::open(&self.path).map_err(|error| format!("{}: {error}", self.path.display()))?;
+        let file = DumpFile::open(&self.path).map_err(|error| format!("{}: {error}", self.path.display()))?;
+        let position = file.position();
         let mut elements = Elements::new(file);
         for number in 1.. {
             #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
-            let part = elements.bytes as f64 / self.bytes as f64;
+            let part = position.get() as f64 / self.bytes as f64;
             match elements.next() {
                 Ok(None) => break,
                 Ok(Some(octets)) => {
@@ -138,7 +141,10 @@ impl Source for Dump {
             }
             let Some(fields) = fields(&record) else {
                 return found(
-                    problem(key(&record.pk), "has fields that are no JSON object".to_owned()),
+                    problem(
+                        key(&record.pk).unwrap_or_default(),
+                        "has fields that are no JSON object".to_owned(),
+                    ),
                     part,
                 );
             };

@@ -1,5 +1,5 @@
-//! The elements of one JSON array, one after the other, as they stand in a stream: a dump may be larger than memory,
-//! and one that is broken in one place is still good everywhere else.
+//! The records of a dump, one after the other, as they stand in a stream: the elements of one JSON array, or one
+//! object a line (JSON Lines). A dump may be larger than memory, and a record that is broken does not break the others.
 
 use std::io::{self, Read};
 
@@ -8,15 +8,21 @@ const MAX_ELEMENT_BYTES: usize = 1 << 20;
 
 const CHUNK: usize = 64 * 1024;
 
-/// Reads an array of objects.
+/// How records are separated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    Array,
+    Lines,
+}
+
+/// Reads records.
 pub struct Elements<R> {
     reader: R,
     buffer: Vec<u8>,
     /// Where the unread part of the buffer begins.
     start: usize,
-    /// Octets that were read so far.
-    pub bytes: u64,
-    begun: bool,
+    /// Known once the first octets are read.
+    layout: Option<Layout>,
     ended: bool,
 }
 
@@ -25,8 +31,8 @@ pub struct Elements<R> {
 pub enum BrokenElement {
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
-    #[error("is no JSON array of records, as `manage.py dumpdata` writes it")]
-    NoArray,
+    #[error("is neither a JSON array of records nor JSON Lines, as `manage.py dumpdata` writes them")]
+    NoRecords,
     #[error("the file ends in the middle of it; nothing behind its beginning was read")]
     CutShort,
     #[error("is larger than a mebibyte")]
@@ -45,7 +51,7 @@ impl BrokenElement {
 
 impl<R: Read> Elements<R> {
     pub fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), start: 0, bytes: 0, begun: false, ended: false }
+        Self { reader, buffer: Vec::new(), start: 0, layout: None, ended: false }
     }
 
     /// The octets of the next element; `None` behind the last one. Whether they are JSON is the caller's question.
@@ -74,16 +80,12 @@ impl<R: Read> Elements<R> {
     }
 
     fn find(&mut self) -> Result<Option<(usize, usize)>, BrokenElement> {
-        if !self.begun {
-            // A byte order mark, as Windows puts it.
-            if self.peek(0)? == Some(0xEF) {
-                self.start += 3;
-            }
-            if self.significant()? != Some(b'[') {
-                return Err(BrokenElement::NoArray);
-            }
-            self.start += 1;
-            self.begun = true;
+        let layout = match self.layout {
+            Some(layout) => layout,
+            None => self.begin()?,
+        };
+        if layout == Layout::Lines {
+            return self.find_line();
         }
         match self.significant()? {
             Some(b']') => {
@@ -100,6 +102,44 @@ impl<R: Read> Elements<R> {
         }
         let length = self.length_of_element()?;
         Ok(Some((self.start, self.start + length)))
+    }
+
+    fn begin(&mut self) -> Result<Layout, BrokenElement> {
+        // A byte order mark, as Windows puts it.
+        if self.peek(0)? == Some(0xEF) {
+            self.start += 3;
+        }
+        let layout = match self.significant()? {
+            Some(b'[') => {
+                self.start += 1;
+                Layout::Array
+            }
+            Some(b'{') => Layout::Lines,
+            _ => return Err(BrokenElement::NoRecords),
+        };
+        self.layout = Some(layout);
+        Ok(layout)
+    }
+
+    /// No line break can stand within the JSON of a line, so a broken line ends where it ends.
+    fn find_line(&mut self) -> Result<Option<(usize, usize)>, BrokenElement> {
+        if self.significant()?.is_none() {
+            return Ok(None);
+        }
+        let (mut at, mut too_large) = (0, false);
+        while self.peek(at)?.is_some_and(|byte| byte != b'\n') {
+            at += 1;
+            if at >= MAX_ELEMENT_BYTES {
+                too_large = true;
+                self.start += at;
+                at = 0;
+            }
+        }
+        if too_large {
+            self.start += at;
+            return Err(BrokenElement::TooLarge);
+        }
+        Ok(Some((self.start, self.start + at)))
     }
 
     /// Up to the comma or bracket behind it that is in no string and in nothing nested. What is too large is counted
@@ -153,7 +193,6 @@ impl<R: Read> Elements<R> {
             self.buffer.resize(length + CHUNK, 0);
             let read = self.reader.read(&mut self.buffer[length..])?;
             self.buffer.truncate(length + read);
-            self.bytes += read as u64;
             if read == 0 {
                 return Ok(None);
             }
@@ -213,9 +252,19 @@ mod tests {
         let behind = "! the array ends before the file does; nothing behind it was read";
         assert_eq!(elements(r#"[{"a": 1}][{"b": 1}]"#), [r#"{"a": 1}"#, behind]);
         assert_eq!(elements(r#"[{"a": 1}], {"b": 1}]"#), [r#"{"a": 1}"#, behind]);
-        assert_eq!(elements("{}")[0], "! is no JSON array of records, as `manage.py dumpdata` writes it");
-        assert_eq!(elements("")[0], "! is no JSON array of records, as `manage.py dumpdata` writes it");
+        let none = "! is neither a JSON array of records nor JSON Lines, as `manage.py dumpdata` writes them";
+        assert_eq!(elements("")[0], none);
+        assert_eq!(elements("7")[0], none);
         let large = format!("[{{\"a\": \"{}\"}}, {{\"b\": [1]}}]", "x".repeat(3 * MAX_ELEMENT_BYTES));
         assert_eq!(all(Elements::new(large.as_bytes())), ["! is larger than a mebibyte", r#"{"b": [1]}"#]);
+    }
+
+    #[test]
+    fn each_line_is_a_record_and_a_broken_one_ends_where_it_ends() {
+        let odd = r#"{"a": "}\n[{\"", "b": {"c": []}}"#;
+        assert_eq!(elements(&format!("\u{feff}{odd}\r\n\n{odd}")), [odd, odd]);
+        assert_eq!(elements("{\"a\": \n{\"b\": 1}\n"), ["{\"a\":", "{\"b\": 1}"]);
+        let large = format!("{{\"a\": \"{}\"}}\n{{\"b\": 1}}", "x".repeat(3 * MAX_ELEMENT_BYTES));
+        assert_eq!(all(Elements::new(large.as_bytes())), ["! is larger than a mebibyte", "{\"b\": 1}"]);
     }
 }

@@ -1,13 +1,16 @@
 //! Moving in: accounts and blacklisted tokens of a Django project become ours, a batch at a time, again and again
 //! until the day comes.
 //!
-//! `elements` takes a dump apart, `dump` and `database` read records from a file or from Django's database,
-//! `django` says what an account is there, `run` brings batches to the storage and keeps the report.
+//! `dump_file` opens a dump, `elements` takes it apart, `dump` and `database` read records from a file or from Django's database,
+//! `django` says what a user is there, `names` what its groups and permissions are called, `run` brings batches to the storage and keeps the report.
 
 mod database;
 mod django;
 mod dump;
+mod dump_file;
 mod elements;
+mod instant;
+mod names;
 mod report;
 mod run;
 pub mod simple_jwt;
@@ -35,13 +38,36 @@ pub struct FieldMap {
     pub user_id: String,
     pub username: String,
     pub password: String,
-    pub active: String,
+    pub active: ActiveFlag,
     pub email: String,
     pub date_joined: String,
     /// Fields that are kept for claims; `groups` and `permissions` are lists of names.
     pub attributes: Vec<String>,
     /// Roles by what gives them: a boolean field, `group:NAME` or `permission:APP.CODENAME`.
     pub roles: BTreeMap<String, String>,
+}
+
+/// What says whether a user may log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActiveFlag {
+    /// A boolean field.
+    Field(String),
+    /// A boolean field that says the opposite, or a time that is null for users who may log in: `!blocked_at`.
+    Not(String),
+    /// Every user may: the model has no such field.
+    Always,
+}
+
+impl ActiveFlag {
+    /// Reads `FIELD`, `!FIELD` or `always`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text.strip_prefix('!') {
+            Some(field) => Self::Not(field.trim().to_owned()),
+            None if text == "always" => Self::Always,
+            None => Self::Field(text.to_owned()),
+        }
+    }
 }
 
 /// An account as it is taken over.

@@ -104,7 +104,7 @@ fn what_becomes(format: &str) -> &'static str {
     match format {
         "unusable" => "have no password; they can set one",
         "argon2" => "are good as they are, or made ours at the next login",
-        "md5" => "are weak until the next login makes them argon2id",
+        "md5" | "sha1" => "are weak until the next login makes them argon2id",
         _ => "become argon2id at the next login",
     }
 }

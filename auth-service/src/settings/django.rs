@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::import::FieldMap;
+use crate::import::{ActiveFlag, FieldMap};
 
 /// Which tables and fields of a Django project say what. The defaults are those of `django.contrib.auth`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -19,7 +19,8 @@ pub struct Django {
     pub username: String,
     /// `AUTH__DJANGO__PASSWORD`. Default `password`.
     pub password: String,
-    /// `AUTH__DJANGO__ACTIVE`: a boolean field. Default `is_active`.
+    /// `AUTH__DJANGO__ACTIVE`: the field that says whether a user may log in, `!FIELD` for a field that says the
+    /// opposite (a flag, or a time that is null), or `always`. Default `is_active`.
     pub active: String,
     /// `AUTH__DJANGO__EMAIL`. Default `email`.
     pub email: String,
@@ -68,7 +69,7 @@ impl Django {
             user_id: self.user_id.clone(),
             username: self.username.clone(),
             password: self.password.clone(),
-            active: self.active.clone(),
+            active: ActiveFlag::parse(&self.active),
             email: self.email.clone(),
             date_joined: self.date_joined.clone(),
             attributes: self.attributes.split_whitespace().map(str::to_owned).collect(),

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::connection::{AnyConnection, Purpose};
 use super::error::StorageError;
+use super::table_name::TableName;
 use super::url::DatabaseUrl;
 
 /// Rows that are held at one time.
@@ -28,7 +29,7 @@ pub struct DjangoTables {
 
 /// Where accounts are.
 struct Users {
-    table: String,
+    table: TableName,
     key: String,
     /// SQLite has no UUIDs: Django keeps them there as 32 digits.
     key_is_uuid: bool,
@@ -69,21 +70,25 @@ impl DjangoTables {
     /// [`StorageError::Unavailable`], also when there is no such table.
     pub fn open(url: &DatabaseUrl, table: &str, model: &str) -> Result<Self, StorageError> {
         let unavailable = |cause: String| StorageError::Unavailable(cause);
-        for name in [table, model] {
-            if name.is_empty()
-                || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
-            {
-                return Err(unavailable(format!("`{name}` is no name of a table or model")));
-            }
+        let table = TableName::parse(table).ok_or_else(|| {
+            let rule = "is no name of a table: write TABLE, SCHEMA.TABLE or \"SCHEMA\".\"TABLE\"";
+            unavailable(format!("django.user_table `{table}` {rule}"))
+        })?;
+        if !model.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte)) {
+            return Err(unavailable(format!(
+                "django.user_model `{model}` is no name of a model: write APP.MODEL"
+            )));
         }
         let mut connection = connect(url)?;
-        if !exists(&mut connection, table)? {
-            return Err(unavailable(format!("has no table {table}: is another one set in [django]?")));
+        if !exists(&mut connection, &table)? {
+            let table = table.quoted();
+            return Err(unavailable(format!(
+                "has no table {table}: set django.user_table to the table of users"
+            )));
         }
-        let key = primary_key(&mut connection, table)?;
+        let key = primary_key(&mut connection, &table)?;
         let model = model.rsplit('.').next().unwrap_or(model).to_owned();
-        let users =
-            Users { table: table.to_owned(), key_is_uuid: key.declared == "char(32)", key: key.name, model };
+        let users = Users { table, key_is_uuid: key.declared == "char(32)", key: key.name, model };
         Ok(Self { connection, users })
     }
 
@@ -92,14 +97,18 @@ impl DjangoTables {
     /// # Errors
     /// One line.
     pub fn groups(&mut self, told: Told<'_>) -> Result<(), String> {
-        if !self.has(&["auth_group", "auth_group_permissions", "auth_permission", "django_content_type"])? {
-            return Ok(());
-        }
-        let permissions = "FROM auth_group_permissions gp JOIN auth_permission p ON p.id = gp.permission_id \
-                           JOIN django_content_type c ON c.id = p.content_type_id WHERE gp.group_id = t.id";
+        let tables = ["auth_group", "auth_group_permissions", "auth_permission", "django_content_type"];
+        let Some([group, of_groups, permission, content_type]) = self.located(tables)? else { return Ok(()) };
+        let permissions = format!(
+            "FROM {} gp JOIN {} p ON p.id = gp.permission_id \
+             JOIN {} c ON c.id = p.content_type_id WHERE gp.group_id = t.id",
+            of_groups.quoted(),
+            permission.quoted(),
+            content_type.quoted()
+        );
         let fields =
-            [("'name'", "t.name".to_owned()), ("'permissions'", self.array(PERMISSION, permissions))];
-        self.walk("auth_group", "id", &self.object(&fields), |row, _| told(Value::String(row.pk), row.fields))
+            [("'name'", "t.name".to_owned()), ("'permissions'", self.array(PERMISSION, &permissions))];
+        self.walk(&group, "id", &self.object(&fields), |row, _| told(Value::String(row.pk), row.fields))
     }
 
     /// Accounts with all of their columns, and the natural keys of their groups and permissions; told with the part
@@ -113,22 +122,31 @@ impl DjangoTables {
     ) -> Result<(), String> {
         let Users { table, key, key_is_uuid, model } = &self.users;
         let (table, key, key_is_uuid) = (table.clone(), key.clone(), *key_is_uuid);
-        let (groups, permissions) = (format!("{table}_groups"), format!("{table}_user_permissions"));
+        let model = model.clone();
+        let beside = |suffix: &str| table.beside(&format!("{}_{suffix}", table.name()));
+        let (of_groups, of_permissions) = (beside("groups"), beside("user_permissions"));
         let mut extra = Vec::new();
-        let (of_groups, of_permissions) = (
-            format!(
-                "FROM \"{groups}\" ug JOIN auth_group g ON g.id = ug.group_id WHERE ug.\"{model}_id\" = t.\"{key}\""
-            ),
-            format!(
-                "FROM \"{permissions}\" up JOIN auth_permission p ON p.id = up.permission_id \
-                 JOIN django_content_type c ON c.id = p.content_type_id WHERE up.\"{model}_id\" = t.\"{key}\""
-            ),
-        );
-        if self.has(&[&groups, "auth_group"])? {
-            extra.push(("'groups'", self.array("g.name", &of_groups)));
+        if let Some([group]) = self.located(["auth_group"])?
+            && self.has(&of_groups)?
+        {
+            let groups = format!(
+                "FROM {} ug JOIN {} g ON g.id = ug.group_id WHERE ug.\"{model}_id\" = t.\"{key}\"",
+                of_groups.quoted(),
+                group.quoted()
+            );
+            extra.push(("'groups'", self.array("g.name", &groups)));
         }
-        if self.has(&[&permissions, "auth_permission", "django_content_type"])? {
-            extra.push(("'user_permissions'", self.array(PERMISSION, &of_permissions)));
+        if let Some([permission, content_type]) = self.located(["auth_permission", "django_content_type"])?
+            && self.has(&of_permissions)?
+        {
+            let permissions = format!(
+                "FROM {} up JOIN {} p ON p.id = up.permission_id \
+                 JOIN {} c ON c.id = p.content_type_id WHERE up.\"{model}_id\" = t.\"{key}\"",
+                of_permissions.quoted(),
+                permission.quoted(),
+                content_type.quoted()
+            );
+            extra.push(("'user_permissions'", self.array(PERMISSION, &permissions)));
         }
         let all = self.count(&table)?;
         let fields = self.row_with(&table, &extra)?;
@@ -145,28 +163,30 @@ impl DjangoTables {
     /// # Errors
     /// One line.
     pub fn blacklisted_tokens(&mut self, told: Told<'_>) -> Result<(), String> {
-        if !self.has(&[OUTSTANDING, BLACKLISTED])? {
+        let Some([outstanding, blacklisted]) = self.located([OUTSTANDING, BLACKLISTED])? else {
             return Ok(());
-        }
-        let of = |column: &str| format!("(SELECT o.{column} FROM {OUTSTANDING} o WHERE o.id = t.token_id)");
+        };
+        let outstanding = outstanding.quoted();
+        let of = |column: &str| format!("(SELECT o.{column} FROM {outstanding} o WHERE o.id = t.token_id)");
         let fields = self.object(&[("'jti'", of("jti")), ("'expires_at'", of("expires_at"))]);
-        self.walk(BLACKLISTED, "id", &fields, |row, _| told(Value::String(row.pk), row.fields))
+        self.walk(&blacklisted, "id", &fields, |row, _| told(Value::String(row.pk), row.fields))
     }
 
     /// Every row of a table, a page at a time, in one snapshot.
     fn walk(
         &mut self,
-        table: &str,
+        table: &TableName,
         key: &str,
         fields: &str,
         mut each: impl FnMut(Row, i64) -> Result<(), String>,
     ) -> Result<(), String> {
         let told = |error: diesel::result::Error| StorageError::from(error).to_string();
+        let table = table.quoted();
         match &mut self.connection {
             AnyConnection::Postgres(connection) => {
                 let query = format!(
                     "DECLARE rows NO SCROLL CURSOR FOR SELECT t.\"{key}\"::text AS pk, ({fields})::text AS fields, \
-                     0::bigint AS place FROM \"{table}\" t"
+                     0::bigint AS place FROM {table} t"
                 );
                 connection.batch_execute(&query).map_err(told)?;
                 loop {
@@ -181,7 +201,7 @@ impl DjangoTables {
             AnyConnection::Sqlite(connection) => {
                 let query = format!(
                     "SELECT CAST(t.\"{key}\" AS TEXT) AS pk, {fields} AS fields, t.rowid AS place \
-                     FROM \"{table}\" t WHERE t.rowid > ? ORDER BY t.rowid LIMIT {PAGE}"
+                     FROM {table} t WHERE t.rowid > ? ORDER BY t.rowid LIMIT {PAGE}"
                 );
                 let mut after = i64::MIN;
                 loop {
@@ -195,17 +215,30 @@ impl DjangoTables {
         }
     }
 
-    fn has(&mut self, tables: &[&str]) -> Result<bool, String> {
-        for table in tables {
-            if !exists(&mut self.connection, table).map_err(|error| error.to_string())? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    fn has(&mut self, table: &TableName) -> Result<bool, String> {
+        exists(&mut self.connection, table).map_err(|error| error.to_string())
     }
 
-    fn count(&mut self, table: &str) -> Result<f64, String> {
-        let query = sql_query(format!("SELECT CAST(count(*) AS DOUBLE PRECISION) AS rows FROM \"{table}\""));
+    /// Tables of Django's own applications, in the schema of the users or where the connection looks; `None` unless
+    /// all of them are there.
+    fn located<const N: usize>(&mut self, names: [&str; N]) -> Result<Option<[TableName; N]>, String> {
+        let mut found = Vec::with_capacity(N);
+        for name in names {
+            let beside = self.users.table.beside(name);
+            if self.has(&beside)? {
+                found.push(beside);
+            } else if self.has(&TableName::plain(name))? {
+                found.push(TableName::plain(name));
+            } else {
+                return Ok(None);
+            }
+        }
+        Ok(found.try_into().ok())
+    }
+
+    fn count(&mut self, table: &TableName) -> Result<f64, String> {
+        let table = table.quoted();
+        let query = sql_query(format!("SELECT CAST(count(*) AS DOUBLE PRECISION) AS rows FROM {table}"));
         let counted: Count =
             query.get_result(&mut self.connection).map_err(|error| StorageError::from(error).to_string())?;
         Ok(counted.rows)
@@ -231,7 +264,7 @@ impl DjangoTables {
     }
 
     /// A row with all of its columns, but for those that no JSON can hold, and more fields.
-    fn row_with(&mut self, table: &str, extra: &[(&str, String)]) -> Result<String, String> {
+    fn row_with(&mut self, table: &TableName, extra: &[(&str, String)]) -> Result<String, String> {
         if self.is_postgres() {
             return Ok(format!("to_jsonb(t) || {}", self.object(extra)));
         }
@@ -239,7 +272,7 @@ impl DjangoTables {
             "SELECT name, lower(type) AS declared FROM pragma_table_info(?) WHERE type NOT LIKE '%blob%'",
         );
         let columns: Vec<Column> = columns
-            .bind::<Text, _>(table)
+            .bind::<Text, _>(table.name())
             .load(&mut self.connection)
             .map_err(|error| StorageError::from(error).to_string())?;
         let names: Vec<String> =
@@ -294,36 +327,39 @@ fn read_only(path: &Path) -> Result<String, StorageError> {
     Ok(format!("file:{escaped}?mode=ro"))
 }
 
-fn exists(connection: &mut AnyConnection, table: &str) -> Result<bool, StorageError> {
+fn exists(connection: &mut AnyConnection, table: &TableName) -> Result<bool, StorageError> {
     #[derive(QueryableByName)]
     struct Found {
         #[diesel(sql_type = Nullable<Text>)]
         found: Option<String>,
     }
-    let query = match connection {
-        AnyConnection::Postgres(_) => "SELECT to_regclass($1)::text AS found",
-        AnyConnection::Sqlite(_) => {
-            "SELECT max(name) AS found FROM sqlite_master WHERE name = $1 AND type IN ('table', 'view')"
-        }
+    let (query, name) = match connection {
+        AnyConnection::Postgres(_) => ("SELECT to_regclass($1)::text AS found", table.quoted()),
+        AnyConnection::Sqlite(_) => (
+            "SELECT max(name) AS found FROM sqlite_master WHERE name = $1 AND type IN ('table', 'view')",
+            table.name().to_owned(),
+        ),
     };
-    let found: Found = sql_query(query).bind::<Text, _>(table).get_result(connection)?;
+    let found: Found = sql_query(query).bind::<Text, _>(name).get_result(connection)?;
     Ok(found.found.is_some())
 }
 
-fn primary_key(connection: &mut AnyConnection, table: &str) -> Result<Column, StorageError> {
-    let query = match connection {
-        AnyConnection::Postgres(_) => {
+fn primary_key(connection: &mut AnyConnection, table: &TableName) -> Result<Column, StorageError> {
+    let (query, name) = match connection {
+        AnyConnection::Postgres(_) => (
             "SELECT a.attname::text AS name, format_type(a.atttypid, NULL) AS declared FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid \
-             AND a.attnum = ANY (i.indkey) WHERE i.indrelid = to_regclass($1) AND i.indisprimary"
-        }
-        AnyConnection::Sqlite(_) => {
-            "SELECT name, lower(type) AS declared FROM pragma_table_info($1) WHERE pk = 1"
-        }
+             AND a.attnum = ANY (i.indkey) WHERE i.indrelid = to_regclass($1) AND i.indisprimary",
+            table.quoted(),
+        ),
+        AnyConnection::Sqlite(_) => (
+            "SELECT name, lower(type) AS declared FROM pragma_table_info($1) WHERE pk = 1",
+            table.name().to_owned(),
+        ),
     };
-    let mut keys: Vec<Column> = sql_query(query).bind::<Text, _>(table).load(connection)?;
+    let mut keys: Vec<Column> = sql_query(query).bind::<Text, _>(name).load(connection)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
-        _ => Err(StorageError::Unavailable(format!("{table} has no primary key of one column"))),
+        _ => Err(StorageError::Unavailable(format!("{} has no primary key of one column", table.quoted()))),
     }
 }
 

@@ -31,6 +31,7 @@ mod secrets;
 mod sessions;
 mod sqlite_log;
 mod sweep;
+mod table_name;
 mod url;
 mod users;
 mod verifiers;

@@ -35,6 +35,10 @@ impl DatabaseUrl {
         match scheme {
             "sqlite" if rest.is_empty() || rest.ends_with('/') => Err(InvalidUrl::NoPath),
             "sqlite" if rest.contains(['?', '#']) => Err(InvalidUrl::Parameters),
+            // `sqlite:////absolute`, as Django's tools write it: two slashes would be a host in a file: URI.
+            "sqlite" if rest.starts_with("//") => {
+                Ok(Self::Sqlite(PathBuf::from(format!("/{}", rest.trim_start_matches('/')))))
+            }
             "sqlite" => Ok(Self::Sqlite(PathBuf::from(rest))),
             "postgres" | "postgresql" => check_postgres(rest).map(|()| Self::Postgres(url.to_owned())),
             _ => Err(InvalidUrl::UnknownScheme),
@@ -106,6 +110,7 @@ mod tests {
         let table = [
             ("sqlite://data/signet.db", Ok(DatabaseUrl::Sqlite("data/signet.db".into()))),
             ("sqlite:///var/signet.db", Ok(DatabaseUrl::Sqlite("/var/signet.db".into()))),
+            ("sqlite:////var/signet.db", Ok(DatabaseUrl::Sqlite("/var/signet.db".into()))),
             ("sqlite://", Err(InvalidUrl::NoPath)),
             ("sqlite://data/", Err(InvalidUrl::NoPath)),
             ("sqlite://a.db?mode=rwc", Err(InvalidUrl::Parameters)),

@@ -46,8 +46,9 @@ pub enum StoredHash<'a> {
         salt: &'a str,
         hash: Vec<u8>,
     },
-    /// Of salt and password, once.
-    Md5 {
+    /// Of salt and password, once (Django until 5.0 for `sha1`); without a salt where Django had none.
+    Once {
+        digest: OnceDigest,
         salt: &'a str,
         hash: &'a str,
     },
@@ -59,6 +60,42 @@ pub enum StoredHash<'a> {
 pub enum Digester {
     Sha256,
     Sha1,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnceDigest {
+    Md5,
+    Sha1,
+}
+
+impl OnceDigest {
+    /// Django's name of the format.
+    fn format(self) -> &'static str {
+        match self {
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+        }
+    }
+
+    /// Characters of a digest in hexadecimal.
+    fn length(self) -> usize {
+        match self {
+            Self::Md5 => 32,
+            Self::Sha1 => 40,
+        }
+    }
+
+    fn of(self, salt: &str, password: &[u8]) -> String {
+        match self {
+            Self::Md5 => hex(&Md5::new().chain_update(salt).chain_update(password).finalize()),
+            Self::Sha1 => {
+                let mut context = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
+                context.update(salt.as_bytes());
+                context.update(password);
+                hex(context.finish().as_ref())
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +125,10 @@ impl<'a> StoredHash<'a> {
         if encoded.is_empty() || encoded.starts_with(UNUSABLE_PREFIX) {
             return Ok(Self::Unusable);
         }
-        let (name, rest) = encoded.split_once('$').ok_or(UnknownHash::Format)?;
+        let Some((name, rest)) = encoded.split_once('$') else {
+            // Django's UnsaltedMD5PasswordHasher writes the digest alone.
+            return once(OnceDigest::Md5, "", encoded).ok_or(UnknownHash::Format);
+        };
         match name {
             // `$argon2id$...` begins with the separator.
             "" if rest.starts_with("argon2") => argon2(encoded),
@@ -98,7 +138,8 @@ impl<'a> StoredHash<'a> {
             "bcrypt_sha256" => bcrypt_of(true, rest),
             "bcrypt" => bcrypt_of(false, rest),
             "scrypt" => scrypt_of(rest),
-            "md5" => md5_of(rest),
+            "md5" => once_of(OnceDigest::Md5, rest),
+            "sha1" => once_of(OnceDigest::Sha1, rest),
             _ => Err(UnknownHash::Format),
         }
     }
@@ -113,7 +154,7 @@ impl<'a> StoredHash<'a> {
             Self::Bcrypt { prehashed: true, .. } => "bcrypt_sha256",
             Self::Bcrypt { prehashed: false, .. } => "bcrypt",
             Self::Scrypt { .. } => "scrypt",
-            Self::Md5 { .. } => "md5",
+            Self::Once { digest, .. } => digest.format(),
             Self::Unusable => "unusable",
         }
     }
@@ -126,7 +167,7 @@ impl<'a> StoredHash<'a> {
             Self::Pbkdf2 { iterations, .. } => iterations.to_string(),
             Self::Bcrypt { encoded, .. } => encoded.split('$').nth(2).unwrap_or_default().to_owned(),
             Self::Scrypt { params: ScryptCost { log_n, r, p }, .. } => format!("{log_n},{r},{p}"),
-            Self::Md5 { .. } | Self::Unusable => return self.format().to_owned(),
+            Self::Once { .. } | Self::Unusable => return self.format().to_owned(),
         };
         format!("{}:{cost}", self.format())
     }
@@ -159,9 +200,8 @@ impl<'a> StoredHash<'a> {
                 });
                 done & bool::from(derived.ct_eq(hash))
             }
-            Self::Md5 { salt, hash } => {
-                let made = Md5::new().chain_update(salt).chain_update(password).finalize();
-                hex(&made).as_bytes().ct_eq(hash.as_bytes()).into()
+            Self::Once { digest, salt, hash } => {
+                digest.of(salt, password).as_bytes().ct_eq(hash.as_bytes()).into()
             }
             Self::Unusable => false,
         }
@@ -223,10 +263,16 @@ fn scrypt_of(rest: &str) -> Result<StoredHash<'_>, UnknownHash> {
     Ok(StoredHash::Scrypt { params: ScryptCost { log_n, r, p }, salt, hash })
 }
 
-fn md5_of(rest: &str) -> Result<StoredHash<'_>, UnknownHash> {
-    let [salt, hash] = parts(rest).ok_or(UnknownHash::Malformed("md5"))?;
-    let is_hash = hash.len() == 32 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if is_hash { Ok(StoredHash::Md5 { salt, hash }) } else { Err(UnknownHash::Malformed("md5")) }
+fn once_of(digest: OnceDigest, rest: &str) -> Result<StoredHash<'_>, UnknownHash> {
+    let malformed = UnknownHash::Malformed(digest.format());
+    let [salt, hash] = parts(rest).ok_or(malformed.clone())?;
+    once(digest, salt, hash).ok_or(malformed)
+}
+
+fn once<'a>(digest: OnceDigest, salt: &'a str, hash: &'a str) -> Option<StoredHash<'a>> {
+    let is_hash =
+        hash.len() == digest.length() && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_hash.then_some(StoredHash::Once { digest, salt, hash })
 }
 
 /// Exactly so many parts between dollar signs; Django allows none in a salt.
@@ -242,7 +288,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// Made by the hashers of Django 5.2, of `correct horse`; the last one as Django 3.1 made them.
+    /// Made by the hashers of Django 5.2, of `correct horse`; the last ones as Django 3.1 and 1.11 made them.
     const OF_DJANGO: &[(&str, &str)] = &[
         (
             "pbkdf2_sha256",
@@ -269,6 +315,10 @@ mod tests {
         ),
         ("md5", "md5$20pEytKC4chINKQSmoDtsE$ece31fff51e7afb07000e303cf76c9a3"),
         ("argon2", "argon2$argon2i$v=19$m=512,t=2,p=2$c2FsdHNhbHRzYWx0$bynHEyr4haxtPeI7EZzgYQ"),
+        ("sha1", "sha1$salt$619a8b7fb0e2b3f5d24ab3bc0b53ce167a50f893"),
+        ("sha1", "sha1$$2f9e53523b62abc141a2b4d6019d23cba835dbd0"),
+        ("md5", "3cb4e732631f47e6eb961f34554b7cde"),
+        ("md5", "md5$$3cb4e732631f47e6eb961f34554b7cde"),
     ];
 
     #[test]
@@ -282,7 +332,7 @@ mod tests {
             }
         }
         let formats: std::collections::HashSet<&str> = OF_DJANGO.iter().map(|(format, _)| *format).collect();
-        assert_eq!(formats.len(), 7);
+        assert_eq!(formats.len(), 8);
     }
 
     #[test]
@@ -299,7 +349,8 @@ mod tests {
         for (encoded, expected) in [
             ("crypt$abc", UnknownHash::Format),
             ("plaintext", UnknownHash::Format),
-            ("sha1$salt$c0ffee", UnknownHash::Format),
+            ("sha1$salt$c0ffee", UnknownHash::Malformed("sha1")),
+            ("ECE31FFF51E7AFB07000E303CF76C9A3", UnknownHash::Format),
             ("$2b$12$abc", UnknownHash::Format),
             ("pbkdf2_sha256$0$salt$AAAA", UnknownHash::Malformed("pbkdf2_sha256")),
             ("pbkdf2_sha256$1000$salt", UnknownHash::Malformed("pbkdf2_sha256")),

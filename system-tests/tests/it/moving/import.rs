@@ -326,7 +326,7 @@ fn what_is_broken_is_named_with_its_record_and_the_rest_moves_in() {
     let (counted, _, problems) = import(Value::Array(odd.to_vec()).to_string());
     assert_eq!(counted, [0, 1, 0, 7], "{problems}");
 
-    fs::write(&dump, "{}").unwrap();
+    fs::write(&dump, "7").unwrap();
     let no_array = import_with(folder.path(), &env, &[dump.to_str().unwrap()]);
     assert!(no_array.0["problems"][0]["what"].as_str().unwrap().contains("dumpdata"));
     for arguments in [
@@ -340,6 +340,89 @@ fn what_is_broken_is_named_with_its_record_and_the_rest_moves_in() {
     }
 }
 
+/// `dumpdata` with each of its options: a customer never gets the rights of a group that the dump cannot name.
+#[test]
+fn every_option_of_dumpdata_gives_each_user_exactly_their_own_groups_or_is_named() {
+    let project = Project::new(Database::Sqlite, &json!({}));
+    project.manage(&["seed", "7"]);
+    for group in ["Customers", "Administrators"] {
+        project.manage(&["add_new_group", "md5-6", group]);
+    }
+    project.manage(&["remove_group", "md5-6", "Administrators"]);
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "[django.roles]\nadministrator = \"group:Administrators\"\ncustomer = \"group:Customers\"\n\
+                    editor = \"group:Editors\"\n[django]\nuser_id = \"username\"\n";
+    let file = settings_file(folder.path(), settings);
+    let natural = ["--natural-primary", "--natural-foreign"];
+    let options = [&[][..], &natural[1..], &natural[..1], &natural[..]];
+    let formats = [("json", "dump.json"), ("json", "dump.json.gz"), ("jsonl", "dump.jsonl")];
+    for (option, (format, name)) in
+        options.iter().flat_map(|option| formats.iter().map(move |f| (*option, *f)))
+    {
+        let to = project.path(name);
+        let all = ["dumpdata", "contenttypes", "auth", "--format", format, "--output", to.to_str().unwrap()];
+        project.manage(&[&all, option].concat());
+        let database = tempfile::tempdir().unwrap();
+        let env = auth_env(Database::Sqlite, database.path(), &[]);
+        let arguments = [to.to_str().unwrap(), "--config", &file];
+        let (report, _) = import_with(database.path(), &env, &arguments);
+        assert_eq!(report["new"], 12, "{option:?} {name}: {report}");
+        let roles = roles(&env["AUTH__DATABASE__URL"]);
+        // Keys of groups that have none cannot be resolved: nobody is given what only a guess would give.
+        let lost = *option == natural[..1];
+        let expected = |role: &str| if lost { String::new() } else { role.to_owned() };
+        assert_eq!(roles["md5-6"], expected("customer"), "{option:?} {name}");
+        assert_eq!(roles["editor"], expected("editor"), "{option:?} {name}");
+        assert_eq!(roles["scrypt-5"], "", "{option:?} {name}");
+        assert_eq!(named(&report).join("\n").contains("--natural-foreign"), lost, "{option:?}: {report}");
+    }
+}
+
+/// Roles by username.
+fn roles(url: &str) -> std::collections::HashMap<String, String> {
+    use diesel::sql_types::Text;
+    use diesel::{QueryableByName, RunQueryDsl, sql_query};
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        username: String,
+        #[diesel(sql_type = Text)]
+        roles: String,
+    }
+    let mut database = system_tests::database::open_sqlite(url.strip_prefix("sqlite://").unwrap());
+    let rows: Vec<Row> = sql_query("SELECT username, roles FROM users").load(&mut database).unwrap();
+    rows.into_iter().map(|row| (row.username, row.roles)).collect()
+}
+
+#[test]
+fn a_dump_of_another_kind_is_refused_in_one_line_that_says_what_to_do() {
+    let project = Project::new(Database::Sqlite, &json!({}));
+    project.manage(&["seed", "7"]);
+    let folder = tempfile::tempdir().unwrap();
+    let env = auth_env(Database::Sqlite, folder.path(), &[]);
+    let dump = fs::read_to_string(project.dump()).unwrap();
+    let xml = project.manage(&["dumpdata", "auth", "--format", "xml"]);
+    let utf_16: Vec<u8> =
+        [0xFEFF_u16].into_iter().chain(dump.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let yaml = "- model: auth.user\n  pk: 1\n";
+    let table: [(&[u8], &str); 4] = [
+        (xml.as_bytes(), "--format json"),
+        (&utf_16, "UTF-16"),
+        (yaml.as_bytes(), "--format json"),
+        (b"BZh91AY", "bzip2"),
+    ];
+    for (content, expected) in table {
+        let file = folder.path().join("dump");
+        fs::write(&file, content).unwrap();
+        let output =
+            run("auth-service", &["import", "django", file.to_str().unwrap()], folder.path(), &env, "");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{expected}: {said}");
+        assert!(said.contains(expected), "{expected}: {said}");
+        assert_eq!(said.lines().filter(|line| line.starts_with("auth-service:")).count(), 1, "{said}");
+    }
+}
+
 #[test]
 fn a_database_that_is_no_djangos_is_refused_in_one_line_and_never_written() {
     let folder = tempfile::tempdir().unwrap();
@@ -349,7 +432,7 @@ fn a_database_that_is_no_djangos_is_refused_in_one_line_and_never_written() {
     let before = fs::read(folder.path().join("other.db")).unwrap();
     let url_file = folder.path().join("url");
     for (text, expected) in [
-        (url.as_str(), "has no table auth_user"),
+        (url.as_str(), "has no table \"auth_user\""),
         ("sqlite:///nowhere/django.db", "does not exist"),
         ("mysql://x", "url"),
     ] {

@@ -146,6 +146,10 @@ if __name__ == "__main__":
             change(name, **json.loads(fields))
         case ["password", name, password]:
             change(name, password=hashers.PBKDF2PasswordHasher().encode(password, "salt", 20_000))
+        case ["add_new_group", name, group]:
+            get_user_model().objects.get_by_natural_key(name).groups.add(Group.objects.create(name=group))
+        case ["remove_group", name, group]:
+            get_user_model().objects.get_by_natural_key(name).groups.remove(Group.objects.get(name=group))
         case ["add_group", name, group]:
             get_user_model().objects.get_by_natural_key(name).groups.add(Group.objects.get(name=group))
         case _:
