@@ -2,12 +2,13 @@
 //! feature; HTTP and gRPC only unpack a request, call it, and repack the answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::sync::Cache;
 use shared_claims::CachingVerifier;
+use shared_claims::revocations::Position;
 
 use crate::accounts::{AccountPolicy, MailTokens};
 use crate::clients::{Client, ClientDirectory};
@@ -17,7 +18,7 @@ use crate::feeds::Feeds;
 use crate::keys::{Algorithm, KeyPolicy, Keys, Signer, Vault};
 use crate::mail::Mailer;
 use crate::refresh_state::SeenChanges;
-use crate::revocations::{RevocationDocument, RevocationLog};
+use crate::revocations::{ClientLimiter, RevocationDocument, RevocationLog, RevocationPages};
 use crate::storage::Storage;
 use crate::tokens::{ClaimMap, LegacyTokens, RefreshTokens, UserIdForm};
 use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher, PasswordRules};
@@ -34,6 +35,10 @@ pub struct TokenPolicy {
     pub refresh_absolute_ttl: Duration,
     /// How long a used refresh token is answered with the successor that it already has.
     pub refresh_grace: Duration,
+    /// How long client tokens are issued, and keys served, after the database was last seen.
+    pub offline_issuing: Duration,
+    /// Most live sessions of one user: beyond it the oldest ends.
+    pub max_sessions: u32,
 }
 
 /// What simplejwt's clients and services rely on, as far as it can be chosen.
@@ -99,6 +104,9 @@ pub struct Authority {
     /// Names by account, as far as they were asked for.
     pub(crate) usernames: Cache<String, Arc<str>>,
     pub(crate) revocation_document: ArcSwap<RevocationDocument>,
+    /// Where the revocations stood when they did not fit the document.
+    pub(crate) too_large_at: ArcSwapOption<Position>,
+    pub(crate) revocation_pages: RevocationPages,
     pub(crate) verifiers: VerifierRegistry,
     pub feeds: Feeds,
     pub(crate) seen: SeenChanges,
@@ -106,6 +114,9 @@ pub struct Authority {
     pub(crate) longest_token: AtomicU64,
     /// Whether the database answered when it was last asked.
     pub(crate) storage_answers: AtomicBool,
+    /// Probes of writes that have failed in a row.
+    pub(crate) failed_probes: AtomicU32,
+    pub(crate) token_revocations: ClientLimiter,
 }
 
 impl Authority {

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::{Instrument, Span, trace_span};
 
 use crate::authority::Authority;
-use crate::clients::{Client, ClientCredentials};
+use crate::clients::{Client, ClientCredentials, ClientId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grants::Grant;
 use crate::sessions::Rotation;
@@ -23,6 +23,12 @@ pub const THREADS: usize = 64;
 
 /// Calls that may be under way or waiting for a thread; more are shed at once.
 const MAX_CALLS: usize = 512;
+
+/// Callers that may wait for the next poll; they hold no thread.
+const MAX_WAITING_FOR_POLL: usize = 1024;
+
+/// Longest wait for it: it comes each quarter of a second.
+const LONGEST_POLL: Duration = Duration::from_millis(800);
 
 /// Longest wait for a rotation. It may still happen: the caller presents its token again.
 const LONGEST_ROTATION: Duration = Duration::from_secs(5);
@@ -37,12 +43,15 @@ pub struct Blocking {
     runtime: Handle,
     authority: Arc<Authority>,
     calls: Arc<Semaphore>,
+    /// Callers that may wait for the next poll.
+    waiting: Arc<Semaphore>,
 }
 
 impl Blocking {
     #[must_use]
     pub fn new(runtime: Handle, authority: Arc<Authority>) -> Self {
-        Self { runtime, authority, calls: Arc::new(Semaphore::new(MAX_CALLS)) }
+        let (calls, waiting) = (Semaphore::new(MAX_CALLS), Semaphore::new(MAX_WAITING_FOR_POLL));
+        Self { runtime, authority, calls: Arc::new(calls), waiting: Arc::new(waiting) }
     }
 
     /// Runs a use case off the event loop. It runs to its end even when the caller goes away, so
@@ -86,15 +95,42 @@ impl Blocking {
         Ok(())
     }
 
-    /// Authenticates a client: from memory, unless it may have been registered a moment ago.
+    /// Authenticates a client by what memory knows. Where that refuses it, the client or its secret may have been
+    /// registered a moment ago: all who are refused share the wait for the next poll, and none of them asks the
+    /// database itself, however many unknown ids are tried.
     ///
     /// # Errors
-    /// As [`Authority::authenticate_client`].
+    /// As [`Authority::authenticate_client`]; `Unavailable` when the database cannot be seen.
     pub async fn authenticate(&self, credentials: ClientCredentials) -> Result<Arc<Client>> {
-        if self.authority.knows_client(&credentials) {
-            return self.authority.authenticate_client(&credentials);
+        let refused = match self.authority.authenticate_client(&credentials) {
+            Ok(client) => return Ok(client),
+            Err(refused) => refused,
+        };
+        // An id that cannot be one is no news.
+        if ClientId::parse(&credentials.unverified_id).is_none() {
+            return Err(refused);
         }
-        self.run(move |authority| authority.authenticate_client(&credentials)).await
+        // With too many waiting already, nobody waits.
+        let Ok(_waiting) = self.waiting.try_acquire() else { return Err(refused) };
+        self.next_poll().await?;
+        self.authority.authenticate_client(&credentials)
+    }
+
+    /// Waits for a poll of the database that begins after now.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is none in time.
+    pub async fn next_poll(&self) -> Result<()> {
+        self.refuse_in_silence()?;
+        let mut polls = self.authority.feeds.polls();
+        let begun = self.authority.seen.polls_begun();
+        let polled = tokio::time::timeout(LONGEST_POLL, polls.wait_for(|completed| *completed > begun)).await;
+        match polled {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => {
+                Err(Error::new(ErrorKind::Unavailable, "the database was not polled in time"))
+            }
+        }
     }
 
     /// The grants of the token endpoint.

@@ -132,6 +132,13 @@ impl Error {
         Self::new(ErrorKind::InvalidRequest(hint), hint)
     }
 
+    /// `TooManyAttempts`, to be tried again after `wait`.
+    #[must_use]
+    pub fn too_many_attempts(wait: Duration, cause: &str) -> Self {
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        Self::new(ErrorKind::TooManyAttempts(seconds), cause)
+    }
+
     /// Seconds after which another try makes sense, where that is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
@@ -146,12 +153,15 @@ impl Error {
     /// the caller's.
     pub fn log(&self) {
         match self.kind {
-            ErrorKind::Internal | ErrorKind::Unavailable => {
-                tracing::error!(kind = ?self.kind, cause = self.cause, "request failed");
+            ErrorKind::Internal => tracing::error!(kind = ?self.kind, cause = self.cause, "request failed"),
+            ErrorKind::Unavailable => {
+                if let Some(others) = UNAVAILABLE.take() {
+                    tracing::error!(kind = ?self.kind, cause = self.cause, others, "request failed");
+                }
             }
             ErrorKind::Overloaded => {
-                if let Some(others) = SHED.tell() {
-                    tracing::warn!(cause = self.cause, others, "request shed");
+                if let Some(others) = OVERLOADED.take() {
+                    tracing::warn!(cause = self.cause, others, "request refused for load");
                 }
             }
             ErrorKind::InvalidRequest(_)
@@ -177,26 +187,31 @@ impl Error {
     }
 }
 
-/// In a flood a line for each would be a flood of lines: one a second tells how many there were besides. All of them
-/// are in the metrics.
-static SHED: Shed = Shed { told: Mutex::new(None), untold: AtomicU64::new(0) };
+/// In a flood, or while the database is down, a line for each request would be a flood of lines: one a second says how
+/// many others there were. All of them are in the metrics.
+static OVERLOADED: Throttle = Throttle::new();
+static UNAVAILABLE: Throttle = Throttle::new();
 
-struct Shed {
-    told: Mutex<Option<Instant>>,
-    untold: AtomicU64,
+struct Throttle {
+    last: Mutex<Option<Instant>>,
+    left_out: AtomicU64,
 }
 
-impl Shed {
-    /// How many others there were since the last line, when it is time for another one.
-    fn tell(&self) -> Option<u64> {
+impl Throttle {
+    const fn new() -> Self {
+        Self { last: Mutex::new(None), left_out: AtomicU64::new(0) }
+    }
+
+    /// How many lines were left out since the last one, when it is time for another.
+    fn take(&self) -> Option<u64> {
         let now = Instant::now();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_some_and(|told| now.duration_since(told) < Duration::from_secs(1)) {
-            self.untold.fetch_add(1, Ordering::Relaxed);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| now.duration_since(last) < Duration::from_secs(1)) {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        *told = Some(now);
-        Some(self.untold.swap(0, Ordering::Relaxed))
+        *last = Some(now);
+        Some(self.left_out.swap(0, Ordering::Relaxed))
     }
 }
 
@@ -245,11 +260,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_many_that_are_shed_in_a_second_one_is_told_and_the_others_are_counted() {
-        let shed = Shed { told: Mutex::new(None), untold: AtomicU64::new(0) };
-        assert_eq!(shed.tell(), Some(0));
-        assert_eq!([(); 3].map(|()| shed.tell()), [None; 3]);
-        *shed.told.lock().unwrap() = Instant::now().checked_sub(Duration::from_secs(1));
-        assert_eq!(shed.tell(), Some(3));
+    fn of_many_in_a_second_one_is_logged_and_the_others_are_counted() {
+        let throttle = Throttle::new();
+        assert_eq!(throttle.take(), Some(0));
+        assert_eq!([(); 3].map(|()| throttle.take()), [None; 3]);
+        *throttle.last.lock().unwrap() = Instant::now().checked_sub(Duration::from_secs(1));
+        assert_eq!(throttle.take(), Some(3));
     }
 }

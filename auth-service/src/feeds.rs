@@ -17,11 +17,15 @@ pub struct News {
 }
 
 /// The last news, for any number of waiting readers.
-pub struct Feeds(watch::Sender<News>);
+pub struct Feeds {
+    news: watch::Sender<News>,
+    /// Number of the last poll of the database that was completed.
+    polls: watch::Sender<u64>,
+}
 
 impl Default for Feeds {
     fn default() -> Self {
-        Self(watch::Sender::new(News::default()))
+        Self { news: watch::Sender::new(News::default()), polls: watch::Sender::new(0) }
     }
 }
 
@@ -29,16 +33,26 @@ impl Feeds {
     /// Starts with what is known now as seen.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<News> {
-        self.0.subscribe()
+        self.news.subscribe()
     }
 
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.0.borrow().closing
+        self.news.borrow().closing
+    }
+
+    /// For waiting until a poll is completed, by its number.
+    #[must_use]
+    pub fn polls(&self) -> watch::Receiver<u64> {
+        self.polls.subscribe()
+    }
+
+    pub(crate) fn polled(&self, poll: u64) {
+        self.polls.send_replace(poll);
     }
 
     pub fn close(&self) {
-        self.0.send_modify(|news| news.closing = true);
+        self.news.send_modify(|news| news.closing = true);
     }
 }
 
@@ -46,7 +60,7 @@ impl Authority {
     /// Tells everybody what memory holds by now.
     pub(crate) fn tell(&self) {
         let (revocations, key_set) = (self.revocations.position(), self.keys.ring().etag.clone());
-        self.feeds.0.send_if_modified(|last| {
+        self.feeds.news.send_if_modified(|last| {
             let news = News { revocations, key_set, closing: last.closing };
             let changed = *last != news;
             *last = news;

@@ -15,7 +15,7 @@ use crate::authority::Authority;
 use crate::clients::GrantType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Algorithm, KeyState};
-use crate::revocations::RevokedThing;
+use crate::revocations::RevocationTarget;
 use crate::sessions::Rotation;
 
 static MEASURES: LazyLock<Measures> = LazyLock::new(Measures::new);
@@ -142,12 +142,12 @@ pub fn refresh(rotation: Option<&Rotation>) {
 }
 
 /// Something came into the log of what was taken back, whoever took it back.
-pub fn revoked(thing: &RevokedThing) {
-    MEASURES.revocations.count(match thing {
-        RevokedThing::Session(_) => "session",
-        RevokedThing::Token(_) => "token",
-        RevokedThing::Subject { .. } => "subject",
-        RevokedThing::Client { .. } => "client",
+pub fn revoked(target: &RevocationTarget) {
+    MEASURES.revocations.count(match target {
+        RevocationTarget::Session(_) => "session",
+        RevocationTarget::Token(_) => "token",
+        RevocationTarget::Subject { .. } => "subject",
+        RevocationTarget::Client { .. } => "client",
     });
 }
 

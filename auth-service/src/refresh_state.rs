@@ -3,7 +3,7 @@
 //! One thread looks a few times a second whether a change counter has moved, which is one small
 //! read; only then is anything loaded. So replicas, and the command line, need not talk to each other.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -22,6 +22,9 @@ use crate::verifiers;
 /// write, makes it look at once.
 const INTERVAL: Duration = Duration::from_millis(250);
 
+/// How often it is tried whether writes go through.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+
 /// Longest time since the last look for which memory answers whether a token was taken back.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -39,6 +42,7 @@ pub(crate) struct SeenChanges {
     looked: ArcSwapOption<Instant>,
     /// When the look that is under way has begun.
     asked: ArcSwapOption<Instant>,
+    polls: AtomicU64,
     wake: SyncSender<Signal>,
     signals: Mutex<Option<Receiver<Signal>>>,
 }
@@ -53,7 +57,7 @@ impl SeenChanges {
         let (wake, signals) = sync_channel(1);
         let last = Mutex::new(None);
         let (looked, asked) = (ArcSwapOption::empty(), ArcSwapOption::empty());
-        Self { last, looked, asked, wake, signals: Mutex::new(Some(signals)) }
+        Self { last, looked, asked, polls: AtomicU64::new(0), wake, signals: Mutex::new(Some(signals)) }
     }
 
     fn looked(&self) {
@@ -62,6 +66,11 @@ impl SeenChanges {
 
     pub fn age(&self) -> Duration {
         self.looked.load().as_ref().map_or(Duration::MAX, |looked| looked.elapsed())
+    }
+
+    /// Number of the last poll that has begun.
+    pub fn polls_begun(&self) -> u64 {
+        self.polls.load(Ordering::Acquire)
     }
 
     fn asking<T>(&self, look: impl FnOnce() -> T) -> T {
@@ -87,6 +96,7 @@ pub struct Keeper {
     authority: Arc<Authority>,
     thread: Option<JoinHandle<()>>,
     _verifiers: Background,
+    _write_probe: Background,
     _listener: Option<Listener>,
 }
 
@@ -105,7 +115,11 @@ impl Keeper {
         let told = Arc::clone(&authority);
         let listener = authority.storage.listen(move || told.seen.wake())?;
         let verifiers = verifiers::keep(Arc::clone(&authority))?;
-        Ok(Self { authority, thread: Some(thread), _verifiers: verifiers, _listener: listener })
+        let probed = Arc::clone(&authority);
+        let write_probe =
+            Background::start("write-probe", PROBE_INTERVAL, move |_| probed.probe_writes(), || {})?;
+        let (thread, _verifiers, _write_probe, _listener) = (Some(thread), verifiers, write_probe, listener);
+        Ok(Self { authority, thread, _verifiers, _write_probe, _listener })
     }
 
     pub fn stop(mut self) {
@@ -154,6 +168,7 @@ impl Authority {
     /// `Unavailable`; what is in memory stays.
     pub fn refresh_state(&self) -> Result<()> {
         let mut last = self.seen.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let poll = self.seen.polls.fetch_add(1, Ordering::AcqRel) + 1;
         // Counters first: a change in between is seen twice, never missed. One look at a time, or an older one
         // could undo what a newer one has found.
         let counters = self.seen.asking(|| self.storage.change_counters())?;
@@ -169,6 +184,7 @@ impl Authority {
             self.tell();
         }
         self.reload_clients_if_changed(counters)?;
+        self.feeds.polled(poll);
         self.tend_keys(now)?;
         self.tell();
         *last = Some((counters, now));
@@ -189,13 +205,33 @@ impl Authority {
         Ok(())
     }
 
-    /// Looks at the database now, if nobody has for [`FRESH`]: what another replica took back must not be
-    /// called good for longer because this one cannot see it.
+    /// Whether memory knows what other replicas have revoked: what cannot be known must not be called valid.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub(crate) fn ensure_fresh(&self) -> Result<()> {
-        if self.is_fresh() { Ok(()) } else { self.refresh_state() }
+    pub(crate) fn check_fresh(&self) -> Result<()> {
+        if self.is_fresh() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unavailable, "the database was not seen for a while"))
+    }
+
+    /// Whether a token may be issued by what memory knows of clients and keys: either may be out of date.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database was not seen for too long.
+    pub(crate) fn check_may_issue_from_memory(&self) -> Result<()> {
+        if self.sees_the_database_often_enough() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            "the database was not seen for longer than tokens.offline_issuing",
+        ))
+    }
+
+    pub(crate) fn sees_the_database_often_enough(&self) -> bool {
+        self.seen.age() <= self.policy.offline_issuing
     }
 
     pub(crate) fn is_fresh(&self) -> bool {
@@ -211,7 +247,16 @@ impl Authority {
         self.storage_answers.load(Ordering::Relaxed) && self.is_fresh() && !self.database_is_silent()
     }
 
-    /// Whether this replica can do its work: a key signs, and the database answered when last asked.
+    fn probe_writes(&self) -> Result<()> {
+        let probed = self.storage.probe_writes();
+        match &probed {
+            Ok(()) => self.failed_probes.store(0, Ordering::Relaxed),
+            Err(_) => drop(self.failed_probes.fetch_add(1, Ordering::Relaxed)),
+        }
+        Ok(probed?)
+    }
+
+    /// Whether this replica can do its work: a key signs, writes go through, and the database answered when last asked.
     ///
     /// # Errors
     /// What is missing, in words.
@@ -224,6 +269,10 @@ impl Authority {
         }
         if !self.database_answers() {
             return Err("the database does not answer");
+        }
+        // One may meet a long transaction.
+        if self.failed_probes.load(Ordering::Relaxed) > 1 {
+            return Err("the database takes no writes");
         }
         Ok(())
     }

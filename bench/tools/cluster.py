@@ -85,7 +85,7 @@ class Cluster:
         psql(SESSIONS, url)
         start = lambda env: Server([AUTH], env, int(env["AUTH__HTTP__BIND"].rsplit(":", 1)[1]))
         self.lone, self.twins = start(lone), [start(env) for env in twins]
-        feed = cli(twins[0], "client", "create", "verifier")["client_secret"]
+        feed = cli(twins[0], "client", "create", "verifier", "--scope", "signet:watch")["client_secret"]
         self.resources = [self.resource(number, twins[number], feed) for number in range(2)]
         time.sleep(1)
         self.idle = self.memory()

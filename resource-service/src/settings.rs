@@ -80,6 +80,9 @@ pub struct Authority {
     /// so. Default `5s`.
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub stale_after: Duration,
+    /// `RESOURCE__AUTHORITY__ACCEPT_WITHOUT_REVOCATIONS`: accept tokens as soon as there are keys, also before any
+    /// revocations were received or loaded. Default `false`: 503 until then.
+    pub accept_without_revocations: bool,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -116,6 +119,7 @@ impl Authority {
             feed: self.feed()?,
             data_dir: Some(data_dir.to_owned()),
             allow_http: self.allow_http,
+            accept_without_revocations: self.accept_without_revocations,
             trace: Some(service_kit::traces::outgoing),
         })
     }
@@ -171,6 +175,7 @@ impl Default for Authority {
             client_secret_file: None,
             ca_file: None,
             stale_after: Duration::from_secs(5),
+            accept_without_revocations: false,
         }
     }
 }

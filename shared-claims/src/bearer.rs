@@ -13,7 +13,7 @@ pub enum Rejection {
     Invalid(Refusal),
     /// 403 `insufficient_scope`, with the scope that the route needs.
     InsufficientScope(&'static str),
-    /// No key set has arrived yet: 503, and worth a retry.
+    /// No key set, or no revocations, have arrived yet: 503, and worth a retry.
     NotReady,
     /// The authority has not been heard for longer than this route allows: 503, and worth a retry.
     Stale,
@@ -51,7 +51,7 @@ impl Rejection {
             Self::Malformed => "the Authorization header does not hold one bearer token",
             Self::Invalid(_) => "the token is not valid here",
             Self::InsufficientScope(_) => "the token does not have the scope that this needs",
-            Self::NotReady => "the keys to verify tokens have not arrived yet",
+            Self::NotReady => "the keys and revocations to verify tokens have not arrived yet",
             Self::Stale => "whether tokens were revoked is not known at this moment",
         }
     }
@@ -82,7 +82,9 @@ pub fn unverified_bearer_token<'a>(mut headers: impl Iterator<Item = &'a str>) -
     if headers.next().is_some() {
         return Err(Rejection::Malformed);
     }
+    // One space or more between the two (RFC 9110 section 11.4).
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
+    let token = token.trim_start_matches(' ');
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Rejection::Missing);
     }
@@ -106,7 +108,11 @@ mod tests {
             (&["Bearer"], Err(Rejection::Malformed)),
             (&["Bearer "], Err(Rejection::Malformed)),
             (&["Bearer a b"], Err(Rejection::Malformed)),
-            (&["Bearer  a"], Err(Rejection::Malformed)),
+            (&["Bearer  a"], Ok("a")),
+            (&["Bearer    a.b.c"], Ok("a.b.c")),
+            (&["Bearer \ta"], Err(Rejection::Malformed)),
+            (&["Bearer a "], Err(Rejection::Malformed)),
+            (&["Bearer   "], Err(Rejection::Malformed)),
             (&["Bearer a", "Bearer b"], Err(Rejection::Malformed)),
         ];
         for (headers, expected) in table {

@@ -74,6 +74,15 @@ impl ScopeSet {
         &self.0
     }
 
+    /// The same without the scopes that begin with a prefix.
+    #[must_use]
+    pub fn without(&self, prefix: &str) -> Self {
+        if !self.iter().any(|scope| scope.starts_with(prefix)) {
+            return self.clone();
+        }
+        Self(self.iter().filter(|scope| !scope.starts_with(prefix)).collect::<Vec<_>>().join(" "))
+    }
+
     fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ').filter(|scope| !scope.is_empty())
     }

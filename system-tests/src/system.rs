@@ -21,6 +21,9 @@ pub const GATEWAY: &str = "gateway";
 /// The resource service as a client: it may ask about tokens that are meant for it.
 pub const NOTES: &str = "notes";
 
+/// The scope of clients that follow the feeds.
+pub const WATCH: &str = "signet:watch";
+
 /// An authority and a resource service of one test, with one account and two clients.
 pub struct System {
     pub folder: TempDir,
@@ -84,7 +87,8 @@ impl System {
             ],
             "",
         ));
-        let notes_secret = secret_of(&cli(folder.path(), &auth_env, &["client", "create", NOTES], ""));
+        let follower = ["client", "create", NOTES, "--scope", WATCH];
+        let notes_secret = secret_of(&cli(folder.path(), &auth_env, &follower, ""));
         let auth = Service::start("auth-service", folder.path(), &auth_env).await;
         let mut resource_env = resource_env(&auth, folder.path());
         follow_by_feed(&mut resource_env, &auth, &notes_secret);
@@ -127,6 +131,7 @@ impl System {
             }),
             data_dir: None,
             allow_http: false,
+            accept_without_revocations: false,
             trace: None,
         }
     }

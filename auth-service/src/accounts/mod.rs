@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
-use crate::grants::too_many;
 use crate::mail::{self, Letter, Mailer};
 use crate::users::{Attempt, AttemptPolicy, spelling_key};
 
@@ -93,7 +92,7 @@ impl Authority {
     fn check_letters<K: Kind>(&self, address: &Address, peer: Option<IpAddr>) -> Result<()> {
         let attempt = Attempt::new(&letters(K::LETTERS), &address.key(), peer);
         let wait = self.storage.take_attempt(&attempt, self.now())?;
-        wait.map_or(Ok(()), |wait| Err(too_many(wait, "too many letters were asked for")))
+        wait.map_or(Ok(()), |wait| Err(Error::too_many_attempts(wait, "too many letters were asked for")))
     }
 }
 

@@ -7,7 +7,6 @@ use super::mail_tokens::Kind;
 use super::{Address, Caller};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
-use crate::revocations::RevokedThing;
 use crate::secret::PlainSecret;
 use crate::storage::NewPassword;
 use crate::users::User;
@@ -104,12 +103,10 @@ impl Authority {
         };
         let raced = || Error::new(ErrorKind::LinkInvalid, "the password was changed at the same moment");
         let ended = self.storage.change_password(new)?.ok_or_else(raced)?;
-        for id in &ended {
-            self.took_back(&RevokedThing::Session(id.clone()), revoked_until);
-        }
+        ended.revoked.iter().for_each(|target| self.took_back(target, revoked_until));
         if let Some(email) = email {
             self.write_to_owner(self.writer().password_has_changed(&email, user.username.as_str()));
         }
-        Ok(ended.len())
+        Ok(ended.count)
     }
 }

@@ -7,7 +7,6 @@ use totp_rs::{Builder, Totp};
 use super::Caller;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
-use crate::grants::too_many;
 use crate::secret::{HashedSecret, PlainSecret, random_bytes};
 use crate::users::{Attempt, AttemptPolicy, User};
 
@@ -136,7 +135,7 @@ impl Authority {
         let attempt = Attempt::new(&ONE_TIME_PASSWORDS, &user.id, None);
         // Before the code is looked at, right or wrong: many at one moment are as many.
         if let Some(wait) = self.storage.take_attempt(&attempt, self.now()).map_err(Error::from)? {
-            return Err(too_many(wait, "too many one-time passwords were tried").into());
+            return Err(Error::too_many_attempts(wait, "too many one-time passwords were tried").into());
         }
         if let Some(step) = self.matching_step(user, &factor, code)? {
             return Ok(Some(Shown::Step(step)));

@@ -3,7 +3,7 @@ use uuid::Uuid;
 use super::Caller;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
-use crate::revocations::RevokedThing;
+use crate::revocations::RevocationTarget;
 use crate::storage::SessionSeen;
 
 impl Authority {
@@ -29,7 +29,7 @@ impl Authority {
         let now = self.now();
         let until = self.revoked_until(now);
         self.storage.end_session(&own.id, now, until)?;
-        self.took_back(&RevokedThing::Session(own.id), until);
+        self.took_back(&RevocationTarget::Session(own.id), until);
         Ok(())
     }
 
@@ -41,9 +41,7 @@ impl Authority {
         let now = self.now();
         let until = self.revoked_until(now);
         let ended = self.storage.end_other_sessions(&caller.user_id, &caller.session_id, (now, until))?;
-        for id in &ended {
-            self.took_back(&RevokedThing::Session(id.clone()), until);
-        }
-        Ok(ended.len())
+        ended.revoked.iter().for_each(|target| self.took_back(target, until));
+        Ok(ended.count)
     }
 }

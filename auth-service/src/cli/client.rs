@@ -103,7 +103,8 @@ fn create(authority: &Authority, output: &Output, client: &Client) -> Done {
 
 fn disable(authority: &Authority, output: &Output, id: &str) -> Done {
     let now = authority.now();
-    let ended = authority.storage.disable_client(&parse(id)?, now, authority.revoked_until(now))?;
+    let last_issued = now.plus(authority.policy.offline_issuing);
+    let ended = authority.storage.disable_client(&parse(id)?, now, authority.revoked_until(last_issued))?;
     let ended = ended.ok_or_else(|| unknown(id))?;
     let document = json!({"client_id": id, "disabled": true, "sessions_ended": ended});
     output.result(&document, &format!("disabled the client {id}; {ended} session(s) ended"));

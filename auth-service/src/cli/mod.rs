@@ -198,13 +198,20 @@ fn migrate(settings: &Settings, output: &Output) -> Done {
 /// A backup knows less than verifiers do. In a history that goes on with numbers they have seen already, they
 /// would take what is new for what they have.
 fn restored(authority: &Authority, output: &Output) -> Done {
-    authority.storage.begin_epoch(authority.now())?;
+    authority.storage.begin_epoch(random_step()?)?;
     let epoch = authority.storage.change_counters()?.revocations_position().epoch;
     output.result(
         &serde_json::json!({"epoch": epoch}),
         "a new epoch has begun; verifiers take everything anew",
     );
     Ok(())
+}
+
+/// 1 to 65,536.
+fn random_step() -> Result<i64, Failure> {
+    let mut bytes = [0; 2];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(i64::from(u16::from_le_bytes(bytes)) + 1)
 }
 
 fn healthcheck(settings: &Settings, output: &Output) -> Done {

@@ -32,27 +32,15 @@ impl ClientCredentials {
 }
 
 impl Authority {
-    /// Whether the client can be authenticated without the database.
-    #[must_use]
-    pub fn knows_client(&self, credentials: &ClientCredentials) -> bool {
-        // An id that cannot be one needs no database to be refused.
-        ClientId::parse(&credentials.unverified_id).is_none_or(|id| self.clients.knows(&id))
-    }
-
-    /// Authenticates a client (RFC 6749 section 2.3.1). One that is not in memory may have been
-    /// registered a moment ago: the database is asked then.
+    /// Authenticates a client (RFC 6749 section 2.3.1), by what memory knows. A client or a secret that was registered
+    /// within the last quarter of a second may not be known yet: see `Blocking::authenticate`.
     ///
     /// # Errors
-    /// `invalid_client`, the same for an unknown id, a wrong secret and a disabled client;
-    /// `Unavailable`.
+    /// `invalid_client`, the same for an unknown id, a wrong secret and a disabled client.
     pub fn authenticate_client(&self, credentials: &ClientCredentials) -> Result<Arc<Client>> {
         let refused = |cause: String| Error::new(ErrorKind::InvalidClient, cause);
         let id = ClientId::parse(&credentials.unverified_id)
             .ok_or_else(|| refused("the client id is malformed".to_owned()))?;
-        if !self.clients.knows(&id) {
-            // One small read: foreign ids must not make us load everything again and again.
-            self.reload_clients_if_changed(self.storage.change_counters()?)?;
-        }
         let client =
             self.clients.enabled(&id).ok_or_else(|| refused("no enabled client has this id".to_owned()))?;
         if client.accepts(&credentials.secret, self.now()) {

@@ -41,12 +41,6 @@ impl ClientDirectory {
         self.state.load().clients.get(id).filter(|client| client.disabled_at.is_none()).cloned()
     }
 
-    /// Whether the client is here at all. One that is not may have been registered a moment ago.
-    #[must_use]
-    pub fn knows(&self, id: &ClientId) -> bool {
-        self.state.load().clients.contains_key(id)
-    }
-
     /// Whether a token may be meant for this audience at all.
     #[must_use]
     pub fn is_audience(&self, name: &str) -> bool {

@@ -69,6 +69,12 @@ impl GrantType {
     }
 }
 
+/// Scopes that begin so are rights at the authority itself: no token has them unless it is asked for them by name.
+const OWN_SCOPES: &str = "signet:";
+
+/// The scope of clients that may follow the feeds of revocations and keys.
+pub const WATCH_SCOPE: &str = "signet:watch";
+
 /// A registered client.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -118,6 +124,17 @@ impl Client {
         Err(Error::new(ErrorKind::UnauthorizedClient, cause))
     }
 
+    /// # Errors
+    /// `unauthorized_client` when it may not follow the feeds: they name users and sessions.
+    pub fn check_may_watch(&self) -> Result<()> {
+        if self.scope.contains(WATCH_SCOPE) {
+            return Ok(());
+        }
+        let cause =
+            format!("client {} may not follow the feeds: its scope does not contain {WATCH_SCOPE}", self.id);
+        Err(Error::new(ErrorKind::UnauthorizedClient, cause))
+    }
+
     /// The scope of a request: what was asked, when the client may have all of it; without a
     /// question everything that it may have (RFC 6749 section 3.3).
     ///
@@ -148,7 +165,7 @@ impl Client {
 /// `invalid_scope` when `asked` is malformed or exceeds `held`.
 pub fn narrow(held: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet> {
     let refused = |cause: &str| Error::new(ErrorKind::InvalidScope, cause);
-    let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Ok(held.clone()) };
+    let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Ok(held.without(OWN_SCOPES)) };
     let asked = ScopeSet::parse(asked).map_err(|_| refused("the scope is malformed"))?;
     if !asked.is_subset(held) {
         return Err(refused("the scope exceeds what may be had"));

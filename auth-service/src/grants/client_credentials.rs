@@ -16,6 +16,7 @@ impl Authority {
         scope: Option<&str>,
         audience: Option<&str>,
     ) -> Result<IssuedTokens> {
+        self.check_may_issue_from_memory()?;
         client.check_grant(GrantType::ClientCredentials)?;
         let scope = client.narrow_scope(scope)?;
         let audience = client.choose_audience(audience)?;

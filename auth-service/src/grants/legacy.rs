@@ -115,6 +115,7 @@ impl Authority {
             issued_at: claims.iat.map(seconds),
             hash_password: claims.hash_password.clone(),
             legacy_id: claims.user_id.clone().ok_or(TokenFault::Invalid)?,
+            limit: self.session_limit(session.created_at),
             session,
         })
     }

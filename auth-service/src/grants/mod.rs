@@ -7,7 +7,6 @@ mod refresh;
 mod sliding;
 
 pub use password::PasswordLogin;
-pub(crate) use password::too_many;
 pub use refresh::PendingRefresh;
 
 /// A request at the token endpoint, after its client has been authenticated.

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
-use crate::storage::{Login, Start};
+use crate::storage::{Login, SessionLimit, Start};
 use crate::tokens::{Draft, IssuedTokens};
 use crate::users::{Attempt, MAX_PASSWORD_BYTES, Turn, User, Username, is_ours, spelling_key};
 
@@ -96,7 +96,8 @@ impl Authority {
         };
         let name_key = spelling_key(&login.unverified_username);
         let known = Attempt::new(&self.attempt_policy, &name_key, login.peer).known;
-        let left = Login { rehashed: self.better_hash(&user, &login.password), known, factor };
+        let rehashed = self.better_hash(&user, &login.password);
+        let left = Login { rehashed, known, factor, limit: Some(self.session_limit(now)) };
         let turn = self.login_turn()?;
         let started = self.storage.start_session(&session, &user, left)?;
         drop(turn);
@@ -106,6 +107,10 @@ impl Authority {
             Start::FactorSpent => "the one-time password was spent by another login at the same moment",
         };
         Err(self.refuse_login((login, &Attempt::uncounted()), Some(&user.id), cause))
+    }
+
+    pub(super) fn session_limit(&self, now: Timestamp) -> SessionLimit {
+        SessionLimit { most: self.policy.max_sessions, revoked_until: self.revoked_until(now) }
     }
 
     /// One hash is computed whatever is wrong, so that the time tells nothing either. Says what was
@@ -172,7 +177,7 @@ impl Authority {
         let stand = |id: &str| stands.iter().find(|(held, _)| held == id).map(|(_, until)| *until);
         attempt
             .wait(stand, self.now())
-            .map_or(Ok(()), |wait| Err(too_many(wait, "too many logins have failed")))
+            .map_or(Ok(()), |wait| Err(Error::too_many_attempts(wait, "too many logins have failed")))
     }
 
     /// Refuses, counts it, and writes it down. That it could not be written makes no login of it.
@@ -196,11 +201,6 @@ impl Authority {
         }
         refused(&user_id.map_or_else(|| cause.to_owned(), |id| format!("account {id}: {cause}")))
     }
-}
-
-pub(crate) fn too_many(wait: Duration, cause: &str) -> Error {
-    let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
-    Error::new(ErrorKind::TooManyAttempts(seconds), cause)
 }
 
 fn refused(cause: &str) -> Error {

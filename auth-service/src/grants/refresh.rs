@@ -5,7 +5,7 @@ use crate::clients::{Client, GrantType, narrow};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, TokenFault};
 use crate::measures;
-use crate::revocations::RevokedThing;
+use crate::revocations::RevocationTarget;
 use crate::sessions::{EndReason, Rotation, Session};
 use crate::storage::{Rotate, StorageError};
 use crate::tokens::{Draft, IssuedTokens, RefreshClaims};
@@ -160,7 +160,7 @@ impl Authority {
             current = session.generation,
             "a refresh token was used twice: its session has been ended"
         );
-        self.took_back(&RevokedThing::Session(session.id.clone()), rotate.revoked_until);
+        self.took_back(&RevocationTarget::Session(session.id.clone()), rotate.revoked_until);
     }
 
     fn check_narrower(&self, session_id: &str, scope: &str) -> Result<()> {

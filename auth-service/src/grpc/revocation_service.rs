@@ -7,7 +7,6 @@ use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Response, Status};
 
 use super::watching::{HEARTBEAT, Updates, Watcher, Watching};
-use crate::authority::Authority;
 use crate::revocations::{Page, Revocation};
 
 /// Entries in one message: about 20 KiB with ids of 32 characters.
@@ -44,8 +43,8 @@ async fn watch(watcher: Watcher<RevocationUpdate>, watching: Watching, asked: Po
     let authority = &watcher.authority;
     let mut news = authority.feeds.subscribe();
     if asked > authority.revocations.position() {
-        // It was at a replica that knows more than this one: look before saying that there is less.
-        let _ = watching.blocking.run(Authority::refresh_state).await;
+        // It was at a replica that knows more than this one: poll before saying that there is less.
+        let _ = watching.blocking.next_poll().await;
     }
     let mut sent = asked;
     while watcher.may_go_on().await {
@@ -71,7 +70,8 @@ async fn send_all(watcher: &Watcher<RevocationUpdate>, snapshots: &Semaphore, se
         }
         *sent = page.position;
         let more = page.more;
-        if !watcher.send(update(page)).await {
+        let signed_time = watcher.authority.signed_time(page.position);
+        if !watcher.send(update(page, signed_time.as_deref())).await {
             return false;
         }
         if !more {
@@ -84,11 +84,12 @@ async fn send_all(watcher: &Watcher<RevocationUpdate>, snapshots: &Semaphore, se
     }
 }
 
-fn update(page: Page) -> RevocationUpdate {
+fn update(page: Page, signed_time: Option<&str>) -> RevocationUpdate {
     let Position { epoch, seq } = page.position;
     let entries = page.entries.iter().map(message).collect();
     // A caller that knows more than this replica is told where this replica stands.
-    RevocationUpdate { epoch, after_seq: page.after.min(seq), seq, entries, more: page.more }
+    let (after_seq, signed_time) = (page.after.min(seq), signed_time.unwrap_or_default().to_owned());
+    RevocationUpdate { epoch, after_seq, seq, entries, more: page.more, signed_time }
 }
 
 fn message(revocation: &Revocation) -> RevocationMessage {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tonic::{Code, Request, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::client_auth::credentials;
+use super::open_streams::{OpenStream, OpenStreams};
 use super::status::refuse;
 use crate::authority::Authority;
 use crate::blocking::Blocking;
@@ -32,7 +33,7 @@ const COME_AGAIN: Duration = Duration::from_secs(1);
 pub struct Watching {
     pub authority: Arc<Authority>,
     pub blocking: Blocking,
-    places: Arc<Semaphore>,
+    streams: OpenStreams,
     /// Snapshots on their way at one time: each holds a page or two.
     pub snapshots: Arc<Semaphore>,
 }
@@ -44,23 +45,23 @@ pub struct Watcher<T> {
     pub client: Arc<Client>,
     pub authority: Arc<Authority>,
     updates: mpsc::Sender<Result<T, Status>>,
-    _place: Place,
+    _open: Counted,
 }
 
-/// Counted as long as it is held.
-struct Place {
+/// Counted as long as it is open.
+struct Counted {
     feed: &'static str,
-    _permit: OwnedSemaphorePermit,
+    _stream: OpenStream,
 }
 
-impl Place {
-    fn new(feed: &'static str, permit: OwnedSemaphorePermit) -> Self {
+impl Counted {
+    fn new(feed: &'static str, stream: OpenStream) -> Self {
         measures::watching(feed, 1.0);
-        Self { feed, _permit: permit }
+        Self { feed, _stream: stream }
     }
 }
 
-impl Drop for Place {
+impl Drop for Counted {
     fn drop(&mut self) {
         measures::watching(self.feed, -1.0);
     }
@@ -73,15 +74,15 @@ impl Watching {
         Self {
             authority,
             blocking,
-            places: Arc::new(Semaphore::new(most)),
+            streams: OpenStreams::new(most),
             snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
         }
     }
 
-    /// Authenticates a caller and gives it a place.
+    /// Authenticates a caller that may follow the feeds.
     ///
     /// # Errors
-    /// UNAUTHENTICATED; RESOURCE_EXHAUSTED when as many watch as may.
+    /// UNAUTHENTICATED; PERMISSION_DENIED without the scope; RESOURCE_EXHAUSTED when as many watch as may.
     pub async fn admit<R, T>(
         &self,
         feed: &'static str,
@@ -90,14 +91,18 @@ impl Watching {
         let admitted = async {
             let credentials = credentials(request.metadata())?;
             let client = self.blocking.authenticate(credentials).await?;
-            let place = Arc::clone(&self.places).try_acquire_owned();
-            let place = place.map_err(|_| Error::new(ErrorKind::Overloaded, "too many verifiers watch"))?;
-            Ok((client, place))
+            client.check_may_watch()?;
+            let stream = self.streams.enter(&client.id).ok_or_else(|| {
+                let cause =
+                    format!("client {} follows as many feeds as it may, or all clients do", client.id);
+                Error::new(ErrorKind::Overloaded, cause)
+            })?;
+            Ok((client, stream))
         };
-        let (client, place) = admitted.await.map_err(|error| refuse(&error))?;
+        let (client, open) = admitted.await.map_err(|error| refuse(&error))?;
         let (updates, stream) = mpsc::channel(AHEAD);
         let authority = Arc::clone(&self.authority);
-        Ok((Watcher { client, authority, updates, _place: Place::new(feed, place) }, Updates::new(stream)))
+        Ok((Watcher { client, authority, updates, _open: Counted::new(feed, open) }, Updates::new(stream)))
     }
 }
 
@@ -118,9 +123,11 @@ impl<T> Watcher<T> {
             let _ = self.updates.send_timeout(Err(elsewhere()), PATIENCE).await;
             return false;
         }
-        let enabled = self.authority.clients.enabled(&self.client.id).is_some();
+        let client = self.authority.clients.enabled(&self.client.id);
+        let enabled = client.is_some_and(|client| client.check_may_watch().is_ok());
         if !enabled {
-            let refused = Error::new(ErrorKind::InvalidClient, "the client that watches was disabled");
+            let cause = "the client that watches was disabled, or lost the scope for it";
+            let refused = Error::new(ErrorKind::InvalidClient, cause);
             let _ = self.updates.send_timeout(Err(refuse(&refused)), PATIENCE).await;
         }
         enabled

@@ -42,6 +42,15 @@ pub fn document(
         let mut response = HttpResponse::NotModified();
         return response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, cache_control)).finish();
     }
+    answer((content_type, cache_control), etag, text)
+}
+
+/// A document with its entity tag, whatever version the caller has.
+pub fn answer(
+    (content_type, cache_control): (&'static str, HeaderValue),
+    etag: &str,
+    text: impl MessageBody + 'static,
+) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, cache_control));
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type))).body(text)

@@ -4,6 +4,7 @@
 mod account;
 mod body;
 mod caching;
+mod connections;
 mod form;
 mod health;
 mod metadata;
@@ -22,7 +23,9 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpServer, web};
 use service_kit::peer::TrustedProxies;
 use service_kit::run::HTTP_DRAIN_SECONDS;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
+
+use connections::{Caller, LongPolls};
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
@@ -47,7 +50,7 @@ pub struct Edge {
     challenge: HeaderValue,
     proxies: TrustedProxies,
     /// Answers that may be held back at one time.
-    long_polls: Arc<Semaphore>,
+    long_polls: LongPolls,
     /// Held by whoever makes the document of revocations anew.
     making_document: Arc<Mutex<()>>,
     /// `Cache-Control` of whatever names keys.
@@ -64,7 +67,7 @@ impl Edge {
         let challenge = HeaderValue::from_str(&format!("{challenge} realm=\"api\""));
         let challenge = challenge.unwrap_or_else(|_| HeaderValue::from_static("Bearer realm=\"api\""));
         let names_keys = caching::half_of_the_lead(authority.key_policy.publish_lead);
-        let long_polls = Arc::new(Semaphore::new(MAX_LONG_POLLS));
+        let long_polls = LongPolls::new(MAX_LONG_POLLS, MAX_LONG_POLLS_OF_ONE);
         let making_document = Arc::default();
         Self {
             authority,
@@ -95,6 +98,9 @@ fn device(request: &HttpRequest) -> Option<String> {
 
 const MAX_LONG_POLLS: usize = 10_000;
 
+/// Of one client IP: the services of a host, or of a network behind one address.
+const MAX_LONG_POLLS_OF_ONE: usize = 500;
+
 /// Time for a client to send its request line and headers (slow-header attacks).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time that an idle connection is kept.
@@ -124,6 +130,7 @@ pub fn server(listener: TcpListener, edge: &Edge, workers: usize) -> std::io::Re
                 }
             })
     })
+    .on_connect(Caller::note)
     .workers(workers)
     .worker_max_blocking_threads(1)
     .client_request_timeout(HEADER_TIMEOUT)

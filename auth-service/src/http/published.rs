@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use shared_claims::revocations::Position;
 
 use super::Edge;
 use super::caching::{self, Pieces, read_only};
+use super::connections::Caller;
 use super::oauth::errors::Refused;
 use crate::authority::Authority;
 use crate::error::Error;
@@ -22,18 +24,37 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
 /// RFC 7517 section 5.
 async fn jwks(request: HttpRequest, edge: web::Data<Edge>) -> HttpResponse {
     let ring = edge.authority.keys.ring();
-    let kind = ("application/jwk-set+json", edge.names_keys.clone());
+    // Without the database nobody knows whether a key was revoked: nothing may be kept for long.
+    let cache_control = if edge.authority.sees_the_database_often_enough() {
+        edge.names_keys.clone()
+    } else {
+        HeaderValue::from_static("public, max-age=1")
+    };
+    let kind = (key_set_type(&request), cache_control);
     caching::document(&request, kind, &ring.etag, ring.jwks.clone())
 }
 
-/// Longest time that an answer is held back.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// `application/jwk-set+json` (RFC 7517 section 8.5) where it is asked for; some clients refuse anything but JSON.
+fn key_set_type(request: &HttpRequest) -> &'static str {
+    const REGISTERED: &str = "application/jwk-set+json";
+    let accepts = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    let asked = accepts.into_iter().any(|value| value.to_ascii_lowercase().contains(REGISTERED));
+    if asked { REGISTERED } else { "application/json" }
+}
+
+/// Longest time that an answer is held back: an abandoned connection must not hold its place for long.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How often it is seen to that the caller is still there.
+const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize)]
 struct LongPoll {
     /// Seconds to wait for something newer than what `If-None-Match` names.
     #[serde(default)]
     wait: u32,
+    /// `EPOCH.SEQ`: the position behind which the caller wants to know what there is; without it everything is sent.
+    after: Option<String>,
 }
 
 /// The signed document of what was taken back. To be asked for often, or with `wait`: an answer, also a 304,
@@ -41,15 +62,31 @@ struct LongPoll {
 async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> Result<HttpResponse, Refused> {
     let poll = web::Query::<LongPoll>::from_query(request.query_string())
         .map_err(|_| Error::invalid_request("`wait` is a number of seconds"))?;
+    let after = poll.after.as_deref().map(|after| {
+        position(after)
+            .ok_or_else(|| Error::invalid_request("`after` is EPOCH.SEQ, two numbers with a dot between"))
+    });
+    let after = after.transpose()?;
     wait_for_news(&request, &edge, Duration::from_secs(poll.wait.into())).await;
     if !edge.authority.is_fresh() {
         // Not logged for each verifier that asks: the keeper has said it once.
         let body = Refused::body("temporarily_unavailable", "the database was not seen for a while");
         return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "1")).json(body));
     }
-    let document = newest_document(&edge).await?;
     let kind = ("application/jwt", HeaderValue::from_static("no-cache"));
+    if let Some(after) = after {
+        // Always an answer of its own, signed in this second: a 304 could be anybody's.
+        let etag = edge.authority.revocations_etag();
+        let page = edge.authority.revocation_page(after)?;
+        return Ok(caching::answer(kind, &etag, Pieces::of(&page)));
+    }
+    let document = newest_document(&edge).await?;
     Ok(caching::document(&request, kind, &document.etag, Pieces::of(&document.jwt)))
+}
+
+fn position(text: &str) -> Option<Position> {
+    let (epoch, seq) = text.split_once('.')?;
+    Some(Position { epoch: epoch.parse().ok()?, seq: seq.parse().ok()? })
 }
 
 /// Made by one of those who ask; the others wait for it, and hold no thread meanwhile.
@@ -67,7 +104,8 @@ async fn newest_document(edge: &Edge) -> Result<Arc<RevocationDocument>, Error> 
 /// Returns when the caller's version is no longer the newest, the time is over, or this replica stops. With
 /// too many waiting already nobody waits: polling is what remains.
 async fn wait_for_news(request: &HttpRequest, edge: &Edge, wait: Duration) {
-    let Ok(_waiting) = edge.long_polls.try_acquire() else { return };
+    let Some(_waiting) = edge.long_polls.enter(super::peer(request, &edge.proxies)) else { return };
+    let caller = request.conn_data::<Caller>();
     let mut news = edge.authority.feeds.subscribe();
     let over = tokio::time::sleep(wait.min(LONGEST_WAIT));
     tokio::pin!(over);
@@ -76,6 +114,11 @@ async fn wait_for_news(request: &HttpRequest, edge: &Edge, wait: Duration) {
         tokio::select! {
             () = &mut over => return,
             _ = news.changed() => {}
+            () = tokio::time::sleep(LOOK) => {
+                if caller.is_some_and(Caller::has_hung_up) {
+                    return;
+                }
+            }
         }
     }
 }

@@ -1,12 +1,51 @@
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
+use quick_cache::sync::Cache;
 use serde::Serialize;
-use shared_claims::revocations::{DOCUMENT_TYPE, MAX_DOCUMENT_BYTES, Position, Target};
+use shared_claims::revocations::{DOCUMENT_TYPE, MAX_DOCUMENT_BYTES, Position, SIGNED_TIME_TYPE, Target};
 
 use super::Revocation;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tokens::sign;
+
+/// Entries of one page: about 600 KiB.
+const PAGE: usize = 5000;
+
+/// Pages that are kept for those who ask for the same one.
+const PAGES_KEPT: usize = 16;
+
+/// What makes two pages the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct PageKey {
+    after: u64,
+    position: Position,
+    key_set: String,
+    /// The second in which it was signed, of a page that says that nothing is newer.
+    second: Option<u64>,
+}
+
+/// Pages that were signed a moment ago: all who stand at one position get the same one.
+pub struct RevocationPages {
+    kept: Cache<PageKey, Arc<str>>,
+    /// For feeds: the signed time of a second.
+    time: ArcSwapOption<(u64, Position, Arc<str>)>,
+}
+
+impl Default for RevocationPages {
+    fn default() -> Self {
+        Self { kept: Cache::new(PAGES_KEPT), time: ArcSwapOption::empty() }
+    }
+}
+
+#[derive(Serialize)]
+struct TimeClaims<'a> {
+    iss: &'a str,
+    iat: u64,
+    epoch: u64,
+    seq: u64,
+}
 
 /// The signed document as it is served at `GET /revocations`, made when somebody asks for it and it is not
 /// the newest any more.
@@ -30,6 +69,12 @@ struct Claims<'a> {
     key_set: &'a str,
     /// Grows with every change of the keys.
     keys: u64,
+    /// The number behind which the entries begin; absent where they are all that there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<u64>,
+    /// Whether there are more behind them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<bool>,
     revocations: Vec<Entry<'a>>,
 }
 
@@ -49,6 +94,56 @@ impl Authority {
         etag(self.revocations.position(), &self.keys.ring().etag)
     }
 
+    /// What follows a position, signed: at most [`PAGE`] entries, from the beginning where the position is of another
+    /// history. Its cost does not depend on how many revocations there are. Of the newest position it is signed again
+    /// each second, so that it also says that there is nothing newer.
+    ///
+    /// # Errors
+    /// `Unavailable` when no key signs.
+    pub fn revocation_page(&self, asked: Position) -> Result<Arc<str>> {
+        let (ring, signer, now) = (self.keys.ring(), self.signer_of(None)?, self.now());
+        let mut page = self.revocations.page(asked.seq, PAGE);
+        if page.position.epoch != asked.epoch {
+            page = self.revocations.page(0, PAGE);
+        }
+        let after = page.after.min(page.position.seq);
+        let second = (!page.more).then(|| now.seconds());
+        let key = PageKey { after, position: page.position, key_set: ring.etag.clone(), second };
+        if let Some(kept) = self.revocation_pages.kept.get(&key) {
+            return Ok(kept);
+        }
+        let claims = Claims {
+            iss: &self.issuer,
+            iat: now.seconds(),
+            epoch: page.position.epoch,
+            seq: page.position.seq,
+            key_set: &ring.etag,
+            keys: ring.position.seq,
+            after: Some(after),
+            more: Some(page.more),
+            revocations: page.entries.iter().map(Entry::of).collect(),
+        };
+        let jwt: Arc<str> = sign(&signer, DOCUMENT_TYPE, &claims)?.into();
+        self.revocation_pages.kept.insert(key, Arc::clone(&jwt));
+        Ok(jwt)
+    }
+
+    /// The time, signed once a second for all feeds; `None` when no key signs.
+    #[must_use]
+    pub fn signed_time(&self, position: Position) -> Option<Arc<str>> {
+        let second = self.now().seconds();
+        let kept = self.revocation_pages.time.load_full();
+        if let Some((_, _, time)) = kept.as_deref().filter(|kept| (kept.0, kept.1) == (second, position)) {
+            return Some(Arc::clone(time));
+        }
+        let signer = self.signer_of(None).ok()?;
+        let Position { epoch, seq } = position;
+        let claims = TimeClaims { iss: &self.issuer, iat: second, epoch, seq };
+        let time: Arc<str> = sign(&signer, SIGNED_TIME_TYPE, &claims).ok()?.into();
+        self.revocation_pages.time.store(Some(Arc::new((second, position, Arc::clone(&time)))));
+        Some(time)
+    }
+
     /// The document as it was last made, if it is still the newest.
     #[must_use]
     pub fn made_revocation_document(&self) -> Option<Arc<RevocationDocument>> {
@@ -62,6 +157,14 @@ impl Authority {
     /// `Unavailable` when no key signs, or there are more revocations than verifiers read in a document.
     pub fn make_revocation_document(&self) -> Result<Arc<RevocationDocument>> {
         let (ring, signer, now) = (self.keys.ring(), self.signer_of(None)?, self.now());
+        let (live, position) = (self.revocations.len(), self.revocations.position());
+        // Known without making it: each of those who ask would else have it made.
+        if live.saturating_mul(LEAST_ENTRY_BYTES) > MAX_DOCUMENT_BYTES {
+            return Err(too_large(live));
+        }
+        if self.too_large_at.load().as_deref() == Some(&position) {
+            return Err(too_large(live));
+        }
         let (position, live) = self.revocations.all();
         let claims = Claims {
             iss: &self.issuer,
@@ -70,17 +173,27 @@ impl Authority {
             seq: position.seq,
             key_set: &ring.etag,
             keys: ring.position.seq,
+            after: None,
+            more: None,
             revocations: live.iter().map(Entry::of).collect(),
         };
         let jwt = sign(&signer, DOCUMENT_TYPE, &claims)?;
         if jwt.len() > MAX_DOCUMENT_BYTES {
-            let cause = format!("{} live revocations do not fit the document: use the feeds", live.len());
-            return Err(Error::new(ErrorKind::Unavailable, cause));
+            self.too_large_at.store(Some(Arc::new(position)));
+            return Err(too_large(live.len()));
         }
         let document = Arc::new(RevocationDocument { etag: etag(position, &ring.etag), jwt: jwt.into() });
         self.revocation_document.store(Arc::clone(&document));
         Ok(document)
     }
+}
+
+/// Of one that has the shortest id.
+const LEAST_ENTRY_BYTES: usize = 60;
+
+fn too_large(live: usize) -> Error {
+    let cause = format!("{live} live revocations do not fit one document: ask for pages, `?after=EPOCH.SEQ`");
+    Error::new(ErrorKind::Unavailable, cause)
 }
 
 fn etag(position: Position, key_set: &str) -> String {

@@ -5,7 +5,7 @@ use arc_swap::ArcSwap;
 use shared_claims::AccessClaims;
 use shared_claims::revocations::{Fingerprints, NoRandomness, Position, Revocations, RevocationsWriter};
 
-use super::{Revocation, RevokedThing};
+use super::{Revocation, RevocationTarget};
 use crate::clock::Timestamp;
 use crate::measures;
 
@@ -59,9 +59,9 @@ impl RevocationLog {
     }
 
     /// Refuses what was stored as taken back a moment ago, before its number is known here.
-    pub fn add(&self, thing: &RevokedThing, expires_at: Timestamp, now: Timestamp) {
+    pub fn add(&self, target: &RevocationTarget, expires_at: Timestamp, now: Timestamp) {
         let mut state = self.write();
-        state.sets.apply([thing.until(expires_at)], now.seconds());
+        state.sets.apply([target.until(expires_at)], now.seconds());
         self.asked.store(state.sets.readers().into());
     }
 
@@ -69,7 +69,7 @@ impl RevocationLog {
     pub fn append(&self, newer: Vec<Revocation>, position: Position, now: Timestamp) {
         let mut state = self.write();
         let State { sets, entries, .. } = &mut *state;
-        newer.iter().for_each(|revocation| measures::revoked(&revocation.thing));
+        newer.iter().for_each(|revocation| measures::revoked(&revocation.target));
         sets.apply(newer.iter().map(Revocation::entry), now.seconds());
         entries.extend(newer);
         state.advance(position);
@@ -123,6 +123,17 @@ impl RevocationLog {
         Page { after, position: Position { seq, ..state.position }, entries, more }
     }
 
+    /// How many there are that can still match a token.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.read().entries.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// All of it, for the document.
     pub(super) fn all(&self) -> (Position, Vec<Revocation>) {
         let state = self.read();
@@ -159,7 +170,8 @@ mod tests {
 
     fn log_of(entries: i64) -> RevocationLog {
         let log = RevocationLog::new().unwrap();
-        let entry = |seq| Revocation { seq, thing: RevokedThing::Token(seq.to_string()), expires_at: LATER };
+        let entry =
+            |seq| Revocation { seq, target: RevocationTarget::Token(seq.to_string()), expires_at: LATER };
         log.append((1..=entries).map(entry).collect(), Position { epoch: 7, seq: 0 }, NOW);
         log
     }
@@ -193,7 +205,8 @@ mod tests {
     fn a_reader_never_sees_less_while_everything_is_taken_over_anew() {
         let log = log_of(50);
         let position = log.position();
-        let entry = |seq| Revocation { seq, thing: RevokedThing::Token(seq.to_string()), expires_at: LATER };
+        let entry =
+            |seq| Revocation { seq, target: RevocationTarget::Token(seq.to_string()), expires_at: LATER };
         std::thread::scope(|threads| {
             let replacing = threads.spawn(|| {
                 for _ in 0..500 {

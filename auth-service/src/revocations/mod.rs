@@ -2,12 +2,14 @@
 //! verifiers which have no stream.
 
 mod document;
+mod limit;
 mod log;
 
 use crate::clock::Timestamp;
 use shared_claims::revocations::{Entry, Target};
 
-pub use document::RevocationDocument;
+pub use document::{RevocationDocument, RevocationPages};
+pub use limit::ClientLimiter;
 pub use log::{Page, RevocationLog};
 
 /// One entry, needed only as long as a token that it hits could live.
@@ -15,12 +17,13 @@ pub use log::{Page, RevocationLog};
 pub struct Revocation {
     /// Its number; revocations are numbered without gaps in the order in which they were committed.
     pub seq: i64,
-    pub thing: RevokedThing,
+    pub target: RevocationTarget,
     pub expires_at: Timestamp,
 }
 
+/// What a revocation matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RevokedThing {
+pub enum RevocationTarget {
     /// Every access token of a session, by `sid`.
     Session(String),
     /// One token, by `jti`.
@@ -31,7 +34,7 @@ pub enum RevokedThing {
     Client { id: String, not_before: Timestamp },
 }
 
-impl RevokedThing {
+impl RevocationTarget {
     /// As a verifier sees it.
     fn until(&self, expires_at: Timestamp) -> Entry<'_> {
         let target = match self {
@@ -50,6 +53,6 @@ impl Revocation {
     /// As a verifier sees it.
     #[must_use]
     pub fn entry(&self) -> Entry<'_> {
-        self.thing.until(self.expires_at)
+        self.target.until(self.expires_at)
     }
 }

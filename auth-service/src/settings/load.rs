@@ -71,6 +71,10 @@ pub fn max_watches<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, 
     within(deserializer, 1, 100_000)
 }
 
+pub fn max_sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    within(deserializer, 1, 100_000)
+}
+
 pub fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     within(deserializer, 0, 1_000_000)
 }

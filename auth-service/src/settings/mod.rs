@@ -147,6 +147,15 @@ pub struct Tokens {
     /// already has, 0 to 60 seconds; `0s` makes every retry a reuse. Default `10s`.
     #[serde(deserialize_with = "duration::between::<_, 0, 60>", serialize_with = "duration::write")]
     pub refresh_grace: Duration,
+    /// `AUTH__TOKENS__OFFLINE_ISSUING`: how long client tokens are issued from memory while the database cannot be seen,
+    /// 5 seconds to 1 day; then 503. A client that was disabled meanwhile may get tokens for so long, which verifiers
+    /// refuse. Default `60s`.
+    #[serde(deserialize_with = "duration::between::<_, 5, 86_400>", serialize_with = "duration::write")]
+    pub offline_issuing: Duration,
+    /// `AUTH__TOKENS__MAX_SESSIONS`: most live sessions of one user, 1 to 100,000; beyond it the oldest ends. Default
+    /// 1000.
+    #[serde(deserialize_with = "load::max_sessions")]
+    pub max_sessions: u32,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -261,6 +270,8 @@ impl Default for Tokens {
             refresh_idle_ttl: Duration::from_secs(24 * 3600),
             refresh_absolute_ttl: Duration::from_secs(30 * 24 * 3600),
             refresh_grace: Duration::from_secs(10),
+            offline_issuing: Duration::from_secs(60),
+            max_sessions: 1000,
         }
     }
 }

@@ -2,11 +2,11 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::thread;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::sync::Cache;
 use shared_claims::{CachingVerifier, ScopeSet, Verifier};
 
@@ -21,7 +21,7 @@ use crate::feeds::Feeds;
 use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Purpose, Secrets, Vault};
 use crate::mail::{MailPolicy, Mailer};
 use crate::refresh_state::SeenChanges;
-use crate::revocations::{RevocationDocument, RevocationLog};
+use crate::revocations::{ClientLimiter, RevocationDocument, RevocationLog, RevocationPages};
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::{ClaimMap, LegacySettings, LegacyTokens, RefreshTokens};
@@ -85,11 +85,15 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         revocations: RevocationLog::new().map_err(|error| error.to_string())?,
         usernames: Cache::new(USERNAMES_AT_HAND),
         revocation_document: ArcSwap::from_pointee(RevocationDocument::default()),
+        too_large_at: ArcSwapOption::empty(),
+        revocation_pages: RevocationPages::default(),
         verifiers: VerifierRegistry::default(),
         feeds: Feeds::default(),
         seen: SeenChanges::new(),
         longest_token: AtomicU64::new(0),
         storage_answers: AtomicBool::new(true),
+        failed_probes: AtomicU32::new(0),
+        token_revocations: ClientLimiter::default(),
         clock,
         storage,
     };
@@ -112,6 +116,8 @@ fn token_policy(settings: &Settings) -> TokenPolicy {
         refresh_idle_ttl: settings.tokens.refresh_idle_ttl,
         refresh_absolute_ttl: settings.tokens.refresh_absolute_ttl,
         refresh_grace: settings.tokens.refresh_grace,
+        offline_issuing: settings.tokens.offline_issuing,
+        max_sessions: settings.tokens.max_sessions,
     }
 }
 

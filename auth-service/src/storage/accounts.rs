@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::Storage;
+use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::names::next_number;
 use super::revocations;
@@ -12,6 +13,7 @@ use super::users::{UserRow, scheme_of};
 use crate::accounts::Address;
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
+use crate::revocations::RevocationTarget;
 use crate::sessions::EndReason;
 use crate::users::User;
 
@@ -114,8 +116,8 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn change_password(&self, new: NewPassword) -> Result<Option<Vec<String>>, StorageError> {
-        self.write_audited(move |connection| {
+    pub fn change_password(&self, new: NewPassword) -> Result<Option<SessionsEnded>, StorageError> {
+        self.write_revoking(move |connection| {
             let unchanged = users::table
                 .filter(users::id.eq(&new.user_id))
                 .filter(users::password_epoch.eq(new.password_epoch))
@@ -134,9 +136,9 @@ impl Storage {
             let end =
                 End { now: new.now, reason: EndReason::PasswordChanged, revoked_until: new.revoked_until };
             let kept = new.keep_session.as_deref().unwrap_or_default();
-            let ended = end_others(connection, (&new.user_id, kept), end)?;
+            let ended = end_others(connection, &new.user_id, kept, end)?;
             let set = Event::of(Action::PasswordSet).by(Actor::User(new.user_id.clone())).user(&new.user_id);
-            let set = set.detail(sessions_ended(&ended));
+            let set = set.detail(ended.detail());
             Ok((Some(ended), Some(set)))
         })
     }
@@ -204,27 +206,41 @@ impl Storage {
         user_id: &str,
         kept: &str,
         (now, revoked_until): (Timestamp, Timestamp),
-    ) -> Result<Vec<String>, StorageError> {
+    ) -> Result<SessionsEnded, StorageError> {
         let (user_id, kept) = (user_id.to_owned(), kept.to_owned());
-        self.write_audited(move |connection| {
+        self.write_revoking(move |connection| {
             let end = End { now, reason: EndReason::Revoked, revoked_until };
             // Nor is a session of the system that was moved from exchanged any more.
             diesel::update(users::table.find(&user_id))
                 .set(users::password_set_at.eq(now.0))
                 .execute(connection)?;
-            let ended = end_others(connection, (&user_id, &kept), end)?;
+            let ended = end_others(connection, &user_id, &kept, end)?;
             let event = Event::of(Action::SessionEnded).by(Actor::User(user_id.clone())).user(&user_id);
-            let event = (!ended.is_empty()).then(|| event.detail(sessions_ended(&ended)));
+            let event = (ended.count > 0).then(|| event.detail(ended.detail()));
             Ok((ended, event))
         })
     }
 }
 
+/// Sessions that a change has ended, and what was revoked for them.
+#[derive(Debug)]
+pub struct SessionsEnded {
+    pub count: usize,
+    pub revoked: Vec<RevocationTarget>,
+}
+
+impl SessionsEnded {
+    fn detail(&self) -> String {
+        sessions_ended(self.count)
+    }
+}
+
 fn end_others(
-    connection: &mut super::connection::AnyConnection,
-    (user_id, kept): (&str, &str),
+    connection: &mut AnyConnection,
+    user_id: &str,
+    kept: &str,
     end: End,
-) -> Result<Vec<String>, StorageError> {
+) -> Result<SessionsEnded, StorageError> {
     let live = sessions::table
         .filter(sessions::user_id.eq(user_id))
         .filter(sessions::id.ne(kept))
@@ -233,6 +249,7 @@ fn end_others(
         .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
         .returning(sessions::id)
         .get_results(connection)?;
-    revocations::append_sessions(connection, &ended, end.revoked_until)?;
-    Ok(ended)
+    let revoked = revocations::of_ended_sessions(&ended, user_id, end.now);
+    revocations::append(connection, &revoked, end.revoked_until)?;
+    Ok(SessionsEnded { count: ended.len(), revoked })
 }

@@ -80,6 +80,29 @@ impl Storage {
     }
 }
 
+/// How often a revocation is tried while another transaction holds a lock that it needs: for as long as a server lets a
+/// replica keep it that is paused or lost, so that a logout waits for that instead of failing.
+const REVOKING_TRIES: usize = 3;
+
+impl Storage {
+    /// The same for a step that revokes: it waits for locks up to [`REVOKING_TRIES`] times as long.
+    pub(super) fn write_revoking<T, F>(&self, step: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut AnyConnection) -> Result<(T, Option<Event>), StorageError> + Send + Sync + 'static,
+    {
+        let step = Arc::new(step);
+        for _ in 1..REVOKING_TRIES {
+            let step = Arc::clone(&step);
+            match self.write_audited(move |connection| step(connection)) {
+                Err(StorageError::Locked) => {}
+                outcome => return outcome,
+            }
+        }
+        self.write_audited(move |connection| step(connection))
+    }
+}
+
 fn of(chain: &SharedChain) -> Result<&Chain, StorageError> {
     chain.get().ok_or_else(|| StorageError::Unreadable("nothing links the audit log yet".to_owned()))
 }

@@ -1,13 +1,14 @@
 use diesel::prelude::*;
 
 use super::error::StorageError;
-use super::revocations::{self, Hit};
+use super::revocations;
 use super::schema::clients;
 use super::sessions::{End, end_all_of_client, sessions_ended};
 use super::{Storage, count_up, scope, words};
 use crate::audit::{Action, Event};
 use crate::clients::{Client, ClientId, Credentials, GrantType};
-use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
+use crate::clock::Timestamp;
+use crate::revocations::RevocationTarget;
 use crate::secret::HashedSecret;
 use crate::sessions::EndReason;
 
@@ -58,8 +59,8 @@ impl Storage {
         rows.into_iter().map(ClientRow::into_client).collect()
     }
 
-    /// Disables a client, ends the sessions that it holds, and takes back the tokens that it was
-    /// issued. `Ok(None)` when there is no such client, else the number of sessions that ended.
+    /// Disables a client, ends the sessions that it holds, and revokes its tokens: every one, up to `revoked_until`, by
+    /// when the last one must have expired that a replica without the database may still issue. `Ok(None)` when there is no such client, else the number of sessions that ended.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -70,7 +71,7 @@ impl Storage {
         revoked_until: Timestamp,
     ) -> Result<Option<usize>, StorageError> {
         let id = id.clone();
-        self.write_audited(move |connection| {
+        self.write_revoking(move |connection| {
             let disabled = diesel::update(clients::table.find(id.as_str()))
                 .set(clients::disabled_at.eq(now.0))
                 .execute(connection)?;
@@ -79,10 +80,12 @@ impl Storage {
             }
             let end = End { now, reason: EndReason::ClientDisabled, revoked_until };
             let ended = end_all_of_client(connection, &id, end)?;
-            let not_before = now.plus(CLOCK_DIFFERENCE);
-            revocations::append(connection, Hit::Client(id.as_str(), not_before), revoked_until)?;
+            // Also for a token that a replica issues which is cut off, and does not know of this yet.
+            let client = RevocationTarget::Client { id: id.to_string(), not_before: revoked_until };
+            revocations::append(connection, &[client], revoked_until)?;
             count_up(connection, "clients")?;
-            let event = Event::of(Action::ClientDisabled).client(id.as_str()).detail(sessions_ended(&ended));
+            let event =
+                Event::of(Action::ClientDisabled).client(id.as_str()).detail(sessions_ended(ended.len()));
             Ok((Some(ended.len()), Some(event)))
         })
     }

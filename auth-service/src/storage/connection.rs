@@ -1,4 +1,6 @@
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -7,7 +9,7 @@ use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, MultiConnection};
 
-use super::error::StorageError;
+use super::error::{StorageError, explained};
 use super::url::DatabaseUrl;
 
 /// Longest wait for SQLite's write lock, which another process may hold, of a command or a start: nobody waits
@@ -27,6 +29,13 @@ const SQLITE_OPEN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest time that PostgreSQL may take for one statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest silence within a transaction, which is microseconds unless the process is paused or its host is gone. Then
+/// the server ends the transaction, and with it the locks.
+const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Longest time for a whole transaction, where the server can bound it.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest wait of one for a lock that another transaction holds. With the wait for a connection it is half a second.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
@@ -50,14 +59,14 @@ impl AnyConnection {
     /// Opens a connection by the URL's scheme. A SQLite file is made if it does not exist.
     pub fn open(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, StorageError> {
         let unavailable =
-            |error: &dyn std::error::Error| StorageError::Unavailable(one_line(&error.to_string()));
+            |error: &dyn std::error::Error| StorageError::Unavailable(explained(&error.to_string()));
         match url {
             DatabaseUrl::Sqlite(path) => open_sqlite(path, purpose).map(Self::Sqlite),
             DatabaseUrl::Postgres(url) => {
                 // Before libpq does it: OpenSSL would else tear itself down at the process's end,
                 // under the feet of a pool thread that is in a handshake, and crash the exit.
                 openssl_sys::init();
-                let url = with_bounds(url);
+                let url = with_bounds(url, purpose);
                 let mut connection = PgConnection::establish(&url).map_err(|error| unavailable(&error))?;
                 let settings = postgres_settings(purpose);
                 connection.batch_execute(&settings).map_err(|error| unavailable(&error))?;
@@ -81,7 +90,7 @@ fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, Storag
         match opened {
             Ok(connection) => return Ok(connection),
             Err(cause) if cause.contains("locked") && Instant::now() < give_up => pause(OPEN_PAUSE),
-            Err(cause) => return Err(StorageError::Unavailable(one_line(&cause))),
+            Err(cause) => return Err(StorageError::Unavailable(explained(&cause))),
         }
     }
 }
@@ -127,19 +136,36 @@ fn sqlite_pragmas(purpose: Purpose) -> String {
     )
 }
 
+/// Settings of a connection, as far as the server knows them. They bound what a replica that is paused or lost in the
+/// middle of a transaction keeps from all others: the locks of the counters that every revocation needs.
 fn postgres_settings(purpose: Purpose) -> String {
-    let (statement, lock) = match purpose {
-        Purpose::Migrate => (Duration::ZERO, Duration::ZERO),
-        Purpose::Read | Purpose::Write => (STATEMENT_TIMEOUT, LOCK_TIMEOUT),
-    };
+    let milliseconds = |time: Duration| time.as_millis().to_string();
+    let mut settings = vec![("synchronous_commit", "on".to_owned())];
+    if purpose == Purpose::Migrate {
+        // A migration, or a read of another project's database, may take its time.
+        settings.extend([("statement_timeout", "0".to_owned()), ("lock_timeout", "0".to_owned())]);
+    } else {
+        settings.extend([
+            ("statement_timeout", milliseconds(STATEMENT_TIMEOUT)),
+            ("lock_timeout", milliseconds(LOCK_TIMEOUT)),
+            ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)),
+            // From PostgreSQL 17.
+            ("transaction_timeout", milliseconds(TRANSACTION_TIMEOUT)),
+            ("tcp_keepalives_idle", "2".to_owned()),
+            ("tcp_keepalives_interval", "1".to_owned()),
+            ("tcp_keepalives_count", "2".to_owned()),
+            ("tcp_user_timeout", "3000".to_owned()),
+        ]);
+    }
+    let rows: Vec<String> = settings.iter().map(|(name, value)| format!("('{name}', '{value}')")).collect();
     format!(
-        "SET synchronous_commit = on; SET statement_timeout = {}; SET lock_timeout = {}",
-        statement.as_millis(),
-        lock.as_millis()
+        "SELECT set_config(known.name, wanted.value, false) FROM (VALUES {}) AS wanted (name, value) \
+         JOIN pg_settings known ON known.name = wanted.name",
+        rows.join(", ")
     )
 }
 
-/// libpq waits for ever by default: for a connection, of which 2 s is the least that it takes, and for a peer
+/// libpq waits for ever by default: for a connection, of which 2 s is the least that it takes, and for a server
 /// that a network has swallowed without closing anything.
 const BOUNDS: [(&str, &str); 5] = [
     ("connect_timeout", "2"),
@@ -149,10 +175,14 @@ const BOUNDS: [(&str, &str); 5] = [
     ("keepalives_count", "2"),
 ];
 
+/// After a switchover the old primary may stay up: only a server that takes writes is of use.
+const WRITABLE: (&str, &str) = ("target_session_attrs", "read-write");
+
 /// Bounds what the URL itself does not.
-fn with_bounds(url: &str) -> String {
+fn with_bounds(url: &str, purpose: Purpose) -> String {
     let mut url = url.to_owned();
-    for (name, value) in BOUNDS {
+    let writable = Some(WRITABLE).filter(|_| purpose != Purpose::Migrate);
+    for (name, value) in BOUNDS.into_iter().chain(writable) {
         if !url.contains(&format!("{name}=")) {
             let separator = if url.contains('?') { '&' } else { '?' };
             url = format!("{url}{separator}{name}={value}");
@@ -161,9 +191,23 @@ fn with_bounds(url: &str) -> String {
     url
 }
 
-/// libpq's messages have several lines; a cause is one.
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Counts how often the server of the open connections has turned out to take no writes. Connections of an earlier
+/// count are closed instead of used: all of them lead to that server.
+#[derive(Debug, Clone, Default)]
+pub struct Switchovers(Arc<AtomicU64>);
+
+impl Switchovers {
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Retires every connection that was open at `count`; once, however many of them find out.
+    fn note(&self, count: u64) {
+        let noted = self.0.compare_exchange(count, count + 1, Ordering::AcqRel, Ordering::Acquire);
+        if noted.is_ok() {
+            tracing::warn!("the database server takes no writes: every connection to it is opened again");
+        }
+    }
 }
 
 /// Opens pooled connections.
@@ -171,6 +215,7 @@ fn one_line(message: &str) -> String {
 pub struct Manager {
     pub url: DatabaseUrl,
     pub purpose: Purpose,
+    pub switchovers: Switchovers,
 }
 
 impl ManageConnection for Manager {
@@ -178,7 +223,9 @@ impl ManageConnection for Manager {
     type Error = StorageError;
 
     fn connect(&self) -> Result<Tracked, StorageError> {
-        Ok(Tracked { connection: AnyConnection::open(&self.url, self.purpose)?, suspect: false })
+        let (switchovers, opened_at) = (self.switchovers.clone(), self.switchovers.count());
+        let connection = AnyConnection::open(&self.url, self.purpose)?;
+        Ok(Tracked { connection, suspect: false, switchovers, opened_at })
     }
 
     fn is_valid(&self, tracked: &mut Tracked) -> Result<(), StorageError> {
@@ -186,7 +233,7 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, tracked: &mut Tracked) -> bool {
-        tracked.suspect || tracked.connection.is_broken()
+        tracked.suspect || tracked.is_retired() || tracked.connection.is_broken()
     }
 }
 
@@ -195,16 +242,28 @@ impl ManageConnection for Manager {
 pub struct Tracked {
     connection: AnyConnection,
     suspect: bool,
+    switchovers: Switchovers,
+    opened_at: u64,
 }
 
 impl Tracked {
-    /// Runs a step; the pool replaces the connection when the step found the database unusable.
+    /// Whether the server behind it has turned out to take no writes since it was opened.
+    pub fn is_retired(&self) -> bool {
+        self.opened_at != self.switchovers.count()
+    }
+
+    /// Runs a step; the pool replaces the connection when the step found the database unusable, and all of them when
+    /// the server takes no writes.
     pub fn run<T>(
         &mut self,
         step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let outcome = step(&mut self.connection);
-        self.suspect |= matches!(outcome, Err(StorageError::Unavailable(_)));
+        match &outcome {
+            Err(StorageError::Unavailable(_)) => self.suspect = true,
+            Err(StorageError::ReadOnly) => self.switchovers.note(self.opened_at),
+            _ => {}
+        }
         outcome
     }
 }

@@ -15,7 +15,7 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::import_mark::Mark;
 use super::names::raise_numbers;
-use super::revocations::{self, Hit};
+use super::revocations;
 use super::schema::users;
 use super::sessions::{End, end_all_of_user};
 use super::users::scheme_of;
@@ -23,6 +23,7 @@ use super::writer::in_savepoint;
 use crate::audit::{Action, Event};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 use crate::import::{BlacklistedToken, ImportedUser};
+use crate::revocations::RevocationTarget;
 use crate::sessions::EndReason;
 use crate::users::spelling_key;
 
@@ -138,20 +139,13 @@ fn take_over(connection: &mut AnyConnection, batch: &Batch) -> Result<Vec<Fate>,
     }
     // Rows of accounts and sessions first, then the counter of revocations: two that took these locks in another order
     // could each wait for the other.
-    revocations::append_sessions(connection, &ended.sessions, batch.revoked_until)?;
-    for id in &ended.subjects {
-        let all = Hit::Subject(id, batch.now.plus(CLOCK_DIFFERENCE));
-        revocations::append(connection, all, batch.revoked_until)?;
-    }
+    revocations::append(connection, &ended.0, batch.revoked_until)?;
     Ok(fates)
 }
 
 /// What a batch has ended, to be taken back at its end.
 #[derive(Default)]
-struct Ended {
-    sessions: Vec<String>,
-    subjects: Vec<String>,
-}
+struct Ended(Vec<RevocationTarget>);
 
 /// Accounts that were taken over before. One that was made here may have a number, which is nobody's id there.
 fn known(
@@ -333,7 +327,8 @@ fn take_password(
         ))
         .execute(connection)?;
     let end = End { now: batch.now, reason: EndReason::PasswordChanged, revoked_until: batch.revoked_until };
-    ended.sessions.extend(end_all_of_user(connection, id, end)?);
+    let sessions = end_all_of_user(connection, id, end)?;
+    ended.0.extend(revocations::of_ended_sessions(&sessions, id, batch.now));
     Ok(())
 }
 
@@ -350,7 +345,8 @@ fn disable_or_enable(
     }
     let end = End { now: batch.now, reason: EndReason::UserDisabled, revoked_until: batch.revoked_until };
     end_all_of_user(connection, id, end)?;
-    ended.subjects.push(id.to_owned());
+    let not_before = batch.now.plus(CLOCK_DIFFERENCE);
+    ended.0.push(RevocationTarget::Subject { sub: id.to_owned(), not_before });
     Ok(())
 }
 

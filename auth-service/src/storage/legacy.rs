@@ -2,12 +2,12 @@
 
 use diesel::prelude::*;
 
-use super::Storage;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::import_mark::Mark;
 use super::schema::{legacy_tokens, sessions, users};
-use super::sessions::{End, SessionRow, end_one};
+use super::sessions::{End, SessionLimit, SessionRow, end_oldest, end_one};
+use super::{Storage, second_factors};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::sessions::{EndReason, Session};
@@ -26,6 +26,7 @@ pub struct LegacyExchange {
     pub hash_password: Option<String>,
     /// Without its account, which is not known yet.
     pub session: Session,
+    pub limit: SessionLimit,
 }
 
 /// Its id, roles, id of before, profile and mark.
@@ -37,7 +38,8 @@ pub enum Exchanged {
     Started(Box<Session>, Attributes),
     /// It was exchanged before, or blacklisted.
     Spent,
-    /// No account has this id, or it is disabled, or its password was set after the token was issued.
+    /// No user has this id, or they are disabled, set their password after the token was issued, or have a second
+    /// factor.
     NoAccount,
 }
 
@@ -48,7 +50,7 @@ impl Storage {
     /// [`StorageError`].
     pub fn exchange_legacy_token(&self, exchange: LegacyExchange) -> Result<Exchanged, StorageError> {
         self.write_audited(move |connection| {
-            let LegacyExchange { jti, expires_at, issued_at, legacy_id, hash_password, mut session } =
+            let LegacyExchange { jti, expires_at, issued_at, legacy_id, hash_password, mut session, limit } =
                 exchange;
             if spend(connection, &jti, expires_at)? == 0 {
                 return Ok((Exchanged::Spent, None));
@@ -78,10 +80,15 @@ impl Storage {
             if hash_password.is_some_and(|of_token| of_token != imported) {
                 return unspend(connection);
             }
+            // It was issued for a password alone: it must not stand for the second factor that the user has now.
+            if second_factors::is_set_up(connection, &user_id)? {
+                return unspend(connection);
+            }
             session.user_id = user_id;
             diesel::insert_into(sessions::table)
                 .values(SessionRow::from_session(&session))
                 .execute(connection)?;
+            end_oldest(connection, &session.user_id, Some(limit), session.created_at)?;
             let event = Event::of(Action::LegacyTokenExchanged)
                 .by(Actor::User(session.user_id.clone()))
                 .user(&session.user_id)
@@ -115,7 +122,7 @@ impl Storage {
         (now, revoked_until): (Timestamp, Timestamp),
     ) -> Result<bool, StorageError> {
         let (jti, session_id) = (jti.to_owned(), session_id.to_owned());
-        self.write_audited(move |connection| {
+        self.write_revoking(move |connection| {
             if spend(connection, &jti, expires_at)? > 0 {
                 return Ok((true, Some(Event::of(Action::LegacyTokenBlacklisted))));
             }

@@ -10,7 +10,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{RunQueryDsl, sql_query};
 
 use super::Storage;
-use super::connection::{AnyConnection, Purpose, pause};
+use super::connection::{AnyConnection, Purpose, Switchovers, pause};
 use super::error::StorageError;
 use super::url::DatabaseUrl;
 
@@ -45,10 +45,10 @@ impl Storage {
             return Ok(None);
         }
         let (url, stop) = (self.url.clone(), Arc::new(AtomicBool::new(false)));
-        let stopped = Arc::clone(&stop);
+        let (stopped, switchovers) = (Arc::clone(&stop), self.switchovers.clone());
         let thread = thread::Builder::new()
             .name("pg-listener".to_owned())
-            .spawn(move || listen(&url, &heard, &stopped))
+            .spawn(move || listen(&url, &heard, (&stopped, &switchovers)))
             .map_err(|error| StorageError::Unavailable(format!("no listener thread: {error}")))?;
         Ok(Some(Listener { stop, thread: Some(thread) }))
     }
@@ -65,13 +65,13 @@ impl Drop for Listener {
     }
 }
 
-fn listen(url: &DatabaseUrl, heard: &dyn Fn(), stop: &AtomicBool) {
+fn listen(url: &DatabaseUrl, heard: &dyn Fn(), (stop, switchovers): (&AtomicBool, &Switchovers)) {
     let mut last_failure: Option<StorageError> = None;
     while !stop.load(Ordering::Relaxed) {
-        let Err(error) = listen_once(url, heard, stop) else { return };
+        let Err(error) = listen_once(url, heard, (stop, switchovers)) else { return };
         // Once, not each second.
         if last_failure.as_ref() != Some(&error) {
-            tracing::warn!(%error, "other replicas are not heard; the database is looked at instead");
+            tracing::warn!(%error, "no notifications from the database: it is polled instead");
             last_failure = Some(error);
         }
         let tries = RECONNECT.as_millis() / LOOK.as_millis();
@@ -79,7 +79,12 @@ fn listen(url: &DatabaseUrl, heard: &dyn Fn(), stop: &AtomicBool) {
     }
 }
 
-fn listen_once(url: &DatabaseUrl, heard: &dyn Fn(), stop: &AtomicBool) -> Result<(), StorageError> {
+fn listen_once(
+    url: &DatabaseUrl,
+    heard: &dyn Fn(),
+    (stop, switchovers): (&AtomicBool, &Switchovers),
+) -> Result<(), StorageError> {
+    let opened_at = switchovers.count();
     let AnyConnection::Postgres(mut connection) = AnyConnection::open(url, Purpose::Read)? else {
         return Ok(());
     };
@@ -87,6 +92,9 @@ fn listen_once(url: &DatabaseUrl, heard: &dyn Fn(), stop: &AtomicBool) -> Result
     // What was written before it listened.
     heard();
     while !stop.load(Ordering::Relaxed) {
+        if switchovers.count() != opened_at {
+            return Err(StorageError::ReadOnly);
+        }
         let mut told = false;
         for word in connection.notifications_iter() {
             word?;

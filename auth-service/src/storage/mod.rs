@@ -21,6 +21,7 @@ mod legacy;
 mod listener;
 mod migrate;
 mod names;
+mod poll;
 mod pool;
 mod revocations;
 mod rotate;
@@ -37,6 +38,7 @@ mod users;
 mod verifiers;
 mod writer;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use diesel::dsl::sql;
@@ -47,7 +49,7 @@ use shared_claims::scope::ScopeSet;
 use tracing::trace_span;
 
 use audit::SharedChain;
-use connection::{AnyConnection, Purpose, SQLITE_BUSY_TIMEOUT};
+use connection::{AnyConnection, Purpose, SQLITE_BUSY_TIMEOUT, Switchovers};
 use pool::Connections;
 use rotator::Rotator;
 use schema::counters;
@@ -56,16 +58,15 @@ use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use writer::SqliteWriter;
 
-pub use accounts::{NewPassword, SessionSeen};
+pub use accounts::{NewPassword, SessionSeen, SessionsEnded};
 pub use django::DjangoTables;
 pub use error::StorageError;
 pub use import::{Batch, BatchOutcome, Fate};
 pub use legacy::{Exchanged, LegacyExchange};
 pub use listener::Listener;
-pub use revocations::Hit;
 pub use rotate::{Reply, Rotate};
 pub use secrets::{Resealed, Resting};
-pub use sessions::{Login, Start};
+pub use sessions::{Login, SessionLimit, Start};
 pub use sweep::Swept;
 pub use url::{DatabaseUrl, InvalidUrl};
 
@@ -73,11 +74,14 @@ pub use url::{DatabaseUrl, InvalidUrl};
 pub struct Storage {
     url: DatabaseUrl,
     reads: Connections,
-    /// For looking whether anything has changed. On PostgreSQL apart from the others: when those are all taken, or
-    /// waited for by many, the look would say that the database is silent.
+    /// For the state sync alone, on PostgreSQL: no request uses them. When those of the requests are all taken, or
+    /// waited for by many, revocations must still be learnt of.
     looks: Connections,
     writes: Writes,
     chain: SharedChain,
+    switchovers: Switchovers,
+    /// The last write failed for want of the database: whether the next one will succeed is not known.
+    write_failed: AtomicBool,
 }
 
 enum Writes {
@@ -123,23 +127,24 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Unavailable`] with the database's own words.
     pub fn connect(url: &DatabaseUrl, pool_size: u32) -> Result<Self, StorageError> {
-        let chain = SharedChain::default();
-        match url {
+        let (chain, switchovers) = (SharedChain::default(), Switchovers::default());
+        let (reads, looks, writes) = match url {
             DatabaseUrl::Sqlite(_) => {
                 let writer = SqliteWriter::start(url.clone())?;
-                let reads = Connections::new(url, Purpose::Read, pool_size);
-                let looks = reads.clone();
-                Ok(Self { url: url.clone(), reads, looks, writes: Writes::Sqlite(writer), chain })
+                let reads = Connections::new(url, Purpose::Read, pool_size, &switchovers);
+                (reads.clone(), reads, Writes::Sqlite(writer))
             }
             DatabaseUrl::Postgres(_) => {
-                AnyConnection::open(url, Purpose::Write)?;
-                let pool = Connections::new(url, Purpose::Write, pool_size);
+                check_encoding(&mut AnyConnection::open(url, Purpose::Write)?)?;
+                let pool = Connections::new(url, Purpose::Write, pool_size, &switchovers);
                 let rotator = Rotator::start(pool.clone(), chain.clone())?;
-                let writes = Writes::Postgres { pool: pool.clone(), rotator };
-                let looks = Connections::new(url, Purpose::Read, 1);
-                Ok(Self { url: url.clone(), reads: pool, looks, writes, chain })
+                // One to poll, one to see whether writes go through.
+                let looks = Connections::new(url, Purpose::Read, 2, &switchovers);
+                (pool.clone(), looks, Writes::Postgres { pool, rotator })
             }
-        }
+        };
+        let write_failed = AtomicBool::new(false);
+        Ok(Self { url: url.clone(), reads, looks, writes, chain, switchovers, write_failed })
     }
 
     /// From now on requests wait: whoever cannot write soon is told so.
@@ -168,11 +173,12 @@ impl Storage {
         migrate::pending(url)
     }
 
+    /// The counters, of a server that takes writes: one that does not may never learn of what happens elsewhere.
+    ///
     /// # Errors
     /// [`StorageError`].
     pub fn change_counters(&self) -> Result<ChangeCounters, StorageError> {
-        let rows: Vec<(String, i64)> =
-            self.look(|connection| Ok(counters::table.select(counters::all_columns).load(connection)?))?;
+        let rows = self.look(poll::counters)?;
         let value = |name: &str| rows.iter().find(|row| row.0 == name).map_or(0, |row| row.1);
         Ok(ChangeCounters {
             keys: value("keys"),
@@ -198,19 +204,16 @@ impl Storage {
         })
     }
 
-    /// Begins a new history of revocations and keys, after a backup was put back: verifiers take everything
-    /// anew, whatever numbers they had come to.
+    /// Begins a new history of revocations and keys, after a backup was restored: verifiers ask for everything again,
+    /// whatever numbers they had come to. `step` is random, at least 1: two restores of one backup begin two histories.
+    /// No clock decides, for one that was wrong would once have decided for ever.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn begin_epoch(&self, now: Timestamp) -> Result<(), StorageError> {
-        use diesel::ExpressionMethods;
+    pub fn begin_epoch(&self, step: i64) -> Result<(), StorageError> {
         self.write_audited(move |connection| {
-            let later = count_up(connection, "epoch")?.max(now.0);
-            diesel::update(counters::table.find("epoch"))
-                .set(counters::value.eq(later))
-                .execute(connection)?;
-            Ok(((), Some(Event::of(Action::BackupRestored).detail(format!("epoch {later}")))))
+            let epoch = count_up_by(connection, "epoch", step)?;
+            Ok(((), Some(Event::of(Action::BackupRestored).detail(format!("epoch {epoch}")))))
         })
     }
 
@@ -257,21 +260,63 @@ impl Storage {
         F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,
     {
         let _span = trace_span!(target: "traces", "write", otel.kind = "client").entered();
-        match &self.writes {
+        let outcome = match &self.writes {
             Writes::Sqlite(writer) => writer.write(step),
             Writes::Postgres { pool, .. } => pool.take()?.run(|connection| connection.transaction(step)),
+        };
+        if let Err(error) = &outcome
+            && error.is_outage()
+        {
+            self.write_failed.store(true, Ordering::Relaxed);
         }
+        outcome
     }
+
+    /// Whether writes go through, audited ones too, as far as can be told without writing anything. After a write
+    /// that failed, one that changes nothing is made.
+    ///
+    /// # Errors
+    /// [`StorageError`]: a lock that another replica holds, a server that takes no writes, a full disk.
+    pub fn probe_writes(&self) -> Result<(), StorageError> {
+        match &self.writes {
+            Writes::Postgres { .. } => self.looks.take()?.run(poll::lock_counters)?,
+            Writes::Sqlite(writer) => {
+                let after_failure = self.write_failed.load(Ordering::Relaxed);
+                writer.write(move |connection| match after_failure {
+                    true => poll::touch_counters(connection),
+                    false => Ok(()),
+                })?;
+            }
+        }
+        self.write_failed.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Names and texts may hold any character of Unicode, and a database that cannot store it fails at that user's login.
+fn check_encoding(connection: &mut AnyConnection) -> Result<(), StorageError> {
+    let encoding = poll::encoding(connection)?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(StorageError::Unavailable(format!(
+        "the database's encoding is {encoding}: create it anew by `CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0`"
+    )))
 }
 
 /// The next value of a counter, in the transaction of the change that it counts. Its row lock makes
 /// the numbers of committed changes gapless, and the changes themselves one after the other. Replicas on
 /// PostgreSQL hear of it with the commit.
 fn count_up(connection: &mut AnyConnection, name: &str) -> Result<i64, StorageError> {
+    count_up_by(connection, name, 1)
+}
+
+/// The same for several changes at once: the last of their numbers.
+fn count_up_by(connection: &mut AnyConnection, name: &str, count: i64) -> Result<i64, StorageError> {
     use diesel::ExpressionMethods;
     listener::tell_others(connection)?;
     Ok(diesel::update(counters::table.find(name))
-        .set(counters::value.eq(counters::value + 1))
+        .set(counters::value.eq(counters::value + count))
         .returning(counters::value)
         .get_result(connection)?)
 }

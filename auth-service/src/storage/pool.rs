@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel::r2d2::{Pool, PooledConnection};
+use diesel::r2d2::{NopErrorHandler, Pool, PooledConnection};
 
-use super::connection::{Manager, Purpose};
-use super::error::StorageError;
+use super::connection::{Manager, Purpose, Switchovers};
+use super::error::{StorageError, explained};
 use super::url::DatabaseUrl;
 use crate::measures;
 
@@ -29,14 +29,16 @@ pub struct Connections {
 
 impl Connections {
     /// At most `size` of them.
-    pub fn new(url: &DatabaseUrl, purpose: Purpose, size: u32) -> Self {
+    pub fn new(url: &DatabaseUrl, purpose: Purpose, size: u32, switchovers: &Switchovers) -> Self {
         let pool = Pool::builder()
             .max_size(size)
             // All of them, from the start: one that is opened in a flood of requests is waited for by all.
             .min_idle(Some(size))
             .connection_timeout(WAIT)
             .test_on_check_out(false)
-            .build_unchecked(Manager { url: url.clone(), purpose });
+            // What fails is logged where it was needed, once: not for each try of each connection.
+            .error_handler(Box::new(NopErrorHandler))
+            .build_unchecked(Manager { url: url.clone(), purpose, switchovers: switchovers.clone() });
         Self { pool, exhausted: Arc::default(), serving: Arc::default() }
     }
 
@@ -54,14 +56,25 @@ impl Connections {
         let begun = Instant::now();
         let serving = self.serving.load(Ordering::Relaxed);
         let taken = if serving && self.exhausted.load(Ordering::Relaxed) {
-            self.pool.try_get().ok_or_else(|| "every connection is taken".to_owned())
+            let taken = self.pool.try_get().filter(|taken| !taken.is_retired());
+            taken.ok_or_else(|| "every connection is taken".to_owned())
         } else {
-            let wait = if serving { WAIT } else { PATIENCE };
-            self.pool.get_timeout(wait).map_err(|error| error.to_string())
+            self.take_within(begun + if serving { WAIT } else { PATIENCE })
         };
         self.exhausted.store(taken.is_err(), Ordering::Relaxed);
         measures::waited_for_connection(begun.elapsed(), taken.is_ok());
         taken.map_err(StorageError::Unavailable)
+    }
+
+    /// A connection that leads to a server that takes writes, as far as is known. Given back, a retired one is closed.
+    fn take_within(&self, end: Instant) -> Result<PooledConnection<Manager>, String> {
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let taken = self.pool.get_timeout(left).map_err(|error| explained(&error.to_string()))?;
+            if !taken.is_retired() {
+                return Ok(taken);
+            }
+        }
     }
 
     /// How many there are, and how many of them are idle.

@@ -3,26 +3,20 @@ use diesel::prelude::*;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::revocations;
-use super::{Storage, count_up};
+use super::{Storage, count_up, count_up_by};
 use crate::audit::{Action, Actor, Event};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
-use crate::revocations::{Revocation, RevokedThing};
+use crate::revocations::{Revocation, RevocationTarget};
 
 type Row = (i64, String, String, Option<i64>, i64);
 
-/// What a revocation hits.
-#[derive(Debug, Clone, Copy)]
-pub enum Hit<'a> {
-    /// Every access token of a session.
-    Session(&'a str),
-    /// One token, by its `jti`.
-    Token(&'a str),
-    /// Every token of a subject that was issued up to an instant.
-    Subject(&'a str, Timestamp),
-    /// Every token of a client that was issued up to an instant.
-    Client(&'a str, Timestamp),
-}
+/// Most entries for the sessions of one user that end at once. Above it one entry for the user takes their place, so
+/// that no user makes the log, and what everybody else waits for, long.
+const MOST_SESSION_ENTRIES: usize = 500;
+
+/// Rows of one INSERT: a database takes at most 32,766 parameters.
+const ROWS: usize = 2000;
 
 impl Storage {
     /// Takes one token back until it would have expired, as its client has asked.
@@ -36,7 +30,7 @@ impl Storage {
         expires_at: Timestamp,
     ) -> Result<(), StorageError> {
         let (jti, client) = (jti.to_owned(), client.clone());
-        self.write_audited(move |connection| {
+        self.write_revoking(move |connection| {
             let again =
                 revocations::table.filter(revocations::kind.eq("token")).filter(revocations::id.eq(&jti));
             // Write first: the counter's lock makes the look and the insert one step.
@@ -44,9 +38,9 @@ impl Storage {
             if again.select(revocations::seq).first::<i64>(connection).optional()?.is_some() {
                 return Err(StorageError::Taken);
             }
-            insert(connection, seq, Hit::Token(&jti), expires_at)?;
+            insert(connection, &[row(seq, &RevocationTarget::Token(jti.clone()), expires_at)])?;
             let event = Event::of(Action::TokenRevoked).client(client.as_str()).detail(format!("jti {jti}"));
-            Ok(((), Some(event.by(Actor::Client(client)))))
+            Ok(((), Some(event.by(Actor::Client(client.clone())))))
         })
         .or_else(|error| if error == StorageError::Taken { Ok(()) } else { Err(error) })
     }
@@ -78,60 +72,78 @@ impl Storage {
     }
 }
 
-/// Adds an entry in the transaction of the change that calls for it.
+/// What to revoke for sessions of one user that have ended. A login in this very second survives, unless there are so
+/// many sessions that one entry must do for all of the user's tokens.
+pub(super) fn of_ended_sessions(ids: &[String], user_id: &str, now: Timestamp) -> Vec<RevocationTarget> {
+    if ids.len() > MOST_SESSION_ENTRIES {
+        return vec![RevocationTarget::Subject { sub: user_id.to_owned(), not_before: now }];
+    }
+    ids.iter().cloned().map(RevocationTarget::Session).collect()
+}
+
+/// Adds entries in the transaction of the change that calls for them: one statement for the counter and one for every
+/// [`ROWS`] entries, since all who revoke wait for the counter.
 pub(super) fn append(
     connection: &mut AnyConnection,
-    hit: Hit<'_>,
+    targets: &[RevocationTarget],
     until: Timestamp,
 ) -> Result<(), StorageError> {
-    let seq = count_up(connection, "revocations")?;
-    insert(connection, seq, hit, until)
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let count = i64::try_from(targets.len()).unwrap_or(i64::MAX);
+    let last = count_up_by(connection, "revocations", count)?;
+    let rows: Vec<_> =
+        (last - count + 1..).zip(targets).map(|(seq, target)| row(seq, target, until)).collect();
+    rows.chunks(ROWS).try_for_each(|rows| insert(connection, rows))
 }
 
-/// Takes back the tokens of sessions that have ended.
-pub(super) fn append_sessions(
-    connection: &mut AnyConnection,
-    ids: &[String],
-    until: Timestamp,
-) -> Result<(), StorageError> {
-    ids.iter().try_for_each(|id| append(connection, Hit::Session(id), until))
-}
-
-fn insert(
-    connection: &mut AnyConnection,
+#[derive(Insertable)]
+// One statement for all rows: else diesel makes one for each, in a transaction of its own.
+#[diesel(table_name = revocations, treat_none_as_default_value = false)]
+struct NewRow {
     seq: i64,
-    hit: Hit<'_>,
-    until: Timestamp,
-) -> Result<(), StorageError> {
-    let (kind, id, not_before) = match hit {
-        Hit::Session(id) => ("session", id, None),
-        Hit::Token(jti) => ("token", jti, None),
-        Hit::Subject(sub, not_before) => ("subject", sub, Some(not_before.0)),
-        Hit::Client(id, not_before) => ("client", id, Some(not_before.0)),
+    kind: &'static str,
+    id: String,
+    not_before: Option<i64>,
+    expires_at: i64,
+}
+
+fn row(seq: i64, target: &RevocationTarget, until: Timestamp) -> NewRow {
+    let (kind, id, not_before) = match target {
+        RevocationTarget::Session(id) => ("session", id, None),
+        RevocationTarget::Token(jti) => ("token", jti, None),
+        RevocationTarget::Subject { sub, not_before } => ("subject", sub, Some(not_before.0)),
+        RevocationTarget::Client { id, not_before } => ("client", id, Some(not_before.0)),
     };
-    diesel::insert_into(revocations::table)
-        .values((
-            revocations::seq.eq(seq),
-            revocations::kind.eq(kind),
-            revocations::id.eq(id),
-            revocations::not_before.eq(not_before),
-            revocations::expires_at.eq(until.0),
-        ))
-        .execute(connection)?;
+    NewRow { seq, kind, id: id.clone(), not_before, expires_at: until.0 }
+}
+
+fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<(), StorageError> {
+    match connection {
+        AnyConnection::Postgres(connection) => {
+            diesel::insert_into(revocations::table).values(rows).execute(connection)?;
+        }
+        AnyConnection::Sqlite(connection) => {
+            diesel::insert_into(revocations::table).values(rows).execute(connection)?;
+        }
+    }
     Ok(())
 }
 
 /// `None` for a kind that a later release writes: it must not keep the others from being known here.
 fn revocation((seq, kind, id, not_before, expires_at): Row) -> Option<Revocation> {
-    let thing = match (kind.as_str(), not_before) {
-        ("session", _) => RevokedThing::Session(id),
-        ("token", _) => RevokedThing::Token(id),
-        ("subject", Some(not_before)) => RevokedThing::Subject { sub: id, not_before: Timestamp(not_before) },
-        ("client", Some(not_before)) => RevokedThing::Client { id, not_before: Timestamp(not_before) },
+    let target = match (kind.as_str(), not_before) {
+        ("session", _) => RevocationTarget::Session(id),
+        ("token", _) => RevocationTarget::Token(id),
+        ("subject", Some(not_before)) => {
+            RevocationTarget::Subject { sub: id, not_before: Timestamp(not_before) }
+        }
+        ("client", Some(not_before)) => RevocationTarget::Client { id, not_before: Timestamp(not_before) },
         _ => {
             tracing::error!(seq, kind, "a revocation of an unknown kind is passed over");
             return None;
         }
     };
-    Some(Revocation { seq, thing, expires_at: Timestamp(expires_at) })
+    Some(Revocation { seq, target, expires_at: Timestamp(expires_at) })
 }

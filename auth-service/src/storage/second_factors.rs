@@ -168,3 +168,9 @@ pub(super) fn spend(
     };
     Ok(spent > 0)
 }
+
+/// Whether a user has a second factor that is in use.
+pub(super) fn is_set_up(connection: &mut AnyConnection, user_id: &str) -> Result<bool, StorageError> {
+    let confirmed = second_factors::table.find(user_id).filter(second_factors::confirmed_at.is_not_null());
+    Ok(confirmed.select(second_factors::user_id).first::<String>(connection).optional()?.is_some())
+}

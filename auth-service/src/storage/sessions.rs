@@ -2,7 +2,7 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::error::StorageError;
-use super::revocations::{self, Hit};
+use super::revocations;
 use super::schema::{sessions, users};
 use super::users::scheme_of;
 use super::{Storage, attempts, scope, second_factors, words};
@@ -10,6 +10,7 @@ use crate::accounts::Shown;
 use crate::audit::{Action, Actor, Event};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
+use crate::revocations::RevocationTarget;
 use crate::sessions::{EndReason, Ended, Presented, Session};
 use crate::users::{KNOWN_FOR, User};
 
@@ -42,7 +43,19 @@ pub struct Login {
     pub known: Option<String>,
     /// What was shown as a second factor; it is spent in the same step.
     pub factor: Option<Shown>,
+    pub limit: Option<SessionLimit>,
 }
+
+/// How many live sessions a user may have; beyond it the oldest end.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimit {
+    pub most: u32,
+    /// When the last access token of a session that ends now has expired everywhere.
+    pub revoked_until: Timestamp,
+}
+
+/// The rest, of a user who had more, ends at the next login.
+const MOST_ENDED_AT_ONCE: i64 = 500;
 
 /// What became of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +92,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn start_session(&self, session: &Session, user: &User, login: Login) -> Result<Start, StorageError> {
-        let Login { rehashed, known, factor } = login;
+        let Login { rehashed, known, factor, limit } = login;
         let row = SessionRow::from_session(session);
         let seen = Seen {
             last_login_at: session.created_at.0,
@@ -108,10 +121,14 @@ impl Storage {
             if let Some(known) = known {
                 attempts::remember(connection, &known, now.plus(KNOWN_FOR))?;
             }
+            let ended = end_oldest(connection, &user_id, limit, now)?;
             let login = Event::of(Action::Login).by(Actor::User(user_id.clone())).user(&user_id);
             let login = login.client(client.as_str()).session(&id);
-            let by_code = matches!(factor, Some(Shown::RecoveryCode(_)));
-            Ok((Start::Done, Some(if by_code { login.detail("by a recovery code") } else { login })))
+            let by_code =
+                matches!(factor, Some(Shown::RecoveryCode(_))).then(|| "by a recovery code".to_owned());
+            let over = (ended > 0).then(|| format!("{ended} oldest sessions ended: tokens.max_sessions"));
+            let details: Vec<String> = by_code.into_iter().chain(over).collect();
+            Ok((Start::Done, Some(if details.is_empty() { login } else { login.detail(details.join("; ")) })))
         });
         match outcome {
             Err(StorageError::RolledBack) => Ok(Start::AccountChanged),
@@ -136,7 +153,7 @@ impl Storage {
         revoked_until: Timestamp,
     ) -> Result<bool, StorageError> {
         let id = id.to_owned();
-        self.write_audited(move |connection| {
+        self.write_revoking(move |connection| {
             let end = End { now, reason: EndReason::Revoked, revoked_until };
             let ended = end_one(connection, &id, end)?;
             Ok((ended.is_some(), ended))
@@ -162,7 +179,7 @@ pub(super) fn end_one(
         .get_result(connection)
         .optional()?;
     let Some((user_id, client_id)) = ended else { return Ok(None) };
-    revocations::append(connection, Hit::Session(id), end.revoked_until)?;
+    revocations::append(connection, &[RevocationTarget::Session(id.to_owned())], end.revoked_until)?;
     let event = Event::of(Action::SessionEnded).user(&user_id).client(&client_id).session(id);
     // Whoever holds a refresh token of the session ends it by its client; reuse is found by the authority.
     let by = ClientId::parse(&client_id).filter(|_| end.reason == EndReason::Revoked).map(Actor::Client);
@@ -199,9 +216,41 @@ pub(super) fn end_all_of_client(
         .get_results(connection)?)
 }
 
+/// Ends the oldest live sessions of a user beyond the limit: how many.
+pub(super) fn end_oldest(
+    connection: &mut AnyConnection,
+    user_id: &str,
+    limit: Option<SessionLimit>,
+    now: Timestamp,
+) -> Result<usize, StorageError> {
+    let Some(SessionLimit { most, revoked_until }) = limit else { return Ok(0) };
+    let beyond: Vec<String> = sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::idle_expires_at.gt(now.0))
+        .filter(sessions::expires_at.gt(now.0))
+        .order((sessions::created_at.desc(), sessions::id.desc()))
+        .offset(most.into())
+        .limit(MOST_ENDED_AT_ONCE)
+        .select(sessions::id)
+        .load(connection)?;
+    if beyond.is_empty() {
+        return Ok(0);
+    }
+    let live = sessions::table.filter(sessions::id.eq_any(&beyond)).filter(sessions::ended_at.is_null());
+    let ended: Vec<String> = diesel::update(live)
+        .set((sessions::ended_at.eq(now.0), sessions::end_reason.eq(EndReason::Revoked.as_str())))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    // By session: the session that has just begun must go on.
+    let targets: Vec<RevocationTarget> = ended.into_iter().map(RevocationTarget::Session).collect();
+    revocations::append(connection, &targets, revoked_until)?;
+    Ok(targets.len())
+}
+
 /// How many sessions a change has ended, for the audit log.
-pub(super) fn sessions_ended(ids: &[String]) -> String {
-    format!("{} sessions ended", ids.len())
+pub(super) fn sessions_ended(count: usize) -> String {
+    format!("{count} sessions ended")
 }
 
 impl SessionRow {

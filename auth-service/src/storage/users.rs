@@ -4,12 +4,13 @@ use diesel::prelude::*;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::names::{id_of, next_number};
-use super::revocations::{self, Hit};
+use super::revocations;
 use super::schema::users;
 use super::sessions::{End, end_all_of_user, sessions_ended};
 use super::{Storage, words};
 use crate::audit::{Action, Event};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
+use crate::revocations::RevocationTarget;
 use crate::sessions::EndReason;
 use crate::users::{Attributes, SchemeInUse, StoredHash, User, Username};
 
@@ -117,14 +118,16 @@ impl Storage {
         revoked_until: Timestamp,
     ) -> Result<Option<usize>, StorageError> {
         let username = username.clone();
-        self.write_audited(move |connection| {
+        self.write_revoking(move |connection| {
             let Some(id) = id_of(connection, &username)? else { return Ok((None, None)) };
             diesel::update(users::table.find(&id)).set(users::disabled_at.eq(now.0)).execute(connection)?;
             let end = End { now, reason: EndReason::UserDisabled, revoked_until };
             let ended = end_all_of_user(connection, &id, end)?;
             // One entry for all of them, also for a token that a replica whose clock is ahead has just made.
-            revocations::append(connection, Hit::Subject(&id, now.plus(CLOCK_DIFFERENCE)), revoked_until)?;
-            let disabled = Event::of(Action::UserDisabled).user(&id).detail(sessions_ended(&ended));
+            let subject =
+                RevocationTarget::Subject { sub: id.clone(), not_before: now.plus(CLOCK_DIFFERENCE) };
+            revocations::append(connection, &[subject], revoked_until)?;
+            let disabled = Event::of(Action::UserDisabled).user(&id).detail(sessions_ended(ended.len()));
             Ok((Some(ended.len()), Some(disabled)))
         })
     }
@@ -141,21 +144,22 @@ impl Storage {
         (now, revoked_until): (Timestamp, Timestamp),
     ) -> Result<Option<usize>, StorageError> {
         let username = username.clone();
-        self.write_audited(move |connection| {
+        self.write_revoking(move |connection| {
             let Some(id) = id_of(connection, &username)? else { return Ok((None, None)) };
             diesel::update(users::table.find(&id))
                 .set((
                     users::password_scheme.eq(scheme_of(&password_hash)),
-                    users::password_hash.eq(password_hash),
+                    users::password_hash.eq(&password_hash),
                     users::password_set_at.eq(now.0),
                     users::password_epoch.eq(users::password_epoch + 1),
                 ))
                 .execute(connection)?;
             let end = End { now, reason: EndReason::PasswordChanged, revoked_until };
             let ended = end_all_of_user(connection, &id, end)?;
-            // By session, not by subject: whoever logs in again in this very second must not be hit.
-            revocations::append_sessions(connection, &ended, revoked_until)?;
-            let set = Event::of(Action::PasswordSet).user(&id).detail(sessions_ended(&ended));
+            // By session where it can be: a login in this very second must not be refused.
+            let targets = revocations::of_ended_sessions(&ended, &id, now);
+            revocations::append(connection, &targets, revoked_until)?;
+            let set = Event::of(Action::PasswordSet).user(&id).detail(sessions_ended(ended.len()));
             Ok((Some(ended.len()), Some(set)))
         })
     }

@@ -53,7 +53,7 @@ impl Authority {
                 if !concerns(caller, &claims) {
                     return Ok(Introspection::Inactive);
                 }
-                self.ensure_fresh()?;
+                self.check_fresh()?;
                 if !self.access_token_holds(&claims) {
                     return Ok(Introspection::Inactive);
                 }

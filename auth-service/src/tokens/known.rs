@@ -119,7 +119,7 @@ impl Authority {
     pub(super) fn check_holds(&self, token: &KnownToken, now: Timestamp) -> Result<()> {
         let holds = match token {
             KnownToken::Access(claims) => {
-                self.ensure_fresh()?;
+                self.check_fresh()?;
                 self.access_token_holds(claims)
             }
             KnownToken::Refresh(claims) => self.refresh_token_holds(claims, now)?,

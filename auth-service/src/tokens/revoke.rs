@@ -7,7 +7,7 @@ use crate::authority::Authority;
 use crate::clients::Client;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Lack, Result, TokenFault};
-use crate::revocations::RevokedThing;
+use crate::revocations::RevocationTarget;
 use crate::sessions::Judgement;
 use crate::tokens::{LegacyClaims, LegacyKind, LegacyTokens};
 
@@ -35,9 +35,16 @@ impl Authority {
             Ok(KnownToken::Access(claims)) if claims.client_id == caller.id.as_str() => {
                 let expires_at =
                     Timestamp(i64::try_from(claims.exp).unwrap_or(i64::MAX).saturating_mul(1000));
+                // Once more is no work: nothing that others wait for is taken for it.
+                if self.revocations.hit(&claims) {
+                    return Ok(());
+                }
+                self.token_revocations.take(&caller.id, now).map_err(|wait| {
+                    Error::too_many_attempts(wait, "the client revokes too many tokens one by one")
+                })?;
                 let needed_until = expires_at.plus(LEEWAY);
                 self.storage.revoke_token(&claims.jti, &caller.id, needed_until)?;
-                self.took_back(&RevokedThing::Token(claims.jti.clone()), needed_until);
+                self.took_back(&RevocationTarget::Token(claims.jti.clone()), needed_until);
             }
             _ => {}
         }
@@ -78,20 +85,20 @@ impl Authority {
         if !self.storage.blacklist_legacy_token((&claims.jti, expires_at), &id, (now, until))? {
             return Err(TokenFault::Revoked.into());
         }
-        self.took_back(&RevokedThing::Session(id), until);
+        self.took_back(&RevocationTarget::Session(id), until);
         Ok(())
     }
 
     fn end_session(&self, id: &str, now: Timestamp) -> Result<()> {
         let until = self.revoked_until(now);
         self.storage.end_session(id, now, until)?;
-        self.took_back(&RevokedThing::Session(id.to_owned()), until);
+        self.took_back(&RevocationTarget::Session(id.to_owned()), until);
         Ok(())
     }
 
     /// What was stored as taken back is refused here at once, and published in a moment.
-    pub(crate) fn took_back(&self, thing: &RevokedThing, until: Timestamp) {
-        self.revocations.add(thing, until, self.now());
+    pub(crate) fn took_back(&self, target: &RevocationTarget, until: Timestamp) {
+        self.revocations.add(target, until, self.now());
         self.seen.wake();
     }
 }

@@ -9,7 +9,7 @@ use auth_service::audit::{Actor, Chain};
 use auth_service::clients::ClientId;
 use auth_service::clock::{SystemClock, Timestamp};
 use auth_service::keys::{MasterKey, Secrets};
-use auth_service::revocations::RevokedThing;
+use auth_service::revocations::RevocationTarget;
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
 use auth_service::storage::{DatabaseUrl, Login, Rotate, Start, Storage};
 use auth_service::tokens::{RefreshTokens, UserId};
@@ -248,8 +248,8 @@ impl World {
     fn check_revocations(&self) {
         let entries = self.storage.live_revocations(Timestamp(i64::MIN)).unwrap();
         let (accounts, mut sessions): (Vec<_>, Vec<_>) =
-            entries.into_iter().map(|entry| entry.thing).partition(|thing| match thing {
-                RevokedThing::Subject { sub, .. } => *sub == self.user.id,
+            entries.into_iter().map(|entry| entry.target).partition(|target| match target {
+                RevocationTarget::Subject { sub, .. } => *sub == self.user.id,
                 _ => false,
             });
         sessions.sort_by_key(|thing| format!("{thing:?}"));
@@ -257,7 +257,7 @@ impl World {
         let alone = self.models.iter().enumerate().filter(|(_, model)| model.ended.is_some());
         let alone = alone.filter(|(_, model)| !with_account(model));
         let alone: Vec<_> =
-            alone.map(|(number, _)| RevokedThing::Session(format!("session-{number}"))).collect();
+            alone.map(|(number, _)| RevocationTarget::Session(format!("session-{number}"))).collect();
         assert_eq!(sessions, alone);
         assert!(!accounts.is_empty() || !self.models.iter().any(with_account));
     }

@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auth_service::audit::{Action, Actor, Chain, Event, Link};
 use auth_service::clients::{Audience, Client, ClientId, Credentials, GrantType};
 use auth_service::clock::{CLOCK_DIFFERENCE, SystemClock, Timestamp};
 use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
-use auth_service::revocations::RevokedThing;
+use auth_service::revocations::RevocationTarget;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
-use auth_service::storage::{DatabaseUrl, Login, Rotate, Start, Storage, StorageError};
+use auth_service::storage::{DatabaseUrl, Login, Rotate, SessionLimit, Start, Storage, StorageError};
 use auth_service::users::{Attempt, AttemptPolicy, Attributes, User, Username};
 use auth_service::verifiers::{Changes, ConnectedVerifier};
 use diesel::{Connection, RunQueryDsl};
@@ -58,6 +58,8 @@ contract! {
     a_token_is_taken_back_once_and_only_while_it_could_live
     clients_keep_what_they_were_given_and_change_the_counter
     disabling_a_client_ends_its_sessions_and_hits_its_tokens
+    sessions_of_a_user_end_in_one_step_that_does_not_grow_with_them
+    the_oldest_session_ends_when_a_user_has_more_than_the_limit
     audiences_keep_what_they_were_given
     keys_are_planned_under_a_lock
     a_revoked_key_stays_revoked
@@ -67,8 +69,27 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 9;
+const MIGRATIONS: usize = 10;
 const GRACE: Duration = Duration::from_secs(10);
+
+fn new_session(id: &str, user: &User) -> Session {
+    Session {
+        id: id.to_owned(),
+        user_id: user.id.clone(),
+        client_id: client_id("web"),
+        scope: ScopeSet::parse("a b").unwrap(),
+        audience: "notes".to_owned(),
+        auth_time: NOW,
+        amr: vec!["pwd".to_owned()],
+        created_at: NOW,
+        idle_expires_at: NOW.plus(Duration::from_secs(100)),
+        expires_at: NOW.plus(Duration::from_secs(1000)),
+        generation: 0,
+        rotated_at: NOW,
+        ended: None,
+        device: None,
+    }
+}
 
 struct Fixture {
     storage: Arc<Storage>,
@@ -101,28 +122,13 @@ impl Fixture {
     }
 
     fn session(&self, id: &str, user: &User) -> Session {
-        let session = Session {
-            id: id.to_owned(),
-            user_id: user.id.clone(),
-            client_id: client_id("web"),
-            scope: ScopeSet::parse("a b").unwrap(),
-            audience: "notes".to_owned(),
-            auth_time: NOW,
-            amr: vec!["pwd".to_owned()],
-            created_at: NOW,
-            idle_expires_at: NOW.plus(Duration::from_secs(100)),
-            expires_at: NOW.plus(Duration::from_secs(1000)),
-            generation: 0,
-            rotated_at: NOW,
-            ended: None,
-            device: None,
-        };
+        let session = new_session(id, user);
         assert_eq!(self.storage.start_session(&session, user, Login::default()).unwrap(), Start::Done);
         session
     }
 
-    fn revoked(&self) -> Vec<RevokedThing> {
-        self.storage.live_revocations(NOW).unwrap().into_iter().map(|entry| entry.thing).collect()
+    fn revoked(&self) -> Vec<RevocationTarget> {
+        self.storage.live_revocations(NOW).unwrap().into_iter().map(|entry| entry.target).collect()
     }
 }
 
@@ -279,7 +285,7 @@ fn a_reuse_ends_the_session_and_takes_its_tokens_back(fixture: &Fixture) {
     fixture.storage.rotate_session(rotate("s", 0, later(5))).unwrap();
     let reused = fixture.storage.rotate_session(rotate("s", 0, later(16))).unwrap();
     assert!(matches!(reused, Rotation::Reused { .. }), "{reused:?}");
-    assert_eq!(fixture.revoked(), [RevokedThing::Session("s".to_owned())]);
+    assert_eq!(fixture.revoked(), [RevocationTarget::Session("s".to_owned())]);
     for generation in [0, 1, 2] {
         let outcome = fixture.storage.rotate_session(rotate("s", generation, later(17))).unwrap();
         assert!(matches!(outcome, Rotation::Ended(Some(EndReason::Reuse))), "{outcome:?}");
@@ -356,7 +362,7 @@ fn disabling_and_passwords_end_every_session_in_one_step(fixture: &Fixture) {
     let hit = fixture.revoked();
     assert_eq!(hit.len(), 3, "a session each for the password, and the account that was disabled");
     let not_before = NOW.plus(CLOCK_DIFFERENCE);
-    assert_eq!(hit[2], RevokedThing::Subject { sub: "id-of-bob".to_owned(), not_before });
+    assert_eq!(hit[2], RevocationTarget::Subject { sub: "id-of-bob".to_owned(), not_before });
     assert_eq!(fixture.storage.disable_user(&name("nobody"), NOW, NOW).unwrap(), None);
     assert_eq!(fixture.storage.set_password(&name("nobody"), String::new(), (NOW, NOW)).unwrap(), None);
 }
@@ -401,7 +407,7 @@ fn a_token_is_taken_back_once_and_only_while_it_could_live(fixture: &Fixture) {
     for _ in 0..3 {
         fixture.storage.revoke_token("jti", &client_id("web"), later(60)).unwrap();
     }
-    assert_eq!(fixture.revoked(), [RevokedThing::Token("jti".to_owned())]);
+    assert_eq!(fixture.revoked(), [RevocationTarget::Token("jti".to_owned())]);
     assert!(fixture.storage.live_revocations(later(60)).unwrap().is_empty(), "nothing grows for ever");
 }
 
@@ -450,9 +456,101 @@ fn disabling_a_client_ends_its_sessions_and_hits_its_tokens(fixture: &Fixture) {
     fixture.session("s", &user);
     assert_eq!(fixture.storage.disable_client(&client_id("web"), NOW, later(360)).unwrap(), Some(1));
     assert!(fixture.storage.all_clients().unwrap()[0].disabled_at.is_some());
-    let not_before = NOW.plus(CLOCK_DIFFERENCE);
-    assert_eq!(fixture.revoked(), [RevokedThing::Client { id: "web".to_owned(), not_before }]);
+    // Every token, also one that a replica issues which does not know of it yet.
+    let not_before = later(360);
+    assert_eq!(fixture.revoked(), [RevocationTarget::Client { id: "web".to_owned(), not_before }]);
     assert_eq!(fixture.storage.disable_client(&client_id("none"), NOW, NOW).unwrap(), None);
+}
+
+fn sessions_of_a_user_end_in_one_step_that_does_not_grow_with_them(fixture: &Fixture) {
+    let (few, many) = (fixture.user("few"), fixture.user("many"));
+    for (user, count) in [(&few, 500), (&many, 501)] {
+        (0..count).for_each(|number| drop(fixture.session(&format!("{}-{number:03}", user.id), user)));
+    }
+    let position = || fixture.storage.change_counters().unwrap().revocations;
+    let before = position();
+    let set = |user: &User| fixture.storage.set_password(&user.username, "!".to_owned(), (NOW, later(360)));
+    assert_eq!(set(&few).unwrap(), Some(500));
+    assert_eq!(position(), before + 500, "one entry a session, numbered without gaps");
+    assert_eq!(set(&many).unwrap(), Some(501));
+    assert_eq!(position(), before + 501, "one for all of them");
+    let revoked = fixture.storage.live_revocations(NOW).unwrap();
+    let numbers: Vec<i64> = revoked.iter().map(|entry| entry.seq).collect();
+    assert_eq!(numbers, (before + 1..=before + 501).collect::<Vec<_>>());
+    let subject = RevocationTarget::Subject { sub: many.id.clone(), not_before: NOW };
+    assert_eq!(revoked.last().unwrap().target, subject);
+    assert!(revoked.iter().take(500).all(|entry| matches!(entry.target, RevocationTarget::Session(_))));
+}
+
+fn the_oldest_session_ends_when_a_user_has_more_than_the_limit(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    let start = |number: i64, most: u32| {
+        let created_at = NOW.plus(Duration::from_secs(number.unsigned_abs()));
+        let session = Session { created_at, ..new_session(&format!("s{number}"), &user) };
+        let limit = Some(SessionLimit { most, revoked_until: later(360) });
+        let login = Login { limit, ..Login::default() };
+        assert_eq!(fixture.storage.start_session(&session, &user, login).unwrap(), Start::Done);
+    };
+    let is_alive =
+        |number: i64| fixture.storage.find_session(&format!("s{number}")).unwrap().unwrap().ended.is_none();
+    let alive = |most: i64| (1..=most).filter(|number| is_alive(*number)).collect::<Vec<_>>();
+    (1..=3).for_each(|number| start(number, 3));
+    assert_eq!(alive(3), [1, 2, 3]);
+    start(4, 3);
+    assert_eq!(alive(4), [2, 3, 4]);
+    assert_eq!(fixture.revoked(), [RevocationTarget::Session("s1".to_owned())]);
+    fixture.storage.end_session("s3", NOW, later(360)).unwrap();
+    start(5, 3);
+    assert_eq!(alive(5), [2, 4, 5], "an ended one takes no place");
+    start(6, 1);
+    assert_eq!(alive(6), [6], "also after the limit was lowered");
+}
+
+#[test]
+fn a_database_that_cannot_store_every_name_is_refused_at_the_start() {
+    let name = format!("latin_{}", uuid::Uuid::new_v4().simple());
+    let encoding = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    system_tests::database::admin(&format!("CREATE DATABASE {name} {encoding}"));
+    let cluster = system_tests::database::cluster_url();
+    let (server, _) = cluster.rsplit_once('/').unwrap();
+    let url = DatabaseUrl::parse(&format!("{server}/{name}")).unwrap();
+    let refused = Storage::connect(&url, 1).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("LATIN1") && refused.contains("UTF8"), "{refused}");
+}
+
+#[test]
+fn a_server_that_takes_no_writes_any_more_is_noticed_and_left() {
+    let fixture = Fixture::new(Database::Postgres);
+    let name = match &fixture.url {
+        DatabaseUrl::Postgres(url) => system_tests::database::name_of(url).to_owned(),
+        DatabaseUrl::Sqlite(_) => unreachable!("it is PostgreSQL"),
+    };
+    let user = fixture.user("alice");
+    fixture.session("s", &user);
+    fixture.storage.change_counters().unwrap();
+    let set = |value: &str| {
+        let statement = format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
+        system_tests::database::admin(&statement);
+    };
+    // Connections that are open do not see it; those that are opened again lead elsewhere, or nowhere.
+    set("on");
+    let end = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+    );
+    system_tests::database::admin(&end);
+    let read_only = |outcome: Result<(), StorageError>| outcome.is_err_and(|error| error.is_outage());
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !read_only(fixture.storage.change_counters().map(drop)) {
+        assert!(Instant::now() < patience, "a poll of a read-only server succeeds");
+    }
+    assert!(read_only(fixture.storage.probe_writes()));
+    assert!(read_only(fixture.storage.end_session("s", NOW, later(360)).map(drop)));
+    set("off");
+    let patience = Instant::now() + Duration::from_secs(10);
+    while fixture.storage.end_session("s", NOW, later(360)).is_err() {
+        assert!(Instant::now() < patience, "it does not come back");
+    }
+    fixture.storage.probe_writes().unwrap();
 }
 
 fn audiences_keep_what_they_were_given(fixture: &Fixture) {
@@ -592,7 +690,7 @@ fn expired_rows_are_swept_a_page_at_a_time_and_live_ones_stay(fixture: &Fixture)
     assert!(fixture.storage.find_session("s-501").unwrap().is_none());
 
     assert_eq!(fixture.storage.sweep_revocations(0, later(101)).unwrap().deleted, 1);
-    assert_eq!(fixture.revoked(), [RevokedThing::Session("s-002".to_owned())]);
+    assert_eq!(fixture.revoked(), [RevocationTarget::Session("s-002".to_owned())]);
     let position = fixture.storage.change_counters().unwrap().revocations_position();
     assert_eq!(position.seq, 2, "numbers that were given stay given");
 }

@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::AuthoritySettings;
 use super::backoff::{Backoff, jittered};
 use super::fetch::{FetchError, Fetcher};
-use super::held::LatestTime;
+use super::held::{Applied, Begin, Next, Snapshot, Statement};
 use super::shared::SharedState;
 use crate::Refusal;
 use crate::clock::unix_now;
 use crate::public_keys::MAX_JWKS_BYTES;
-use crate::revocations::{MAX_DOCUMENT_BYTES, RevocationDocument};
+use crate::revocations::{MAX_DOCUMENT_BYTES, Position, REPLICA_LAG_SECONDS, RevocationDocument, is_current};
 
 /// How long the authority may hold back its answer: then it says that there is nothing newer.
 const WAIT: Duration = Duration::from_secs(2);
@@ -40,7 +40,9 @@ pub(super) struct Documents {
     key_set_tried: Option<Instant>,
     /// The last document was signed by a key that is not held: the key set that was announced before is old.
     unknown_signer: bool,
-    latest: LatestTime,
+    next: Next,
+    /// Pages of one on their way.
+    snapshot: Option<Snapshot>,
 }
 
 impl Documents {
@@ -54,7 +56,8 @@ impl Documents {
             key_set_fetched: None,
             key_set_tried: None,
             unknown_signer: false,
-            latest: LatestTime::default(),
+            next: Next::new(),
+            snapshot: None,
         }
     }
 
@@ -141,51 +144,126 @@ impl Documents {
         Ok(())
     }
 
-    /// `true` when there was something new.
+    /// All pages up to the newest revocation; `true` when there was something new.
     async fn fetch_revocations(&mut self) -> Result<bool, String> {
-        if self.latest.went_back(unix_now()) {
-            // What the clock made expire is needed again: a document is complete each time.
-            self.revocations_etag = None;
+        let mut news = false;
+        loop {
+            let is_new = self.fetch_page().await?;
+            news |= is_new;
+            if self.snapshot.is_none() {
+                return Ok(news);
+            }
         }
-        let wait = if self.has_announced_key_set() { WAIT } else { Duration::ZERO };
-        let path = format!("/revocations?wait={}", wait.as_secs());
+    }
+
+    /// `true` when there was something new in it.
+    async fn fetch_page(&mut self) -> Result<bool, String> {
+        let after = self.asked_position();
+        let wait =
+            if self.snapshot.is_none() && self.has_announced_key_set() { WAIT } else { Duration::ZERO };
+        let path = format!("/revocations?after={}.{}&wait={}", after.epoch, after.seq, wait.as_secs());
         let etag = self.revocations_etag.as_deref();
         let fetched = self.fetcher.get(&path, etag, (MAX_DOCUMENT_BYTES, wait)).await;
         let fetched = fetched.map_err(|error| self.refused(&error, "revocations"))?;
-        let news = fetched.is_some();
-        if let Some(document) = fetched {
-            self.take_revocations(&document.text)?;
-            self.revocations_etag = document.etag;
+        // Only an authority that sends all of them each time says that nothing has changed without signing it.
+        let Some(document) = fetched else {
+            self.note_contact();
+            return Ok(false);
+        };
+        let is_new = self.take_revocations(&document.text)?;
+        self.revocations_etag = document.etag;
+        Ok(is_new)
+    }
+
+    /// Where the next page begins; a snapshot is begun where one is needed.
+    fn asked_position(&mut self) -> Position {
+        if let Some(snapshot) = &self.snapshot {
+            return snapshot.position;
         }
+        let held = self.state.held();
+        if self.next.begin == Begin::Behind && held.position != Position::default() {
+            return held.position;
+        }
+        self.snapshot = Some(held.snapshot(self.next.begin == Begin::AgainFromEarlier));
+        Position::default()
+    }
+
+    fn note_contact(&self) {
         self.state.authority.last_words.of_revocations();
         if self.has_announced_key_set() {
             self.state.authority.last_words.of_keys();
         }
-        Ok(news)
     }
 
-    fn take_revocations(&mut self, text: &[u8]) -> Result<(), String> {
+    /// `true` when there was something new in it.
+    fn take_revocations(&mut self, text: &[u8]) -> Result<bool, String> {
+        let outcome = self.apply_document(text);
+        if outcome.is_err() {
+            // Whatever follows is not a part of what was begun.
+            self.snapshot = None;
+        }
+        outcome
+    }
+
+    fn apply_document(&mut self, text: &[u8]) -> Result<bool, String> {
         let text = str::from_utf8(text).map_err(|_| "revocations: not text".to_owned())?;
-        let mut held = self.state.held();
-        let empty = held.revocations.anew();
-        let from = (self.settings.issuer.as_str(), &held.keys);
-        match RevocationDocument::read(text, from, empty, unix_now()) {
-            Ok(document) => {
-                if !held.take_document(document) {
-                    return Err("revocations: of a replica that is late".to_owned());
-                }
+        let keys = self.state.held().keys.clone();
+        let token = RevocationDocument::parse(text).map_err(|refusal| self.refused_document(refusal))?;
+        let document = RevocationDocument::read(&token, (&self.settings.issuer, &keys));
+        let document = document.map_err(|refusal| self.refused_document(refusal))?;
+        let entries = document.entries().map_err(|refusal| self.refused_document(refusal))?;
+        let (mut held, now) = (self.state.held(), unix_now());
+        // One that is whole takes the place of what is held; one that was signed much later is true, whatever it says.
+        let later = document.issued_at > held.issued_at + REPLICA_LAG_SECONDS;
+        if document.after.is_none() {
+            self.snapshot = Some(held.snapshot(later || self.next.begin == Begin::AgainFromEarlier));
+        }
+        let goes_back = self.next.begin == Begin::AgainFromEarlier || (later && document.after.is_none());
+        if document.keys_position < held.keys_position && !goes_back {
+            let _ = self.next.is_behind();
+            return Err("revocations: of a replica that is late".to_owned());
+        }
+        let is_new = !entries.is_empty() || document.position != held.position;
+        let statement = Statement {
+            after: document.after.unwrap_or(0),
+            position: document.position,
+            entries,
+            more: document.more,
+            signed: true,
+        };
+        let applied = self.next.act_on(held.apply(&mut self.snapshot, statement, now));
+        if let Ok(Applied::Complete) = applied {
+            held.issued_at = document.issued_at;
+            held.keys_position = document.keys_position;
+            held.announced_key_set.clone_from(&document.key_set);
+        }
+        drop(held);
+        match applied {
+            Ok(Applied::Complete) => {
                 self.unknown_signer = false;
-                Ok(())
-            }
-            Err(refusal) => {
-                if refusal == Refusal::UnknownKey {
-                    // A document under a key that came after our key set: worth one fetch.
-                    (self.key_set_fetched, self.unknown_signer) = (None, true);
+                self.state.authority.is_complete();
+                if is_current(document.issued_at, now) {
+                    self.note_contact();
                 }
-                self.state.authority.refused_update();
-                Err(format!("revocations refused: {refusal}"))
+                Ok(is_new)
+            }
+            Ok(Applied::More | Applied::Behind) => Ok(is_new),
+            Err((why, counts)) => {
+                if counts {
+                    self.state.authority.refused_update();
+                }
+                Err(format!("revocations: {why}"))
             }
         }
+    }
+
+    fn refused_document(&mut self, refusal: Refusal) -> String {
+        if refusal == Refusal::UnknownKey {
+            // A document under a key that came after our key set: worth one fetch.
+            (self.key_set_fetched, self.unknown_signer) = (None, true);
+        }
+        self.state.authority.refused_update();
+        format!("revocations refused: {refusal}")
     }
 
     /// Words for what went wrong; what came and was too large or strange is counted.

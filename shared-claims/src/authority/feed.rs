@@ -1,6 +1,7 @@
 //! The two feeds over gRPC. One connection carries both; when either ends, both are begun anew.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,12 +25,12 @@ use tracing::{Instrument, trace_span};
 
 use super::backoff::Backoff;
 use super::fetch::{check_url, with_causes};
-use super::held::{Heard, OutOfStep, Statement, is_possible};
+use super::held::{Applied, Begin, Next, OutOfStep, Statement, is_possible};
 use super::shared::SharedState;
 use super::{AuthoritySettings, FeedSettings, FetchError};
 use crate::clock::unix_now;
 use crate::public_keys::MAX_KEYS;
-use crate::revocations::{Entry, Position, REPLICA_LAG_SECONDS, Target};
+use crate::revocations::{Entry, Position, REPLICA_LAG_SECONDS, SignedTime, Target, is_current};
 
 /// The authority speaks every second. One that is silent for this long is behind a dead connection.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -39,31 +40,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest message that is taken, in bytes; the authority's are below 100 KiB.
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// How the next feed of revocations begins: set where the present one learns it, for either feed may end both.
-#[derive(Debug)]
-struct Next {
-    begin: Begin,
-    /// Since when the authority has known less than is held.
-    behind_since: Option<Instant>,
-}
-
 pub(super) struct Feed {
     state: SharedState,
     endpoint: Endpoint,
     credentials: MetadataValue<Ascii>,
     trace: Option<fn(&mut HeaderMap)>,
+    /// Either feed may end both.
     next: Mutex<Next>,
+    issuer: String,
+    /// The authority signs the time: what does not bear it is no contact any more.
+    signs_time: AtomicBool,
 }
 
-/// Where the next feed of revocations begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Begin {
-    /// Behind what is held.
-    Behind,
-    /// With a snapshot: something is missing.
-    Anew,
-    /// With a snapshot, also if it ends before what is held: the authority has gone back.
-    AnewFromEarlier,
+/// What an update says of the time.
+enum Evidence {
+    /// Nothing: of an authority that does not sign it.
+    None,
+    /// By a key that is not held, or not by a key of the authority.
+    Unverified,
+    Signed(SignedTime),
 }
 
 impl Feed {
@@ -89,8 +84,9 @@ impl Feed {
         let mut credentials: MetadataValue<Ascii> =
             format!("Basic {basic}").parse().map_err(|_| FetchError::Credentials)?;
         credentials.set_sensitive(true);
-        let next = Mutex::new(Next { begin: Begin::Behind, behind_since: None });
-        Ok(Self { state, endpoint, credentials, trace: of_authority.trace, next })
+        let (next, signs_time) = (Mutex::new(Next::new()), AtomicBool::new(false));
+        let (issuer, trace) = (of_authority.issuer.clone(), of_authority.trace);
+        Ok(Self { state, endpoint, credentials, trace, next, issuer, signs_time })
     }
 
     pub async fn run(self, stop: CancellationToken) {
@@ -146,40 +142,57 @@ impl Feed {
         let mut client = RevocationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let request = WatchRevocationsRequest { epoch: asked.epoch, after_seq: asked.seq };
         let mut updates = begun(client.watch(self.signed(request))).await?;
-        let from_earlier = begin == Begin::AnewFromEarlier;
+        let from_earlier = begin == Begin::AgainFromEarlier;
         let mut snapshot = (asked == Position::default()).then(|| state.held().snapshot(from_earlier));
         loop {
             let update = self.next_of(&mut updates).await?;
-            let Some(statement) = statement(&update) else {
+            let evidence = self.evidence(&update.signed_time);
+            let signed = matches!(evidence, Evidence::Signed(time) if time.epoch == update.epoch);
+            let Some(statement) = statement(&update, signed) else {
                 state.authority.refused_update();
                 return Err("an entry is malformed".to_owned());
             };
-            let heard = state.held().apply(&mut snapshot, statement, unix_now());
-            self.act_on(heard)?;
+            let applied = state.held().apply(&mut snapshot, statement, unix_now());
+            self.act_on(applied, &evidence)?;
         }
     }
 
-    /// What follows from a statement; an error when the feed must begin anew.
-    fn act_on(&self, heard: Result<Heard, OutOfStep>) -> Result<(), String> {
-        let (authority, mut next) = (&self.state.authority, self.next());
-        match heard {
-            Ok(Heard::Complete) => {
-                *next = Next { begin: Begin::Behind, behind_since: None };
-                authority.last_words.of_revocations();
+    fn evidence(&self, signed_time: &str) -> Evidence {
+        if signed_time.is_empty() {
+            return Evidence::None;
+        }
+        let keys = self.state.held().keys.clone();
+        SignedTime::read(signed_time, (&self.issuer, &keys)).map_or(Evidence::Unverified, Evidence::Signed)
+    }
+
+    /// Whether an update says that the authority is there now. Once it has signed the time, nothing else does.
+    fn is_contact(&self, evidence: &Evidence) -> bool {
+        match evidence {
+            Evidence::Signed(time) => {
+                self.signs_time.store(true, Ordering::Relaxed);
+                is_current(time.issued_at, unix_now())
+            }
+            Evidence::None | Evidence::Unverified => !self.signs_time.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What follows from a statement; an error when the feed must begin again.
+    fn act_on(&self, applied: Result<Applied, OutOfStep>, evidence: &Evidence) -> Result<(), String> {
+        let authority = &self.state.authority;
+        match self.next().act_on(applied) {
+            Ok(Applied::Complete) => {
+                authority.is_complete();
+                if self.is_contact(evidence) {
+                    authority.last_words.of_revocations();
+                }
                 Ok(())
             }
-            Ok(Heard::Behind) if next.is_behind() => Err("the authority has gone back".to_owned()),
-            Ok(Heard::Behind | Heard::More) => Ok(()),
-            Err(why) => {
-                match why {
-                    OutOfStep::Late => drop(next.is_behind()),
-                    OutOfStep::Gap | OutOfStep::ClockWentBack => next.begin = Begin::Anew,
-                    _ => {}
-                }
-                if !matches!(why, OutOfStep::Late | OutOfStep::ClockWentBack) {
+            Ok(Applied::Behind | Applied::More) => Ok(()),
+            Err((why, counts)) => {
+                if counts {
                     authority.refused_update();
                 }
-                Err(why.to_string())
+                Err(why)
             }
         }
     }
@@ -197,7 +210,9 @@ impl Feed {
         loop {
             let update = self.next_of(&mut updates).await?;
             let said = Position { epoch: update.epoch, seq: update.seq };
-            if !is_possible(said.epoch, unix_now()) {
+            // The epoch of the revocations was signed, or is possible by itself.
+            let is_known = said.epoch == state.held().position.epoch;
+            if !is_known && !is_possible(said.epoch, unix_now()) {
                 state.authority.refused_update();
                 return Err(OutOfStep::EpochInTheFuture.to_string());
             }
@@ -206,7 +221,7 @@ impl Feed {
                 // A replica that is late: it may not know that a key was revoked.
                 let since = *behind_since.get_or_insert_with(Instant::now);
                 let restored = since.elapsed() > Duration::from_secs(REPLICA_LAG_SECONDS);
-                if said.epoch < held.epoch || !restored {
+                if !restored {
                     passed_over |= !update.jwks.is_empty();
                     continue;
                 }
@@ -270,25 +285,12 @@ async fn begun<T>(
     }
 }
 
-impl Next {
-    /// Once more something has come that knows less than is held. `true` when that has gone on for longer than
-    /// a replica may be late: a backup was restored, and it is the truth.
-    fn is_behind(&mut self) -> bool {
-        let since = *self.behind_since.get_or_insert_with(Instant::now);
-        let too_long = since.elapsed() > Duration::from_secs(REPLICA_LAG_SECONDS);
-        if too_long {
-            self.begin = Begin::AnewFromEarlier;
-        }
-        too_long
-    }
-}
-
 /// `None` when an entry names nothing. Kinds that a later authority may know are passed over.
-fn statement(update: &RevocationUpdate) -> Option<Statement<'_>> {
+fn statement(update: &RevocationUpdate, signed: bool) -> Option<Statement<'_>> {
     let known = update.entries.iter().filter(|entry| entry.target.is_some());
     let entries: Vec<Entry<'_>> = known.map(entry).collect::<Option<_>>()?;
     let position = Position { epoch: update.epoch, seq: update.seq };
-    Some(Statement { after: update.after_seq, position, entries, more: update.more })
+    Some(Statement { after: update.after_seq, position, entries, more: update.more, signed })
 }
 
 fn entry(message: &RevocationMessage) -> Option<Entry<'_>> {

@@ -1,14 +1,14 @@
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::{Authority, Trust};
 use crate::public_keys::{InvalidKeySet, KeySet};
-use crate::revocations::{Entry, Fingerprints, Position, RevocationDocument, RevocationsWriter};
+use crate::revocations::{Entry, Fingerprints, Position, REPLICA_LAG_SECONDS, RevocationsWriter};
 
 /// Most revocations that are taken from an authority: 240 MB, which no honest one comes near.
 const MOST_ENTRIES: usize = 10_000_000;
 
-/// An epoch is an instant in milliseconds; one that lies further ahead than this was made up, and would keep
-/// the true ones out for ever.
+/// An epoch that nobody signed is an instant in milliseconds: one that lies further ahead than this was made up.
 const EPOCH_AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
 
 const SWEEP_SECONDS: u64 = 60;
@@ -17,10 +17,19 @@ const SWEEP_SECONDS: u64 = 60;
 const CLOCK_STEP_SECONDS: u64 = 30;
 
 /// The latest time by which something may have been let go of, in seconds since the epoch.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LatestTime(u64);
 
 impl LatestTime {
+    /// As an earlier process had it.
+    pub fn of(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    pub fn seconds(&self) -> u64 {
+        self.0
+    }
+
     /// Whether the clock has gone back since; said once for each time.
     pub fn went_back(&mut self, now: u64) -> bool {
         let went_back = now + CLOCK_STEP_SECONDS < self.0;
@@ -45,7 +54,7 @@ pub(super) struct Held {
     pub announced_key_set: String,
     /// When what expired was last let go of, in seconds since the epoch.
     swept_at: u64,
-    latest: LatestTime,
+    pub latest: LatestTime,
     /// Changes that no file holds yet.
     pub unsaved: bool,
 }
@@ -56,12 +65,14 @@ pub(super) struct Statement<'a> {
     pub position: Position,
     pub entries: Vec<Entry<'a>>,
     pub more: bool,
+    /// Whether the authority signed the epoch.
+    pub signed: bool,
 }
 
 /// A snapshot on its way, which takes the place of what is held once it is complete.
 pub(super) struct Snapshot {
     revocations: RevocationsWriter,
-    position: Position,
+    pub position: Position,
     /// Whether it may end before what is held: only after a backup was restored.
     may_go_back: bool,
 }
@@ -85,9 +96,73 @@ pub(super) enum OutOfStep {
     ClockWentBack,
 }
 
+/// How the next statements begin: set where it is learnt that something is missing.
+#[derive(Debug)]
+pub(super) struct Next {
+    pub begin: Begin,
+    /// Since when the authority has known less than is held.
+    behind_since: Option<Instant>,
+}
+
+/// Where what follows begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// Behind what is held.
+    Behind,
+    /// With a snapshot: something is missing.
+    Again,
+    /// With a snapshot, also if it ends before what is held: the authority has gone back.
+    AgainFromEarlier,
+}
+
+impl Next {
+    pub fn new() -> Self {
+        Self { begin: Begin::Behind, behind_since: None }
+    }
+
+    /// What follows from a statement; an error when the next one must begin elsewhere.
+    ///
+    /// # Errors
+    /// Why, for the log; whether it counts as a refused update.
+    pub fn act_on(&mut self, applied: Result<Applied, OutOfStep>) -> Result<Applied, (String, bool)> {
+        let gone_back = || ("the authority has gone back".to_owned(), false);
+        match applied {
+            Ok(Applied::Complete) => *self = Self::new(),
+            Ok(Applied::Behind) if self.is_behind() => return Err(gone_back()),
+            Ok(Applied::Behind | Applied::More) => {}
+            Err(why) => {
+                let counts = match why {
+                    OutOfStep::Late | OutOfStep::EarlierEpoch => {
+                        let _ = self.is_behind();
+                        why == OutOfStep::EarlierEpoch
+                    }
+                    OutOfStep::Gap | OutOfStep::ClockWentBack => {
+                        self.begin = Begin::Again;
+                        why == OutOfStep::Gap
+                    }
+                    OutOfStep::EpochInTheFuture | OutOfStep::Backwards | OutOfStep::TooMany => true,
+                };
+                return Err((why.to_string(), counts));
+            }
+        }
+        applied.map_err(|why| (why.to_string(), false))
+    }
+
+    /// Once more something has come that knows less than is held. `true` when that has gone on for longer than a
+    /// replica may be late: a backup was restored, and what it says is true. No clock on the wall decides this.
+    pub fn is_behind(&mut self) -> bool {
+        let since = *self.behind_since.get_or_insert_with(Instant::now);
+        let too_long = since.elapsed() > Duration::from_secs(REPLICA_LAG_SECONDS);
+        if too_long {
+            self.begin = Begin::AgainFromEarlier;
+        }
+        too_long
+    }
+}
+
 /// What a statement said, once it was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Applied {
     /// Everything up to the authority's newest revocation is here.
     Complete,
     /// More is on its way.
@@ -133,19 +208,6 @@ impl Held {
         Ok(changed)
     }
 
-    /// Takes a document whose signature holds, unless a replica made it that is a moment behind.
-    pub fn take_document(&mut self, document: RevocationDocument) -> bool {
-        if !document.supersedes((self.position, self.keys_position), self.issued_at) {
-            return false;
-        }
-        (self.position, self.issued_at) = (document.position, document.issued_at);
-        self.keys_position = document.keys_position;
-        self.announced_key_set = document.key_set;
-        self.revocations = document.revocations;
-        self.publish();
-        true
-    }
-
     /// An empty one, for a feed that begins at 0.
     pub fn snapshot(&self, may_go_back: bool) -> Snapshot {
         Snapshot { revocations: self.revocations.anew(), position: Position::default(), may_go_back }
@@ -157,15 +219,16 @@ impl Held {
         snapshot: &mut Option<Snapshot>,
         statement: Statement<'_>,
         now: u64,
-    ) -> Result<Heard, OutOfStep> {
+    ) -> Result<Applied, OutOfStep> {
         let said = statement.position;
         if self.latest.went_back(now) {
             return Err(OutOfStep::ClockWentBack);
         }
-        if said.epoch < self.position.epoch {
+        let goes_back = snapshot.as_ref().is_some_and(|snapshot| snapshot.may_go_back);
+        if said.epoch < self.position.epoch && !goes_back {
             return Err(OutOfStep::EarlierEpoch);
         }
-        if !is_possible(said.epoch, now) {
+        if said.epoch > self.position.epoch && !statement.signed && !is_possible(said.epoch, now) {
             return Err(OutOfStep::EpochInTheFuture);
         }
         if said.seq < statement.after {
@@ -179,7 +242,7 @@ impl Held {
             Some(begun) => match begun.join(statement, now)? {
                 (part, true) => {
                     *snapshot = Some(part);
-                    Ok(Heard::More)
+                    Ok(Applied::More)
                 }
                 (whole, false) if whole.position < self.position && !whole.may_go_back => {
                     // Of a replica that is a moment behind; it would let revoked tokens through again.
@@ -189,19 +252,19 @@ impl Held {
                     (self.revocations, self.position) = (whole.revocations, whole.position);
                     self.issued_at = 0;
                     self.publish();
-                    Ok(Heard::Complete)
+                    Ok(Applied::Complete)
                 }
             },
         }
     }
 
-    fn follow(&mut self, statement: Statement<'_>, now: u64) -> Result<Heard, OutOfStep> {
-        let Statement { after, position, entries, more } = statement;
+    fn follow(&mut self, statement: Statement<'_>, now: u64) -> Result<Applied, OutOfStep> {
+        let Statement { after, position, entries, more, .. } = statement;
         if after > self.position.seq {
             return Err(OutOfStep::Gap);
         }
         if position.seq < self.position.seq {
-            return Ok(Heard::Behind);
+            return Ok(Applied::Behind);
         }
         if self.revocations.len() + entries.len() > MOST_ENTRIES {
             return Err(OutOfStep::TooMany);
@@ -218,7 +281,7 @@ impl Held {
         if replaced {
             self.publish();
         }
-        Ok(if more { Heard::More } else { Heard::Complete })
+        Ok(if more { Applied::More } else { Applied::Complete })
     }
 
     /// Hands requests what is held from now on.
@@ -270,36 +333,38 @@ mod tests {
             last_words: LastWords::heard_before(None),
             refused_updates: 0.into(),
             unknown_key_seen: false.into(),
+            complete: false.into(),
+            needs_revocations: true,
         };
         Held::new(Arc::new(authority), fingerprints)
     }
 
     fn statement(after: u64, seq: u64, sids: &[&'static str], expires_at: u64) -> Statement<'static> {
         let entries = sids.iter().map(|sid| Entry { target: Target::Session(sid), expires_at }).collect();
-        Statement { after, position: Position { epoch: EPOCH, seq }, entries, more: false }
+        Statement { after, position: Position { epoch: EPOCH, seq }, entries, more: false, signed: true }
     }
 
     #[test]
     fn a_clock_that_went_back_asks_for_everything_again() {
         let mut held = held();
         let mut say = |statement, now| held.apply(&mut None, statement, now);
-        assert_eq!(say(statement(0, 1, &["s1"], NOW + 300), NOW), Ok(Heard::Complete));
+        assert_eq!(say(statement(0, 1, &["s1"], NOW + 300), NOW), Ok(Applied::Complete));
         // An hour ahead everything has expired; back again it is needed.
-        assert_eq!(say(statement(1, 2, &["s2"], NOW + 300), NOW + 3600), Ok(Heard::Complete));
+        assert_eq!(say(statement(1, 2, &["s2"], NOW + 300), NOW + 3600), Ok(Applied::Complete));
         assert_eq!(say(statement(2, 2, &[], 0), NOW + 1), Err(OutOfStep::ClockWentBack));
-        assert_eq!(say(statement(2, 2, &[], 0), NOW + 2), Ok(Heard::Complete), "told once");
-        assert_eq!(say(statement(2, 2, &[], 0), NOW - 5), Ok(Heard::Complete), "a daemon sets it right");
+        assert_eq!(say(statement(2, 2, &[], 0), NOW + 2), Ok(Applied::Complete), "told once");
+        assert_eq!(say(statement(2, 2, &[], 0), NOW - 5), Ok(Applied::Complete), "a daemon sets it right");
     }
 
     #[test]
     fn statements_are_applied_from_wherever_one_stands_within_them() {
         let mut held = held();
         let mut say = |statement| held.apply(&mut None, statement, NOW);
-        assert_eq!(say(statement(0, 3, &["s1", "s2", "s3"], NOW + 300)), Ok(Heard::Complete));
-        assert_eq!(say(statement(1, 4, &["s2", "s3", "s4"], NOW + 300)), Ok(Heard::Complete), "some twice");
-        assert_eq!(say(statement(3, 3, &[], 0)), Ok(Heard::Behind));
+        assert_eq!(say(statement(0, 3, &["s1", "s2", "s3"], NOW + 300)), Ok(Applied::Complete));
+        assert_eq!(say(statement(1, 4, &["s2", "s3", "s4"], NOW + 300)), Ok(Applied::Complete), "some twice");
+        assert_eq!(say(statement(3, 3, &[], 0)), Ok(Applied::Behind));
         assert_eq!(say(statement(5, 6, &["s6"], NOW + 300)), Err(OutOfStep::Gap));
-        assert_eq!(say(statement(4, 5, &["s5"], NOW + 300)), Ok(Heard::Complete));
+        assert_eq!(say(statement(4, 5, &["s5"], NOW + 300)), Ok(Applied::Complete));
         assert_eq!(held.revocations.len(), 5);
     }
 
@@ -309,12 +374,12 @@ mod tests {
         held.apply(&mut None, statement(0, 9, &["old"], NOW + 300), NOW).unwrap();
         let part = || Statement { more: true, ..statement(0, 1, &["a"], NOW + 300) };
         let mut snapshot = Some(held.snapshot(false));
-        assert_eq!(held.apply(&mut snapshot, part(), NOW), Ok(Heard::More));
+        assert_eq!(held.apply(&mut snapshot, part(), NOW), Ok(Applied::More));
         assert_eq!((held.position.seq, held.revocations.len()), (9, 1), "what is held stays until then");
         assert_eq!(held.apply(&mut snapshot, statement(1, 2, &["b"], NOW + 300), NOW), Err(OutOfStep::Late));
         let mut snapshot = Some(held.snapshot(true));
-        assert_eq!(held.apply(&mut snapshot, part(), NOW), Ok(Heard::More));
-        assert_eq!(held.apply(&mut snapshot, statement(1, 2, &["b"], NOW + 300), NOW), Ok(Heard::Complete));
+        assert_eq!(held.apply(&mut snapshot, part(), NOW), Ok(Applied::More));
+        assert_eq!(held.apply(&mut snapshot, statement(1, 2, &["b"], NOW + 300), NOW), Ok(Applied::Complete));
         assert_eq!((held.position.seq, held.revocations.len()), (2, 2));
     }
 }

@@ -49,6 +49,9 @@ pub struct AuthoritySettings {
     pub data_dir: Option<PathBuf>,
     /// Allows `http://` to a host that is not loopback: only inside a network that is trusted.
     pub allow_http: bool,
+    /// Accepts tokens as soon as there are keys, also before any revocations were received. Off, unless a service must
+    /// start while the authority is away and has no saved state.
+    pub accept_without_revocations: bool,
     /// Puts the trace that is under way into the headers of a request (`traceparent`, W3C Trace Context). It is called
     /// within a span of the target `traces`, one for each question and for each feed.
     pub trace: Option<fn(&mut HeaderMap)>,
@@ -78,6 +81,9 @@ pub struct Authority {
     last_words: LastWords,
     refused_updates: AtomicU64,
     unknown_key_seen: AtomicBool,
+    /// Every revocation up to some moment was received, or loaded.
+    complete: AtomicBool,
+    needs_revocations: bool,
 }
 
 impl Authority {
@@ -98,9 +104,14 @@ impl Authority {
             last_words: LastWords::heard_before(saved.as_ref().and_then(saved_state::Saved::age)),
             refused_updates: AtomicU64::new(0),
             unknown_key_seen: AtomicBool::new(false),
+            complete: AtomicBool::new(false),
+            needs_revocations: !settings.accept_without_revocations,
         });
         let mut held = Held::new(Arc::clone(&authority), fingerprints);
         if let Some(saved) = saved {
+            if saved.is_complete() {
+                authority.is_complete();
+            }
             saved.into_held(&mut held);
         }
         let state = SharedState::new(Arc::clone(&authority), held);
@@ -123,10 +134,19 @@ impl Authority {
         self.trust.load()
     }
 
-    /// Whether tokens can be verified at all.
+    /// Whether tokens can be verified at all: there are keys, and every revocation up to some moment was received once
+    /// or loaded from the saved state. With keys alone, revoked tokens would be accepted.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.trust.load().keys.is_empty()
+        !self.trust.load().keys.is_empty() && self.knows_revocations()
+    }
+
+    pub(crate) fn knows_revocations(&self) -> bool {
+        !self.needs_revocations || self.complete.load(Ordering::Acquire)
+    }
+
+    fn is_complete(&self) {
+        self.complete.store(true, Ordering::Release);
     }
 
     /// How old the state is.

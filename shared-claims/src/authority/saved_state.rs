@@ -4,15 +4,18 @@
 //! replaced as a whole: a crash leaves the old state or the new one.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open, openat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
-use super::held::Held;
+use super::held::{Held, LatestTime};
 use crate::clock::unix_now;
 use crate::public_keys::KeySet;
 use crate::revocations::{Fingerprints, Position, RevocationsWriter};
@@ -32,6 +35,9 @@ struct Head {
     issued_at: u64,
     fingerprint_key: [u8; 16],
     jwks: String,
+    /// The latest time, in seconds since the epoch, by which something may have been let go of as expired.
+    #[serde(default)]
+    latest: u64,
 }
 
 /// What a file held.
@@ -52,11 +58,21 @@ impl Saved {
         self.head.heard_at.and_then(|at| unix_now().checked_sub(at)).map(Duration::from_secs)
     }
 
+    /// Whether it holds every revocation that it had learnt of. It does not if the clock was ahead when it let go of
+    /// what had expired: those revocations are needed again, and everything must be asked for.
+    pub fn is_complete(&self) -> bool {
+        !LatestTime::of(self.head.latest).went_back(unix_now())
+    }
+
     pub fn into_held(self, held: &mut Held) {
+        let complete = self.is_complete();
         held.jwks = self.head.jwks.into_bytes();
         held.keys = self.keys;
         held.revocations = self.revocations;
-        held.position = Position { epoch: self.head.epoch, seq: self.head.seq };
+        if complete {
+            held.position = Position { epoch: self.head.epoch, seq: self.head.seq };
+            held.latest = LatestTime::of(self.head.latest);
+        }
         held.keys_position = Position { epoch: self.head.epoch, seq: self.head.keys_seq };
         held.issued_at = self.head.issued_at;
         held.publish();
@@ -64,16 +80,61 @@ impl Saved {
     }
 }
 
-/// Reads the file; a damaged one, or another issuer's, is told of and left out.
+/// Reads the file. One that is damaged, of another issuer, or that another user may have written, is logged and left
+/// out: what it says would be trusted like the authority itself, so a planted key would make forged tokens valid.
 pub(super) fn load(data_dir: Option<&Path>, issuer: &str) -> Option<Saved> {
-    let path = data_dir?.join(FILE);
-    let bytes = fs::read(&path).ok()?;
-    let saved = read(&bytes, issuer);
+    let folder = data_dir?;
+    let saved = match read_own_file(folder) {
+        Ok(Some(bytes)) => read(&bytes, issuer).map_err(str::to_owned),
+        Ok(None) => return None,
+        Err(why) => Err(why),
+    };
     if let Err(why) = &saved {
+        let path = folder.join(FILE);
         tracing::warn!(path = %path.display(), why, "the saved state cannot be used and was left out");
     }
     saved.ok()
 }
+
+/// `None` where there is no file. Links are not followed, and neither the file nor its folder may be writable for
+/// anyone but this user (a folder may belong to root).
+fn read_own_file(folder: &Path) -> Result<Option<Vec<u8>>, String> {
+    let own = geteuid();
+    let in_words = |what: &str, error: Errno| format!("{what}: {error}");
+    let opened = open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let folder = match opened {
+        Ok(folder) => folder,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(in_words("its folder", error)),
+    };
+    let of_folder = fstat(&folder).map_err(|error| in_words("its folder", error))?;
+    if of_folder.st_uid != own.as_raw() && of_folder.st_uid != 0 {
+        return Err("its folder belongs to another user".to_owned());
+    }
+    if of_folder.st_mode & OTHERS_WRITE != 0 {
+        return Err("its folder is writable for others: use a folder of mode 0700".to_owned());
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(&folder, FILE, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::LOOP) => return Err("it is a link".to_owned()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let of_file = fstat(&file).map_err(|error| error.to_string())?;
+    if FileType::from_raw_mode(of_file.st_mode) != FileType::RegularFile {
+        return Err("it is no file".to_owned());
+    }
+    if of_file.st_uid != own.as_raw() || of_file.st_mode & OTHERS_WRITE != 0 {
+        return Err("it belongs to another user, or is writable for others".to_owned());
+    }
+    let mut bytes = Vec::new();
+    fs::File::from(file).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(Some(bytes))
+}
+
+/// Write permission of the group and of everybody.
+const OTHERS_WRITE: u32 = 0o022;
 
 fn read(bytes: &[u8], issuer: &str) -> Result<Saved, &'static str> {
     let cut = bytes.len().checked_sub(CHECKSUM).ok_or("it is cut short")?;
@@ -111,6 +172,7 @@ pub(super) fn content(held: &Held, issuer: &str, heard: Option<Duration>) -> Opt
         issued_at: held.issued_at,
         fingerprint_key: held.revocations.fingerprints().key(),
         jwks: String::from_utf8_lossy(&held.jwks).into_owned(),
+        latest: held.latest.seconds().max(unix_now()),
     };
     let mut content = WHAT_IT_IS.to_vec();
     content.extend(serde_json::to_vec(&head).ok()?);

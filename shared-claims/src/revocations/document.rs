@@ -1,7 +1,7 @@
-//! The signed document that the authority publishes at `GET /revocations` (`typ: revocations+jwt`), complete
-//! each time. For verifiers without gRPC: constant work, no gap to repair.
+//! The signed document that the authority publishes at `GET /revocations` (`typ: revocations+jwt`), for verifiers
+//! without gRPC: what follows a position, a page at a time; without a position all of it, as far as it fits.
 
-use super::{Entry, Position, RevocationsWriter, Target};
+use super::{Entry, Position, Target};
 use crate::error::Refusal;
 use crate::public_keys::KeySet;
 use crate::strict::{Members, StrictValue, UnverifiedToken};
@@ -17,7 +17,7 @@ pub const REPLICA_LAG_SECONDS: u64 = 10;
 
 /// A document whose signature holds.
 #[derive(Debug)]
-pub struct RevocationDocument {
+pub struct RevocationDocument<'t> {
     pub position: Position,
     /// How far the keys had come when it was signed, in the same history.
     pub keys_position: Position,
@@ -25,54 +25,59 @@ pub struct RevocationDocument {
     pub issued_at: u64,
     /// Names the key set that was current then (its ETag), so that a verifier knows when to fetch it.
     pub key_set: String,
-    pub revocations: RevocationsWriter,
+    /// The number behind which its entries begin; `None` of an authority that always sends all of them.
+    pub after: Option<u64>,
+    /// Whether there are more entries behind it.
+    pub more: bool,
+    claims: Members<'t>,
 }
 
-impl RevocationDocument {
-    /// Verifies the document and reads its entries into `empty`.
+impl<'t> RevocationDocument<'t> {
+    /// Takes a document apart; [`Self::read`] comes next.
     ///
     /// # Errors
-    /// [`Refusal`] as for a token: size, form, signature, `typ`, issuer, or a malformed entry.
+    /// [`Refusal::TooLong`], [`Refusal::NotCompact`].
+    pub fn parse(document: &str) -> Result<UnverifiedToken<'_>, Refusal> {
+        UnverifiedToken::parse(document, MAX_DOCUMENT_BYTES)
+    }
+
+    /// Verifies a document of an issuer.
+    ///
+    /// # Errors
+    /// [`Refusal`] as for a token: size, form, signature, `typ`, issuer, or a malformed claim.
     pub fn read(
-        document: &str,
+        unverified: &'t UnverifiedToken<'_>,
         (issuer, keys): (&str, &KeySet),
-        empty: RevocationsWriter,
-        now: u64,
     ) -> Result<Self, Refusal> {
-        let token = UnverifiedToken::parse(document, MAX_DOCUMENT_BYTES)?;
-        let header = token.header()?;
+        let header = unverified.header()?;
         if !header.is_of_type(DOCUMENT_TYPE) {
             return Err(Refusal::Type);
         }
-        keys.check_signature(&header, &token)?;
-        let claims = token.unverified_claims()?;
+        keys.check_signature(&header, unverified)?;
+        let claims = unverified.unverified_claims()?;
         if text(&claims, "iss")? != issuer {
             return Err(Refusal::Issuer);
         }
-        let items =
-            claims.get("revocations").and_then(StrictValue::as_array).ok_or(Refusal::Claim("revocations"))?;
-        let entries: Vec<Option<Entry<'_>>> = items.iter().map(entry).collect::<Result<_, _>>()?;
-        let mut revocations = empty;
-        revocations.apply(entries.into_iter().flatten(), now);
         let epoch = number(&claims, "epoch")?;
         Ok(Self {
             position: Position { epoch, seq: number(&claims, "seq")? },
             keys_position: Position { epoch, seq: number(&claims, "keys")? },
             issued_at: number(&claims, "iat")?,
             key_set: text(&claims, "key_set")?.to_owned(),
-            revocations,
+            after: if claims.contains("after") { Some(number(&claims, "after")?) } else { None },
+            more: matches!(claims.get("more"), Some(StrictValue::Bool(true))),
+            claims,
         })
     }
 
-    /// Whether this document may take the place of one at `held` (revocations and keys) that was signed at
-    /// `issued_at`. One that has come less far is from a replica that is a moment behind, and would let a
-    /// revoked token through again; when it is newer by more than such a moment, the authority's database was restored, and it is
-    /// the truth. An earlier epoch is never taken.
-    #[must_use]
-    pub fn supersedes(&self, held: (Position, Position), issued_at: u64) -> bool {
-        let later = self.issued_at > issued_at + REPLICA_LAG_SECONDS;
-        let further = self.position >= held.0 && self.keys_position >= held.1;
-        further || (self.position.epoch == held.0.epoch && later)
+    /// Its entries, without those of a kind that is not known here.
+    ///
+    /// # Errors
+    /// [`Refusal::Claim`] for a malformed one.
+    pub fn entries(&self) -> Result<Vec<Entry<'_>>, Refusal> {
+        let items = self.claims.get("revocations").and_then(StrictValue::as_array);
+        let entries = items.ok_or(Refusal::Claim("revocations"))?.iter().map(entry);
+        entries.filter_map(Result::transpose).collect()
     }
 }
 
@@ -90,10 +95,10 @@ fn entry<'a>(item: &'a StrictValue<'_>) -> Result<Option<Entry<'a>>, Refusal> {
     Ok(Some(Entry { target, expires_at: number(members, "exp")? }))
 }
 
-fn text<'a>(members: &'a Members<'_>, name: &'static str) -> Result<&'a str, Refusal> {
+pub(super) fn text<'a>(members: &'a Members<'_>, name: &'static str) -> Result<&'a str, Refusal> {
     members.get(name).and_then(StrictValue::as_str).ok_or(Refusal::Claim(name))
 }
 
-fn number(members: &Members<'_>, name: &'static str) -> Result<u64, Refusal> {
+pub(super) fn number(members: &Members<'_>, name: &'static str) -> Result<u64, Refusal> {
     members.get(name).and_then(StrictValue::as_u64).ok_or(Refusal::Claim(name))
 }

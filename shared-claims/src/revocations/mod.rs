@@ -8,10 +8,12 @@
 mod document;
 mod id_set;
 mod revoked;
+mod signed_time;
 
 pub use document::{DOCUMENT_TYPE, MAX_DOCUMENT_BYTES, REPLICA_LAG_SECONDS, RevocationDocument};
 pub use id_set::{IdSet, IdSetWriter};
 pub use revoked::{Fingerprints, NoRandomness, Revocations, RevocationsWriter};
+pub use signed_time::{CURRENT_SECONDS, SIGNED_TIME_TYPE, SignedTime, is_current};
 
 /// What one revocation hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +37,9 @@ pub struct Entry<'a> {
 }
 
 /// How far a verifier has come in the authority's sequence of revocations.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// Names the history that `seq` counts in. It only grows: a restored database begins a new one.
+    /// Names the history that `seq` counts in: a restored database begins a new one, in most cases a greater one.
     pub epoch: u64,
     /// Number of the newest revocation; there are no gaps before it.
     pub seq: u64,

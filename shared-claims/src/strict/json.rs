@@ -210,7 +210,8 @@ impl<'de> Visitor<'de> for StrictSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StrictValue<'de>, A::Error> {
         let inner = self.deeper()?;
-        let mut members = Members(Vec::with_capacity(FEW_MEMBERS));
+        // No capacity ahead: `{}` is two bytes of a token.
+        let mut members = Members::default();
         while let Some(name) = map.next_key_seed(NameSeed)? {
             members.0.push((name, map.next_value_seed(inner)?));
         }

@@ -297,7 +297,7 @@ fn a_key_set_is_taken_as_a_whole_or_not_at_all() {
 }
 
 #[test]
-fn revocations_are_signed_and_never_go_back() {
+fn revocations_are_signed_and_read_as_their_kind_says() {
     let issuer = Issuer::new();
     let header = with(header(), "typ", json!("revocations+jwt"));
     let document = |seq: i64, iat: u64, entries: Value| {
@@ -307,21 +307,25 @@ fn revocations_are_signed_and_never_go_back() {
         });
         issuer.sign(&header, &claims)
     };
-    let empty = || RevocationsWriter::new(Fingerprints::with_key([7; 16]));
     let read = |document: &str| {
-        RevocationDocument::read(document, ("https://auth.test", &issuer.keys), empty(), NOW)
+        let token = RevocationDocument::parse(document)?;
+        let document = RevocationDocument::read(&token, ("https://auth.test", &issuer.keys))?;
+        let mut revocations = RevocationsWriter::new(Fingerprints::with_key([7; 16]));
+        revocations.apply(document.entries()?, NOW);
+        Ok((document.position, document.after, document.more, revocations))
     };
     let entries = json!([
         {"kind": "session", "id": "s1", "exp": NOW}, {"kind": "token", "id": "j2", "exp": NOW},
         {"kind": "client", "id": "c2", "not_before": NOW, "exp": NOW}, {"kind": "later", "id": "x"},
         {"kind": "subject", "id": "u2", "not_before": NOW, "exp": NOW},
     ]);
-    let held = read(&document(4, NOW, entries)).unwrap();
-    assert_eq!(held.revocations.len(), 4, "a kind that is not known yet is passed over");
+    let (position, after, more, held) = read(&document(4, NOW, entries)).unwrap();
+    assert_eq!((position, after, more), (Position { epoch: 7, seq: 4 }, None, false));
+    assert_eq!(held.len(), 4, "a kind that is not known yet is passed over");
     let verifier = Verifier::new("https://auth.test", "notes");
     let hit = |claims: &Value| {
         let token = issuer.sign(&self::header(), claims);
-        held.revocations.readers().hit(&verifier.verify(&token, &issuer.keys, NOW).unwrap())
+        held.readers().hit(&verifier.verify(&token, &issuer.keys, NOW).unwrap())
     };
     assert!(hit(&claims()), "by its session");
     let other = with(claims(), "sid", json!("s2"));
@@ -333,14 +337,16 @@ fn revocations_are_signed_and_never_go_back() {
     assert!(!hit(&with(with(other.clone(), "sub", json!("u2")), "iat", json!(NOW + 1))));
     assert!(!hit(&with(with(other.clone(), "sub", json!("c2")), "jti", json!("s1"))), "kinds are apart");
 
-    let at = |epoch, seq| Position { epoch, seq };
-    let supersedes = |seq, iat, held| read(&document(seq, iat, json!([]))).unwrap().supersedes(held, NOW);
-    assert!(supersedes(5, NOW, (at(7, 4), at(7, 3))));
-    assert!(!supersedes(3, NOW + 1, (at(7, 4), at(7, 3))), "a replica that is behind");
-    assert!(!supersedes(5, NOW + 1, (at(7, 4), at(7, 4))), "one that does not know of a change of the keys");
-    assert!(supersedes(3, NOW + 60, (at(7, 4), at(7, 3))), "a restored database");
-    assert!(supersedes(1, NOW, (at(6, 4), at(6, 9))), "a new history");
-    assert!(!supersedes(9, NOW + 60, (at(8, 4), at(8, 1))), "an earlier history");
+    let page = |more: Value| {
+        let claims = json!({
+            "iss": "https://auth.test", "iat": NOW, "epoch": 7, "seq": 9, "keys": 3, "key_set": "e", "after": 4,
+            "more": more, "revocations": [],
+        });
+        let (position, after, more, _) = read(&issuer.sign(&header, &claims)).unwrap();
+        (position.seq, after, more)
+    };
+    assert_eq!(page(json!(true)), (9, Some(4), true));
+    assert_eq!(page(json!(false)), (9, Some(4), false));
 
     let access_token = issuer.sign(&self::header(), &claims());
     assert_eq!(read(&access_token).map(drop), Err(Refusal::Type));
@@ -363,4 +369,25 @@ fn a_key_of_one_issuer_never_vouches_for_another() {
     assert_eq!(verifier.verify(&token, &theirs.keys, NOW).map(drop), Err(Refusal::Issuer));
     let unknown = theirs.sign(&with(header(), "kid", json!("k2")), &claims());
     assert_eq!(ours.verdict(&unknown), Err(Refusal::UnknownKey));
+}
+
+#[test]
+fn a_signed_time_is_of_its_issuer_and_of_its_type() {
+    use shared_claims::revocations::{SignedTime, is_current};
+    let issuer = Issuer::new();
+    let header = |typ: &str| with(header(), "typ", json!(typ));
+    let claims = json!({"iss": "https://auth.test", "iat": NOW, "epoch": 7, "seq": 4});
+    let read = |token: &str| SignedTime::read(token, ("https://auth.test", &issuer.keys));
+    let time = issuer.sign(&header("feed-time+jwt"), &claims);
+    assert_eq!(read(&time), Ok(SignedTime { issued_at: NOW, epoch: 7 }));
+    for typ in ["at+jwt", "JWT", "revocations+jwt"] {
+        assert_eq!(read(&issuer.sign(&header(typ), &claims)), Err(Refusal::Type), "{typ}");
+    }
+    let foreign = Issuer::new().sign(&header("feed-time+jwt"), &claims);
+    assert_eq!(read(&foreign), Err(Refusal::Signature));
+    let other =
+        issuer.sign(&header("feed-time+jwt"), &with(claims.clone(), "iss", json!("https://other.test")));
+    assert_eq!(read(&other), Err(Refusal::Issuer));
+    assert!(is_current(NOW - 30, NOW) && is_current(NOW + 30, NOW));
+    assert!(!is_current(NOW - 31, NOW) && !is_current(NOW + 31, NOW));
 }

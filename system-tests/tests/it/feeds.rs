@@ -10,7 +10,7 @@ use signet_proto::auth::v1::{KeySetUpdate, RevocationUpdate, WatchKeysRequest, W
 use system_tests::mouth::{as_gateway, channel, unverified_claims, unverified_header, with_basic};
 use system_tests::processes::{Service, run};
 use system_tests::replicas::Replicas;
-use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER, auth_env, cli, resource_env};
+use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER, WATCH, auth_env, cli, resource_env};
 use system_tests::{Database, Mouth, System, eventually, on_both_databases};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -113,7 +113,8 @@ async fn a_watch_begins_with_what_is_missing_and_goes_on_with_what_comes(databas
 
 async fn a_replica_tells_its_watchers_what_another_wrote(database: Database) {
     let replicas = Replicas::start(database, &[]).await;
-    let created = cli(replicas.folder.path(), &replicas.env, &["client", "create", NOTES], "");
+    let created =
+        cli(replicas.folder.path(), &replicas.env, &["client", "create", NOTES, "--scope", WATCH], "");
     let secret = created["client_secret"].as_str().unwrap();
     let request = with_basic(WatchRevocationsRequest::default(), NOTES, secret);
     let mut watch = Watch::open(replicas.services[1].grpc, request).await.unwrap();
@@ -140,21 +141,37 @@ async fn a_watch_is_for_clients_only_is_bounded_and_ends_with_the_client() {
     let keys = KeyServiceClient::new(channel(system.auth.grpc).await).watch(nobody).await;
     assert_eq!(keys.map(drop).map_err(|status| status.code()), Err(Code::Unauthenticated));
 
-    // The resource service has two of the four places.
-    let mut gateway =
-        Watch::open(system.auth.grpc, as_gateway(&system, WatchRevocationsRequest::default())).await.unwrap();
-    let _last = Watch::of(&system, 0, 0).await.unwrap();
-    assert_eq!(code(Watch::of(&system, 0, 0).await), Err(Code::ResourceExhausted));
+    // What the feeds name, users and sessions, is not every client's to know.
+    let gateway = as_gateway(&system, WatchRevocationsRequest::default());
+    assert_eq!(code(Watch::open(system.auth.grpc, gateway).await), Err(Code::PermissionDenied));
+    let without_scope = as_gateway(&system, tokio_stream::empty::<WatchKeysRequest>());
+    let keys = KeyServiceClient::new(channel(system.auth.grpc).await).watch(without_scope).await;
+    assert_eq!(keys.map(drop).map_err(|status| status.code()), Err(Code::PermissionDenied));
 
-    let _ = system.cli(&["client", "disable", GATEWAY]);
+    // The resource service has two of the four streams: one client may have one half of them.
+    assert_eq!(code(Watch::of(&system, 0, 0).await), Err(Code::ResourceExhausted));
+    let client = |id: &str| {
+        let made = system.cli(&["client", "create", id, "--scope", WATCH]);
+        made["client_secret"].as_str().unwrap().to_owned()
+    };
+    let (second, third) = (client("second"), client("third"));
+    let watch = async |id: &str, secret: &str| {
+        let request = with_basic(WatchRevocationsRequest::default(), id, secret);
+        Watch::open(system.auth.grpc, request).await
+    };
+    let mut watching = watch("second", &second).await.unwrap();
+    let _last = watch("second", &second).await.unwrap();
+    assert_eq!(code(watch("third", &third).await), Err(Code::ResourceExhausted));
+
+    let _ = system.cli(&["client", "disable", "second"]);
     let ended = loop {
-        match gateway.updates.message().await {
+        match watching.updates.message().await {
             Ok(Some(_)) => {}
             other => break other,
         }
     };
     assert_eq!(ended.unwrap_err().code(), Code::Unauthenticated);
-    eventually("its place is free again", || async { Watch::of(&system, 0, 0).await.ok() }).await;
+    eventually("another client may follow", || async { watch("third", &third).await.ok() }).await;
 }
 
 async fn everything_that_takes_tokens_back_reaches_verifiers_of_both_kinds(database: Database) {

@@ -156,7 +156,15 @@ fn claims(signer: &Signer, jwk: &Value, session: &str) -> AccessClaims {
 
 fn settings(url: String, feed: Option<FeedSettings>, folder: &std::path::Path) -> AuthoritySettings {
     let data_dir = Some(folder.to_owned());
-    AuthoritySettings { url, issuer: ISSUER.to_owned(), feed, data_dir, allow_http: false, trace: None }
+    AuthoritySettings {
+        url,
+        issuer: ISSUER.to_owned(),
+        feed,
+        data_dir,
+        allow_http: false,
+        accept_without_revocations: false,
+        trace: None,
+    }
 }
 
 /// A verifier in this process that follows a fake.
@@ -226,7 +234,8 @@ fn update(epoch: u64, after_seq: u64, seq: u64, sessions: &[&str]) -> Revocation
         not_before: 0,
         expires_at: FAR,
     };
-    RevocationUpdate { epoch, after_seq, seq, entries: sessions.iter().map(entry).collect(), more: false }
+    let entries = sessions.iter().map(entry).collect();
+    RevocationUpdate { epoch, after_seq, seq, entries, ..Default::default() }
 }
 
 /// What is in step with one that stands at 1 and with one that begins anew.

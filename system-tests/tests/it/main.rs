@@ -29,6 +29,7 @@ mod keys;
 mod life_cycle;
 mod limits;
 mod logs;
+mod lost_replicas;
 mod lying_authority;
 mod master_key;
 mod metrics;

@@ -18,7 +18,7 @@ use system_tests::history::{Act, Audience, Outcome, Recorder, check, longest_acc
 use system_tests::mouth::{unverified_claims, unverified_header, with_basic};
 use system_tests::processes::{Env, Service, run};
 use system_tests::replicas::Replicas;
-use system_tests::system::{NOTES, PASSWORD, USER, cli, follow_by_feed, resource_env};
+use system_tests::system::{NOTES, PASSWORD, USER, WATCH, cli, follow_by_feed, resource_env};
 use system_tests::{Database, on_both_databases};
 use tonic::transport::Endpoint;
 
@@ -356,7 +356,7 @@ async fn r01_a_random_run_with_faults_keeps_every_promise(database: Database) {
         let created = cli(replicas.folder.path(), &replicas.env, arguments, "");
         created["client_secret"].as_str().expect("a secret is shown").to_owned()
     };
-    let notes_secret = secret(&["client", "create", NOTES]);
+    let notes_secret = secret(&["client", "create", NOTES, "--scope", WATCH]);
     let _ = cli(replicas.folder.path(), &replicas.env, &["audience", "create", "pay"], "");
     let payer = secret(&["client", "create", "payer", "--audience", "pay", "--scope", "notes:read"]);
     let verifiers = [

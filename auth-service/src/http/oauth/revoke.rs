@@ -1,24 +1,22 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
 
 use super::client_auth;
 use super::errors::{Refused, no_store};
 use super::token::subject_token;
 use crate::http::Edge;
 
-/// `POST /oauth2/revoke` (RFC 7009 section 2): 200 without a body, also for a token that nobody knows.
+/// `POST /oauth2/revoke` (RFC 7009 section 2): 200, also for an unknown token. The body says nothing; it is there for
+/// client libraries that parse every answer as JSON.
 pub async fn revoke(
     request: HttpRequest,
     payload: Payload,
     edge: Data<Edge>,
 ) -> Result<HttpResponse, Refused> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
-    let token = subject_token(&parameters);
-    edge.blocking
-        .run(move |authority| {
-            let client = authority.authenticate_client(&credentials)?;
-            authority.revoke_token(&client, &token?)
-        })
-        .await?;
-    Ok(no_store(HttpResponse::Ok()).finish())
+    let client = edge.blocking.authenticate(credentials).await?;
+    let token = subject_token(&parameters)?;
+    edge.blocking.run(move |authority| authority.revoke_token(&client, &token)).await?;
+    Ok(no_store(HttpResponse::Ok()).json(json!({})))
 }

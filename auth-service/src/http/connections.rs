@@ -1,0 +1,146 @@
+//! What is known of a connection besides its requests: whether the caller is still there, and how many answers it has
+//! held back.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+/// Most connections that are watched so: each takes a second descriptor.
+const MAX_WATCHED: usize = 2048;
+
+static WATCHED: AtomicUsize = AtomicUsize::new(0);
+
+/// A second handle on a connection. actix goes on with a request whose caller has hung up.
+pub struct Caller(OwnedFd);
+
+impl Caller {
+    /// Keeps one with each connection, up to a number of them.
+    pub fn note(connection: &dyn Any, data: &mut Extensions) {
+        let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+        if WATCHED.fetch_add(1, Ordering::Relaxed) >= MAX_WATCHED {
+            WATCHED.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        match stream.as_fd().try_clone_to_owned() {
+            Ok(handle) => drop(data.insert(Self(handle))),
+            Err(_) => drop(WATCHED.fetch_sub(1, Ordering::Relaxed)),
+        }
+    }
+
+    /// Whether the caller has closed the connection, or it is broken. Takes nothing out of it.
+    pub fn has_hung_up(&self) -> bool {
+        let mut byte = [0_u8; 1];
+        match recv(&self.0, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Ok((0, _)) => true,
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => false,
+            Err(_) => true,
+        }
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        WATCHED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Answers that are held back (long polls), counted in all and for each client IP.
+#[derive(Clone)]
+pub struct LongPolls {
+    most: usize,
+    most_of_one: usize,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    all: usize,
+    by_address: HashMap<Option<IpAddr>, usize>,
+}
+
+/// One of them; ends when it is dropped.
+pub struct LongPoll {
+    polls: LongPolls,
+    address: Option<IpAddr>,
+}
+
+impl LongPolls {
+    pub fn new(most: usize, most_of_one: usize) -> Self {
+        Self { most, most_of_one, waiting: Arc::default() }
+    }
+
+    /// `None` when there are too many already, in all or of this address: it is answered at once then.
+    pub fn enter(&self, address: Option<IpAddr>) -> Option<LongPoll> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_address = waiting.by_address.get(&address).copied().unwrap_or(0);
+        if waiting.all >= self.most || of_address >= self.most_of_one {
+            return None;
+        }
+        waiting.all += 1;
+        waiting.by_address.insert(address, of_address + 1);
+        Some(LongPoll { polls: self.clone(), address })
+    }
+}
+
+impl Drop for LongPoll {
+    fn drop(&mut self) {
+        let mut waiting = self.polls.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.all -= 1;
+        match waiting.by_address.get_mut(&self.address) {
+            Some(1) | None => drop(waiting.by_address.remove(&self.address)),
+            Some(count) => *count -= 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream as StdStream};
+
+    use super::*;
+
+    #[test]
+    fn one_address_takes_no_more_than_its_share_and_leaving_frees_it() {
+        let polls = LongPolls::new(5, 3);
+        let (one, other) = (Some(IpAddr::from([192, 0, 2, 1])), Some(IpAddr::from([192, 0, 2, 2])));
+        let mut held: Vec<_> = (0..3).map(|_| polls.enter(one).unwrap()).collect();
+        assert!(polls.enter(one).is_none());
+        let others = [polls.enter(other).unwrap(), polls.enter(None).unwrap()];
+        assert!(polls.enter(other).is_none(), "all are taken");
+        drop(held.pop());
+        drop(others);
+        assert!(polls.enter(one).is_some() && polls.enter(other).is_some());
+        drop(held);
+        let waiting = polls.waiting.lock().unwrap();
+        assert_eq!((waiting.all, waiting.by_address.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_caller_that_hangs_up_is_noticed_and_one_that_sends_more_is_not_gone() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut caller = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let watched = Caller(OwnedFd::from(stream));
+        WATCHED.fetch_add(1, Ordering::Relaxed);
+        assert!(!watched.has_hung_up());
+        caller.write_all(b"GET / HTTP/1.1").unwrap();
+        assert!(!watched.has_hung_up() && !watched.has_hung_up(), "nothing is taken out");
+        let mut read = [0; 14];
+        recv(&watched.0, &mut read, RecvFlags::empty()).unwrap();
+        drop(caller);
+        let gone = (0..500).any(|_| {
+            std::thread::yield_now();
+            watched.has_hung_up()
+        });
+        assert!(gone);
+    }
+}
