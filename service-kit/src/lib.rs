@@ -7,6 +7,7 @@
 //! | [`logging`] | text or JSON lines on standard error |
 //! | [`run`] | serving until told to stop, and a bounded drain |
 //! | [`accept`] | listeners that bear deaf peers and a want of descriptors |
+//! | [`secret_file`] | files that hold a secret |
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
 //! | [`metrics`] [`http_metrics`] [`process`] | counts, times and the process itself, for Prometheus |
@@ -26,6 +27,7 @@ pub mod peer;
 pub mod process;
 pub mod request_id;
 pub mod run;
+pub mod secret_file;
 pub mod settings;
 pub mod signals;
 pub mod traces;

@@ -32,7 +32,9 @@ pub async fn observe<B: MessageBody + 'static>(
     // Our own, never the caller's: a foreign text in the log could pretend to be other lines.
     let id = RequestId::next();
     let traced = traces::incoming(request.headers());
-    let span = info_span!("request", %id, mouth = "http", method = %request.method(), path = request.path(), trace = field::Empty);
+    let path = shortened(request.path());
+    let span =
+        info_span!("request", %id, mouth = "http", method = %request.method(), path, trace = field::Empty);
     if let Some(id) = traces::id_of(&traced) {
         span.record("trace", field::display(id));
     }
@@ -78,6 +80,13 @@ pub async fn observe<B: MessageBody + 'static>(
     Ok(response)
 }
 
+/// Longest path in a log line, in bytes: what a caller sends must not fill the log.
+const MAX_PATH_BYTES: usize = 200;
+
+fn shortened(path: &str) -> &str {
+    &path[..path.floor_char_boundary(MAX_PATH_BYTES)]
+}
+
 /// Names are methods and routes: a path may hold whatever its caller likes.
 fn describe<B>(trace: &Span, response: &ServiceResponse<B>) {
     let method = http_metrics::name_of(response.request().method());
@@ -90,4 +99,16 @@ fn describe<B>(trace: &Span, response: &ServiceResponse<B>) {
         KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
     ];
     traces::describe(trace, name, attributes, status.is_server_error());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_path_is_cut_between_two_characters() {
+        assert_eq!(shortened("/notes"), "/notes");
+        assert_eq!(shortened(&"/".repeat(60_000)).len(), MAX_PATH_BYTES);
+        assert_eq!(shortened(&format!("{}\u{e9}", "a".repeat(199))).len(), 199);
+    }
 }

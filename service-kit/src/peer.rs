@@ -1,6 +1,7 @@
 //! Who calls, when a proxy may stand in between.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -18,18 +19,57 @@ impl TrustedProxies {
         let values: Vec<&str> = forwarded.collect();
         let mut hops = values.iter().rev().flat_map(|value| value.rsplit(','));
         while self.contains(caller) {
-            // A hop that is no address ends what can be known: it is the proxy's own.
-            match hops.next().and_then(|hop| hop.trim().parse::<IpAddr>().ok()) {
+            let Some(hop) = hops.next() else { break };
+            match address_of(hop.trim()) {
                 Some(hop) => caller = hop.to_canonical(),
-                None => break,
+                // What cannot be read ends what can be known: every caller counts as the proxy then.
+                None => {
+                    UNREADABLE.call_once(|| {
+                        tracing::warn!(
+                            proxy = %caller,
+                            "a trusted proxy sends X-Forwarded-For without an address: its callers count as one"
+                        );
+                    });
+                    break;
+                }
             }
         }
         caller
     }
 
+    /// Whether a request was sent on by something that is not listed: all of its callers would count as one.
+    pub fn is_forwarded_by_stranger<'a>(
+        &self,
+        remote: IpAddr,
+        mut forwarded: impl Iterator<Item = &'a str>,
+    ) -> bool {
+        let forwards = forwarded.next().is_some() && !self.contains(remote.to_canonical());
+        if forwards {
+            STRANGER.call_once(|| {
+                tracing::warn!(
+                    %remote,
+                    "requests are forwarded by an address that is not in trusted_proxies: if it is a proxy of yours, \
+                     list it, or its callers cannot be told apart"
+                );
+            });
+        }
+        forwards
+    }
+
     fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+static UNREADABLE: Once = Once::new();
+static STRANGER: Once = Once::new();
+
+/// An address as proxies write it: `192.0.2.1`, `192.0.2.1:40001` (Azure, AWS), `2001:db8::1`, `[2001:db8::1]`,
+/// `[2001:db8::1]:40001`, in quotes or not.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim_matches('"');
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    bare.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip())).ok()
 }
 
 impl<'de> Deserialize<'de> for TrustedProxies {
@@ -70,6 +110,14 @@ mod tests {
             ("10.1.2.3", vec!["10.9.9.9"], "10.9.9.9", "a proxy that calls by itself"),
             ("10.1.2.3", vec!["198.51.100.7, unknown"], "10.1.2.3", "no address"),
             ("10.1.2.3", vec![], "10.1.2.3", "nothing"),
+            ("10.1.2.3", vec!["203.0.113.9:40001"], "203.0.113.9", "with a port, as Azure and AWS write it"),
+            ("10.1.2.3", vec!["192.0.2.1, 203.0.113.9:1"], "203.0.113.9", "behind what the caller wrote"),
+            ("10.1.2.3", vec!["203.0.113.9:40001, 10.2.2.2:80"], "203.0.113.9", "two proxies with ports"),
+            ("10.1.2.3", vec!["[2001:db8::1]:40001"], "2001:db8::1", "the other family with a port"),
+            ("10.1.2.3", vec!["[2001:db8::1]"], "2001:db8::1", "in brackets"),
+            ("10.1.2.3", vec!["\"[2001:db8::1]:4711\""], "2001:db8::1", "in quotes, as RFC 7239 has it"),
+            ("10.1.2.3", vec!["203.0.113.9:70000"], "10.1.2.3", "a port that is none"),
+            ("10.1.2.3", vec!["203.0.113.9:"], "10.1.2.3", "a port that is missing"),
             ("::ffff:10.1.2.3", vec!["2001:db8::1"], "2001:db8::1", "both families"),
             ("fd00::1", vec!["::ffff:198.51.100.7"], "198.51.100.7", "one written as the other"),
         ];

@@ -12,11 +12,12 @@ use crate::metrics::Listener;
 use crate::signals::exit_at_next_signal;
 
 /// Time for HTTP requests under way at a stop, in seconds; for actix's `shutdown_timeout`.
-pub const HTTP_DRAIN_SECONDS: u64 = 10;
+pub const HTTP_DRAIN_SECONDS: u64 = 6;
 
-/// Longest drain of everything together. A call takes at most 10 s, so what is left then is a peer that
-/// holds a connection or a health watch open, and waits for us.
-const DRAIN: Duration = Duration::from_secs(12);
+/// Longest drain of everything together: with the drain delay of a second and what ends behind it, it fits into the ten
+/// seconds that `docker stop` gives a container. What is left then is a client that holds a connection or a health watch
+/// open, and waits for us.
+const DRAIN: Duration = Duration::from_secs(7);
 
 /// The end of a process, in two steps.
 #[derive(Debug, Clone, Default)]

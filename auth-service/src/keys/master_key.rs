@@ -1,11 +1,9 @@
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use aws_lc_rs::hkdf;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use service_kit::secret_file;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -29,10 +27,14 @@ pub enum Purpose {
     SealMailTokens,
     /// The sessions that refresh tokens of the system that was moved from are exchanged for.
     LegacySessions,
+    /// Names of counts of failed logins and requested e-mails.
+    LoginCounts,
+    /// Recovery codes, so that they can be shown again for a while.
+    RecoveryCodes,
 }
 
 impl Purpose {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::SealPrivateKeys,
         Self::RefreshTokenMac,
         Self::RefreshTokenId,
@@ -41,6 +43,8 @@ impl Purpose {
         Self::SealSecondFactors,
         Self::SealMailTokens,
         Self::LegacySessions,
+        Self::LoginCounts,
+        Self::RecoveryCodes,
     ];
 
     /// Secrets are derived by it and stored by it: it never changes.
@@ -55,6 +59,8 @@ impl Purpose {
             Self::SealSecondFactors => "seal second factors",
             Self::SealMailTokens => "seal mail tokens",
             Self::LegacySessions => "legacy sessions",
+            Self::LoginCounts => "login counts",
+            Self::RecoveryCodes => "recovery codes",
         }
     }
 }
@@ -63,9 +69,7 @@ impl Purpose {
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
     #[error("{path}: {cause}")]
-    File { path: String, cause: std::io::Error },
-    #[error("{0} can be read by others (mode {1:03o}): run `chmod 600` on it")]
-    OpenToOthers(String, u32),
+    File { path: String, cause: String },
     #[error("{0} does not hold 32 bytes in base64url (43 characters)")]
     Malformed(String),
     #[error("{0} does not exist, and the database holds keys that only it can open: restore it")]
@@ -75,52 +79,36 @@ pub enum MasterKeyError {
 }
 
 impl MasterKey {
-    /// Reads the key from a file that only its owner may read.
+    /// Reads the key from a file that nobody else may read.
     ///
     /// # Errors
     /// [`MasterKeyError`]; `Ok(None)` when there is no such file.
     pub fn read(path: &Path) -> Result<Option<Self>, MasterKeyError> {
         let name = || path.display().to_string();
-        let failed = |cause| MasterKeyError::File { path: name(), cause };
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(MasterKeyError::OpenToOthers(name(), mode));
-        }
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
-        let bytes = URL_SAFE_NO_PAD.decode(text.trim()).map(Zeroizing::new);
+        let content =
+            secret_file::read(path).map_err(|cause| MasterKeyError::File { path: name(), cause })?;
+        let Some(content) = content.map(Zeroizing::new) else { return Ok(None) };
+        let bytes = URL_SAFE_NO_PAD.decode(content.trim_ascii()).map(Zeroizing::new);
         let bytes = bytes.map_err(|_| MasterKeyError::Malformed(name()))?;
         let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| MasterKeyError::Malformed(name()))?;
         Ok(Some(Self(Zeroizing::new(key))))
     }
 
-    /// Makes a new key in a new file of mode 0600. A file that appeared meanwhile is read instead:
-    /// another replica was first.
+    /// Creates a new key in a new file of mode 0600, durable before anything is sealed with it. A file that appeared
+    /// meanwhile is read instead: another replica was first.
     ///
     /// # Errors
     /// [`MasterKeyError`].
     pub fn create(path: &Path) -> Result<Self, MasterKeyError> {
-        let failed = |cause| MasterKeyError::File { path: path.display().to_string(), cause };
+        let name = || path.display().to_string();
         let key = Zeroizing::new(random_bytes::<32>().map_err(|_| MasterKeyError::NoRandomness)?);
         let text = Zeroizing::new(format!("{}\n", URL_SAFE_NO_PAD.encode(*key)));
-        // Written aside and linked into place: nobody can read half of a key.
-        let aside = path.with_extension(format!("new-{}", std::process::id()));
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).map_err(failed)?;
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        let linked = written.and_then(|()| fs::hard_link(&aside, path));
-        fs::remove_file(&aside).map_err(failed)?;
-        match linked {
-            Ok(()) => Ok(Self(key)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Self::read(path)?.ok_or_else(|| MasterKeyError::Missing(path.display().to_string()))
-            }
-            Err(error) => Err(failed(error)),
+        let created = secret_file::create(path, text.as_bytes())
+            .map_err(|error| MasterKeyError::File { path: name(), cause: error.to_string() })?;
+        if created {
+            return Ok(Self(key));
         }
+        Self::read(path)?.ok_or_else(|| MasterKeyError::Missing(name()))
     }
 
     /// The secret of a purpose, as long as the master key was never changed.
@@ -157,6 +145,9 @@ impl MasterKey {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -177,7 +168,9 @@ mod tests {
         let path = folder.path().join("master.key");
         MasterKey::create(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(MasterKey::read(&path), Err(MasterKeyError::OpenToOthers(_, 0o644))));
+        assert!(MasterKey::read(&path).err().unwrap().to_string().contains("chmod 600"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o440)).unwrap();
+        assert!(MasterKey::read(&path).unwrap().is_some(), "as Kubernetes mounts it");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         for content in ["", "short", &"A".repeat(42), &"A".repeat(44), &"*".repeat(43)] {
             fs::write(&path, content).unwrap();
