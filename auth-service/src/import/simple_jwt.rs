@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::tokens::LEGACY_ALGORITHMS;
+
 use durations::duration;
 pub use output::Converted;
 
@@ -50,7 +52,7 @@ fn entry(out: &mut Converted, name: &str, value: &Value) {
         }
         "LEEWAY" => time(out, (name, value), "simplejwt.leeway", (0, 60)),
         "ROTATE_REFRESH_TOKENS" => flag(out, (name, value), "simplejwt.rotate_refresh_tokens"),
-        "ALGORITHM" => text(out, (name, value), "simplejwt.legacy_algorithm"),
+        "ALGORITHM" => algorithm(out, value),
         "ISSUER" => optional_text(out, (name, value), "simplejwt.legacy_issuer"),
         "USER_ID_FIELD" => text(out, (name, value), "django.user_id"),
         "USER_ID_CLAIM" => user_id_claim(out, value),
@@ -177,6 +179,23 @@ fn text(out: &mut Converted, (name, value): (&str, &Value), setting: &'static st
     }
 }
 
+/// What the start would refuse is named here already.
+fn algorithm(out: &mut Converted, value: &Value) {
+    match value.as_str().filter(|text| !is_code(text)) {
+        Some(known) if LEGACY_ALGORITHMS.contains(&known) => {
+            out.set("simplejwt.legacy_algorithm", &format!("{known:?}"));
+        }
+        Some(other) => {
+            let known = LEGACY_ALGORITHMS.join(", ");
+            out.lacks(
+                "ALGORITHM",
+                &format!("{other} tokens cannot be exchanged, only those of {known}: users log in again"),
+            );
+        }
+        None => out.wrong("ALGORITHM", "is code, or no text"),
+    }
+}
+
 fn optional_text(out: &mut Converted, (name, value): (&str, &Value), setting: &'static str) {
     if !value.is_null() {
         text(out, (name, value), setting);
@@ -258,135 +277,24 @@ fn key(out: &mut Converted, name: &str, value: &Value) {
     );
 }
 
-/// Text that was a text, and no expression that somebody printed.
+/// Text that is a text, and no expression that somebody pasted.
 fn is_plain(text: &str) -> bool {
-    let code = ["(", "[", "{", "lambda", "os.environ", "settings.", "import "];
-    !text.is_empty() && !code.iter().any(|sign| text.contains(sign))
+    !text.is_empty() && !is_code(text)
+}
+
+/// Whether it is a Python expression: a call, a subscript, a literal of another kind, a name of the settings. A text
+/// that only contains such a thing, like a URL with `settings.` in its host, is a text.
+fn is_code(text: &str) -> bool {
+    let name =
+        text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(text.len());
+    let (name, rest) = text.split_at(name);
+    let called = !name.is_empty()
+        && (rest.starts_with('(') && rest.ends_with(')') || rest.starts_with('[') && rest.ends_with(']'));
+    let named = rest.is_empty() && (name.starts_with("settings.") || name.starts_with("os.environ"));
+    let literal = text.starts_with(['(', '[', '{']);
+    let statement = ["lambda ", "lambda:", "import "].iter().any(|word| text.starts_with(word));
+    called || named || literal || statement
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_usual_dictionary_becomes_settings() {
-        let given = json!({
-            "ACCESS_TOKEN_LIFETIME": "0:10:00",
-            "REFRESH_TOKEN_LIFETIME": "14 days, 0:00:00",
-            "ROTATE_REFRESH_TOKENS": true,
-            "BLACKLIST_AFTER_ROTATION": true,
-            "UPDATE_LAST_LOGIN": true,
-            "ALGORITHM": "HS256",
-            "SIGNING_KEY": "not to be repeated",
-            "AUDIENCE": null,
-            "AUTH_HEADER_TYPES": ["Bearer", "JWT"],
-            "USER_ID_FIELD": "id",
-            "USER_ID_CLAIM": "user_id",
-            "TOKEN_OBTAIN_SERIALIZER": "accounts.serializers.MyTokenObtainPairSerializer",
-        });
-        let converted = convert(&given.to_string()).unwrap();
-        let text = converted.text();
-        for line in [
-            "access_ttl = \"10m\"",
-            "refresh_idle_ttl = \"14d\"",
-            "rotate_refresh_tokens = true",
-            "header_types = \"Bearer, JWT\"",
-            "legacy_algorithm = \"HS256\"",
-            "legacy_key_file = \"data/legacy.key\"",
-        ] {
-            assert!(text.contains(line), "{line}: {text}");
-        }
-        assert!(
-            !text.contains("not to be repeated") && !converted.document().to_string().contains("repeated\"")
-        );
-        assert_eq!(converted.without_counterpart().collect::<Vec<_>>(), ["TOKEN_OBTAIN_SERIALIZER"]);
-        assert!(!converted.has_wrong());
-    }
-
-    #[test]
-    fn code_is_named_and_the_rest_is_converted() {
-        let given = json!({
-            "ACCESS_TOKEN_LIFETIME": "datetime.timedelta(minutes=5)",
-            "REFRESH_TOKEN_LIFETIME": 86400,
-            "ALGORITHM": "os.environ['ALG']",
-            "AUTH_HEADER_TYPES": "tuple(x)",
-            "SECRET_KEY": "x",
-            "FOO": 1,
-        });
-        let converted = convert(&given.to_string()).unwrap();
-        let wrong: Vec<&str> = converted.wrong_names().collect();
-        assert_eq!(wrong, ["ACCESS_TOKEN_LIFETIME", "ALGORITHM", "AUTH_HEADER_TYPES", "SECRET_KEY", "FOO"]);
-        assert!(converted.text().contains("refresh_idle_ttl = \"1d\""));
-        assert!(convert("SIMPLE_JWT = {...}").unwrap_err().contains("manage.py shell"));
-        assert!(convert("[]").is_err());
-    }
-
-    #[test]
-    fn what_our_settings_would_refuse_is_named_and_a_key_that_is_not_there_is_djangos() {
-        let given = json!({
-            "ACCESS_TOKEN_LIFETIME": "30 days, 0:00:00",
-            "REFRESH_TOKEN_LIFETIME": "1000 days, 0:00:00",
-            "LEEWAY": 120,
-            "SIGNING_KEY": "",
-            "VERIFYING_KEY": null,
-            "USER_ID_CLAIM": "sub",
-        });
-        let converted = convert(&given.to_string()).unwrap();
-        let lacking: Vec<&str> = converted.without_counterpart().collect();
-        assert_eq!(lacking, ["ACCESS_TOKEN_LIFETIME", "REFRESH_TOKEN_LIFETIME", "LEEWAY"]);
-        let text = converted.text();
-        assert!(
-            text.contains("legacy_key_file") && text.contains("legacy_user_id_claim = \"sub\""),
-            "{text}"
-        );
-        assert!(!text.contains("_ttl = ") && !text.contains("[claims]"), "{text}");
-    }
-
-    #[test]
-    fn every_setting_of_simplejwt_is_known() {
-        let all = [
-            "ACCESS_TOKEN_LIFETIME",
-            "REFRESH_TOKEN_LIFETIME",
-            "ROTATE_REFRESH_TOKENS",
-            "BLACKLIST_AFTER_ROTATION",
-            "UPDATE_LAST_LOGIN",
-            "ALGORITHM",
-            "SIGNING_KEY",
-            "VERIFYING_KEY",
-            "AUDIENCE",
-            "ISSUER",
-            "JSON_ENCODER",
-            "JWK_URL",
-            "LEEWAY",
-            "AUTH_HEADER_TYPES",
-            "AUTH_HEADER_NAME",
-            "USER_ID_FIELD",
-            "USER_ID_CLAIM",
-            "USER_AUTHENTICATION_RULE",
-            "ON_LOGIN_SUCCESS",
-            "ON_LOGIN_FAILED",
-            "AUTH_TOKEN_CLASSES",
-            "TOKEN_TYPE_CLAIM",
-            "JTI_CLAIM",
-            "TOKEN_USER_CLASS",
-            "SLIDING_TOKEN_REFRESH_EXP_CLAIM",
-            "SLIDING_TOKEN_LIFETIME",
-            "SLIDING_TOKEN_REFRESH_LIFETIME",
-            "TOKEN_OBTAIN_SERIALIZER",
-            "TOKEN_REFRESH_SERIALIZER",
-            "TOKEN_VERIFY_SERIALIZER",
-            "TOKEN_BLACKLIST_SERIALIZER",
-            "TOKEN_OBTAIN_SLIDING_SERIALIZER",
-            "TOKEN_REFRESH_SLIDING_SERIALIZER",
-            "CHECK_REVOKE_TOKEN",
-            "REVOKE_TOKEN_CLAIM",
-            "CHECK_USER_IS_ACTIVE",
-        ];
-        for name in all {
-            let converted = convert(&json!({name: null}).to_string()).unwrap();
-            assert!(!converted.text().contains("no setting of simplejwt"), "{name}");
-        }
-    }
-}
+mod tests;

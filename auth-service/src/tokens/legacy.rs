@@ -1,17 +1,12 @@
 //! Tokens of the simplejwt that was moved from, under its old key: read for a while, never made. So nobody is logged
 //! out on the day of the move: a refresh token from there is exchanged once for a session here.
 
-use aws_lc_rs::signature::{self, UnparsedPublicKey};
-use aws_lc_rs::{hmac, signature::VerificationAlgorithm};
-use rustls_pki_types::SubjectPublicKeyInfoDer;
-use rustls_pki_types::pem::PemObject;
+use aws_lc_rs::hmac;
 use shared_claims::strict::{Members, StrictValue, UnverifiedToken};
 
+use super::legacy_key::VerifyingKey;
 use crate::clock::Timestamp;
 use crate::error::{Lack, TokenFault};
-
-/// Shortest secret of a MAC that is believed, in bytes: Django's own has 50 characters.
-const MIN_SECRET_BYTES: usize = 32;
 
 /// What is known of the old system.
 pub struct LegacySettings {
@@ -36,11 +31,6 @@ pub struct LegacyTokens {
     key: VerifyingKey,
     /// From which the sessions follow that tokens are exchanged for.
     sessions: hmac::Key,
-}
-
-enum VerifyingKey {
-    Mac(Box<hmac::Key>),
-    Public(UnparsedPublicKey<Vec<u8>>),
 }
 
 /// What a token from there says.
@@ -96,7 +86,8 @@ impl LegacyTokens {
         let claims = token.unverified_claims().map_err(|_| TokenFault::Invalid)?;
         let number = |name: &str| match claims.get(name) {
             None => Ok(None),
-            Some(value) => value.as_u64().map(Some).ok_or(TokenFault::Invalid),
+            // A NumericDate may have a fraction (RFC 7519 section 2); PyJWT writes what it is given.
+            Some(value) => numeric_date(value).map(Some).ok_or(TokenFault::Invalid),
         };
         let (exp, iat) = (number("exp")?, number("iat")?);
         if exp.is_some_and(|exp| exp.saturating_add(self.settings.leeway) <= now.seconds()) {
@@ -148,46 +139,16 @@ impl LegacyTokens {
     }
 }
 
-impl VerifyingKey {
-    fn new(algorithm: &str, key: &[u8]) -> Result<Self, String> {
-        let mac = |digest: hmac::Algorithm| {
-            // A trailing line feed is an editor's, not the secret's.
-            let secret = key.strip_suffix(b"\n").unwrap_or(key);
-            if secret.len() < MIN_SECRET_BYTES {
-                return Err(format!(
-                    "the secret has fewer than {MIN_SECRET_BYTES} bytes: it could be guessed"
-                ));
-            }
-            Ok(Self::Mac(Box::new(hmac::Key::new(digest, secret))))
-        };
-        let public = |verification: &'static dyn VerificationAlgorithm| {
-            let public = SubjectPublicKeyInfoDer::from_pem_slice(key);
-            let public = public.map_err(|_| "it holds no public key in PEM (BEGIN PUBLIC KEY)".to_owned())?;
-            Ok(Self::Public(UnparsedPublicKey::new(verification, public.to_vec())))
-        };
-        match algorithm {
-            "HS256" => mac(hmac::HMAC_SHA256),
-            "HS384" => mac(hmac::HMAC_SHA384),
-            "HS512" => mac(hmac::HMAC_SHA512),
-            "RS256" => public(&signature::RSA_PKCS1_2048_8192_SHA256),
-            "RS384" => public(&signature::RSA_PKCS1_2048_8192_SHA384),
-            "RS512" => public(&signature::RSA_PKCS1_2048_8192_SHA512),
-            "ES256" => public(&signature::ECDSA_P256_SHA256_FIXED),
-            "ES384" => public(&signature::ECDSA_P384_SHA384_FIXED),
-            other => Err(format!(
-                "the algorithm {other} is none of HS256, HS384, HS512, RS256, RS384, RS512, ES256, ES384"
-            )),
-        }
-    }
-
-    /// In constant time, where it is a secret.
-    fn holds(&self, token: &UnverifiedToken<'_>) -> bool {
-        let (signed, signature) = (token.signing_input.as_bytes(), token.signature());
-        match self {
-            Self::Mac(key) => hmac::verify(key, signed, signature).is_ok(),
-            Self::Public(key) => key.verify(signed, signature).is_ok(),
-        }
-    }
+/// Seconds since the epoch, cut to whole seconds.
+fn numeric_date(value: &StrictValue<'_>) -> Option<u64> {
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let seconds = value.as_f64().filter(|seconds| (0.0..MOST).contains(seconds))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 2^53 by the check above; the fraction is to be cut"
+    )]
+    Some(seconds as u64)
 }
 
 #[cfg(test)]
@@ -269,7 +230,14 @@ mod tests {
         assert_eq!(fault(with("exp", json!(1_800_000_000))), TokenFault::Expired);
         assert_eq!(fault(without("exp")), TokenFault::Lacks(Lack::Expiry));
         assert_eq!(fault(without("jti")), TokenFault::Lacks(Lack::Id));
-        assert_eq!(fault(with("exp", json!("soon"))), TokenFault::Invalid);
+        for wrong in [json!("soon"), json!(-1), json!(true), json!([1]), json!(null)] {
+            assert_eq!(fault(with("exp", wrong.clone())), TokenFault::Invalid, "{wrong}");
+        }
+        assert_eq!(fault(with("exp", json!(1_799_999_999.5))), TokenFault::Expired);
+        let fraction = token(&header, &with("exp", json!(1_800_000_100.5)), SECRET);
+        assert_eq!(read(settings(), &fraction).unwrap().unwrap().exp, 1_800_000_100);
+        let fraction = token(&header, &with("iat", json!(1_799_999_000.25)), SECRET);
+        assert_eq!(read(settings(), &fraction).unwrap().unwrap().iat, Some(1_799_999_000));
         let lenient = LegacySettings { leeway: 30, ..settings() };
         let late = token(&header, &with("exp", json!(1_799_999_971)), SECRET);
         assert!(read(lenient, &late).unwrap().is_ok());
@@ -289,7 +257,7 @@ mod tests {
         };
         assert!(with_key("HS256", b"short").contains("guessed"));
         assert!(with_key("RS256", SECRET).contains("PEM"));
-        assert!(with_key("none", SECRET).contains("none of"));
+        assert!(with_key("none", SECRET).contains("unsupported"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod custom_claims;
 mod introspect;
 mod known;
 mod legacy;
+mod legacy_key;
 mod refresh_token;
 mod revoke;
 mod verify;
@@ -15,6 +16,7 @@ pub use custom_claims::{ClaimMap, UserId, UserIdForm};
 pub use introspect::{ActiveToken, Introspection};
 pub use known::SlidingClaims;
 pub use legacy::{LegacyClaims, LegacyKind, LegacySettings, LegacyTokens};
+pub use legacy_key::ALGORITHMS as LEGACY_ALGORITHMS;
 pub use refresh_token::{RefreshClaims, RefreshTokens};
 
 /// What a grant hands out.
