@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use shared_claims::CachingVerifier;
 use shared_claims::revocations::Position;
 
-use crate::accounts::{AccountPolicy, MailTokens};
+use crate::accounts::{AccountPolicy, MailTokens, RecoveryCodes};
 use crate::clients::{Client, ClientDirectory};
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +21,7 @@ use crate::refresh_state::SeenChanges;
 use crate::revocations::{ClientLimiter, RevocationDocument, RevocationLog, RevocationPages};
 use crate::storage::Storage;
 use crate::tokens::{ClaimMap, LegacyTokens, RefreshTokens, UserIdForm};
-use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher, PasswordRules};
+use crate::users::{AttemptPolicy, CountKey, Dummies, LoginTurns, PasswordHasher, PasswordRules};
 use crate::verifiers::VerifierRegistry;
 use crate::webhook::ClaimsWebhook;
 
@@ -91,8 +91,10 @@ pub struct Authority {
     pub(crate) mailer: Option<Mailer>,
     /// Secrets of second factors rest in it.
     pub(crate) second_factors: Vault,
+    pub(crate) recovery_codes: RecoveryCodes,
     pub(crate) dummies: Dummies,
     pub attempt_policy: AttemptPolicy,
+    pub(crate) count_key: CountKey,
     pub clock: Arc<dyn Clock>,
     pub(crate) refresh_tokens: RefreshTokens,
     /// The system that was moved from, as long as its tokens are exchanged.
@@ -103,6 +105,8 @@ pub struct Authority {
     pub(crate) revocations: RevocationLog,
     /// Names by account, as far as they were asked for.
     pub(crate) usernames: Cache<String, Arc<str>>,
+    /// Networks from which users have logged in here, as [`crate::users::Attempt`] names them.
+    pub(crate) known_networks: Cache<String, ()>,
     pub(crate) revocation_document: ArcSwap<RevocationDocument>,
     /// Where the revocations stood when they did not fit the document.
     pub(crate) too_large_at: ArcSwapOption<Position>,

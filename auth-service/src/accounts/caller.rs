@@ -1,18 +1,21 @@
-use std::net::IpAddr;
+use serde_json::Map;
+use shared_claims::ScopeSet;
 
 use super::SecondFactorState;
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, TokenFault};
 use crate::secret::PlainSecret;
-use crate::users::{Attempt, User};
+use crate::sessions::Judgement;
+use crate::tokens::{Draft, IssuedTokens};
+use crate::users::{Attempt, Origin, Peer, User};
 
 /// A person who is logged in at a first-party application, by an access token.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub user_id: String,
     pub session_id: String,
-    pub peer: Option<IpAddr>,
+    pub peer: Option<Peer>,
 }
 
 /// An account as its owner sees it.
@@ -24,20 +27,54 @@ pub struct OwnAccount {
 }
 
 impl Authority {
-    /// Who calls, by a token that was issued to a first-party application: what was issued to others is for their use,
-    /// and does not open the account.
+    /// The audience of tokens that open the account endpoints, and nothing else: a service that is shown a user's access
+    /// token must not be able to read their address or end their sessions with it.
+    pub(crate) fn account_audience(&self) -> String {
+        format!("{}/api/account", self.issuer)
+    }
+
+    /// An access token for the account endpoints, for the session of a refresh token of a first-party application. That
+    /// is not spent.
+    ///
+    /// # Errors
+    /// `Token` with the fault; `AccountInactive`; `Unavailable`.
+    pub fn issue_account_token(&self, unverified_refresh_token: &str) -> Result<IssuedTokens> {
+        let now = self.now();
+        let claims = self.read_refresh_token(unverified_refresh_token, now)?;
+        let presented = self.presented(&claims, &self.first_party.id, now);
+        let found = self.storage.find_session_and_account(&claims.session_id)?;
+        let (session, attributes) = found.ok_or(TokenFault::Invalid)?;
+        match session.judge(&presented) {
+            Judgement::Current | Judgement::Repeated => {}
+            Judgement::NotYours => return Err(TokenFault::Invalid.into()),
+            Judgement::Expired => return Err(TokenFault::Expired.into()),
+            Judgement::Ended | Judgement::Reused => return Err(TokenFault::Revoked.into()),
+        }
+        let disabled = || Error::new(ErrorKind::AccountInactive, "the account is disabled");
+        let attributes = attributes.ok_or_else(disabled)?;
+        let (audience, scope) = (self.account_audience(), ScopeSet::default());
+        let draft = Draft::for_person((&session, &attributes), &scope, Map::new()).for_audience(&audience);
+        Ok(IssuedTokens {
+            access_token: self.mint_access_token(&draft, now)?,
+            expires_in: self.policy.access_ttl.as_secs(),
+            scope: String::new(),
+            refresh_token: None,
+        })
+    }
+
+    /// Who calls, by a token that was issued for the account endpoints.
     ///
     /// # Errors
     /// `Token` with the fault; `Unavailable`.
-    pub fn authenticate_caller(&self, unverified_token: &str, peer: Option<IpAddr>) -> Result<Caller> {
+    pub fn authenticate_caller(&self, unverified_token: &str, peer: Option<Peer>) -> Result<Caller> {
         let claims = self.read_live_access_token(unverified_token)?;
         match &claims.sid {
-            Some(session_id) if claims.client_id == self.first_party.id.as_str() => {
+            Some(session_id) if claims.aud.contains(&self.account_audience()) => {
                 Ok(Caller { user_id: claims.sub.clone(), session_id: session_id.clone(), peer })
             }
             _ => Err(Error::new(
                 ErrorKind::UnauthorizedClient,
-                "not a person's token of a first-party application",
+                "not a token for the account endpoints: POST /api/account/v1/token",
             )),
         }
     }
@@ -66,21 +103,22 @@ impl Authority {
         user: &User,
         password: &PlainSecret,
     ) -> Result<()> {
-        let attempt = Attempt::new(&self.attempt_policy, user.username.key(), caller.peer);
-        let place = self.hasher.take_place()?;
+        let attempt = Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.peer);
+        let place = self.hasher.take_place(Origin::Known)?;
         self.check_attempts(&attempt)?;
         if user.has_password() && place.verify(password, &user.password_hash)? {
+            self.give_back(&attempt);
             return Ok(());
         }
-        Err(self.refuse_again(&attempt, user, "wrong password"))
+        Err(self.refuse_again(user, "wrong password"))
     }
 
-    /// Refuses, counts it, and writes it down.
-    pub(super) fn refuse_again(&self, attempt: &Attempt, user: &User, cause: &str) -> Error {
+    /// Refuses, and writes it down; what cannot be written down is `Unavailable`.
+    pub(super) fn refuse_again(&self, user: &User, cause: &str) -> Error {
         let event =
             Event::of(Action::PasswordAsked).by(Actor::User(user.id.clone())).user(&user.id).refused(cause);
-        if let Err(error) = self.storage.note_failure(attempt, event, self.now()) {
-            tracing::error!(%error, "a refusal is neither counted nor in the audit log");
+        if let Err(error) = self.storage.note_refusal(event) {
+            return error.into();
         }
         Error::new(ErrorKind::InvalidCredentials, format!("account {}: {cause}", user.id))
     }

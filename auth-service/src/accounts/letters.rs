@@ -18,17 +18,11 @@ pub struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    pub fn registration(&self, to: &str, username: &str, token: &str) -> Letter {
+    pub fn registration(&self, to: &str, token: &str) -> Letter {
         let way = way(&self.links.registration, token);
         self.asked(to, "Confirm your account", &format!(
-            "somebody, most likely you, asked for the account \"{username}\". To make it, within 24 hours:\n\n{way}"
-        ))
-    }
-
-    pub fn name_is_taken(&self, to: &str, username: &str) -> Letter {
-        self.asked(to, "This name is taken", &format!(
-            "somebody, most likely you, asked for the account \"{username}\", and there is one of this name, perhaps in \
-             another spelling. Please ask again with another name."
+            "somebody, most likely you, asked for an account with this address. To confirm it, within 24 hours, with the \
+             password that you chose:\n\n{way}"
         ))
     }
 

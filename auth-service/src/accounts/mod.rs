@@ -12,13 +12,12 @@ mod registration;
 mod second_factor;
 mod sessions;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mail::{self, Letter, Mailer};
-use crate::users::{Attempt, AttemptPolicy, spelling_key};
+use crate::users::{Attempt, AttemptPolicy, Peer, spelling_key};
 
 pub use caller::{Caller, OwnAccount};
 pub use letters::Links;
@@ -27,7 +26,7 @@ use mail_tokens::Kind;
 pub use mail_tokens::MailTokens;
 pub use registration::Registration;
 pub(crate) use second_factor::FactorRefused;
-pub use second_factor::{NewSecondFactor, SecondFactorState, Shown, StoredFactor};
+pub use second_factor::{NewSecondFactor, RecoveryCodes, SecondFactorState, Shown, StoredFactor};
 
 /// Letters of one kind to one address, and those that one network may cause, within an hour.
 const fn letters(realm: &'static str) -> AttemptPolicy {
@@ -89,9 +88,9 @@ impl Authority {
     }
 
     /// Counts a letter that is asked for, whether or not anybody gets one.
-    fn check_letters<K: Kind>(&self, address: &Address, peer: Option<IpAddr>) -> Result<()> {
-        let attempt = Attempt::new(&letters(K::LETTERS), &address.key(), peer);
-        let wait = self.storage.take_attempt(&attempt, self.now())?;
+    fn check_letters<K: Kind>(&self, address: &Address, peer: Option<Peer>) -> Result<()> {
+        let attempt = Attempt::new(&self.count_key, &letters(K::LETTERS), &address.key(), peer);
+        let wait = self.storage.begin_attempt(&attempt, self.now())?;
         wait.map_or(Ok(()), |wait| Err(Error::too_many_attempts(wait, "too many letters were asked for")))
     }
 }

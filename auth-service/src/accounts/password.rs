@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,13 +8,15 @@ use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
 use crate::storage::NewPassword;
-use crate::users::User;
+use crate::users::{Peer, User};
 
 /// Good as long as the password is the one that it was: once, and for an hour.
 #[derive(Serialize, Deserialize)]
 struct Reset {
     user_id: String,
     password_epoch: i64,
+    /// What it was sent to: after a change of the address, an old mailbox must not open the account any more.
+    email: String,
 }
 
 impl Kind for Reset {
@@ -37,14 +38,14 @@ impl Authority {
     ) -> Result<usize> {
         let user = self.user_of(caller)?;
         self.check_password_again(caller, &user, present)?;
-        self.set_password(&user, new, Some(&caller.session_id))
+        self.set_password(&user, new, Some(&caller.session_id), None)
     }
 
     /// Writes to an address how to set another password, if an account has it. Nobody else learns whether one has.
     ///
     /// # Errors
     /// `NotOffered`; `InvalidRequest`; `TooManyAttempts`; `Overloaded`, `Unavailable`.
-    pub fn ask_for_reset(&self, unverified_email: &str, peer: Option<IpAddr>) -> Result<()> {
+    pub fn ask_for_reset(&self, unverified_email: &str, peer: Option<Peer>) -> Result<()> {
         let mailer = self.mailer()?;
         let email = Address::parse(unverified_email)
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
@@ -54,14 +55,22 @@ impl Authority {
         // To the address as it is kept: what was typed may be spelled alike and belong to somebody else. A token is made also for nobody, so that it takes as long.
         let letters: Vec<_> = users
             .iter()
+            // A user without a password logs in elsewhere (single sign-on, LDAP): an e-mail must not give them one. An
+            // operator can, by `user passwd`.
+            .filter(|(user, _)| user.has_password())
             .map(|(user, address)| {
-                let reset = Reset { user_id: user.id.clone(), password_epoch: user.password_epoch };
+                let reset = Reset {
+                    user_id: user.id.clone(),
+                    password_epoch: user.password_epoch,
+                    email: address.clone(),
+                };
                 let token = self.mail_tokens.seal(reset, self.now())?;
                 Ok(writer.reset(address, user.username.as_str(), &token))
             })
             .collect::<Result<_>>()?;
         if letters.is_empty() {
-            let nobody = Reset { user_id: String::new(), password_epoch: 0 };
+            let nobody =
+                Reset { user_id: String::new(), password_epoch: 0, email: email.as_str().to_owned() };
             self.mail_tokens.seal(nobody, self.now())?;
             return mailer.send(None);
         }
@@ -81,12 +90,18 @@ impl Authority {
         if user.password_epoch != reset.password_epoch {
             return Err(used());
         }
-        self.set_password(&user, new, None)?;
+        self.set_password(&user, new, None, Some(reset.email))?;
         Ok(())
     }
 
     /// How many sessions ended.
-    fn set_password(&self, user: &User, new: &PlainSecret, keep: Option<&str>) -> Result<usize> {
+    fn set_password(
+        &self,
+        user: &User,
+        new: &PlainSecret,
+        keep: Option<&str>,
+        proved_email: Option<String>,
+    ) -> Result<usize> {
         let email = self.storage.email_of(&user.id)?;
         let names = [user.username.as_str(), email.as_deref().unwrap_or_default()];
         self.rules.check(new, &names)?;
@@ -97,11 +112,13 @@ impl Authority {
             user_id: user.id.clone(),
             password_epoch: user.password_epoch,
             password_hash,
+            proved_email,
             keep_session: keep.map(str::to_owned),
             now,
             revoked_until,
         };
-        let raced = || Error::new(ErrorKind::LinkInvalid, "the password was changed at the same moment");
+        let raced =
+            || Error::new(ErrorKind::LinkInvalid, "the password or the address was changed meanwhile");
         let ended = self.storage.change_password(new)?.ok_or_else(raced)?;
         ended.revoked.iter().for_each(|target| self.took_back(target, revoked_until));
         if let Some(email) = email {

@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,14 +10,14 @@ use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
 use crate::storage::StorageError;
-use crate::users::{Attributes, User, Username};
+use crate::users::{Attempt, AttemptPolicy, Attributes, Origin, Peer, User, Username};
 
 /// Who wants an account.
 pub struct Registration {
     pub unverified_username: String,
     pub unverified_email: String,
     pub password: PlainSecret,
-    pub peer: Option<IpAddr>,
+    pub peer: Option<Peer>,
 }
 
 /// An account that is made when its address is proved: until then there is none, and nothing to sweep.
@@ -28,6 +27,15 @@ struct Pending {
     email: String,
     password_hash: String,
 }
+
+/// Passwords that may be tried for one registration.
+const CONFIRMATIONS: AttemptPolicy = AttemptPolicy {
+    realm: "registration confirmations",
+    pair: 0,
+    account: 10,
+    peer: 100,
+    window: Duration::from_secs(3600),
+};
 
 impl Kind for Pending {
     const NAME: &'static str = "registration";
@@ -55,8 +63,7 @@ impl Authority {
         self.rules.check(&registration.password, &names)?;
         self.check_letters::<Pending>(&email, registration.peer)?;
         let password_hash = self.hasher.hash(&registration.password)?;
-        let (name_taken, owners) =
-            (self.storage.find_user(&username)?.is_some(), self.storage.find_users_by_email(&email.key())?);
+        let owners = self.storage.find_users_by_email(&email.key())?;
         let writer = self.writer();
         let pending = Pending {
             username: username.as_str().to_owned(),
@@ -65,26 +72,39 @@ impl Authority {
         };
         let token = self.mail_tokens.seal(pending, self.now())?;
         let letter = match owners.first() {
-            // To the address as it is kept: what was typed may be spelled alike and belong to somebody else.
+            // To the address as it is kept: what was typed may be spelled alike and belong to another user.
             Some((owner, address)) => writer.has_an_account(address, owner.username.as_str()),
-            None if name_taken => writer.name_is_taken(email.as_str(), username.as_str()),
-            None => writer.registration(email.as_str(), username.as_str(), &token),
+            // Without the username: until the address is proved, every text in it is a stranger's.
+            None => writer.registration(email.as_str(), &token),
         };
         mailer.send(Some(letter))
     }
 
-    /// Makes the account.
+    /// Creates the user, for the person who registered: they know the password. Whoever only owns the address, because
+    /// another person typed it, must not make that person's account theirs by a click.
     ///
     /// # Errors
-    /// `LinkInvalid`, also for one that was used; `NotOffered` when registration is off by now; `Unavailable`.
-    pub fn confirm_registration(&self, unverified_token: &str) -> Result<()> {
+    /// `LinkInvalid`, also for one that was used; `InvalidCredentials`, `TooManyAttempts`; `Conflict` when the name is
+    /// taken by now; `NotOffered` when registration is off by now; `Overloaded`, `Unavailable`.
+    pub fn confirm_registration(
+        &self,
+        unverified_token: &str,
+        password: &PlainSecret,
+        peer: Option<Peer>,
+    ) -> Result<()> {
         if !self.accounts.registration {
             return Err(Error::new(ErrorKind::NotOffered, "registration is switched off"));
         }
         let now = self.now();
         let pending: Pending = self.mail_tokens.open(unverified_token, now)?;
-        let used =
-            || Error::new(ErrorKind::LinkInvalid, "the registration was used, or its name is taken by now");
+        let used = || Error::new(ErrorKind::LinkInvalid, "the registration was used");
+        let attempt = Attempt::new(&self.count_key, &CONFIRMATIONS, &pending.email, peer);
+        let place = self.hasher.take_place(Origin::Unknown)?;
+        self.check_attempts(&attempt)?;
+        if !place.verify(password, &pending.password_hash)? {
+            return Err(Error::new(ErrorKind::InvalidCredentials, "not the password of the registration"));
+        }
+        self.give_back(&attempt);
         let user = User {
             id: Uuid::new_v4().to_string(),
             username: Username::parse(&pending.username).ok_or_else(used)?,
@@ -99,7 +119,8 @@ impl Authority {
         };
         let email = Address::parse(&pending.email).ok_or_else(used)?;
         match self.storage.create_registered_user(&user, &email, self.simplejwt.numbers_users()) {
-            Err(StorageError::Taken) => Err(used()),
+            Err(StorageError::Taken) if self.storage.has_email(&email.key())? => Err(used()),
+            Err(StorageError::Taken) => Err(Error::new(ErrorKind::Conflict, "the username is taken")),
             outcome => Ok(outcome?),
         }
     }

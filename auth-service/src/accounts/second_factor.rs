@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use totp_rs::{Builder, Totp};
 
 use super::Caller;
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{HashedSecret, PlainSecret, random_bytes};
+use crate::storage::Confirmed;
 use crate::users::{Attempt, AttemptPolicy, User};
 
 /// As many as are made at one time.
-const RECOVERY_CODES: usize = 10;
+const RECOVERY_CODES: u8 = 10;
 
 /// 32 characters that cannot be taken for each other (Crockford): 80 bits a code.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -68,21 +70,43 @@ impl Authority {
     /// `InvalidCredentials` for a wrong code, `TooManyAttempts`; `Conflict` when none was begun; `Unavailable`.
     pub fn confirm_second_factor(&self, caller: &Caller, code: &PlainSecret) -> Result<Vec<PlainSecret>> {
         let user = self.user_of(caller)?;
-        let attempt = Attempt::new(&self.attempt_policy, user.username.key(), caller.peer);
+        let attempt = Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.peer);
         self.check_attempts(&attempt)?;
         let none = || Error::new(ErrorKind::Conflict, "no second factor was begun, or it is in use");
-        let factor =
-            self.storage.second_factor(&user.id)?.filter(|factor| !factor.confirmed).ok_or_else(none)?;
-        let Some(step) = self.matching_step(&user, &factor, code)? else {
-            return Err(self.refuse_again(&attempt, &user, "wrong one-time password"));
-        };
-        let codes = recovery_codes()?;
-        let hashes = codes.iter().map(HashedSecret::of).collect();
-        if !self.storage.confirm_second_factor(&user.id, &factor, (step, self.now()), hashes)? {
-            return Err(none());
+        let factor = self.storage.second_factor(&user.id)?.ok_or_else(none)?;
+        if factor.confirmed {
+            // The answer may have been lost on its way: the same code of the same user gets it again for a while.
+            return self.repeated_confirmation(&user, &factor, code).ok_or_else(none);
         }
+        let Some(step) = self.matching_step(&user, &factor, code)? else {
+            return Err(self.refuse_again(&user, "wrong one-time password"));
+        };
+        self.give_back(&attempt);
+        let codes = self.recovery_codes.of(&factor.sealed_secret);
+        let now = self.now();
+        let confirmed = Confirmed {
+            step,
+            now,
+            codes: codes.iter().map(HashedSecret::of).collect(),
+            keep_session: caller.session_id.clone(),
+            revoked_until: self.revoked_until(now),
+        };
+        let ended = self.storage.confirm_second_factor(&user.id, &factor, confirmed)?.ok_or_else(none)?;
+        ended.revoked.iter().for_each(|target| self.took_back(target, self.revoked_until(now)));
         self.tell_of_second_factor(&user, true);
         Ok(codes)
+    }
+
+    /// The recovery codes that were shown before, for the code that confirmed the factor, while that can still be shown.
+    fn repeated_confirmation(
+        &self,
+        user: &User,
+        factor: &StoredFactor,
+        code: &PlainSecret,
+    ) -> Option<Vec<PlainSecret>> {
+        let unspent = StoredFactor { last_step: factor.last_step - 1, ..factor.clone() };
+        let step = self.matching_step(user, &unspent, code).ok().flatten();
+        (step == Some(factor.last_step)).then(|| self.recovery_codes.of(&factor.sealed_secret))
     }
 
     /// Takes it away.
@@ -97,8 +121,7 @@ impl Authority {
     ) -> Result<()> {
         let user = self.user_of(caller)?;
         self.check_password_again(caller, &user, password)?;
-        let attempt = Attempt::new(&self.attempt_policy, user.username.key(), caller.peer);
-        let wrong = || self.refuse_again(&attempt, &user, "wrong one-time password");
+        let wrong = || self.refuse_again(&user, "wrong one-time password");
         let shown = self.check_second_factor(&user, code).map_err(|cause| match cause {
             FactorRefused::Wrong => wrong(),
             FactorRefused::Failed(error) => error,
@@ -132,9 +155,9 @@ impl Authority {
             let cause = format!("account {}: a one-time password is needed", user.id);
             return Err(Error::new(ErrorKind::SecondFactorRequired, cause).into());
         };
-        let attempt = Attempt::new(&ONE_TIME_PASSWORDS, &user.id, None);
+        let attempt = Attempt::new(&self.count_key, &ONE_TIME_PASSWORDS, &user.id, None);
         // Before the code is looked at, right or wrong: many at one moment are as many.
-        if let Some(wait) = self.storage.take_attempt(&attempt, self.now()).map_err(Error::from)? {
+        if let Some(wait) = self.storage.begin_attempt(&attempt, self.now()).map_err(Error::from)? {
             return Err(Error::too_many_attempts(wait, "too many one-time passwords were tried").into());
         }
         if let Some(step) = self.matching_step(user, &factor, code)? {
@@ -199,15 +222,24 @@ impl From<Error> for FactorRefused {
     }
 }
 
-fn recovery_codes() -> Result<Vec<PlainSecret>> {
-    (0..RECOVERY_CODES)
-        .map(|_| {
-            let bytes = random_bytes::<16>()?;
-            let letters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
-            let text: String = letters.collect();
-            Ok(PlainSecret::new(text))
-        })
-        .collect()
+/// Derives the recovery codes of a second factor: they can be shown again, and no database holds them.
+pub struct RecoveryCodes(hmac::Key);
+
+impl RecoveryCodes {
+    #[must_use]
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    /// Those of a factor, by its sealed secret: each set-up has another one.
+    fn of(&self, sealed_secret: &[u8]) -> Vec<PlainSecret> {
+        let code = |number: u8| {
+            let tag = hmac::sign(&self.0, &[&[number], sealed_secret].concat());
+            let letters = tag.as_ref()[..16].iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+            PlainSecret::new(letters.collect())
+        };
+        (0..RECOVERY_CODES).map(code).collect()
+    }
 }
 
 /// As it was made, however it was typed.
@@ -248,8 +280,17 @@ mod tests {
 
     #[test]
     fn recovery_codes_are_80_bits_that_nobody_mistypes() {
-        let codes = recovery_codes().unwrap();
+        let codes = RecoveryCodes::new(&[7; 32]).of(b"sealed");
         assert_eq!(codes.len(), 10);
+        let texts =
+            |codes: &[PlainSecret]| codes.iter().map(|code| code.expose().to_owned()).collect::<Vec<_>>();
+        assert_eq!(texts(&codes), texts(&RecoveryCodes::new(&[7; 32]).of(b"sealed")), "the same again");
+        let others =
+            [RecoveryCodes::new(&[8; 32]).of(b"sealed"), RecoveryCodes::new(&[7; 32]).of(b"another")];
+        let mut all: Vec<String> = others.iter().chain([&codes]).flat_map(|codes| texts(codes)).collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 30);
         assert!(
             codes
                 .iter()

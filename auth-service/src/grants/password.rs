@@ -1,8 +1,8 @@
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use shared_claims::ScopeSet;
 use uuid::{NoContext, Uuid};
 
 use crate::accounts::{FactorRefused, Shown};
@@ -16,7 +16,7 @@ use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::storage::{Login, SessionLimit, Start};
 use crate::tokens::{Draft, IssuedTokens};
-use crate::users::{Attempt, MAX_PASSWORD_BYTES, Turn, User, Username, is_ours, spelling_key};
+use crate::users::{Attempt, MAX_PASSWORD_BYTES, Origin, Peer, Turn, User, Username, is_ours, spelling_key};
 
 /// A person's name and password, brought by a first-party client.
 pub struct PasswordLogin {
@@ -26,7 +26,7 @@ pub struct PasswordLogin {
     /// For an account with a second factor: a one-time password, or a recovery code.
     pub otp: Option<PlainSecret>,
     /// Where it comes from, as far as that can be known.
-    pub peer: Option<IpAddr>,
+    pub peer: Option<Peer>,
     /// The user agent, as it calls itself.
     pub unverified_device: Option<String>,
     pub scope: Option<String>,
@@ -39,6 +39,15 @@ pub(super) struct Started {
     pub user: User,
     /// Claims that are made for them.
     pub custom: Map<String, Value>,
+}
+
+/// What a session may do, and how long.
+struct Terms {
+    scope: ScopeSet,
+    audience: String,
+    /// Ends it unless it is refreshed before.
+    idle: Duration,
+    longest: Duration,
 }
 
 impl Authority {
@@ -74,7 +83,29 @@ impl Authority {
         login.client.check_grant(GrantType::Password)?;
         let scope = login.client.narrow_scope(login.scope.as_deref())?;
         let audience = login.client.choose_audience(login.audience.as_deref())?;
-        let (user, factor) = self.authenticate_user(login)?;
+        let name_key = spelling_key(&login.unverified_username);
+        let attempt = Attempt::new(&self.count_key, &self.attempt_policy, &name_key, login.peer);
+        let (user, factor) = self.authenticate_user(login, &attempt)?;
+        let terms = Terms { scope, audience, idle, longest };
+        let begun = self.begin_session(login, (user, factor), terms, &attempt);
+        if let Err(error) = &begun
+            && error.kind != ErrorKind::InvalidCredentials
+        {
+            // The password was right.
+            self.give_back(&attempt);
+        }
+        begun
+    }
+
+    /// For a user who has proved to be one.
+    fn begin_session(
+        &self,
+        login: &PasswordLogin,
+        (user, factor): (User, Option<Shown>),
+        terms: Terms,
+        attempt: &Attempt,
+    ) -> Result<Started> {
+        let Terms { scope, audience, idle, longest } = terms;
         // Before there is a session: without its claims there is no token.
         let custom = self.simplejwt.claims.of(&user.attributes, self.ask_webhook(&user)?)?;
         let now = self.now();
@@ -94,19 +125,24 @@ impl Authority {
             ended: None,
             device: login.unverified_device.as_deref().and_then(device),
         };
-        let name_key = spelling_key(&login.unverified_username);
-        let known = Attempt::new(&self.attempt_policy, &name_key, login.peer).known;
+        let known = attempt.known.clone();
         let rehashed = self.better_hash(&user, &login.password);
-        let left = Login { rehashed, known, factor, limit: Some(self.session_limit(now)) };
-        let turn = self.login_turn()?;
+        let limit = Some(self.session_limit(now));
+        let left = Login { rehashed, known, factor, limit, attempt: Some(attempt.clone()) };
+        let turn = self.login_turn(attempt)?;
         let started = self.storage.start_session(&session, &user, left)?;
         drop(turn);
         let cause = match started {
-            Start::Done => return Ok(Started { session, user, custom }),
+            Start::Done => {
+                if let Some(known) = &attempt.known {
+                    self.known_networks.insert(known.clone(), ());
+                }
+                return Ok(Started { session, user, custom });
+            }
             Start::AccountChanged => "the account was disabled or its password changed during the login",
             Start::FactorSpent => "the one-time password was spent by another login at the same moment",
         };
-        Err(self.refuse_login((login, &Attempt::uncounted()), Some(&user.id), cause))
+        Err(self.refuse_login(login, Some(&user.id), cause))
     }
 
     pub(super) fn session_limit(&self, now: Timestamp) -> SessionLimit {
@@ -115,37 +151,37 @@ impl Authority {
 
     /// One hash is computed whatever is wrong, so that the time tells nothing either. Says what was
     /// shown as a second factor.
-    fn authenticate_user(&self, login: &PasswordLogin) -> Result<(User, Option<Shown>)> {
+    fn authenticate_user(&self, login: &PasswordLogin, attempt: &Attempt) -> Result<(User, Option<Shown>)> {
         let (unverified_username, password) = (login.unverified_username.as_str(), &login.password);
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Err(refused("the password is longer than any that could have been set"));
         }
-        let place = self.hasher.take_place()?;
-        let name_key = spelling_key(unverified_username);
-        let attempt = Attempt::new(&self.attempt_policy, &name_key, login.peer);
-        let user = self.look_up(unverified_username, &attempt)?;
+        let place = self.hasher.take_place(self.origin_of(attempt))?;
+        let user = self.look_up(unverified_username, attempt)?;
         // Where nothing can fit, something that takes as long is tried all the same.
         let stored = user.as_ref().filter(|user| user.has_password()).map(|user| user.password_hash.clone());
         let (could_fit, stored) = match stored {
             Some(stored) => (true, stored),
-            None => (false, self.dummies.of(&name_key)),
+            None => (false, self.dummies.of(&spelling_key(unverified_username))),
         };
         let fits = place.verify(password, &stored)? && could_fit;
         match user {
             Some(user) if fits && user.is_active() => {
                 match self.check_second_factor(&user, login.otp.as_ref()) {
                     Ok(shown) => Ok((user, shown)),
-                    Err(FactorRefused::Failed(error)) => Err(error),
+                    Err(FactorRefused::Failed(error)) => {
+                        self.give_back(attempt);
+                        self.note_missing_factor(login, &user.id, &error)?;
+                        Err(error)
+                    }
                     Err(FactorRefused::Wrong) => {
-                        Err(self.refuse_login((login, &attempt), Some(&user.id), "wrong one-time password"))
+                        Err(self.refuse_login(login, Some(&user.id), "wrong one-time password"))
                     }
                 }
             }
-            Some(user) if fits => {
-                Err(self.refuse_login((login, &attempt), Some(&user.id), "the account is disabled"))
-            }
-            Some(user) => Err(self.refuse_login((login, &attempt), Some(&user.id), "wrong password")),
-            None => Err(self.refuse_login((login, &attempt), None, "no account has this name")),
+            Some(user) if fits => Err(self.refuse_login(login, Some(&user.id), "the account is disabled")),
+            Some(user) => Err(self.refuse_login(login, Some(&user.id), "wrong password")),
+            None => Err(self.refuse_login(login, None, "no account has this name")),
         }
     }
 
@@ -160,46 +196,72 @@ impl Authority {
 
     /// The account of a name, if there is one and it may be tried now.
     fn look_up(&self, unverified_username: &str, attempt: &Attempt) -> Result<Option<User>> {
-        let _turn = self.login_turn()?;
+        let _turn = self.login_turn(attempt)?;
         self.check_attempts(attempt)?;
         let Some(username) = Username::parse(unverified_username) else { return Ok(None) };
         Ok(self.storage.find_user(&username)?)
     }
 
-    fn login_turn(&self) -> Result<Turn<'_>> {
+    /// Whether the user has logged in from there, as far as this replica remembers: asked before the database is.
+    fn origin_of(&self, attempt: &Attempt) -> Origin {
+        match attempt.known.as_ref().and_then(|known| self.known_networks.get(known)) {
+            Some(()) => Origin::Known,
+            None => Origin::Unknown,
+        }
+    }
+
+    /// A turn at the database; a login from a known network needs none: there are no floods of those.
+    fn login_turn(&self, attempt: &Attempt) -> Result<Option<Turn<'_>>> {
+        if self.origin_of(attempt) == Origin::Known {
+            return Ok(None);
+        }
         let turn = self.login_turns.take();
-        turn.ok_or_else(|| Error::new(ErrorKind::Overloaded, "too many logins wait for the database"))
+        let turn =
+            turn.ok_or_else(|| Error::new(ErrorKind::Overloaded, "too many logins wait for the database"));
+        turn.map(Some)
     }
 
-    /// Refuses whoever has failed too often, before any work is done and whatever the password is.
+    /// Refuses a caller with too many failures, before any work is done and whatever the password is. What is tried then
+    /// counts as a failure until it has succeeded: a limit that cannot be written must not let guesses through.
     pub(crate) fn check_attempts(&self, attempt: &Attempt) -> Result<()> {
-        let stands = self.storage.failures_of(attempt)?;
-        let stand = |id: &str| stands.iter().find(|(held, _)| held == id).map(|(_, until)| *until);
-        attempt
-            .wait(stand, self.now())
-            .map_or(Ok(()), |wait| Err(Error::too_many_attempts(wait, "too many logins have failed")))
+        let wait = self.storage.begin_attempt(attempt, self.now())?;
+        wait.map_or(Ok(()), |wait| Err(Error::too_many_attempts(wait, "too many logins have failed")))
     }
 
-    /// Refuses, counts it, and writes it down. That it could not be written makes no login of it.
-    fn refuse_login(
-        &self,
-        (login, attempt): (&PasswordLogin, &Attempt),
-        user_id: Option<&str>,
-        cause: &str,
-    ) -> Error {
-        let client = &login.client.id;
-        let event = Event::of(Action::Login).client(client.as_str()).refused(cause);
-        let event = event.by(Actor::Client(client.clone()));
-        let event = match user_id {
-            Some(id) => event.user(id),
-            None => event,
-        };
-        // Without one it is written down all the same.
+    /// What was counted ahead was no failure. That it cannot be written keeps nobody out for long.
+    pub(crate) fn give_back(&self, attempt: &Attempt) {
+        if let Err(error) = self.storage.give_back(attempt) {
+            tracing::warn!(%error, "a login that did not fail stays counted as a failure");
+        }
+    }
+
+    /// A right password without a one-time password is worth knowing of: the password may have been stolen.
+    fn note_missing_factor(&self, login: &PasswordLogin, user_id: &str, error: &Error) -> Result<()> {
+        if error.kind != ErrorKind::SecondFactorRequired {
+            return Ok(());
+        }
+        let cause = "right password, no one-time password";
+        Ok(self.storage.note_refusal(refused_login(login, Some(user_id), cause))?)
+    }
+
+    /// Refuses, and writes it down; what cannot be written down is `Unavailable`, as a right password would be.
+    fn refuse_login(&self, login: &PasswordLogin, user_id: Option<&str>, cause: &str) -> Error {
+        // Without a turn it is written down all the same.
         let _turn = self.login_turns.take();
-        if let Err(error) = self.storage.note_failure(attempt, event, self.now()) {
-            tracing::error!(%error, "a refused login is neither counted nor in the audit log");
+        if let Err(error) = self.storage.note_refusal(refused_login(login, user_id, cause)) {
+            return error.into();
         }
         refused(&user_id.map_or_else(|| cause.to_owned(), |id| format!("account {id}: {cause}")))
+    }
+}
+
+fn refused_login(login: &PasswordLogin, user_id: Option<&str>, cause: &str) -> Event {
+    let client = &login.client.id;
+    let event = Event::of(Action::Login).client(client.as_str()).refused(cause);
+    let event = event.by(Actor::Client(client.clone()));
+    match user_id {
+        Some(id) => event.user(id),
+        None => event,
     }
 }
 

@@ -13,10 +13,11 @@ use super::client_auth::credentials;
 use super::status::refuse;
 use crate::blocking::Blocking;
 use crate::clients::Client;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grants::{Grant, PasswordLogin};
 use crate::secret::PlainSecret;
 use crate::tokens::{Introspection, IssuedTokens};
+use crate::users::Peer;
 
 /// `signet.auth.v1.TokenService`.
 pub struct TokenServiceEdge {
@@ -46,12 +47,26 @@ impl TokenServiceEdge {
         answer.await.map(Response::new).map_err(|error| refuse(&error))
     }
 
-    /// Who calls, past the proxies that are believed.
-    fn peer<T>(&self, request: &Request<T>) -> Option<IpAddr> {
-        let forwarded = request.metadata().get_all("x-forwarded-for").iter();
-        let forwarded = forwarded.filter_map(|value| value.to_str().ok());
-        Some(self.proxies.caller(request.remote_addr()?.ip(), forwarded))
+    /// The client IP of a call, past the proxies that are trusted.
+    fn peer<T>(&self, request: &Request<T>) -> Option<Peer> {
+        let remote = request.remote_addr()?.ip();
+        let forwarded = || {
+            let values = request.metadata().get_all("x-forwarded-for").iter();
+            values.filter_map(|value| value.to_str().ok())
+        };
+        let forwards = self.proxies.is_forwarded_by_stranger(remote, forwarded());
+        Some(Peer { address: self.proxies.caller(remote, forwarded()), forwards })
     }
+}
+
+/// The IP of the user on whose behalf a client calls, as the client says: it may log users in, and knows where they are.
+fn user_ip(client_ip: &str, caller: Option<Peer>) -> Result<Option<Peer>> {
+    if client_ip.is_empty() {
+        return Ok(caller);
+    }
+    let address: IpAddr =
+        client_ip.parse().map_err(|_| Error::invalid_request("`client_ip` is not an IP address"))?;
+    Ok(Some(address.into()))
 }
 
 /// What the caller's program calls itself.
@@ -66,13 +81,13 @@ impl TokenService for TokenServiceEdge {
         request: Request<ObtainPairRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
         let (peer, unverified_device) = (self.peer(&request), device(&request));
-        self.call(request, |client, message| async {
+        self.call(request, |client, message| async move {
             let login = PasswordLogin {
                 client,
                 unverified_username: message.username,
                 password: PlainSecret::new(message.password),
                 otp: given(message.otp).map(PlainSecret::new),
-                peer,
+                peer: user_ip(&message.client_ip, peer)?,
                 unverified_device,
                 scope: given(message.scope),
                 audience: given(message.audience),

@@ -30,10 +30,9 @@ impl Metadata {
             "token_endpoint_auth_methods_supported": methods,
             "introspection_endpoint_auth_methods_supported": methods,
             "revocation_endpoint_auth_methods_supported": methods,
-            // Required members of the two specifications, empty: nobody logs in by a browser yet.
-            "response_types_supported": [],
+            // Members without a value are left out (RFC 8414 section 3.2): clients take an empty list of algorithms for
+            // one that allows none. Response types come with the authorization endpoint.
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [],
         })
         .to_string();
         let hash = digest::digest(&digest::SHA256, text.as_bytes());

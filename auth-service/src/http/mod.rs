@@ -13,7 +13,7 @@ mod published;
 mod refusal;
 mod simplejwt;
 
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use connections::{Caller, LongPolls};
 use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::settings::Settings;
+use crate::users::Peer;
 
 pub use account::account_error;
 pub use oauth::errors::oauth_error;
@@ -84,11 +85,12 @@ impl Edge {
     }
 }
 
-/// Who sends a request, past the proxies that are believed.
-fn peer(request: &HttpRequest, proxies: &TrustedProxies) -> Option<IpAddr> {
+/// The client IP of a request, past the proxies that are trusted.
+fn peer(request: &HttpRequest, proxies: &TrustedProxies) -> Option<Peer> {
     let remote = request.peer_addr()?.ip();
-    let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    Some(proxies.caller(remote, forwarded))
+    let forwarded = || request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let forwards = proxies.is_forwarded_by_stranger(remote, forwarded());
+    Some(Peer { address: proxies.caller(remote, forwarded()), forwards })
 }
 
 /// What the caller's program calls itself.

@@ -104,7 +104,10 @@ async fn newest_document(edge: &Edge) -> Result<Arc<RevocationDocument>, Error> 
 /// Returns when the caller's version is no longer the newest, the time is over, or this replica stops. With
 /// too many waiting already nobody waits: polling is what remains.
 async fn wait_for_news(request: &HttpRequest, edge: &Edge, wait: Duration) {
-    let Some(_waiting) = edge.long_polls.enter(super::peer(request, &edge.proxies)) else { return };
+    let Some(_waiting) = edge.long_polls.enter(super::peer(request, &edge.proxies).map(|peer| peer.address))
+    else {
+        return;
+    };
     let caller = request.conn_data::<Caller>();
     let mut news = edge.authority.feeds.subscribe();
     let over = tokio::time::sleep(wait.min(LONGEST_WAIT));

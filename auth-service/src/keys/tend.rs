@@ -1,6 +1,9 @@
 //! Making the keys that are needed, due or asked for.
 
-use super::{Algorithm, KeyRecord, KeyState, SigningKey, needed_key, rotation_due, successor};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::{Algorithm, KeyPolicy, KeyRecord, KeyState, SigningKey, needed_key, rotation_due, successor};
 use crate::authority::Authority;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -49,6 +52,13 @@ impl Authority {
         Ok(())
     }
 
+    /// The policy with the longest life that a token was ever issued with here: a key stays published until its last
+    /// token has expired, also one that was issued before a setting was lowered.
+    fn retirement_policy(&self) -> KeyPolicy {
+        let issued = Duration::from_millis(self.longest_token.load(Ordering::Relaxed));
+        KeyPolicy { longest_token: issued.max(self.key_policy.longest_token), ..self.key_policy }
+    }
+
     /// Adds a key that signs from `activates_at` on, unless another replica has done so meanwhile.
     /// Returns its `kid`, or `None` when there was nothing to do any more.
     ///
@@ -67,7 +77,7 @@ impl Authority {
         }
         let internal = |cause: String| Error::new(ErrorKind::Internal, cause);
         let record = self.keys.record(key, now, activates_at).map_err(|error| internal(error.to_string()))?;
-        let (kid, algorithm, policy) = (record.kid.clone(), record.algorithm, self.key_policy);
+        let (kid, algorithm, policy) = (record.kid.clone(), record.algorithm, self.retirement_policy());
         let added = self.storage.add_key(move |records| {
             let wanted = match reason {
                 KeyReason::Needed { asked } => {
@@ -102,7 +112,7 @@ impl Authority {
     /// # Errors
     /// `Unavailable`; `InvalidRequest` for a key that is not waiting.
     pub fn bring_key_forward(&self, kid: &str, now: Timestamp) -> Result<()> {
-        let (policy, wanted) = (self.key_policy, kid.to_owned());
+        let (policy, wanted) = (self.retirement_policy(), kid.to_owned());
         let plan = move |records: &[KeyRecord]| {
             let key = records.iter().find(|key| key.kid == wanted)?;
             match key.state(now) {

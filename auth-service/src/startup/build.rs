@@ -1,5 +1,5 @@
 use std::fs::DirBuilder;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::sync::Cache;
+use service_kit::secret_file;
 use shared_claims::{CachingVerifier, ScopeSet, Verifier};
 
 use super::Result;
-use crate::accounts::{AccountPolicy, Links, MailTokens};
+use crate::accounts::{AccountPolicy, Links, MailTokens, RecoveryCodes};
 use crate::audit::{Actor, Chain};
 use crate::authority::{Authority, SimpleJwtPolicy, SlidingPolicy, TokenPolicy};
 use crate::clients::{Audience, Client, ClientDirectory, ClientId, Credentials, GrantType};
@@ -25,7 +26,7 @@ use crate::revocations::{ClientLimiter, RevocationDocument, RevocationLog, Revoc
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::{ClaimMap, LegacySettings, LegacyTokens, RefreshTokens};
-use crate::users::{AttemptPolicy, Dummies, LoginTurns, PasswordHasher, PasswordRules};
+use crate::users::{AttemptPolicy, CountKey, Dummies, LoginTurns, PasswordHasher, PasswordRules};
 use crate::verifiers::VerifierRegistry;
 use crate::webhook::{ClaimsWebhook, WebhookPolicy};
 
@@ -34,6 +35,9 @@ const VERIFIER_SLACK: Duration = Duration::from_secs(60);
 
 /// Names that introspection keeps, at most 150 characters each.
 const USERNAMES_AT_HAND: usize = 10_000;
+
+/// Networks of users that are remembered, at most 100 bytes each.
+const KNOWN_NETWORKS_AT_HAND: usize = 50_000;
 
 /// 2020-01-01: a clock before it was never set.
 const EARLIEST_CLOCK: Timestamp = Timestamp(1_577_836_800_000);
@@ -71,8 +75,10 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         mail_tokens: MailTokens::new(&secrets),
         mailer: mailer(settings)?,
         second_factors: Vault::new(secrets.get(Purpose::SealSecondFactors)),
+        recovery_codes: RecoveryCodes::new(secrets.get(Purpose::RecoveryCodes)),
         dummies: Dummies::new(secrets.get(Purpose::DummyDraw)),
         attempt_policy: attempt_policy(settings),
+        count_key: CountKey::new(secrets.get(Purpose::LoginCounts)),
         refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &secrets, settings.simplejwt.leeway),
         legacy: legacy_tokens(settings, &secrets)?,
         webhook: webhook(settings),
@@ -84,6 +90,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         ),
         revocations: RevocationLog::new().map_err(|error| error.to_string())?,
         usernames: Cache::new(USERNAMES_AT_HAND),
+        known_networks: Cache::new(KNOWN_NETWORKS_AT_HAND),
         revocation_document: ArcSwap::from_pointee(RevocationDocument::default()),
         too_large_at: ArcSwapOption::empty(),
         revocation_pages: RevocationPages::default(),
@@ -141,12 +148,14 @@ fn legacy_tokens(settings: &Settings, secrets: &Secrets) -> Result<Option<Legacy
         return Ok(None);
     };
     let failed = |cause: String| format!("simplejwt.legacy_key_file: {}: {cause}", path.display());
-    let key = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let mode =
-        std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.permissions().mode() & 0o777;
-    if simplejwt.legacy_algorithm.starts_with("HS") && mode & 0o077 != 0 {
-        return Err(failed(format!("can be read by others (mode {mode:03o}): run `chmod 600` on it")));
-    }
+    // Only a secret has to be kept: a public key may be anybody's to read.
+    let key = if simplejwt.legacy_algorithm.starts_with("HS") {
+        secret_file::read(path)
+            .and_then(|key| key.ok_or_else(|| "does not exist".to_owned()))
+            .map_err(failed)?
+    } else {
+        std::fs::read(path).map_err(|error| failed(error.to_string()))?
+    };
     let settings = LegacySettings {
         algorithm: simplejwt.legacy_algorithm.clone(),
         key,

@@ -46,12 +46,12 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
         drop(sweeper);
         keeper.stop();
     });
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_millis(300));
     outcome
 }
 
 /// Longest wait at the end for a look at the database, or a sweep, that is under way.
-const LAST_LOOK: Duration = Duration::from_secs(3);
+const LAST_LOOK: Duration = Duration::from_millis(1500);
 
 /// A database that is frozen would else hold the process for as long as it is: nothing ends a wait for libpq.
 /// What is under way there is one transaction, which is whole or was never made.

@@ -1,6 +1,7 @@
 //! What people change of their own accounts.
 
 use diesel::prelude::*;
+use serde_json::Value;
 
 use super::Storage;
 use super::connection::AnyConnection;
@@ -27,6 +28,8 @@ pub struct NewPassword {
     /// As it was when the change was allowed.
     pub password_epoch: i64,
     pub password_hash: String,
+    /// The address that the change was proved by: it must still be the user's.
+    pub proved_email: Option<String>,
     /// The session of whoever changes it.
     pub keep_session: Option<String>,
     pub now: Timestamp,
@@ -91,6 +94,17 @@ impl Storage {
         })
     }
 
+    /// Whether any user has an address, in any spelling.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn has_email(&self, email_key: &str) -> Result<bool, StorageError> {
+        self.read(|connection| {
+            let owner = users::table.filter(users::email_key.eq(email_key)).select(users::id);
+            Ok(owner.first::<String>(connection).optional()?.is_some())
+        })
+    }
+
     /// # Errors
     /// [`StorageError`]; `Ok(None)` when there is no such account, or it has no address.
     pub fn email_of(&self, user_id: &str) -> Result<Option<String>, StorageError> {
@@ -122,6 +136,11 @@ impl Storage {
                 .filter(users::id.eq(&new.user_id))
                 .filter(users::password_epoch.eq(new.password_epoch))
                 .filter(users::disabled_at.is_null());
+            if let Some(email) = &new.proved_email
+                && !has_email(connection, &new.user_id, email)?
+            {
+                return Ok((None, None));
+            }
             let changed = diesel::update(unchanged)
                 .set((
                     users::password_scheme.eq(scheme_of(&new.password_hash)),
@@ -162,12 +181,15 @@ impl Storage {
                 .filter(users::email.eq(before).or(users::email.is_null()))
                 .filter(users::disabled_at.is_null());
             let changed = diesel::update(unchanged)
-                .set((users::email.eq(email), users::email_key.eq(key), users::email_verified_at.eq(now.0)))
+                .set((users::email.eq(&email), users::email_key.eq(&key), users::email_verified_at.eq(now.0)))
                 .execute(connection)?;
             if changed == 0 {
                 return Ok((None, None));
             }
             let user = super::users::find_user_by_id(connection, &id)?;
+            if let Some(user) = &user {
+                set_email_claim(connection, user, &email)?;
+            }
             Ok((user, Some(Event::of(Action::EmailSet).by(Actor::User(id.clone())).user(&id))))
         })
     }
@@ -222,6 +244,25 @@ impl Storage {
     }
 }
 
+/// Claims are made of the profile: the address in it is the one that the user has.
+fn set_email_claim(connection: &mut AnyConnection, user: &User, email: &str) -> Result<(), StorageError> {
+    let Ok(Value::Object(mut profile)) = serde_json::from_str(&user.attributes.profile) else {
+        return Ok(());
+    };
+    if profile.contains_key("email") {
+        profile.insert("email".to_owned(), Value::from(email));
+        let profile = Value::Object(profile).to_string();
+        diesel::update(users::table.find(&user.id)).set(users::profile.eq(profile)).execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Whether an address is a user's, and stays so until the end of the transaction: the row's lock is taken first.
+fn has_email(connection: &mut AnyConnection, user_id: &str, email: &str) -> Result<bool, StorageError> {
+    let of_user = users::table.find(user_id).filter(users::email.eq(email));
+    Ok(diesel::update(of_user).set(users::email.eq(email)).execute(connection)? > 0)
+}
+
 /// Sessions that a change has ended, and what was revoked for them.
 #[derive(Debug)]
 pub struct SessionsEnded {
@@ -235,7 +276,7 @@ impl SessionsEnded {
     }
 }
 
-fn end_others(
+pub(super) fn end_others(
     connection: &mut AnyConnection,
     user_id: &str,
     kept: &str,

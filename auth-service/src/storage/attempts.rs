@@ -9,7 +9,7 @@ use super::error::StorageError;
 use super::schema::login_failures;
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::users::{Attempt, Count};
+use crate::users::Attempt;
 
 /// Counts that are deleted in one step.
 const PAGE: i64 = 500;
@@ -31,42 +31,53 @@ impl Storage {
         Ok(rows.into_iter().map(|(id, until)| (id, Timestamp(until))).collect())
     }
 
-    /// Counts a login that failed, and writes it down.
+    /// Writes down what was refused.
     ///
     /// # Errors
-    /// [`StorageError`].
-    pub fn note_failure(&self, attempt: &Attempt, event: Event, now: Timestamp) -> Result<(), StorageError> {
-        let attempt = attempt.clone();
-        self.write_audited(move |connection| {
-            attempt.counts.iter().try_for_each(|count| move_on(connection, &attempt, count, now))?;
-            Ok(((), Some(event)))
-        })
+    /// [`StorageError`]: what cannot be written down must not be answered by more than that.
+    pub fn note_refusal(&self, event: Event) -> Result<(), StorageError> {
+        self.write_audited(move |_| Ok(((), Some(event))))
     }
 
-    /// Counts something that is allowed only so often, whatever comes of it; says how long to wait when it was too
-    /// often, and counts nothing then. However many ask at one moment, no more are allowed.
+    /// Counts an attempt as failed before it is made; says how long to wait when there were too many, and counts nothing
+    /// then. However many are made at one moment, no more are allowed; what cannot be counted is not tried.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn take_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Duration>, StorageError> {
+    pub fn begin_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Duration>, StorageError> {
+        // Most of a flood ends here, without a row that is written.
+        let read: HashMap<String, Timestamp> = self.failures_of(attempt)?.into_iter().collect();
+        let wait = attempt.wait(|id| read.get(id).copied(), now);
+        if wait.is_some() || attempt.counts.is_empty() {
+            return Ok(wait);
+        }
         let attempt = attempt.clone();
         self.write(move |connection| {
-            let stand = |connection: &mut AnyConnection, id: &String| {
-                insert(connection, id, 0)?;
-                Ok((id.clone(), look(connection, id)?.map_or(Timestamp(0), Timestamp)))
-            };
-            let ids = attempt.counts.iter().map(|count| &count.id);
-            let stands: HashMap<String, Timestamp> =
-                ids.map(|id| stand(connection, id)).collect::<Result<_, StorageError>>()?;
-            let wait = attempt.wait(|id| stands.get(id).copied(), now);
+            let missing = attempt.counts.iter().filter(|count| !read.contains_key(&count.id));
+            missing.clone().try_for_each(|count| insert(connection, &count.id, 0).map(drop))?;
+            let locked = lock(connection, &attempt)?;
+            let stand = |id: &str| locked.get(id).or_else(|| read.get(id)).copied();
+            let wait = attempt.wait(stand, now);
             if wait.is_none() {
                 attempt.counts.iter().try_for_each(|count| {
-                    let until = attempt.failed(count, stands.get(&count.id).copied(), now);
+                    let until = attempt.failed(count, locked.get(&count.id).copied(), now);
                     set(connection, &count.id, until).map(drop)
                 })?;
             }
             Ok(wait)
         })
+    }
+
+    /// Takes back what [`Self::begin_attempt`] has counted: it was no failure.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn give_back(&self, attempt: &Attempt) -> Result<(), StorageError> {
+        if attempt.counts.is_empty() {
+            return Ok(());
+        }
+        let attempt = attempt.clone();
+        self.write(move |connection| give_back(connection, &attempt))
     }
 
     /// Deletes some of the counts that mean nothing any more, and says how many.
@@ -87,30 +98,30 @@ impl Storage {
     }
 }
 
-fn move_on(
-    connection: &mut AnyConnection,
-    attempt: &Attempt,
-    count: &Count,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    let touched = look(connection, &count.id)?;
-    let until = attempt.failed(count, touched.map(Timestamp), now);
-    match touched {
-        Some(_) => set(connection, &count.id, until)?,
-        None if insert(connection, &count.id, until.0)? > 0 => 1,
-        // Another first failure came in between: it is there to be moved on now.
-        None => return move_on(connection, attempt, count, now),
-    };
+/// The same in the transaction of what has succeeded.
+pub(super) fn give_back(connection: &mut AnyConnection, attempt: &Attempt) -> Result<(), StorageError> {
+    let locked = lock(connection, attempt)?;
+    for count in &attempt.counts {
+        if let Some(until) = locked.get(&count.id) {
+            set(connection, &count.id, attempt.given_back(count, *until))?;
+        }
+    }
     Ok(())
 }
 
-/// Where a count stands. Written first: the row's lock makes the look and the change one step.
-fn look(connection: &mut AnyConnection, id: &str) -> Result<Option<i64>, StorageError> {
-    Ok(diesel::update(login_failures::table.find(id))
-        .set(login_failures::until.eq(login_failures::until + 0))
-        .returning(login_failures::until)
-        .get_result(connection)
-        .optional()?)
+/// Where the counts of an attempt stand, until the end of the transaction: in one order, or two logins could each wait
+/// for the other.
+fn lock(
+    connection: &mut AnyConnection,
+    attempt: &Attempt,
+) -> Result<HashMap<String, Timestamp>, StorageError> {
+    let ids: Vec<&str> = attempt.counts.iter().map(|count| count.id.as_str()).collect();
+    let counts = login_failures::table.filter(login_failures::id.eq_any(ids)).order(login_failures::id);
+    let rows: Vec<(String, i64)> = match connection {
+        AnyConnection::Postgres(connection) => counts.for_update().load(connection)?,
+        AnyConnection::Sqlite(connection) => counts.load(connection)?,
+    };
+    Ok(rows.into_iter().map(|(id, until)| (id, Timestamp(until))).collect())
 }
 
 /// Says how many there were: none or one.

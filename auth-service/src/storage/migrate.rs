@@ -53,8 +53,16 @@ fn is_there(url: &DatabaseUrl) -> Result<bool, StorageError> {
 fn missing(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
     let mut connection = AnyConnection::open(url, Purpose::Read)?;
     // Not by diesel's own question, which makes the table first, under a lock. No table: nothing was applied.
-    let applied: Vec<Applied> =
-        sql_query("SELECT version FROM __diesel_schema_migrations").load(&mut connection).unwrap_or_default();
+    let applied = sql_query("SELECT version FROM __diesel_schema_migrations").load(&mut connection);
+    let applied: Vec<Applied> = match applied {
+        Ok(applied) => applied,
+        Err(error)
+            if ["does not exist", "no such table"].iter().any(|what| error.to_string().contains(what)) =>
+        {
+            Vec::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
     let applied: Vec<String> = applied.into_iter().map(|row| row.version).collect();
     Ok(embedded(url)?.into_iter().filter(|version| !applied.contains(version)).collect())
 }

@@ -65,6 +65,7 @@ pub use import::{Batch, BatchOutcome, Fate};
 pub use legacy::{Exchanged, LegacyExchange};
 pub use listener::Listener;
 pub use rotate::{Reply, Rotate};
+pub use second_factors::Confirmed;
 pub use secrets::{Resealed, Resting};
 pub use sessions::{Login, SessionLimit, Start};
 pub use sweep::Swept;

@@ -3,13 +3,27 @@
 use diesel::prelude::*;
 
 use super::Storage;
+use super::accounts::{SessionsEnded, end_others};
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{recovery_codes, second_factors, users};
+use super::sessions::{End, sessions_ended};
 use crate::accounts::{Shown, StoredFactor};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::secret::HashedSecret;
+use crate::sessions::EndReason;
+
+/// What confirms a second factor.
+pub struct Confirmed {
+    /// Of the one-time password; it is spent.
+    pub step: i64,
+    pub now: Timestamp,
+    pub codes: Vec<HashedSecret>,
+    /// The session that goes on.
+    pub keep_session: String,
+    pub revoked_until: Timestamp,
+}
 
 impl Storage {
     /// # Errors
@@ -62,34 +76,44 @@ impl Storage {
         &self,
         user_id: &str,
         shown_for: &StoredFactor,
-        (step, now): (i64, Timestamp),
-        codes: Vec<HashedSecret>,
-    ) -> Result<bool, StorageError> {
+        confirmed: Confirmed,
+    ) -> Result<Option<SessionsEnded>, StorageError> {
         let (user_id, sealed_secret) = (user_id.to_owned(), shown_for.sealed_secret.clone());
         self.write_audited(move |connection| {
             let begun = second_factors::table
                 .filter(second_factors::user_id.eq(&user_id))
                 .filter(second_factors::sealed_secret.eq(sealed_secret))
                 .filter(second_factors::confirmed_at.is_null());
-            let confirmed = diesel::update(begun)
-                .set((second_factors::confirmed_at.eq(now.0), second_factors::last_step.eq(step)))
+            let changed = diesel::update(begun)
+                .set((
+                    second_factors::confirmed_at.eq(confirmed.now.0),
+                    second_factors::last_step.eq(confirmed.step),
+                ))
                 .execute(connection)?;
-            if confirmed == 0 {
-                return Ok((false, None));
+            if changed == 0 {
+                return Ok((None, None));
             }
             // A session of the system that was moved from has shown no second factor.
             diesel::update(users::table.find(&user_id))
-                .set(users::password_set_at.eq(now.0))
+                .set(users::password_set_at.eq(confirmed.now.0))
                 .execute(connection)?;
             diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(&user_id)))
                 .execute(connection)?;
-            for code in &codes {
+            for code in &confirmed.codes {
                 let row =
                     (recovery_codes::user_id.eq(&user_id), recovery_codes::code_hash.eq(code.as_bytes()));
                 diesel::insert_into(recovery_codes::table).values(row).execute(connection)?;
             }
+            // Sessions that began with a password alone end: one of them may be a thief's.
+            let end = End {
+                now: confirmed.now,
+                reason: EndReason::Revoked,
+                revoked_until: confirmed.revoked_until,
+            };
+            let ended = end_others(connection, &user_id, &confirmed.keep_session, end)?;
             let set = Event::of(Action::SecondFactorSet).by(Actor::User(user_id.clone())).user(&user_id);
-            Ok((true, Some(set)))
+            let set = set.detail(sessions_ended(ended.count));
+            Ok((Some(ended), Some(set)))
         })
     }
 

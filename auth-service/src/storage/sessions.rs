@@ -12,7 +12,7 @@ use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::revocations::RevocationTarget;
 use crate::sessions::{EndReason, Ended, Presented, Session};
-use crate::users::{KNOWN_FOR, User};
+use crate::users::{Attempt, KNOWN_FOR, User};
 
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
@@ -44,6 +44,8 @@ pub struct Login {
     /// What was shown as a second factor; it is spent in the same step.
     pub factor: Option<Shown>,
     pub limit: Option<SessionLimit>,
+    /// What was counted ahead as a failure.
+    pub attempt: Option<Attempt>,
 }
 
 /// How many live sessions a user may have; beyond it the oldest end.
@@ -92,7 +94,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn start_session(&self, session: &Session, user: &User, login: Login) -> Result<Start, StorageError> {
-        let Login { rehashed, known, factor, limit } = login;
+        let Login { rehashed, known, factor, limit, attempt } = login;
         let row = SessionRow::from_session(session);
         let seen = Seen {
             last_login_at: session.created_at.0,
@@ -118,6 +120,9 @@ impl Storage {
                 return Err(StorageError::RolledBack);
             }
             diesel::insert_into(sessions::table).values(row).execute(connection)?;
+            if let Some(attempt) = &attempt {
+                attempts::give_back(connection, attempt)?;
+            }
             if let Some(known) = known {
                 attempts::remember(connection, &known, now.plus(KNOWN_FOR))?;
             }

@@ -55,7 +55,9 @@ struct Claims<'a> {
     jti: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_exp: Option<u64>,
-    user_id: UserId<'a>,
+    /// Only of users: a Django service looks its user up by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId<'a>>,
     iss: &'a str,
     sub: &'a str,
     aud: &'a str,
@@ -95,6 +97,13 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The same, for another audience than the session's.
+    #[must_use]
+    pub fn for_audience(mut self, audience: &'a str) -> Self {
+        self.audience = audience;
+        self
+    }
+
     /// The same, as a sliding token.
     #[must_use]
     pub fn sliding(mut self, sliding: Sliding) -> Self {
@@ -119,10 +128,10 @@ impl Authority {
         let session = person.map(|person| person.session);
         let (sub, user_id) = match person {
             // A person's sub is a UUID, which holds no colon: the two can never meet (RFC 9068 section 5).
-            None => (machine.as_str(), UserId::Text(&machine)),
+            None => (machine.as_str(), None),
             Some(Person { session, attributes, .. }) => {
                 let sub = session.user_id.as_str();
-                (sub, self.simplejwt.user_id.of(sub, attributes))
+                (sub, Some(self.simplejwt.user_id.of(sub, attributes)))
             }
         };
         let sliding = person.and_then(|person| person.sliding.as_ref());

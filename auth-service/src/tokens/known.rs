@@ -51,7 +51,9 @@ impl Authority {
             if refusal == Refusal::Expired { TokenFault::Expired } else { TokenFault::Invalid }
         })?;
         // The authority asks for no audience of its own, but none that it does not know was ever issued.
-        if claims.aud.iter().any(|audience| self.clients.is_audience(audience)) {
+        let known =
+            |audience: &String| self.clients.is_audience(audience) || *audience == self.account_audience();
+        if claims.aud.iter().any(known) {
             return Ok(claims);
         }
         tracing::debug!("access token for an audience that is not registered refused");

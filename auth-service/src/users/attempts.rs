@@ -7,10 +7,20 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use aws_lc_rs::digest;
+use aws_lc_rs::hmac;
 
 use crate::clock::Timestamp;
 use crate::secret::hex;
+
+/// The key under which counts are named: from the rows alone nobody finds out whose they are.
+pub struct CountKey(hmac::Key);
+
+impl CountKey {
+    #[must_use]
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+}
 
 /// How many failures are forgiven, and in which time.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +35,21 @@ pub struct AttemptPolicy {
     pub peer: u32,
     /// In which so many are forgotten again.
     pub window: Duration,
+}
+
+/// Where an attempt comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    pub address: IpAddr,
+    /// It sends requests of others on, and is no proxy that is listed: all of its callers would count as one, and a
+    /// hundred wrong names of one of them would lock out everybody.
+    pub forwards: bool,
+}
+
+impl From<IpAddr> for Peer {
+    fn from(address: IpAddr) -> Self {
+        Self { address, forwards: false }
+    }
 }
 
 /// One thing that failures are counted of. What it says is not kept: a name may be a password in the wrong field.
@@ -52,26 +77,30 @@ pub const KNOWN_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
 impl Attempt {
     /// Of a name from an address, as far as either is known; limits of 0 are none.
     #[must_use]
-    pub fn new(policy: &AttemptPolicy, unverified_username: &str, peer: Option<IpAddr>) -> Self {
-        let network = peer.map(network);
-        let count = |most, of: &[&str]| Count::new(most, &[&[policy.realm], of].concat());
+    pub fn new(
+        key: &CountKey,
+        policy: &AttemptPolicy,
+        unverified_username: &str,
+        peer: Option<Peer>,
+    ) -> Self {
+        let network = peer.map(|peer| network(peer.address));
+        let of_peer = if peer.is_some_and(|peer| peer.forwards) { 0 } else { policy.peer };
+        let count = |most, of: &[&str]| Count::new(key, most, &[&[policy.realm], of].concat());
         let of_account = count(policy.account, &["account", unverified_username]);
         let mut counts = vec![Count { spares_the_owner: true, ..of_account }];
         if let Some(network) = &network {
-            counts.push(count(policy.peer, &["peer", network]));
+            counts.push(count(of_peer, &["peer", network]));
             counts.push(count(policy.pair, &["pair", unverified_username, network]));
+        }
+        for (wider, times) in peer.map(|peer| wider_networks(peer.address)).unwrap_or_default() {
+            counts.push(count(of_peer.saturating_mul(times), &["peer", &wider]));
+            counts.push(count(policy.pair.saturating_mul(times), &["pair", unverified_username, &wider]));
         }
         counts.retain(|count| count.most > 0);
         // They are taken in one order everywhere: two logins must not wait for each other.
         counts.sort_by(|one, other| one.id.cmp(&other.id));
         let known = network.as_deref().map(|network| count(1, &["known", unverified_username, network]).id);
         Self { counts, known, window: policy.window }
-    }
-
-    /// A refusal that was no guess.
-    #[must_use]
-    pub fn uncounted() -> Self {
-        Self { counts: Vec::new(), known: None, window: Duration::ZERO }
     }
 
     /// How long to wait, given where the counts stand; `None` when it may be tried now.
@@ -97,6 +126,12 @@ impl Attempt {
         until.max(now).plus(self.step(count)).min(self.furthest(now))
     }
 
+    /// Where a count stands when what was counted ahead turns out to be no failure.
+    #[must_use]
+    pub fn given_back(&self, count: &Count, until: Timestamp) -> Timestamp {
+        until.minus(self.step(count))
+    }
+
     /// A count that lies further ahead than it can was set by a clock that had jumped.
     fn is_possible(&self, until: Timestamp, now: Timestamp) -> bool {
         until <= self.furthest(now)
@@ -113,22 +148,36 @@ impl Attempt {
 }
 
 impl Count {
-    fn new(most: u32, of: &[&str]) -> Self {
-        let mut context = digest::Context::new(&digest::SHA256);
+    fn new(key: &CountKey, most: u32, of: &[&str]) -> Self {
+        let mut context = hmac::Context::with_key(&key.0);
         for part in of {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
-        Self { id: hex(&context.finish().as_ref()[..16]), most, spares_the_owner: false }
+        Self { id: hex(&context.sign().as_ref()[..16]), most, spares_the_owner: false }
     }
 }
 
-/// Whoever has one IPv6 address has 2^64 of them.
+/// A client with one IPv6 address has 2^64 of them.
 fn network(peer: IpAddr) -> String {
     match peer.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).to_string(),
+        IpAddr::V6(address) => of_bits(address, 64),
     }
+}
+
+/// Providers hand out networks of 56 and 48 bits too: those who have one share a limit that is so many times as high.
+fn wider_networks(peer: IpAddr) -> Vec<(String, u32)> {
+    match peer.to_canonical() {
+        IpAddr::V4(_) => Vec::new(),
+        IpAddr::V6(address) => {
+            vec![(format!("{}/56", of_bits(address, 56)), 2), (format!("{}/48", of_bits(address, 48)), 4)]
+        }
+    }
+}
+
+fn of_bits(address: Ipv6Addr, bits: u32) -> String {
+    Ipv6Addr::from(u128::from(address) >> (128 - bits) << (128 - bits)).to_string()
 }
 
 #[cfg(test)]
@@ -140,18 +189,26 @@ mod tests {
     const POLICY: AttemptPolicy =
         AttemptPolicy { realm: "test", pair: 3, account: 6, peer: 4, window: Duration::from_secs(600) };
 
+    fn from(address: &str) -> Peer {
+        address.parse::<IpAddr>().unwrap().into()
+    }
+
+    fn key() -> CountKey {
+        CountKey::new(&[7; 32])
+    }
+
     /// Counts in memory, as the database keeps them.
     #[derive(Default)]
     struct Kept(HashMap<String, Timestamp>);
 
     impl Kept {
         fn wait(&self, name: &str, peer: &str, at: i64) -> Option<u64> {
-            let attempt = Attempt::new(&POLICY, name, Some(peer.parse().unwrap()));
+            let attempt = Attempt::new(&key(), &POLICY, name, Some(from(peer)));
             attempt.wait(|id| self.0.get(id).copied(), Timestamp(at * 1000)).map(|wait| wait.as_secs())
         }
 
         fn fail(&mut self, name: &str, peer: &str, at: i64) {
-            let attempt = Attempt::new(&POLICY, name, Some(peer.parse().unwrap()));
+            let attempt = Attempt::new(&key(), &POLICY, name, Some(from(peer)));
             for count in &attempt.counts {
                 let stands = self.0.get(&count.id).copied();
                 self.0.insert(count.id.clone(), attempt.failed(count, stands, Timestamp(at * 1000)));
@@ -183,6 +240,16 @@ mod tests {
         }
         assert_eq!(kept.wait("e", "2001:db8::ffff", 1000), Some(150), "a neighbour in the same network");
         assert_eq!(kept.wait("e", "2001:db8:0:1::1", 1000), None);
+        // A provider's customer has 256 such networks, or 65,536.
+        for network in 1..=4 {
+            kept.fail("f", &format!("2001:db8:0:{network}::1"), 1000);
+        }
+        assert!(kept.wait("g", "2001:db8:0:99::1", 1000).is_some(), "twice as many in a network of 56 bits");
+        for network in 0..=16 {
+            kept.fail(&format!("n{network}"), &format!("2001:db9:0:{network:x}00::1"), 1000);
+        }
+        assert!(kept.wait("h", "2001:db9:0:ff00::1", 1000).is_some(), "four times in one of 48");
+        assert_eq!(kept.wait("h", "2001:dba::1", 1000), None);
         for peer in 1..=6 {
             kept.fail("victim", &format!("198.51.100.{peer}"), 1000);
         }
@@ -193,7 +260,7 @@ mod tests {
     #[test]
     fn nobody_who_guesses_elsewhere_keeps_the_owner_out_of_where_she_has_logged_in() {
         let mut kept = Kept::default();
-        let at_home = Attempt::new(&POLICY, "alice", Some("192.0.2.1".parse().unwrap()));
+        let at_home = Attempt::new(&key(), &POLICY, "alice", Some(from("192.0.2.1")));
         kept.0.insert(at_home.known.unwrap(), Timestamp(2_000_000));
         for peer in 1..=6 {
             kept.fail("alice", &format!("198.51.100.{peer}"), 1000);
@@ -209,18 +276,47 @@ mod tests {
     #[test]
     fn a_limit_of_0_is_none_and_a_clock_that_jumped_keeps_nobody_out() {
         let none = AttemptPolicy { pair: 0, account: 0, peer: 0, ..POLICY };
-        assert!(Attempt::new(&none, "alice", Some("192.0.2.1".parse().unwrap())).counts.is_empty());
-        let attempt = Attempt::new(&POLICY, "alice", None);
+        assert!(Attempt::new(&key(), &none, "alice", Some(from("192.0.2.1"))).counts.is_empty());
+        let attempt = Attempt::new(&key(), &POLICY, "alice", None);
         let far = Some(Timestamp(10_000_000));
         assert_eq!(attempt.failed(&attempt.counts[0], far, Timestamp(0)), Timestamp(100_000));
         assert_eq!(attempt.wait(|_| far, Timestamp(0)), None);
     }
 
     #[test]
+    fn a_proxy_that_is_not_listed_is_not_counted_and_the_accounts_behind_it_are() {
+        let forwards = Peer { forwards: true, ..from("192.0.2.1") };
+        let ids = |peer| -> Vec<String> {
+            let attempt = Attempt::new(&key(), &POLICY, "alice", Some(peer));
+            attempt.counts.into_iter().map(|count| count.id).collect()
+        };
+        let (direct, forwarded) = (ids(from("192.0.2.1")), ids(forwards));
+        assert_eq!((direct.len(), forwarded.len()), (3, 2));
+        assert!(forwarded.iter().all(|id| direct.contains(id)), "the account, and the account from there");
+    }
+
+    #[test]
+    fn without_the_key_nobody_knows_whose_a_count_is() {
+        let peer = Some(from("192.0.2.1"));
+        let ids = |secret| Attempt::new(&CountKey::new(&[secret; 32]), &POLICY, "alice", peer);
+        assert!(ids(1).counts.iter().all(|count| ids(2).counts.iter().all(|other| other.id != count.id)));
+        assert_eq!(ids(1).counts, ids(1).counts);
+    }
+
+    #[test]
+    fn what_was_counted_ahead_is_given_back() {
+        let attempt = Attempt::new(&key(), &POLICY, "alice", None);
+        let count = &attempt.counts[0];
+        let before = Timestamp(1_000_000);
+        let ahead = attempt.failed(count, Some(before), Timestamp(900_000));
+        assert_eq!(attempt.given_back(count, ahead), before);
+    }
+
+    #[test]
     fn counts_of_different_things_never_meet() {
-        let peer = Some("192.0.2.1".parse().unwrap());
+        let peer = Some(from("192.0.2.1"));
         let other = AttemptPolicy { realm: "other", ..POLICY };
-        let [one, two] = [POLICY, other].map(|policy| Attempt::new(&policy, "alice", peer));
+        let [one, two] = [POLICY, other].map(|policy| Attempt::new(&key(), &policy, "alice", peer));
         for count in &one.counts {
             assert!(two.counts.iter().all(|of_other| of_other.id != count.id));
         }

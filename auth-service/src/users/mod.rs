@@ -8,9 +8,11 @@ mod username;
 
 use crate::clock::Timestamp;
 
-pub use attempts::{Attempt, AttemptPolicy, Count, KNOWN_FOR};
+pub use attempts::{Attempt, AttemptPolicy, Count, CountKey, KNOWN_FOR, Peer};
 pub use password_rules::{PasswordFault, PasswordRules};
-pub use passwords::{Dummies, HasherBusy, PasswordHasher, SchemeInUse, StoredHash, UnknownHash, is_ours};
+pub use passwords::{
+    Dummies, HasherBusy, Origin, PasswordHasher, SchemeInUse, StoredHash, UnknownHash, is_ours,
+};
 pub use turns::{LoginTurns, Turn};
 pub use username::{Username, spelling_key};
 

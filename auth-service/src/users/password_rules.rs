@@ -25,6 +25,8 @@ pub enum PasswordFault {
     /// Fewer characters than this.
     TooShort(u32),
     TooLong,
+    /// It contains a null character, which Django and many clients refuse at a login.
+    NullCharacter,
     /// Found in breaches so often that it is among the first to be tried.
     Breached,
     /// The account's or the service's name and hardly anything else.
@@ -38,6 +40,7 @@ impl PasswordFault {
         match self {
             Self::TooShort(least) => format!("the password has fewer than {least} characters"),
             Self::TooLong => format!("the password has more than {MAX_PASSWORD_BYTES} bytes"),
+            Self::NullCharacter => "the password contains a null character".to_owned(),
             Self::Breached => "the password is among those that are tried first".to_owned(),
             Self::Context => "the password is little more than a name that everybody knows".to_owned(),
         }
@@ -71,6 +74,9 @@ impl PasswordRules {
         let password = password.expose();
         if password.len() > MAX_PASSWORD_BYTES {
             return Err(PasswordFault::TooLong);
+        }
+        if password.contains('\0') {
+            return Err(PasswordFault::NullCharacter);
         }
         if password.nfc().count() < self.min_characters as usize {
             return Err(PasswordFault::TooShort(self.min_characters));
@@ -129,6 +135,7 @@ mod tests {
             "an accent is no character"
         );
         assert_eq!(check(&"x".repeat(1025)), Err(PasswordFault::TooLong));
+        assert_eq!(check("correct\0horse battery"), Err(PasswordFault::NullCharacter), "it could not log in");
     }
 
     #[test]

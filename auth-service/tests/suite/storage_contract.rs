@@ -12,7 +12,7 @@ use auth_service::revocations::RevocationTarget;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
 use auth_service::storage::{DatabaseUrl, Login, Rotate, SessionLimit, Start, Storage, StorageError};
-use auth_service::users::{Attempt, AttemptPolicy, Attributes, User, Username};
+use auth_service::users::{Attempt, AttemptPolicy, Attributes, CountKey, User, Username};
 use auth_service::verifiers::{Changes, ConnectedVerifier};
 use diesel::{Connection, RunQueryDsl};
 use shared_claims::ScopeSet;
@@ -769,7 +769,7 @@ fn every_step_that_matters_is_in_the_audit_log_and_the_chain_holds(fixture: &Fix
 
 fn note_refusal(storage: &Storage) {
     let refused = Event::of(Action::Login).refused("wrong password");
-    storage.note_failure(&Attempt::uncounted(), refused, NOW).unwrap();
+    storage.note_refusal(refused).unwrap();
 }
 
 fn the_audit_log_is_gapless_under_concurrent_writers(fixture: &Fixture) {
@@ -809,29 +809,56 @@ fn failures_are_counted_once_each_and_old_counts_go(fixture: &Fixture) {
         peer: 100,
         window: Duration::from_secs(100),
     };
-    let attempt = Attempt::new(&policy, "alice", Some("192.0.2.1".parse().unwrap()));
-    let failed = || Event::of(Action::Login).refused("wrong password");
+    let key = CountKey::new(&[7; 32]);
+    let attempt =
+        Attempt::new(&key, &policy, "alice", Some("192.0.2.1".parse::<std::net::IpAddr>().unwrap().into()));
     let counted = attempt.clone();
     // The first of all of them too: a guess that is made eight times at once is eight guesses.
-    together(8, &fixture.storage, move |storage, _| storage.note_failure(&counted, failed(), NOW).unwrap());
+    together(8, &fixture.storage, move |storage, _| {
+        assert_eq!(storage.begin_attempt(&counted, NOW).unwrap(), None);
+    });
     let stands = fixture.storage.failures_of(&attempt).unwrap();
     assert_eq!(stands.len(), 3);
     assert!(stands.iter().all(|(_, until)| *until == later(8)), "eight steps of a second: {stands:?}");
-    assert_eq!(audited(&fixture.storage).len(), 8, "each is written down with its count");
+    fixture.storage.give_back(&attempt).unwrap();
+    let stands = fixture.storage.failures_of(&attempt).unwrap();
+    assert!(stands.iter().all(|(_, until)| *until == later(7)), "one was none: {stands:?}");
+    assert_eq!(fixture.storage.begin_attempt(&attempt, NOW).unwrap(), None);
     assert_eq!(fixture.storage.sweep_failures(later(8)).unwrap(), 0);
     assert_eq!(fixture.storage.sweep_failures(later(9)).unwrap(), 3);
     assert!(fixture.storage.failures_of(&attempt).unwrap().is_empty());
 
     // What is allowed five times is allowed five times, however many ask at one moment.
     let policy = AttemptPolicy { realm: "letters", pair: 0, account: 5, peer: 0, ..policy };
-    let letter = Attempt::new(&policy, "alice", None);
+    let letter = Attempt::new(&key, &policy, "alice", None);
     let waits = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&waits);
     together(16, &fixture.storage, move |storage, _| {
-        let wait = storage.take_attempt(&letter, NOW).unwrap();
+        let wait = storage.begin_attempt(&letter, NOW).unwrap();
         told.lock().unwrap().push(wait);
     });
     let waits = waits.lock().unwrap();
     assert_eq!(waits.iter().filter(|wait| wait.is_none()).count(), 5, "{waits:?}");
     assert!(waits.iter().flatten().all(|wait| *wait == Duration::from_secs(20)), "{waits:?}");
+}
+
+/// What is refused for its count writes nothing, also not for addresses that were never seen.
+#[test]
+fn a_refused_attempt_writes_no_row() {
+    let fixture = Fixture::new(Database::Sqlite);
+    let policy =
+        AttemptPolicy { realm: "e-mails", pair: 0, account: 5, peer: 2, window: Duration::from_secs(100) };
+    let key = CountKey::new(&[7; 32]);
+    let attempt = |name: &str| {
+        Attempt::new(&key, &policy, name, Some("192.0.2.1".parse::<std::net::IpAddr>().unwrap().into()))
+    };
+    let begin = |name: &str| fixture.storage.begin_attempt(&attempt(name), NOW).unwrap();
+    assert_eq!((begin("a"), begin("b")), (None, None));
+    let rows = || {
+        let DatabaseUrl::Sqlite(path) = &fixture.url else { unreachable!("it is a file") };
+        system_tests::database::count(&format!("sqlite://{}", path.display()), "login_failures")
+    };
+    let before = rows();
+    assert!((0..50).all(|number| begin(&format!("c{number}")).is_some()));
+    assert_eq!(rows(), before);
 }

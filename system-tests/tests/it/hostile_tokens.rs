@@ -202,6 +202,10 @@ fn expected(case: &Case, place: Place) -> bool {
     match case.verdict {
         // Space behind a header's value is no part of it (RFC 9110 section 5.5): nobody can see it.
         Verdict::Refused if case.id == "form-trailing-space" => place == Place::NotesOverHttp,
+        // More than one space may stand between scheme and token (RFC 9110 section 11.4).
+        Verdict::Refused if case.id == "form-leading-space" => {
+            matches!(place, Place::NotesOverHttp | Place::NotesOverGrpc)
+        }
         Verdict::Accepted => true,
         Verdict::Refused => false,
         Verdict::AcceptedWithLeeway => {

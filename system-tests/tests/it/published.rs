@@ -25,7 +25,9 @@ async fn the_key_set_is_public_cacheable_and_has_no_private_member(database: Dat
     let system = System::start(database).await;
     let url = system.auth_url("/.well-known/jwks.json");
     let answer = system.http.get(&url).send().await.unwrap();
-    assert_eq!(answer.headers()["content-type"], "application/jwk-set+json");
+    assert_eq!(answer.headers()["content-type"], "application/json", "some clients refuse any other type");
+    let asked = system.http.get(&url).header("accept", "application/jwk-set+json").send().await.unwrap();
+    assert_eq!(asked.headers()["content-type"], "application/jwk-set+json", "RFC 7517 section 8.5");
     assert_eq!(answer.headers()["cache-control"], "public, max-age=150", "half of the publish lead");
     let etag = answer.headers()["etag"].clone();
     let body: Value = answer.json().await.unwrap();

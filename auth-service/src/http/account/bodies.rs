@@ -20,6 +20,30 @@ pub struct Token {
     pub token: String,
 }
 
+/// The token of the e-mail, and the password of the registration: the one who confirms is the one who registered.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    pub token: String,
+    #[schema(format = "password")]
+    pub password: String,
+}
+
+/// A refresh token of a first-party application.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionProof {
+    pub refresh: String,
+}
+
+/// What opens the account endpoints, and nothing else.
+#[derive(Serialize, ToSchema)]
+pub struct AccountToken {
+    pub access: String,
+    /// Seconds.
+    pub expires_in: u64,
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetRequest {

@@ -10,8 +10,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::de::DeserializeOwned;
 
 use bodies::{
-    Account, EmailChange, Ended, Otp, Password, PasswordChange, RecoveryCodes, Registration, Reset,
-    ResetRequest, SecondFactor, SecondFactorRemoval, Session, Sessions, Token,
+    Account, AccountToken, Confirmation, EmailChange, Ended, Otp, Password, PasswordChange, RecoveryCodes,
+    Registration, Reset, ResetRequest, SecondFactor, SecondFactorRemoval, Session, SessionProof, Sessions,
+    Token,
 };
 pub use errors::account_error;
 use errors::{Problem, Refused, no_store};
@@ -42,6 +43,7 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
         .service(at("/second-factor/confirm").route(web::post().to(confirm_second_factor)))
         .service(at("/sessions").route(web::get().to(sessions)).route(web::delete().to(end_other_sessions)))
         .service(at("/sessions/{id}").route(web::delete().to(end_session)))
+        .service(at("/token").route(web::post().to(account_token)))
         .service(at("/me").route(web::get().to(me)));
     openapi::routes(app, base);
 }
@@ -62,13 +64,30 @@ async fn register(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> A
     Ok(no_store(HttpResponse::Accepted()).finish())
 }
 
-/// Makes the account, by the token of the letter.
-#[utoipa::path(post, path = "/api/account/v1/registration/confirm", tag = "registration", request_body = Token,
-    responses((status = 204, description = "The account is there: log in"), (status = 400, body = Problem)))]
+/// Creates the user, by the token of the e-mail and the password of the registration.
+#[utoipa::path(post, path = "/api/account/v1/registration/confirm", tag = "registration", request_body = Confirmation,
+    responses((status = 204, description = "The user exists: log in"), (status = 400, body = Problem),
+        (status = 403, description = "Not the password of the registration", body = Problem),
+        (status = 409, description = "The username is taken", body = Problem), (status = 429, body = Problem)))]
 async fn confirm_registration(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
-    let Token { token } = read(&request, payload).await?;
-    edge.blocking.run(move |authority| authority.confirm_registration(&token)).await?;
+    let Confirmation { token, password } = read(&request, payload).await?;
+    let (password, peer) = (PlainSecret::new(password), peer(&request, &edge.proxies));
+    let work = move |authority: &crate::authority::Authority| {
+        authority.confirm_registration(&token, &password, peer)
+    };
+    edge.blocking.run(work).await?;
     Ok(done())
+}
+
+/// A token for the account endpoints, by a refresh token of a first-party application: that is shown to no service,
+/// while an access token is shown to every one that it is for. The refresh token is not spent.
+#[utoipa::path(post, path = "/api/account/v1/token", tag = "account", request_body = SessionProof,
+    responses((status = 200, body = AccountToken), (status = 401, body = Problem)))]
+async fn account_token(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
+    let SessionProof { refresh } = read(&request, payload).await?;
+    let issued = edge.blocking.run(move |authority| authority.issue_account_token(&refresh)).await?;
+    let body = AccountToken { access: issued.access_token, expires_in: issued.expires_in };
+    Ok(no_store(HttpResponse::Ok()).json(body))
 }
 
 /// Asks for a letter by which another password can be set. The answer tells nobody whether there is an account.

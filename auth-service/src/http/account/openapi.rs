@@ -10,7 +10,7 @@ use utoipa_swagger_ui::SwaggerUi;
     paths(
         super::register, super::confirm_registration, super::ask_for_reset, super::reset_password,
         super::change_password, super::change_email, super::confirm_email, super::begin_second_factor,
-        super::confirm_second_factor, super::remove_second_factor, super::sessions, super::end_other_sessions,
+        super::account_token, super::confirm_second_factor, super::remove_second_factor, super::sessions, super::end_other_sessions,
         super::end_session, super::me,
     ),
     modifiers(&AccessTokens),

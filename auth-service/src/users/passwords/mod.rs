@@ -1,13 +1,13 @@
 //! Passwords: hashed in one place, whatever made the hash that they are compared with.
 
 mod dummy;
+mod queue;
 mod spelling;
 mod stored;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Instant;
 
@@ -19,6 +19,7 @@ use crate::measures;
 use crate::secret::PlainSecret;
 
 pub use dummy::{Dummies, SchemeInUse};
+use queue::Queue;
 pub use stored::{StoredHash, UnknownHash};
 
 /// argon2id with 19 MiB, two passes, one lane (OWASP Password Storage): 12.7 ms of one core.
@@ -32,22 +33,42 @@ const MAX_WAITING: usize = 32;
 
 type Job = Box<dyn FnOnce(&Argon2<'static>) + Send>;
 
-/// How much the hashing threads stand back (nice, 0 to 19): a hash takes as long as two thousand machine
-/// tokens, and everybody who waits for one of these would wait for it.
-const NICENESS: i32 = 19;
+/// Of the queue, what only logins may use that come from where their user has logged in before: a flood from elsewhere
+/// must not keep the user out.
+const RESERVED_FOR_KNOWN: usize = 8;
+
+/// How much the hashing threads stand back (nice, 0 to 19). At 4 they get 29 % of a core beside other work of the
+/// machine, so that logins go on, and leave 71 % to the threads that answer everything else.
+const NICENESS: i32 = 4;
 
 /// The only place where passwords are hashed: a thread a core, and a short queue.
 pub struct PasswordHasher {
-    jobs: SyncSender<Job>,
+    queue: Arc<Queue<Job>>,
     free_places: AtomicUsize,
 }
 
+/// Whether a user has logged in from there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Known,
+    Unknown,
+}
+
 /// A place in the queue: taken before anything is looked up, so that a login which is shed costs nothing.
-pub struct Place<'a>(&'a PasswordHasher);
+pub struct Place<'a> {
+    hasher: &'a PasswordHasher,
+    origin: Origin,
+}
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.free_places.fetch_add(1, Ordering::Relaxed);
+        self.hasher.free_places.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for PasswordHasher {
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 
@@ -64,10 +85,9 @@ impl PasswordHasher {
     pub fn start(threads: usize) -> Result<Self, String> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| error.to_string())?;
         let places = threads.max(1) + MAX_WAITING;
-        let (jobs, waiting) = sync_channel::<Job>(places);
-        let waiting = Arc::new(Mutex::new(waiting));
+        let queue = Arc::new(Queue::default());
         for number in 0..threads.max(1) {
-            let waiting = Arc::clone(&waiting);
+            let waiting: Arc<Queue<Job>> = Arc::clone(&queue);
             let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
             thread::Builder::new()
                 .name(format!("argon2-{number}"))
@@ -76,23 +96,22 @@ impl PasswordHasher {
                     if let Err(error) = setpriority_process(None, NICENESS) {
                         tracing::warn!(%error, "password hashing keeps its priority");
                     }
-                    loop {
-                        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        let Ok(job) = next else { return };
+                    while let Some(job) = waiting.next() {
                         job(&argon2);
                     }
                 })
                 .map_err(|error| error.to_string())?;
         }
-        Ok(Self { jobs, free_places: AtomicUsize::new(places) })
+        Ok(Self { queue, free_places: AtomicUsize::new(places) })
     }
 
     /// # Errors
     /// [`HasherBusy`].
-    pub fn take_place(&self) -> Result<Place<'_>, HasherBusy> {
-        let taken =
-            self.free_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| free.checked_sub(1));
-        taken.map(|_| Place(self)).map_err(|_| {
+    pub fn take_place(&self, origin: Origin) -> Result<Place<'_>, HasherBusy> {
+        let kept = if origin == Origin::Known { 0 } else { RESERVED_FOR_KNOWN };
+        let take = |free: usize| (free > kept).then(|| free - 1);
+        let taken = self.free_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        taken.map(|_| Place { hasher: self, origin }).map_err(|_| {
             measures::hash_shed();
             HasherBusy
         })
@@ -104,7 +123,7 @@ impl PasswordHasher {
     /// [`HasherBusy`].
     pub fn hash(&self, password: &PlainSecret) -> Result<String, HasherBusy> {
         let password = password.clone();
-        self.take_place()?
+        self.take_place(Origin::Unknown)?
             .run(move |argon2| {
                 let normal = spelling::normal(password.expose());
                 argon2.hash_password(normal.as_bytes()).map(|hash| hash.to_string())
@@ -130,8 +149,12 @@ impl Place<'_> {
     pub fn verify(self, password: &PlainSecret, stored: &str) -> Result<bool, HasherBusy> {
         let (password, stored) = (password.clone(), stored.to_owned());
         self.run(move |_| {
+            // Our own are hashes of the normal form alone; Django hashes what was typed.
+            let forms = match is_ours(&stored) {
+                true => vec![spelling::normal(password.expose())],
+                false => spelling::candidates(password.expose()),
+            };
             let Ok(stored) = StoredHash::parse(&stored) else { return false };
-            let forms = spelling::candidates(password.expose());
             forms.iter().any(|form| stored.fits(form.as_bytes()))
         })
     }
@@ -148,8 +171,7 @@ impl Place<'_> {
             drop(reply.send(work(argon2)));
         });
         measures::hash_queued();
-        // Whoever has a place finds room in the channel.
-        self.0.jobs.try_send(job).map_err(|_| HasherBusy)?;
+        self.hasher.queue.push(self.origin, job);
         answer.recv().map_err(|_| HasherBusy)
     }
 }
@@ -162,7 +184,11 @@ mod tests {
     fn a_password_fits_its_own_hash_only_however_it_is_spelt() {
         let hasher = PasswordHasher::start(1).unwrap();
         let fits = |password: &str, stored: &str| {
-            hasher.take_place().unwrap().verify(&PlainSecret::new(password.to_owned()), stored).unwrap()
+            hasher
+                .take_place(Origin::Unknown)
+                .unwrap()
+                .verify(&PlainSecret::new(password.to_owned()), stored)
+                .unwrap()
         };
         let password = PlainSecret::new("caf\u{e9} horse".to_owned());
         let hash = hasher.hash(&password).unwrap();
@@ -175,12 +201,33 @@ mod tests {
     }
 
     #[test]
+    fn a_password_of_many_spellings_costs_one_hash_where_the_hash_is_ours() {
+        let hasher = PasswordHasher::start(1).unwrap();
+        let stored = hasher.hash(&PlainSecret::new("\u{212b}ngstrom horse".to_owned())).unwrap();
+        let time = |password: &str| {
+            let begun = std::time::Instant::now();
+            let place = hasher.take_place(Origin::Unknown).unwrap();
+            place.verify(&PlainSecret::new(password.to_owned()), &stored).unwrap();
+            begun.elapsed()
+        };
+        let best = |password: &str| (0..5).map(|_| time(password)).min().unwrap();
+        let (plain, many) = (best("wrong horse"), best("\u{212b} wrong \u{e9} horse"));
+        assert!(many < plain * 2, "{plain:?} {many:?}");
+    }
+
+    #[test]
     fn a_place_is_refused_when_all_are_taken_and_free_again_when_one_is_left() {
         let hasher = PasswordHasher::start(1).unwrap();
-        let mut places: Vec<_> = (0..=MAX_WAITING).map(|_| hasher.take_place().unwrap()).collect();
-        assert!(hasher.take_place().is_err());
-        drop(places.pop());
-        assert!(hasher.take_place().is_ok());
+        let take = |origin, most: usize| -> Vec<Place<'_>> {
+            (0..most).map_while(|_| hasher.take_place(origin).ok()).collect()
+        };
+        let mut others = take(Origin::Unknown, 1000);
+        assert_eq!(others.len(), 1 + MAX_WAITING - RESERVED_FOR_KNOWN);
+        let known = take(Origin::Known, 1000);
+        assert_eq!(known.len(), RESERVED_FOR_KNOWN, "whatever floods the others");
+        assert!(hasher.take_place(Origin::Known).is_err());
+        drop((others.pop(), known));
+        assert!(hasher.take_place(Origin::Unknown).is_ok());
     }
 
     #[test]

@@ -3,6 +3,9 @@
 mod enumeration;
 mod postbox;
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use serde_json::{Value, json};
 use shared_claims::clock::unix_now;
 use signet_proto::auth::v1::ObtainPairRequest;
@@ -29,6 +32,8 @@ const NEW_PASSWORD: &str = "another horse, another battery";
 struct World {
     system: System,
     postbox: Postbox,
+    /// Tokens for the account endpoints, by the access token of the same session.
+    account_tokens: Mutex<HashMap<String, String>>,
 }
 
 impl World {
@@ -36,14 +41,15 @@ impl World {
         let postbox = Postbox::start();
         let mail = [("AUTH__MAIL__URL", postbox.url.as_str()), ("AUTH__ACCOUNTS__REGISTRATION", "true")];
         let system = System::with(database, &[&mail, settings].concat()).await;
-        Self { system, postbox }
+        Self { system, postbox, account_tokens: Mutex::default() }
     }
 
     async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
         let url = self.system.auth_url(&format!("/api/account/v1{path}"));
         let mut request = self.system.http.request(method.parse().unwrap(), url);
         if let Some(token) = token {
-            request = request.bearer_auth(token);
+            let of_session = self.account_tokens.lock().unwrap().get(token).cloned();
+            request = request.bearer_auth(of_session.unwrap_or_else(|| token.to_owned()));
         }
         if let Some(body) = body {
             request = request.json(&body);
@@ -64,7 +70,16 @@ impl World {
 
     async fn login(&self, name: &str, password: &str) -> Option<(String, String)> {
         let pair = Mouth::Http.obtain(&self.system, name, password).await.ok()?;
+        self.open_account(&pair.access, &pair.refresh).await;
         Some((pair.access, pair.refresh))
+    }
+
+    /// Lets [`Self::ask`] use the session of a pair.
+    async fn open_account(&self, access: &str, refresh: &str) {
+        let (status, body) = self.post("/token", json!({"refresh": refresh})).await;
+        assert_eq!(status, 200, "{body}");
+        let token = body["access"].as_str().unwrap().to_owned();
+        self.account_tokens.lock().unwrap().insert(access.to_owned(), token);
     }
 
     /// The account that tests have, with an address.
@@ -91,7 +106,11 @@ async fn an_account_is_made_when_its_address_is_proved_and_no_stranger_learns_wh
     let (subject, text) = world.postbox.letter("bob@example.org").await;
     assert_eq!(subject, "Confirm your account");
     let token = text.split("https://app.test/welcome#").nth(1).unwrap().split_whitespace().next().unwrap();
-    assert_eq!(world.post("/registration/confirm", json!({"token": token})).await.0, 204);
+    let confirm = |password: &str| json!({"token": token, "password": password});
+    let (status, refused) = world.post("/registration/confirm", confirm("not the one who registered")).await;
+    assert_eq!((status, &refused["code"]), (403, &json!("invalid_credentials")));
+    assert!(world.login("bob", NEW_PASSWORD).await.is_none(), "a click alone makes nobody's user");
+    assert_eq!(world.post("/registration/confirm", confirm(NEW_PASSWORD)).await.0, 204);
     let (access, _) = world.login("bob", NEW_PASSWORD).await.unwrap();
     let (_, me) = world.ask("GET", "/me", Some(&access), None).await;
     assert_eq!(
@@ -99,18 +118,27 @@ async fn an_account_is_made_when_its_address_is_proved_and_no_stranger_learns_wh
         (&json!("Bob"), &json!("bob@example.org"), &json!(true))
     );
     assert!(unverified_claims(&access)["roles"].as_array().unwrap().is_empty());
-    let (status, again) = world.post("/registration/confirm", json!({"token": token})).await;
+    let (status, again) = world.post("/registration/confirm", confirm(NEW_PASSWORD)).await;
     assert_eq!((status, &again["code"]), (400, &json!("link_invalid")));
 
     for (name, email, written_to, subject) in [
-        ("ＢＯＢ", "other@example.org", "other@example.org", "This name is taken"),
+        // Whether a name is taken is said to nobody who has not proved an address.
+        ("ＢＯＢ", "other@example.org", "other@example.org", "Confirm your account"),
         // What is spelled alike may be somebody else's: the owner is written to.
         ("carol", "BOB@example.org", "bob@example.org", "You have an account"),
         ("carol", "carol@example.org", "carol@example.org", "Confirm your account"),
     ] {
         let answer = world.post("/registration", register(name, email)).await;
         assert_eq!(answer, (202, Value::Null), "the same for everybody");
-        assert_eq!(world.postbox.letter(written_to).await.0, subject);
+        let (found, text) = world.postbox.letter(written_to).await;
+        assert_eq!(found, subject);
+        assert!(!text.contains(name), "a stranger's text in an e-mail of ours: {text}");
+        if name == "ＢＯＢ" {
+            let token = text.split("https://app.test/welcome#").nth(1).unwrap().split_whitespace().next();
+            let body = json!({"token": token.unwrap(), "password": NEW_PASSWORD});
+            let (status, taken) = world.post("/registration/confirm", body).await;
+            assert_eq!((status, &taken["code"]), (409, &json!("conflict")));
+        }
     }
     for (name, email, password, code) in [
         ("dave", "dave@example.org", "short", "password_refused"),
@@ -330,7 +358,9 @@ async fn sessions_are_seen_and_ended_by_their_owner_alone(database: Database) {
         let body = json!({"username": USER, "password": PASSWORD});
         let answer =
             world.system.http.post(&url).header("user-agent", device).json(&body).send().await.unwrap();
-        tokens.push(answer.json::<Value>().await.unwrap());
+        let pair = answer.json::<Value>().await.unwrap();
+        world.open_account(pair["access"].as_str().unwrap(), pair["refresh"].as_str().unwrap()).await;
+        tokens.push(pair);
     }
     let access = |number: usize| tokens[number]["access"].as_str().unwrap();
     let (status, listed) = world.ask("GET", "/sessions", Some(access(0)), None).await;
@@ -380,7 +410,7 @@ async fn what_is_described_is_there_and_what_is_sent_wrong_is_named() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 14);
+    assert_eq!(asked, 15);
     let page = world.system.http.get(world.system.auth_url("/docs/")).send().await.unwrap();
     assert_eq!(page.status(), 200);
     assert!(page.text().await.unwrap().contains("swagger"));
@@ -412,6 +442,19 @@ async fn what_is_described_is_there_and_what_is_sent_wrong_is_named() {
     let foreign = Mouth::Grpc.obtain(&world.system, USER, PASSWORD).await.unwrap();
     let (status, body) = world.ask("GET", "/me", Some(&foreign.access), None).await;
     assert_eq!((status, &body["code"]), (403, &json!("insufficient_scope")));
+    // What a service is shown does not open the account either: it could read the address and end sessions with it.
+    let shown = Mouth::Http.obtain(&world.system, USER, PASSWORD).await.unwrap();
+    assert!(world.system.notes_accept(&shown.access).await);
+    let (status, body) = world.ask("GET", "/me", Some(&shown.access), None).await;
+    assert_eq!((status, &body["code"]), (403, &json!("insufficient_scope")));
+    let (_, own) = world.post("/token", json!({"refresh": shown.refresh})).await;
+    let own = own["access"].as_str().unwrap();
+    assert_eq!(world.ask("GET", "/me", Some(own), None).await.0, 200);
+    assert!(!world.system.notes_accept(own).await, "nor the reverse");
+    Mouth::Http.refresh(&world.system, &shown.refresh).await.expect("it was not spent");
+    for refresh in [shown.access.as_str(), foreign.refresh.as_str(), "a.b.c", ""] {
+        assert_eq!(world.post("/token", json!({"refresh": refresh})).await.0, 401, "{refresh}");
+    }
     for token in [foreign.refresh.as_str(), "a.b.c", "x"] {
         assert_eq!(world.ask("GET", "/me", Some(token), None).await.0, 401, "{token}");
     }
@@ -421,14 +464,15 @@ async fn what_is_described_is_there_and_what_is_sent_wrong_is_named() {
 async fn without_a_mail_server_nothing_is_offered_that_needs_one() {
     let postbox = Postbox::start();
     let system = System::with(Database::Sqlite, &[]).await;
-    let world = World { system, postbox };
+    let world = World { system, postbox, account_tokens: Mutex::default() };
     let body = json!({"username": "bob", "email": "bob@example.org", "password": NEW_PASSWORD});
     assert_eq!(world.post("/registration", body).await.1["code"], "not_offered");
     assert_eq!(
         world.post("/password/reset", json!({"email": "bob@example.org"})).await.1["code"],
         "not_offered"
     );
-    assert_eq!(world.post("/registration/confirm", json!({"token": "x"})).await.1["code"], "not_offered");
+    let confirm = json!({"token": "x", "password": NEW_PASSWORD});
+    assert_eq!(world.post("/registration/confirm", confirm).await.1["code"], "not_offered");
     let env = &world.system.auth_env;
     for (name, value, expected) in [
         ("AUTH__ACCOUNTS__REGISTRATION", "true", "needs mail.url"),
@@ -504,7 +548,7 @@ async fn a_mail_server_that_is_away_holds_nobody_up() {
     let url = format!("smtp://{}", free.local_addr().unwrap());
     // It takes connections and says nothing.
     let system = System::with(Database::Sqlite, &[("AUTH__MAIL__URL", &url)]).await;
-    let world = World { system, postbox };
+    let world = World { system, postbox, account_tokens: Mutex::default() };
     let begun = std::time::Instant::now();
     for number in 0..20 {
         let body = json!({"email": format!("somebody-{number}@example.org")});
