@@ -5,6 +5,12 @@ At the end of settings.py:
     from signet_settings import use_signet
     use_signet(globals(), issuer="https://auth.example")
 """
+from importlib.metadata import version
+
+from django.core.exceptions import ImproperlyConfigured
+
+# The first djangorestframework-simplejwt that knows EdDSA.
+KNOWS_EDDSA = (5, 4)
 
 # simplejwt's classes, and ours that also refuse what was taken back. Others in the list stay.
 CLASSES = {
@@ -23,20 +29,35 @@ UNSET = [
 ]
 
 
-def use_signet(settings, issuer, url=None, audience=None, algorithm="EdDSA", when_stale="continue", stale_after=5):
+def use_signet(
+    settings, issuer, url=None, audience=None, algorithm="EdDSA", when_stale="continue", stale_after=5, ca_file=None,
+    allow_http=False, accept_without_revocations=False,
+):
     """Changes the settings of a project, which are its `globals()`.
 
     `issuer` stands in every token and is compared to the letter; `url` is where the service reaches Signet, if that is
     another address. `audience` is Signet's `simplejwt.audience`; what SIMPLE_JWT says is kept. `algorithm`
-    is Signet's `keys.algorithm`. `when_stale` says what is
-    done when nothing was heard of Signet for `stale_after` seconds: "continue", or "refuse" with a 401.
+    is Signet's `keys.algorithm`; EdDSA needs simplejwt 5.4, with an older one choose RS256 there and here.
+
+    `when_stale` says what is done when nothing was heard of Signet for `stale_after` seconds: "continue", or "refuse"
+    with a 503. A process that has not read all revocations once refuses every token with a 503, unless
+    `accept_without_revocations` is set. `ca_file` is the certificate authority of `url`, in PEM, where it is not one that
+    the machine trusts; `allow_http` lets `url` be http in a trusted network.
 
     A view that names simplejwt's class by itself has to name ours instead, and a class of the project's own has to derive
     from ours: what was taken back is refused by these alone.
     """
+    installed = version("djangorestframework-simplejwt")
+    if algorithm == "EdDSA" and tuple(int(part) for part in installed.split(".")[:2]) < KNOWS_EDDSA:
+        raise ImproperlyConfigured(
+            f"djangorestframework-simplejwt {installed} knows no EdDSA: upgrade it to 5.4, or set keys.algorithm = "
+            '"RS256" in Signet and algorithm="RS256" here')
     url = (url or issuer).rstrip("/")
     given = settings.get("SIMPLE_JWT", {})
-    settings["SIGNET"] = {"URL": url, "STALE_AFTER": stale_after, "WHEN_STALE": when_stale}
+    settings["SIGNET"] = {
+        "URL": url, "STALE_AFTER": stale_after, "WHEN_STALE": when_stale, "CA_FILE": ca_file, "ALLOW_HTTP": allow_http,
+        "ACCEPT_WITHOUT_REVOCATIONS": accept_without_revocations,
+    }
     settings["SIMPLE_JWT"] = {
         **given,
         "ALGORITHM": algorithm,

@@ -171,6 +171,11 @@ impl Documents {
             return Ok(false);
         };
         let is_new = self.take_revocations(&document.text)?;
+        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.position == after) {
+            // Whoever repeats one page would have it asked for without end.
+            self.snapshot = None;
+            return Err("revocations: pages that lead nowhere".to_owned());
+        }
         self.revocations_etag = document.etag;
         Ok(is_new)
     }
@@ -241,10 +246,13 @@ impl Documents {
         match applied {
             Ok(Applied::Complete) => {
                 self.unknown_signer = false;
-                self.state.authority.is_complete();
-                if is_current(document.issued_at, now) {
-                    self.note_contact();
+                // One without a position is signed at the last change, however long ago that is.
+                if document.after.is_some() && !is_current(document.issued_at, now) {
+                    let signed = document.issued_at;
+                    return Err(format!("revocations: signed at {signed}, and the clock here says {now}"));
                 }
+                self.state.authority.is_complete();
+                self.note_contact();
                 Ok(is_new)
             }
             Ok(Applied::More | Applied::Behind) => Ok(is_new),

@@ -111,6 +111,21 @@ pub fn python() -> PathBuf {
     python
 }
 
+/// What the class does when the authority lies is tested where it runs: in Python.
+#[test]
+fn the_django_class_believes_nobody_but_the_authority_and_accepts_nothing_on_a_guess() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(python())
+        .arg(tests.join("tests/it/django_class.py"))
+        .arg(tests.join("../deploy/django"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("test_no_redirect_is_followed_and_no_proxy_asked"), "{said}");
+}
+
 /// As simplejwt is by default: nothing is asked of `aud` and `iss`.
 #[tokio::test]
 async fn a_django_service_without_audience_and_issuer_accepts_our_access_token_too() {
@@ -122,6 +137,23 @@ async fn a_django_service_without_audience_and_issuer_accepts_our_access_token_t
     let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let (status, body) = eventually("Django answers", || django.whoami(Some(&pair.access))).await;
     assert_eq!(status, 200, "{body}");
+}
+
+/// A service that other services call reads who they are from `sub`.
+#[tokio::test]
+async fn a_django_service_that_reads_the_subject_accepts_a_clients_token() {
+    let project = PROJECT.replace(
+        "        \"ISSUER\": issuer,\n",
+        "        \"ISSUER\": issuer,\n        \"USER_ID_CLAIM\": \"sub\",\n",
+    );
+    assert!(project.contains("USER_ID_CLAIM"));
+    let system = System::start(Database::Sqlite).await;
+    let arguments = ["https://auth.test", "notes", &system.auth_url("")];
+    let django = Django::run(system.folder.path(), &project, &arguments);
+    let machine = (GATEWAY, system.gateway_secret.as_str());
+    let token = Mouth::Http.client_token(&system, machine, ("notes:read", "notes")).await.unwrap();
+    let (status, body) = eventually("Django answers", || django.whoami(Some(&token))).await;
+    assert_eq!((status, &body["user"]), (200, &"client:gateway".into()));
 }
 
 #[tokio::test]
@@ -137,7 +169,11 @@ async fn an_unmodified_django_service_accepts_our_access_token_and_refuses_a_bad
     let machine = (GATEWAY, system.gateway_secret.as_str());
     let token = Mouth::Http.client_token(&system, machine, ("notes:read", "notes")).await.unwrap();
     let (status, body) = django.whoami(Some(&token)).await.unwrap();
-    assert_eq!((status, &body["user"]), (200, &"client:gateway".into()));
+    assert_eq!(
+        (status, &body["code"]),
+        (401, &"token_not_valid".into()),
+        "a client is nobody's user: {body}"
+    );
 
     let _ = system.cli(&["audience", "create", "elsewhere"]);
     let created = system.cli(&["client", "create", "far", "--audience", "elsewhere"]);

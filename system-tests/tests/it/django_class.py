@@ -1,0 +1,373 @@
+"""The Django class against an authority that lies, babbles or never ends. The folder of the class is the argument."""
+import http.server
+import json
+import os
+import sys
+import threading
+import time
+import unittest
+import uuid
+from unittest import mock
+
+sys.path.insert(0, sys.argv.pop(1))
+
+import django
+from django.conf import settings
+
+ISSUER = "https://auth.test"
+settings.configure(
+    SECRET_KEY="only for this test", USE_TZ=True, SIGNET={"URL": "http://127.0.0.1:9"},
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"],
+    SIMPLE_JWT={"ALGORITHM": "EdDSA", "ISSUER": ISSUER, "AUDIENCE": "notes", "USER_ID_CLAIM": "user_id",
+                "JWK_URL": "http://127.0.0.1:9/.well-known/jwks.json"},
+)
+django.setup()
+
+import jwt
+import signet_authentication as signet
+import signet_settings
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
+
+call_command("migrate", verbosity=0)
+
+
+class Signer:
+    def __init__(self, kid):
+        self.kid, self.key = kid, Ed25519PrivateKey.generate()
+
+    def jwk(self):
+        public = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(self.key.public_key()))
+        return {**public, "kid": self.kid, "alg": "EdDSA", "use": "sig"}
+
+    def sign(self, typ, claims):
+        return jwt.encode(claims, self.key, "EdDSA", {"typ": typ, "kid": self.kid})
+
+    def page(self, seq=1, after=0, more=False, sessions=(), typ="revocations+jwt", **claims):
+        entries = [{"kind": "session", "id": id, "exp": int(time.time()) + 300} for id in sessions]
+        claims = {"iss": ISSUER, "iat": int(time.time()), "epoch": 7, "seq": seq, "keys": 1, "key_set": '"k"',
+                  "after": after, "more": more, "revocations": entries, **claims}
+        return self.sign(typ, claims)
+
+    def token(self, **claims):
+        now = int(time.time())
+        claims = {"iss": ISSUER, "aud": "notes", "iat": now, "exp": now + 300, "jti": "j1", "sub": "u1",
+                  "token_type": "access", "user_id": "1", "client_id": "web", **claims}
+        return self.sign("at+jwt", claims)
+
+
+class Fake:
+    """Says what it is told to: `answers` by the beginning of a path, as (status, headers, body)."""
+
+    def __init__(self):
+        self.answers, self.asked = {}, []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append(self.path)
+                found = [answer for path, answer in outer.answers.items() if self.path.startswith(path)]
+                status, headers, body = found[0] if found else (404, {}, b"")
+                body = body(self.path) if callable(body) else body
+                try:
+                    self.send_response(status)
+                    for name, value in headers.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    for part in [body] if isinstance(body, (bytes, str)) else body:
+                        self.wfile.write(part.encode() if isinstance(part, str) else part)
+                except OSError:
+                    pass
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def keys(self, *signers, etag='"k"'):
+        document = json.dumps({"keys": [signer.jwk() for signer in signers]})
+        self.answers["/.well-known/jwks.json"] = (200, {"ETag": etag}, document)
+
+    def end(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def say(self, body):
+        self.answers["/revocations"] = (200, {}, body)
+
+
+class TheClass(unittest.TestCase):
+    def setUp(self):
+        self.signer, self.fake = Signer("k1"), Fake()
+        self.fake.keys(self.signer)
+        self.addCleanup(self.fake.end)
+
+    def feed(self, **given):
+        """One that does what it is told, step by step."""
+        settings.SIGNET = {"URL": self.fake.url, **given}
+        with mock.patch.object(threading.Thread, "start"):
+            feed = signet.Feed()
+        feed.first_answer.set()
+        return feed
+
+    def ask(self, feed):
+        feed.asked_for_keys = float("-inf")
+        feed.ask()
+
+    def refused(self, feed, why):
+        with self.assertRaisesRegex(Exception, why):
+            self.ask(feed)
+
+    def judge(self, feed, token):
+        with mock.patch.object(signet, "feed", lambda: feed):
+            return signet.SignetAuthentication().get_validated_token(token)
+
+    def test_nothing_is_accepted_before_one_state_is_complete(self):
+        feed, token = self.feed(), self.signer.token(sid="s1")
+        with self.assertRaises(signet.Unavailable) as refused:
+            self.judge(feed, token)
+        self.assertEqual((refused.exception.status_code, refused.exception.wait), (503, 1))
+        self.fake.answers["/revocations"] = (500, {}, b"")
+        self.refused(feed, "status 500")
+        with self.assertRaises(signet.Unavailable):
+            self.judge(feed, token)
+        # The first of two pages is not all.
+        with self.assertRaises(Exception):
+            self.fake.say(self.signer.page(1, more=True))
+            self.ask(feed)
+        with self.assertRaises(signet.Unavailable):
+            self.judge(feed, token)
+        open_feed = self.feed(ACCEPT_WITHOUT_REVOCATIONS=True)
+        open_feed.ask_for_keys()
+        self.assertEqual(self.judge(open_feed, token)["sid"], "s1", "where the operator wants it")
+        feed.snapshot = None
+        self.fake.say(self.signer.page(1, sessions=["s2"]))
+        self.ask(feed)
+        self.assertEqual(self.judge(feed, token)["sid"], "s1")
+        with self.assertRaises(InvalidToken):
+            self.judge(feed, self.signer.token(sid="s2"))
+
+    def test_pages_are_read_to_the_last_and_then_followed(self):
+        feed, pages = self.feed(), {
+            "0.0": self.signer.page(2, 0, True, ["a", "b"]),
+            "7.2": self.signer.page(3, 2, False, ["c"]),
+            "7.3": self.signer.page(4, 3, False, ["d"]),
+        }
+        self.fake.say(lambda path: pages[path.split("after=")[1].split("&")[0]])
+        self.ask(feed)
+        self.assertEqual((set(feed.held.sessions), feed.held.seq, feed.is_complete), ({"a", "b", "c"}, 3, True))
+        self.ask(feed)
+        self.assertEqual(set(feed.held.sessions), {"a", "b", "c", "d"})
+        waits = [path.split("wait=")[1] for path in self.fake.asked if "wait=" in path]
+        self.assertEqual(waits, ["0", "0", "2"], "what is on its way is not held back")
+
+    def test_every_kind_of_revocation_is_refused_and_let_go_of_when_no_token_needs_it(self):
+        feed, now = self.feed(), int(time.time())
+        entries = [
+            {"kind": "session", "id": "s", "exp": now + 60},
+            {"kind": "token", "id": "t", "exp": now + 60},
+            {"kind": "subject", "id": "p", "exp": now + 60, "not_before": now - 5},
+            {"kind": "client", "id": "c", "exp": now + 60, "not_before": now - 5},
+            {"kind": "of a later authority", "id": "x", "exp": now + 60},
+        ]
+        self.fake.say(self.signer.page(4, revocations=entries))
+        self.ask(feed)
+        for claims in [{"sid": "s"}, {"jti": "t"}, {"sub": "p", "iat": now - 5}, {"client_id": "c", "iat": now - 9}]:
+            with self.assertRaises(InvalidToken):
+                self.judge(feed, self.signer.token(**claims))
+        self.judge(feed, self.signer.token(sub="p", iat=now - 4))
+        feed.held.sweep(now + 59)
+        self.assertTrue(feed.held.hit({"sid": "s"}))
+        feed.held.sweep(now + 60)
+        for claims in [{"sid": "s"}, {"jti": "t"}, {"sub": "p", "iat": 0}, {"client_id": "c", "iat": 0}]:
+            self.assertFalse(feed.held.hit(claims), claims)
+
+    def test_no_redirect_is_followed_and_no_proxy_asked(self):
+        evil, forger = Fake(), Signer("k1")
+        self.addCleanup(evil.end)
+        evil.keys(forger)
+        evil.say(forger.page())
+        for path in ["/.well-known/jwks.json", "/revocations"]:
+            self.fake.answers[path] = (302, {"Location": evil.url + path}, b"")
+        variables = {name: evil.url for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"]}
+        with mock.patch.dict(os.environ, variables):
+            feed = self.feed()
+            self.refused(feed, "status 302")
+        self.assertEqual((feed.keys.held, evil.asked), ({}, []))
+
+    def test_only_https_or_this_machine_is_asked(self):
+        for url in ["http://auth.example", "http://10.0.0.1", "ftp://auth.example", "auth.example", "http://"]:
+            with self.assertRaises(ImproperlyConfigured, msg=url):
+                self.feed(URL=url)
+        for url in ["https://auth.example", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"]:
+            self.feed(URL=url)
+        self.feed(URL="http://auth.example", ALLOW_HTTP=True)
+        with self.assertRaises(OSError):
+            self.feed(URL="https://auth.example", CA_FILE="/nowhere/ca.pem")
+
+    def test_an_answer_ends_in_time_and_is_bounded_in_size(self):
+        def drip():
+            for _ in range(200):
+                yield b" "
+                time.sleep(0.05)
+
+        with mock.patch.object(signet, "ANSWER_WITHIN", 0.5):
+            self.fake.answers["/.well-known/jwks.json"] = (200, {}, drip())
+            begun = time.monotonic()
+            self.refused(self.feed(), "")
+            self.assertLess(time.monotonic() - begun, 5)
+        self.fake.answers["/.well-known/jwks.json"] = (200, {}, b"x" * (signet.MAX_KEY_SET + 1))
+        self.refused(self.feed(), "larger")
+
+    def test_a_repeated_page_says_nothing_about_now(self):
+        feed = self.feed()
+        for iat in [int(time.time()) - 60, int(time.time()) + 60]:
+            self.fake.say(self.signer.page(iat=iat))
+            self.refused(feed, "seconds ago")
+            self.assertEqual((feed.heard_at, feed.is_complete), (None, False))
+        self.fake.say(self.signer.page())
+        self.ask(feed)
+        self.assertFalse(feed.is_stale())
+
+    def test_what_another_signed_or_of_another_type_is_refused(self):
+        forger, feed = Signer("k1"), self.feed()
+        for document, why in [
+            (forger.page(), "Signature"),
+            (Signer("k2").page(), "unknown key"),
+            (self.signer.page(typ="at+jwt"), "no document"),
+            (self.signer.page(iss="https://other.test"), "issuer"),
+            (self.signer.page(revocations=[{"kind": "session"}]), "id"),
+            ("x.y.z", ""),
+            (b"\xff", ""),
+        ]:
+            self.fake.say(document)
+            self.refused(feed, why)
+            self.assertEqual((feed.held.sessions, feed.is_complete), ({}, False))
+        # As a public key in the place of a secret: the algorithm is the key's.
+        public = self.signer.jwk()["x"]
+        self.fake.say(jwt.encode({"iss": ISSUER, "iat": 1}, public, "HS256", {"typ": "revocations+jwt", "kid": "k1"}))
+        self.refused(feed, "")
+
+    def test_a_replica_that_is_behind_brings_no_token_back_and_a_restored_backup_is_believed_after_a_while(self):
+        feed = self.feed()
+        self.fake.say(self.signer.page(5, sessions=["s1"], keys=3))
+        self.ask(feed)
+        late = [
+            self.signer.page(4, 4), self.signer.page(4, 0), self.signer.page(5, 5, keys=2),
+            self.signer.page(9, 0, epoch=6), self.signer.page(9, 9, epoch=6),
+        ]
+        for page in late:
+            self.fake.say(page)
+            self.refused(feed, "behind")
+            self.assertEqual((feed.held.seq, set(feed.held.sessions)), (5, {"s1"}))
+        feed.behind_since = time.monotonic() - signet.REPLICA_LAG - 1
+        self.fake.say(self.signer.page(2, 0, epoch=6, sessions=["s0"]))
+        self.refused(feed, "behind")
+        self.ask(feed)
+        self.assertEqual((feed.held.epoch, feed.held.seq, set(feed.held.sessions)), (6, 2, {"s0"}))
+
+    def test_another_history_is_read_from_its_beginning(self):
+        feed = self.feed()
+        self.fake.say(self.signer.page(5, sessions=["s1"]))
+        self.ask(feed)
+        self.fake.say(self.signer.page(9, 8, epoch=8, sessions=["s9"]))
+        self.refused(feed, "follow")
+        self.assertTrue(feed.held.hit({"sid": "s1"}))
+        self.fake.say(self.signer.page(9, 0, epoch=8, sessions=["s9"]))
+        self.ask(feed)
+        self.assertEqual((feed.held.epoch, set(feed.held.sessions)), (8, {"s9"}))
+
+    def test_pages_that_lead_nowhere_end(self):
+        feed = self.feed()
+        self.fake.say(self.signer.page(3, 0, True, ["s1"]))
+        self.refused(feed, "follow")
+        self.assertLess(len(self.fake.asked), 5)
+        self.fake.say(self.signer.page(9, 8))
+        self.refused(feed, "follow")
+
+    def test_a_key_set_that_was_not_announced_is_not_taken(self):
+        revoked, feed = Signer("k0"), self.feed()
+        self.fake.say(self.signer.page())
+        self.ask(feed)
+        self.fake.say(self.signer.page(1, 1, key_set='"new"', keys=2))
+        self.ask(feed)
+        self.fake.keys(self.signer, revoked, etag='"old"')
+        self.refused(feed, "announced")
+        self.assertEqual(set(feed.keys.held), {"k1"})
+        new = Signer("k2")
+        self.fake.keys(self.signer, new, etag='"new"')
+        self.ask(feed)
+        self.assertEqual(set(feed.keys.held), {"k1", "k2"})
+
+    def test_a_clock_that_went_back_asks_for_everything_again(self):
+        feed = self.feed()
+        self.fake.say(self.signer.page(3, sessions=["s1"]))
+        self.ask(feed)
+        feed.held.sweep(time.time() + 3600)
+        self.assertFalse(feed.held.hit({"sid": "s1"}))
+        feed.latest = time.time() + 3600
+        self.ask(feed)
+        self.assertTrue(feed.held.hit({"sid": "s1"}))
+
+    def test_stale_is_refused_only_where_that_is_wanted(self):
+        for when_stale, refuses in [("continue", False), ("refuse", True)]:
+            feed = self.feed(WHEN_STALE=when_stale)
+            self.fake.say(self.signer.page(1))
+            self.ask(feed)
+            self.judge(feed, self.signer.token())
+            feed.heard_at -= 6
+            if refuses:
+                with self.assertRaises(signet.Unavailable):
+                    self.judge(feed, self.signer.token())
+            else:
+                self.judge(feed, self.signer.token())
+
+    def test_a_good_token_of_nobody_here_is_401(self):
+        feed = self.feed()
+        self.fake.say(self.signer.page())
+        self.ask(feed)
+        strange = ["abc", "", str(uuid.uuid4()), "9" * 40, -1, 1.5, None, True, [], {}, "1\0", "\u0663", "77"]
+        for user_id in strange:
+            token = self.judge(feed, self.signer.token(user_id=user_id))
+            with self.assertRaises((AuthenticationFailed, InvalidToken), msg=repr(user_id)) as refused:
+                signet.SignetAuthentication().get_user(token)
+            self.assertEqual(refused.exception.status_code, 401)
+        # A client's own token names no user.
+        claims = jwt.decode(self.signer.token(), options={"verify_signature": False})
+        del claims["user_id"]
+        token = self.judge(feed, self.signer.sign("at+jwt", claims))
+        for of_class in [signet.SignetAuthentication, signet.SignetStatelessAuthentication]:
+            with self.assertRaises((AuthenticationFailed, InvalidToken)):
+                of_class().get_user(token)
+
+    def test_a_simplejwt_that_does_not_know_the_algorithm_is_named(self):
+        for installed, algorithm, works in [
+            ("5.3.1", "EdDSA", False), ("4.8.0", "EdDSA", False), ("5.3.1", "RS256", True), ("5.4.0", "EdDSA", True),
+            ("5.10.0.dev1", "EdDSA", True), ("6.0", "EdDSA", True),
+        ]:
+            made = {}
+            with mock.patch.object(signet_settings, "version", lambda _: installed):
+                if works:
+                    signet_settings.use_signet(made, ISSUER, algorithm=algorithm)
+                    self.assertEqual(made["SIMPLE_JWT"]["ALGORITHM"], algorithm)
+                else:
+                    with self.assertRaisesRegex(ImproperlyConfigured, f"{installed} knows no EdDSA.*RS256"):
+                        signet_settings.use_signet(made, ISSUER, algorithm=algorithm)
+
+    def test_a_request_waits_for_the_first_answer_once(self):
+        settings.SIGNET = {"URL": self.fake.url}
+        self.fake.say(self.signer.page(1, sessions=["s1"]))
+        with mock.patch.dict(signet._feeds, clear=True):
+            token = signet.SignetAuthentication().get_validated_token(self.signer.token(sid="s2"))
+            self.assertEqual(token["sid"], "s2")
+            with self.assertRaises(InvalidToken):
+                signet.SignetAuthentication().get_validated_token(self.signer.token(sid="s1"))
+
+
+unittest.main(verbosity=2)
