@@ -15,7 +15,7 @@ use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use metrics::{describe_gauge, gauge};
 use serde_json::json;
 use service_kit::accept;
-use service_kit::grpc::{ObserveCalls, report_health};
+use service_kit::grpc::{CALL_TIMEOUT, ObserveCalls, report_health};
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::told_to_stop;
@@ -25,6 +25,7 @@ use shared_claims::guard::Guard;
 use shared_claims::tonic::BearerInterceptor;
 use signet_proto::notes::v1::notes_service_server::NotesServiceServer;
 use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
 use tonic::service::interceptor::InterceptedService;
 
 use crate::encryption_key;
@@ -37,7 +38,6 @@ use crate::settings::Settings;
 
 const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 const MAX_STREAMS: u32 = 100;
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const BLOCKING_THREADS: usize = 16;
 
 /// What Envoy calls.
@@ -48,6 +48,7 @@ const ENVOYS_METHOD: (&str, &str) = ("envoy.service.auth.v3.Authorization", "Che
 /// # Errors
 /// One line: what could not be opened or bound.
 pub fn serve(settings: &Settings) -> Result<(), String> {
+    accept::raise_descriptor_limit();
     make_data_dir(&settings.data_dir)?;
     let store = Arc::new(NoteStore::open(&settings.data_dir.join("notes.db"))?);
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -243,7 +244,10 @@ async fn serve_grpc(
     let GrpcServices { guard, store, authority, gatekeeper } = services;
     type Notes = NotesServiceServer<NotesEdge>;
     let (reporter, health) = tonic_health::server::health_reporter();
-    tokio::spawn(report_health::<Notes>(reporter, move || authority.is_ready(), end.draining));
+    let mut services = vec![Notes::NAME];
+    services.extend(gatekeeper.as_ref().map(|_| ENVOYS_METHOD.0));
+    let ready = move || authority.is_ready();
+    tokio::spawn(async move { report_health(reporter, &services, ready, end.draining).await });
     let service = Notes::new(NotesEdge::new(store)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     tonic::transport::Server::builder()
         .layer(observe)

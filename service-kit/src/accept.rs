@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::net::sockopt::set_tcp_user_timeout;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -22,6 +23,20 @@ const DEAF: u32 = 30_000;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
+/// Bytes that the operating system holds for a peer that reads slowly; Linux doubles it. Of its own accord it would hold
+/// up to 4 MiB for each of those who read nothing.
+const SEND_BUFFER: u32 = 64 * 1024;
+
+/// Raises the number of open files and sockets to what this process may have. The limit that it starts with is often
+/// 1,024, because `select` can name no more; nothing here uses that.
+pub fn raise_descriptor_limit() {
+    let allowed = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: allowed.maximum, maximum: allowed.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, limit = ?allowed.current, "the limit of open sockets cannot be raised");
+    }
+}
+
 /// Binds the listener of a setting, within a runtime; its connections inherit that they are cut when the peer is deaf.
 ///
 /// # Errors
@@ -34,6 +49,7 @@ fn try_bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     set_tcp_user_timeout(&socket, DEAF)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

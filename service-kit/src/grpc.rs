@@ -1,6 +1,8 @@
 //! Around every gRPC call, as `observe` is around every HTTP request: an id that its log lines share, one line when it
 //! has ended, a count by method and code, a span for the operator's traces. And what a service says of its health.
 
+mod deadline;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -16,8 +18,8 @@ use prost_types::FileDescriptorSet;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
-use tonic::server::NamedService;
 use tonic::{Code, Status};
+use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -25,6 +27,8 @@ use tracing::{Instrument, Span, field, info_span};
 
 use crate::request_id::RequestId;
 use crate::traces;
+
+pub use deadline::CALL_TIMEOUT;
 
 /// Calls that come by the second, or last for days: their end is no news.
 const QUIET: [&str; 2] = ["Watch", "Check"];
@@ -132,14 +136,24 @@ where
         let known = self.layer.methods.get(request.uri().path());
         let call = Call::begin(Arc::clone(known.unwrap_or(&self.layer.unknown)), request.headers());
         let (span, traced) = (call.span.clone(), call.traced.clone());
+        let time = deadline::time_for(request.headers());
         let answer = span.in_scope(|| traced.in_scope(|| self.inner.call(request)));
-        Box::pin(async move { Ok(call.answered(answer.await?)) }.instrument(traced).instrument(span))
+        let answered = async move {
+            let answer = match tokio::time::timeout(time, answer).await {
+                Ok(answer) => answer?,
+                Err(_) => Status::deadline_exceeded("the deadline of the call has passed").into_http(),
+            };
+            Ok(call.answered(answer))
+        };
+        Box::pin(answered.instrument(traced).instrument(span))
     }
 }
 
-/// SERVING while the service `S` is ready; NOT_SERVING, for good, as soon as it drains.
-pub async fn report_health<S: NamedService>(
+/// SERVING while these services are ready, and the server as a whole (the empty name); NOT_SERVING, for good, as soon as
+/// it drains.
+pub async fn report_health(
     reporter: HealthReporter,
+    services: &[&str],
     is_ready: impl Fn() -> bool,
     draining: CancellationToken,
 ) {
@@ -148,10 +162,9 @@ pub async fn report_health<S: NamedService>(
         let serves = !draining.is_cancelled() && is_ready();
         // Whoever watches is told of every word, also of one that says nothing new.
         if said.replace(serves) != Some(serves) {
-            if serves {
-                reporter.set_serving::<S>().await;
-            } else {
-                reporter.set_not_serving::<S>().await;
+            let status = if serves { ServingStatus::Serving } else { ServingStatus::NotServing };
+            for service in services.iter().chain(&[""]) {
+                reporter.set_service_status(*service, status).await;
             }
         }
         if draining.is_cancelled() {
@@ -302,3 +315,6 @@ fn name_of(code: Code) -> &'static str {
         Code::Unauthenticated => "Unauthenticated",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::accept;
-use service_kit::grpc::{ObserveCalls, report_health};
+use service_kit::grpc::{CALL_TIMEOUT, ObserveCalls, report_health};
 use service_kit::peer::TrustedProxies;
 use service_kit::run::End;
 use signet_proto::auth::v1::key_service_server::KeyServiceServer;
 use signet_proto::auth::v1::revocation_service_server::RevocationServiceServer;
 use signet_proto::auth::v1::token_service_server::TokenServiceServer;
+use tonic::server::NamedService;
 use tonic::transport::Server;
 
 use crate::authority::Authority;
@@ -34,13 +35,17 @@ use watching::Watching;
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Calls under way on one connection (rapid-reset attacks, CVE-2023-44487).
 const MAX_STREAMS: u32 = 100;
-/// A call without a deadline of its own gets this one.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections are asked to move on after this long, so that they spread over replicas.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
 const CONNECTION_GRACE: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
+
+const SERVICES: [&str; 3] = [
+    TokenServiceServer::<TokenServiceEdge>::NAME,
+    RevocationServiceServer::<RevocationServiceEdge>::NAME,
+    KeyServiceServer::<KeyServiceEdge>::NAME,
+];
 
 /// Serves until `stop` is cancelled. Health and, where it is switched on, reflection are the only
 /// methods that answer without client credentials.
@@ -56,7 +61,7 @@ pub async fn serve(
     let (reporter, health) = tonic_health::server::health_reporter();
     let ready = Arc::clone(&authority);
     let ready = move || ready.check_ready().is_ok();
-    tokio::spawn(report_health::<TokenServiceServer<TokenServiceEdge>>(reporter, ready, end.draining));
+    tokio::spawn(report_health(reporter, &SERVICES, ready, end.draining));
     let watching = Watching::new(Arc::clone(&authority), blocking.clone(), settings.max_watches);
     let revocations = RevocationServiceServer::new(RevocationServiceEdge::new(watching.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
@@ -64,14 +69,9 @@ pub async fn serve(
         KeyServiceServer::new(KeyServiceEdge::new(watching)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let tokens = TokenServiceServer::new(TokenServiceEdge::new(blocking, proxies))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let reflection = match settings.reflection {
-        true => Some(
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(signet_proto::DESCRIPTORS)
-                .build_v1()?,
-        ),
-        false => None,
-    };
+    // Many a tool asks for the older version, and only for that.
+    let reflection = settings.reflection.then(|| listed_services().build_v1()).transpose()?;
+    let reflection_alpha = settings.reflection.then(|| listed_services().build_v1alpha()).transpose()?;
     Server::builder()
         .layer(ObserveCalls::of(signet_proto::DESCRIPTORS, &[])?)
         .timeout(CALL_TIMEOUT)
@@ -86,7 +86,18 @@ pub async fn serve(
         .add_service(revocations)
         .add_service(keys)
         .add_optional_service(reflection)
+        .add_optional_service(reflection_alpha)
         .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())
         .await?;
     Ok(())
+}
+
+/// Lists what is served here: the descriptors also hold services of others.
+fn listed_services() -> tonic_reflection::server::Builder<'static> {
+    let builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(signet_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .include_reflection_service(true)
+        .with_service_name(tonic_health::pb::health_server::SERVICE_NAME);
+    SERVICES.iter().fold(builder, |builder, name| builder.with_service_name(*name))
 }

@@ -23,6 +23,7 @@ use crate::sweep::{self, SweepPolicy};
 /// # Errors
 /// One line: a listener that cannot be bound, a transport that broke.
 pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded) -> Result<()> {
+    accept::raise_descriptor_limit();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores)

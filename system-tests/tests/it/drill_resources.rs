@@ -32,6 +32,23 @@ async fn confine(service: &mut Service, wrapper: &[&str], (name, env): (&str, &E
 /// Files and sockets that a service may have open; a start takes half of them.
 const FEW: [&str; 2] = ["prlimit", "--nofile=128"];
 
+/// The limit that a process starts with is not the one that it may have.
+#[tokio::test]
+async fn both_services_take_all_the_descriptors_that_they_may_have() {
+    let mut system = System::start(Database::Sqlite).await;
+    let folder = system.folder.path();
+    let low = ["prlimit", "--nofile=200:5000"];
+    confine(&mut system.auth, &low, ("auth-service", &system.auth_env), folder).await;
+    confine(&mut system.resource, &low, ("resource-service", &system.resource_env), folder).await;
+    for service in [&system.auth, &system.resource] {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", service.pid())).unwrap();
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let numbers: Vec<&str> =
+            files.split_whitespace().filter(|word| word.parse::<u32>().is_ok()).collect();
+        assert_eq!(numbers, ["5000", "5000"], "{files}");
+    }
+}
+
 /// How long the descriptors stay exhausted: long enough for a loop that spins to show.
 const EXHAUSTED: Duration = Duration::from_secs(2);
 
