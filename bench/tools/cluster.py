@@ -34,6 +34,7 @@ class Nginx:
         with open(os.path.join(ROOT, "deploy/nginx/authority.conf")) as file:
             conf = file.read()
         conf = conf.replace("127.0.0.1:8443", f"127.0.0.1:{self.port}")
+        conf = conf.replace("server_name auth.example;", "server_name 127.0.0.1;")
         for written, server in zip(("127.0.0.1:8080", "127.0.0.1:8082"), authorities):
             conf = conf.replace(written, f"127.0.0.1:{server.port}")
         # A load comes from one address, and is no guessing.

@@ -11,7 +11,7 @@ use serde_json::json;
 use tonic::{Code, Request, Response, Status};
 
 use super::identity::spellings;
-use super::{Described, Gatekeeper, Verdict, identity_of};
+use super::{Described, Gatekeeper, Verdict, identity_of, is_override_header};
 
 pub struct EnvoyEdge {
     gatekeeper: Arc<Gatekeeper>,
@@ -38,6 +38,7 @@ impl Authorization for EnvoyEdge {
             method: &http.method,
             target: &http.path,
             authorization: http.headers.get("authorization").map(String::as_str).into_iter(),
+            has_override: http.headers.keys().any(|name| is_override_header(name)),
         });
         Ok(Response::new(answer(&verdict)))
     }
@@ -56,7 +57,9 @@ fn answer(verdict: &Verdict) -> CheckResponse {
             let is_set = |name: &String| {
                 headers.iter().filter_map(|option| option.header.as_ref()).any(|header| header.key == *name)
             };
-            let headers_to_remove = spellings().filter(|name| !is_set(name)).collect();
+            // The token ends here: the application cannot leak what it never had.
+            let token = std::iter::once("authorization".to_owned());
+            let headers_to_remove = spellings().filter(|name| !is_set(name)).chain(token).collect();
             let ok = OkHttpResponse { headers, headers_to_remove, ..OkHttpResponse::default() };
             (Code::Ok, HttpResponse::OkResponse(ok))
         }

@@ -8,7 +8,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::{Described, Gatekeeper, Proxy, Verdict, identity_of, is_identity_header};
+use super::{Described, Gatekeeper, Proxy, Verdict, identity_of, is_identity_header, is_override_header};
 
 /// What `/verify` works with.
 pub struct Verify {
@@ -36,7 +36,8 @@ fn judge(request: &HttpRequest, verify: &Verify) -> Verdict {
     }
     let authorization =
         request.headers().get_all(AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
-    verify.gatekeeper.judge(Described { method, target, authorization })
+    let has_override = request.headers().keys().any(|name| is_override_header(name.as_str()));
+    verify.gatekeeper.judge(Described { method, target, authorization, has_override })
 }
 
 /// The value of a header that is there once.

@@ -27,13 +27,32 @@ pub fn identity_of(claims: Option<&AccessClaims>) -> [(&'static str, String); 5]
 /// underscore are the same.
 #[must_use]
 pub fn is_identity_header(name: &str) -> bool {
-    HEADERS.iter().any(|own| {
-        own.len() == name.len()
-            && own
-                .bytes()
-                .zip(name.bytes())
-                .all(|(own, sent)| own == sent.to_ascii_lowercase() || (own == b'-' && sent == b'_'))
-    })
+    HEADERS.iter().any(|own| is_called(own, name))
+}
+
+/// By these some applications take a request for one of another method, or for another path, than the proxy has seen.
+const OVERRIDES: [&str; 7] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-override-url",
+    "x-forwarded-path",
+];
+
+/// Whether a header is one of them, in whatever spelling.
+#[must_use]
+pub fn is_override_header(name: &str) -> bool {
+    OVERRIDES.iter().any(|own| is_called(own, name))
+}
+
+fn is_called(own: &str, name: &str) -> bool {
+    own.len() == name.len()
+        && own
+            .bytes()
+            .zip(name.bytes())
+            .all(|(own, sent)| own == sent.to_ascii_lowercase() || (own == b'-' && sent == b'_'))
 }
 
 /// Every name by which an application behind CGI or WSGI would read one of them.
@@ -75,6 +94,17 @@ mod tests {
         }
         for name in ["x-signet-subjects", "signet-subject", "x.signet.subject", "authorization"] {
             assert!(!is_identity_header(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_override_is_known_in_every_spelling() {
+        for name in ["X-HTTP-Method-Override", "x_http_method_override", "X-Original-URL", "x-rewrite_url"] {
+            assert!(is_override_header(name), "{name}");
+        }
+        // The proxies' own, of which only theirs is looked at.
+        for name in ["x-original-uri", "x-original-method", "x-forwarded-method", "x-forwarded-uri"] {
+            assert!(!is_override_header(name), "{name}");
         }
     }
 

@@ -6,6 +6,7 @@
 pub mod envoy;
 pub mod http;
 mod identity;
+mod near;
 mod path;
 mod rules;
 mod settings;
@@ -16,10 +17,10 @@ use shared_claims::AccessClaims;
 use shared_claims::bearer::Rejection;
 use shared_claims::guard::Guard;
 
-pub use identity::{HEADERS, identity_of, is_identity_header};
-pub use path::{MalformedTarget, Target};
+pub use identity::{HEADERS, identity_of, is_identity_header, is_override_header};
+pub use path::{Form, MalformedTarget, Target};
 pub use rules::{InvalidRule, Needs, Rules};
-pub use settings::{Gateway, Proxy, RuleSettings};
+pub use settings::{Doubtful, Gateway, Proxy, RuleSettings};
 
 /// Who may pass, as the rules say.
 pub struct Gatekeeper {
@@ -34,6 +35,8 @@ pub struct Described<'a, H> {
     pub target: &'a str,
     /// The values of all its `Authorization` headers.
     pub authorization: H,
+    /// Whether it has a header by which an application may take it for another method or path.
+    pub has_override: bool,
 }
 
 /// The answer.
@@ -64,10 +67,14 @@ impl Gatekeeper {
             // RFC 6750 section 2: one way at a time, and this one never.
             return Verdict::Malformed("a token stands in the header and in the query");
         }
-        match self.rules.of(request.method, &target.path) {
-            None => Verdict::NoRule,
-            Some(Needs::Nothing) => Verdict::Passes(None),
-            Some(Needs::Token { scope, when_stale }) => {
+        if (request.has_override || target.overrides_method) && !self.rules.pass_overrides {
+            return Verdict::Malformed("the request names another method or path for the application");
+        }
+        match self.rules.of(request.method, &target) {
+            Err(why) => Verdict::Malformed(why.0),
+            Ok(None) => Verdict::NoRule,
+            Ok(Some(Needs::Nothing)) => Verdict::Passes(None),
+            Ok(Some(Needs::Token { scope, when_stale })) => {
                 let outcome = self.guard.authenticate(authorization).and_then(|claims| {
                     self.guard.permits(&claims, *scope, *when_stale)?;
                     Ok(claims)

@@ -12,8 +12,23 @@ pub struct Gateway {
     pub proxy: Proxy,
     /// The scopes that exist; rules may name no others. Default none.
     pub scopes: Vec<String>,
+    /// What happens to a path that the application may take for one of a longer rule: `refuse` (400), or `pass` by the
+    /// rule of its own letters, for applications that tell `/Admin`, `/admin.json` and `/admin` apart. Default `refuse`.
+    pub near_paths: Doubtful,
+    /// What happens to a request that names another method or path for the application (`X-HTTP-Method-Override`,
+    /// `X-Original-URL`, `_method` in the query and their like): `refuse` (400), or `pass`. Default `refuse`.
+    pub overrides: Doubtful,
     /// In any order. With none `/verify` is not served.
     pub rules: Vec<RuleSettings>,
+}
+
+/// What happens to a request that proxy and application may read differently.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Doubtful {
+    #[default]
+    Refuse,
+    Pass,
 }
 
 /// How a proxy describes the request that it asks about.
@@ -41,6 +56,9 @@ pub struct RuleSettings {
     pub scope: Option<String>,
     /// Nobody needs a token.
     pub public: bool,
+    /// The forms that the application reads literally in its paths, of `%2F`, `%25`, `//` and `;`. Elsewhere they are
+    /// refused: servers read them in two ways.
+    pub literal: Vec<String>,
     /// Refuse when the authority was not heard for this long; go on by what is known if absent.
     #[serde(
         deserialize_with = "duration::optional",

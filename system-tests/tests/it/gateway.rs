@@ -18,6 +18,7 @@ use system_tests::{Database, Mouth, System, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::django::{Django, example};
+use super::feeds::certificates;
 
 /// A resource service that is the sidecar of a system, by a settings file of its own.
 struct Sidecar {
@@ -87,7 +88,11 @@ impl Nginx {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let mut gateway_conf = example(conf).replace(listens, &address.to_string());
+        let mut gateway_conf = example(conf);
+        for name in ["auth.example", "app.example"] {
+            gateway_conf = gateway_conf.replace(&format!("server_name {name};"), "server_name 127.0.0.1;");
+        }
+        gateway_conf = gateway_conf.replace(listens, &address.to_string());
         for (written, meant) in backends {
             gateway_conf = gateway_conf.replace(written, &meant.to_string());
         }
@@ -359,6 +364,104 @@ async fn with_the_authority_away_each_rule_follows_its_policy_and_without_the_si
     assert_eq!((status("GET").await, status("POST").await), (503, 503));
 }
 
+/// Each server of each sample names its own host, refuses others, and redirects without a name.
+#[tokio::test]
+async fn no_sample_of_nginx_says_back_what_a_caller_wrote_into_host() {
+    for sample in ["nginx/authority.conf", "nginx/feeds.conf", "nginx/gateway.conf", "compose/nginx.conf"] {
+        let conf = example(sample);
+        let servers: Vec<&str> = conf.split("server {").skip(1).collect();
+        for server in &servers {
+            assert!(server.contains("server_name "), "{sample}: {server}");
+        }
+        let defaults = servers.iter().filter(|server| server.contains("return 421;")).count();
+        let doors = conf.matches(" default_server;").count();
+        assert!(defaults >= 1 && doors >= defaults, "{sample}");
+        assert!(conf.contains("absolute_redirect off;"), "{sample}");
+    }
+    let system = System::start(Database::Sqlite).await;
+    for (sample, listens) in
+        [("nginx/authority.conf", "127.0.0.1:8443 ssl http2"), ("nginx/gateway.conf", "127.0.0.1:8088")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        certificates(folder.path());
+        let backends = ["8080", "8081", "8082", "8000"].map(|port| format!("127.0.0.1:{port}"));
+        let backends = backends.each_ref().map(|written| (written.as_str(), system.auth.http));
+        let nginx = Nginx::with(sample, listens, &backends, folder).await;
+        for host in ["evil.test", "evil.test:80", "127.0.0.1.evil.test"] {
+            for path in ["/api/token", "/", "/_signet/verify"] {
+                let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+                let answer = nginx.raw(&request).await;
+                assert!(
+                    answer.starts_with("HTTP/1.1 421 ") && !answer.contains("evil"),
+                    "{sample}: {answer}"
+                );
+            }
+        }
+        let own = format!("GET /api/token HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", nginx.address);
+        let answer = nginx.raw(&own).await;
+        let location = answer.lines().find_map(|line| line.strip_prefix("Location: "));
+        assert_eq!(location, (sample == "nginx/authority.conf").then_some("/api/token/"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_says_of_its_way_does_not_reach_the_application_and_cookies_do_not_reach_the_gateway() {
+    let system = System::start(Database::Sqlite).await;
+    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let token = machine(&system, "notes:read").await;
+    let cookie = "c=".to_owned() + &"x".repeat(6500);
+    let sent = [
+        ("X-Forwarded-For", "198.51.100.7"),
+        ("X-Forwarded-Host", "evil.test"),
+        ("X-Forwarded-Proto", "gopher"),
+        ("Forwarded", "for=198.51.100.7"),
+        ("Cookie", cookie.as_str()),
+        ("Cookie", cookie.as_str()),
+        ("Cookie", cookie.as_str()),
+    ];
+    let answer = nginx.get("/notes", Some(&token), &sent).await;
+    assert_eq!(answer.status(), 200, "cookies of 19 KiB are none of the gateway's business");
+    let seen = answer.text().await.unwrap().to_ascii_lowercase();
+    for strange in ["198.51.100.7", "evil.test", "gopher", &token.to_ascii_lowercase()] {
+        assert!(!seen.contains(strange), "{strange}: {seen}");
+    }
+    assert!(
+        seen.contains("x-forwarded-for: 127.0.0.1") && seen.contains("x-forwarded-proto: http"),
+        "{seen}"
+    );
+    let preflight = nginx.send(reqwest::Method::OPTIONS, "/notes", None, &[]).await;
+    assert_eq!(preflight.status(), 200, "a preflight carries no token");
+}
+
+#[tokio::test]
+async fn a_request_that_names_another_method_or_path_for_the_application_is_refused() {
+    let system = System::start(Database::Sqlite).await;
+    let rules = example("nginx/gateway.toml");
+    let sidecar = Sidecar::start(&system, &rules).await;
+    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let token = machine(&system, "notes:read").await;
+    for (name, value) in [
+        ("X-HTTP-Method-Override", "DELETE"),
+        ("X-HTTP-Method", "DELETE"),
+        ("X-Method-Override", "DELETE"),
+        ("X-Original-URL", "/admin"),
+        ("X-Rewrite-URL", "/admin"),
+    ] {
+        let answer = nginx.get("/notes", Some(&token), &[(name, value)]).await;
+        assert_eq!(answer.status(), 400, "{name}");
+    }
+    assert_eq!(nginx.get("/notes?_method=DELETE", Some(&token), &[]).await.status(), 400);
+    assert_eq!(nginx.get("/notes", Some(&token), &[]).await.status(), 200);
+    let passing = rules.replace("[gateway]\n", "[gateway]\noverrides = \"pass\"\n");
+    let sidecar = Sidecar::start(&system, &passing).await;
+    let described = [("X-Original-Method", "GET"), ("X-Original-URI", "/notes")];
+    let authorization = format!("Bearer {token}");
+    let request =
+        [&described[..], &[("Authorization", &authorization), ("X-HTTP-Method", "DELETE")]].concat();
+    assert_eq!(sidecar.verify(&request).await.status(), 200, "where the operator wants it");
+}
+
 #[tokio::test]
 async fn traefik_and_caddy_ask_by_other_headers_and_each_proxy_by_its_own_only() {
     let system = System::start(Database::Sqlite).await;
@@ -440,7 +543,8 @@ async fn envoy_asks_over_grpc() {
     let Some(HttpResponse::OkResponse(public)) = check("GET", "/static/a", &[]).await.http_response else {
         panic!("public")
     };
-    assert_eq!(public.headers_to_remove.len(), 20, "every spelling of every one");
+    assert_eq!(public.headers_to_remove.len(), 21, "every spelling of every one, and the token");
+    assert!(ok.headers_to_remove.contains(&"authorization".to_owned()));
 
     for (what, answer, expected, status) in [
         ("no token", check("GET", "/notes", &[]).await, 16, 401),
