@@ -113,8 +113,10 @@ impl Authority {
     /// # Errors
     /// One line with the key that is wrong.
     pub fn followed(&self, data_dir: &Path) -> Result<AuthoritySettings, String> {
+        let ca_pem = self.ca_file.as_deref().map(|path| read("ca_file", path)).transpose()?;
         Ok(AuthoritySettings {
             url: self.url.clone(),
+            ca_pem: ca_pem.map(String::into_bytes),
             issuer: self.issuer.clone(),
             feed: self.feed()?,
             data_dir: Some(data_dir.to_owned()),
@@ -131,9 +133,7 @@ impl Authority {
             (Some(secret), None) => secret.clone(),
             (None, None) => return Err("authority.client_secret is missing beside client_id".to_owned()),
         };
-        let ca_pem = self.ca_file.as_deref().map(|path| read("ca_file", path)).transpose()?;
-        let ca_pem = ca_pem.map(String::into_bytes);
-        Ok(Some(FeedSettings { url: self.grpc_url.clone(), client_id, client_secret, ca_pem }))
+        Ok(Some(FeedSettings { url: self.grpc_url.clone(), client_id, client_secret }))
     }
 }
 

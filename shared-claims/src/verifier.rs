@@ -25,6 +25,7 @@ pub struct Verifier {
     max_bytes: usize,
     /// Of an audience that has registered an encryption key.
     decryption: Option<Arc<DecryptionKeys>>,
+    plain_jwt: bool,
 }
 
 impl Verifier {
@@ -48,6 +49,7 @@ impl Verifier {
             max_life: 24 * 60 * 60,
             max_bytes: DEFAULT_MAX_TOKEN_BYTES,
             decryption: None,
+            plain_jwt: false,
         }
     }
 
@@ -78,6 +80,13 @@ impl Verifier {
         Self { decryption: Some(Arc::new(keys)), ..self }
     }
 
+    /// Accepts `typ: JWT` beside at+jwt, for an audience that was registered with it. Weaker: of a token that says no
+    /// more of itself, only its audience tells that it is an access token (RFC 9068 section 2.1, RFC 8725 section 3.11).
+    #[must_use]
+    pub fn with_plain_jwt(self) -> Self {
+        Self { plain_jwt: true, ..self }
+    }
+
     /// Verifies a token at `now`, in seconds since the epoch.
     ///
     /// # Errors
@@ -101,7 +110,7 @@ impl Verifier {
     ) -> Result<AccessClaims, Refusal> {
         let token = UnverifiedToken::parse(unverified_token, self.max_bytes)?;
         let header = token.header()?;
-        if !header.is_of_type(ACCESS_TOKEN_TYPE) {
+        if !header.is_of_type(ACCESS_TOKEN_TYPE) && !(self.plain_jwt && header.is_of_type("JWT")) {
             return Err(Refusal::Type);
         }
         // Before the claims are read: to read what a stranger made up may cost more than to see that it is made up.

@@ -121,13 +121,13 @@ impl System {
     #[must_use]
     pub fn verifier_settings(&self) -> AuthoritySettings {
         AuthoritySettings {
+            ca_pem: None,
             url: self.auth_url(""),
             issuer: "https://auth.test".to_owned(),
             feed: Some(FeedSettings {
                 url: format!("http://{}", self.auth.grpc),
                 client_id: NOTES.to_owned(),
                 client_secret: self.notes_secret.clone(),
-                ca_pem: None,
             }),
             data_dir: None,
             allow_http: false,
@@ -176,6 +176,16 @@ impl System {
     #[must_use]
     pub fn cli(&self, arguments: &[&str]) -> Value {
         cli(self.folder.path(), &self.auth_env, arguments, "")
+    }
+
+    /// The complaint of a command that fails.
+    ///
+    /// # Panics
+    /// When it succeeds.
+    pub fn cli_fails(&self, arguments: &[&str]) -> String {
+        let output = run("auth-service", arguments, self.folder.path(), &self.auth_env, "");
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     /// Writes so many revocations of sessions into the database, as the authority does it (on SQLite), for an

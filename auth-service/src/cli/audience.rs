@@ -8,7 +8,8 @@ use super::key::parse_algorithm;
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::clients::Audience;
+use crate::clients::{Audience, TokenType};
+use crate::keys::Algorithm;
 use crate::storage::StorageError;
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +25,10 @@ pub enum AudienceCommand {
         /// made by `resource-service encryption-key FILE`.
         #[arg(long, value_name = "FILE")]
         encryption_jwks: Option<PathBuf>,
+        /// `typ` of its access tokens: at+jwt, or JWT where verifiers refuse that (Spring Security, Nimbus, hono do by
+        /// default).
+        #[arg(long, default_value = "at+jwt", value_name = "TYPE")]
+        typ: String,
     },
     /// Encrypt the tokens of an audience to another key from now on, or no longer.
     Encrypt {
@@ -42,10 +47,13 @@ pub enum AudienceCommand {
 impl AudienceCommand {
     pub fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
-            Self::Create { name, algorithm, encryption_jwks } => {
+            Self::Create { name, algorithm, encryption_jwks, typ } => {
+                let token_type = TokenType::parse(&typ).ok_or_else(|| {
+                    Failure::Usage(format!("{typ} is no type of access tokens: at+jwt, JWT"))
+                })?;
                 let algorithm = algorithm.as_deref().map(parse_algorithm).transpose()?;
                 let encryption_jwks = encryption_jwks.as_deref().map(read_jwks).transpose()?;
-                create(authority, output, Audience { name, algorithm, encryption_jwks })
+                create(authority, output, Audience { name, algorithm, encryption_jwks, token_type })
             }
             Self::Encrypt { name, encryption_jwks, .. } => {
                 let jwks = encryption_jwks.as_deref().map(read_jwks).transpose()?;
@@ -77,7 +85,14 @@ fn create(authority: &Authority, output: &Output, audience: Audience) -> Done {
         Some(kid) => format!(", and encrypted to the key {kid}"),
         None => String::new(),
     };
-    output.result(&document, &format!("registered the audience {name}, signed with {algorithm}{encrypted}"));
+    let advice = match (audience.algorithm, algorithm) {
+        (None, Algorithm::EdDsa) => {
+            "\nMany libraries know no EdDSA: for verifiers other than Signet's own choose `--algorithm RS256` or ES256"
+        }
+        _ => "",
+    };
+    let text = format!("registered the audience {name}, signed with {algorithm}{encrypted}{advice}");
+    output.result(&document, &text);
     Ok(())
 }
 
@@ -113,6 +128,7 @@ fn described(authority: &Authority, audience: &Audience) -> Value {
     json!({
         "audience": audience.name,
         "algorithm": algorithm.as_str(),
+        "typ": audience.token_type.as_str(),
         "encryption_kid": encryption_kid(audience),
     })
 }

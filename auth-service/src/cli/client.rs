@@ -28,6 +28,9 @@ pub enum ClientCommand {
         /// Where its tokens may be used; may be repeated, the first is the default.
         #[arg(long = "audience", value_name = "NAME")]
         audiences: Vec<String>,
+        /// An audience whose tokens it may introspect, beside that of its own name: it verifies for it. May be repeated.
+        #[arg(long, value_name = "AUDIENCE")]
+        introspects: Vec<String>,
     },
     /// Disable a client, end its sessions and take its tokens back.
     Disable { id: String },
@@ -45,8 +48,10 @@ pub enum ClientCommand {
 impl ClientCommand {
     pub fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
-            Self::Create { id, grants, scope, audiences } => {
+            Self::Create { id, grants, scope, audiences, introspects } => {
                 let client = new_client(authority, &id, &grants, (&scope, audiences))?;
+                check_registered(authority, &introspects)?;
+                let client = Client { introspects, ..client };
                 create(authority, output, &client)
             }
             Self::Disable { id } => disable(authority, output, &id),
@@ -62,12 +67,7 @@ fn new_client(
     grants: &[String],
     (scope, audiences): (&str, Vec<String>),
 ) -> Result<Client, Failure> {
-    let registered = authority.storage.all_audiences()?;
-    let is_registered = |name: &String| registered.iter().any(|audience| audience.name == *name);
-    if let Some(unknown) = audiences.iter().find(|audience| !is_registered(audience)) {
-        let advice = format!("auth-service audience create {unknown}");
-        return Err(Failure::Wrong(format!("the audience {unknown} is not registered: run `{advice}`")));
-    }
+    check_registered(authority, &audiences)?;
     let grant = |text: &String| {
         GrantType::parse(text).ok_or_else(|| {
             let known = GrantType::ALL.map(GrantType::as_str).join(", ");
@@ -79,10 +79,23 @@ fn new_client(
         scope: ScopeSet::parse(scope).map_err(|error| Failure::Usage(error.to_string()))?,
         audiences,
         grants: grants.iter().map(grant).collect::<Result<_, _>>()?,
+        introspects: Vec::new(),
         credentials: Credentials::FirstParty,
         created_at: authority.now(),
         disabled_at: None,
     })
+}
+
+fn check_registered(authority: &Authority, audiences: &[String]) -> Done {
+    let registered = authority.storage.all_audiences()?;
+    let is_registered = |name: &String| registered.iter().any(|audience| audience.name == *name);
+    match audiences.iter().find(|audience| !is_registered(audience)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let advice = format!("auth-service audience create {unknown}");
+            Err(Failure::Wrong(format!("the audience {unknown} is not registered: run `{advice}`")))
+        }
+    }
 }
 
 fn create(authority: &Authority, output: &Output, client: &Client) -> Done {
@@ -141,6 +154,7 @@ fn describe(client: &Client) -> Value {
         "grants": client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
         "scope": client.scope.to_string(),
         "audiences": client.audiences,
+        "introspects": client.introspects,
         "disabled": client.disabled_at.is_some(),
     })
 }

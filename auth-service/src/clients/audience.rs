@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use shared_claims::encryption::EncryptionKey;
+use shared_claims::verifier::ACCESS_TOKEN_TYPE;
 
 use crate::keys::Algorithm;
 
@@ -13,6 +14,34 @@ pub struct Audience {
     pub algorithm: Option<Algorithm>,
     /// Its public encryption key, as a JWKS: its access tokens are encrypted to it then.
     pub encryption_jwks: Option<String>,
+    pub token_type: TokenType,
+}
+
+/// `typ` in the header of access tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenType {
+    /// As RFC 9068 section 2.1 asks for, so that no other kind of token is taken for one.
+    #[default]
+    AccessToken,
+    /// `JWT`, for verifiers that refuse what they do not know.
+    Jwt,
+}
+
+impl TokenType {
+    pub const ALL: [Self; 2] = [Self::AccessToken, Self::Jwt];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => ACCESS_TOKEN_TYPE,
+            Self::Jwt => "JWT",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
+    }
 }
 
 /// How the tokens of an audience are made, at hand.
@@ -20,6 +49,7 @@ pub struct Audience {
 pub struct TokenForm {
     pub algorithm: Option<Algorithm>,
     pub encryption: Encryption,
+    pub token_type: TokenType,
 }
 
 /// Who can read them.
@@ -39,7 +69,12 @@ impl Audience {
     /// One with the defaults.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), algorithm: None, encryption_jwks: None }
+        Self {
+            name: name.to_owned(),
+            algorithm: None,
+            encryption_jwks: None,
+            token_type: TokenType::default(),
+        }
     }
 
     pub(super) fn token_form(&self) -> TokenForm {
@@ -52,6 +87,6 @@ impl Audience {
                 Encryption::Unusable
             }
         };
-        TokenForm { algorithm: self.algorithm, encryption }
+        TokenForm { algorithm: self.algorithm, encryption, token_type: self.token_type }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{Audience, Client, ClientId, TokenForm};
+use super::{Audience, Client, ClientId, TokenForm, TokenType};
 use crate::keys::Algorithm;
 
 /// All clients and audiences in memory, so that a machine token costs no database: also while the
@@ -41,10 +41,10 @@ impl ClientDirectory {
         self.state.load().clients.get(id).filter(|client| client.disabled_at.is_none()).cloned()
     }
 
-    /// Whether a token may be meant for this audience at all.
+    /// The `typ` of an audience's tokens; `None` when it is not registered.
     #[must_use]
-    pub fn is_audience(&self, name: &str) -> bool {
-        self.state.load().audiences.contains_key(name)
+    pub fn token_type(&self, audience: &str) -> Option<TokenType> {
+        self.state.load().audiences.get(audience).map(|form| form.token_type)
     }
 
     /// How the tokens of an audience are made.

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{HashedSecret, PlainSecret};
 
-pub use audience::{Audience, Encryption, TokenForm};
+pub use audience::{Audience, Encryption, TokenForm, TokenType};
 pub use authenticate::ClientCredentials;
 pub use directory::ClientDirectory;
 
@@ -84,6 +84,8 @@ pub struct Client {
     /// Where its tokens may be used; the first is the default.
     pub audiences: Vec<String>,
     pub grants: Vec<GrantType>,
+    /// Beside the one of its own name: audiences whose tokens it may introspect (RFC 7662 section 4).
+    pub introspects: Vec<String>,
     pub credentials: Credentials,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,

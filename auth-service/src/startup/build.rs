@@ -85,6 +85,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         // Its own clock made the token: no leeway at the end but what is set, a little for replicas at the start.
         verifier: CachingVerifier::new(
             Verifier::of_any_audience(settings.issuer.clone())
+                .with_plain_jwt()
                 .with_leeway(5)
                 .with_expiry_leeway(settings.simplejwt.leeway.as_secs()),
         ),
@@ -312,6 +313,7 @@ fn first_party(settings: &Settings) -> Result<Client> {
         scope: ScopeSet::parse(&simplejwt.scope).map_err(|error| format!("simplejwt.scope: {error}"))?,
         audiences: vec![simplejwt.audience.clone()],
         grants: vec![GrantType::Password, GrantType::RefreshToken],
+        introspects: Vec::new(),
         credentials: Credentials::FirstParty,
         created_at: Timestamp(0),
         disabled_at: None,

@@ -4,7 +4,7 @@ use super::error::StorageError;
 use super::schema::audiences;
 use super::{Storage, count_up};
 use crate::audit::{Action, Event};
-use crate::clients::Audience;
+use crate::clients::{Audience, TokenType};
 use crate::clock::Timestamp;
 use crate::keys::Algorithm;
 
@@ -19,6 +19,7 @@ impl Storage {
             audiences::algorithm.eq(audience.algorithm.map(Algorithm::as_str)),
             audiences::created_at.eq(now.0),
             audiences::encryption_jwks.eq(audience.encryption_jwks.clone()),
+            audiences::token_type.eq(Some(audience.token_type.as_str())),
         );
         let made = Event::of(Action::AudienceCreated).detail(audience.name.clone());
         self.write_audited(move |connection| {
@@ -49,16 +50,34 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn all_audiences(&self) -> Result<Vec<Audience>, StorageError> {
-        let columns = (audiences::name, audiences::algorithm, audiences::encryption_jwks);
-        let rows: Vec<(String, Option<String>, Option<String>)> = self.look(|connection| {
-            Ok(audiences::table.order(audiences::name).select(columns).load(connection)?)
+        let rows: Vec<AudienceRow> = self.look(|connection| {
+            Ok(audiences::table.order(audiences::name).select(AudienceRow::as_select()).load(connection)?)
         })?;
-        let unreadable = || StorageError::Unreadable("an audience with an unknown algorithm".to_owned());
-        let audience = |(name, algorithm, encryption_jwks): (String, Option<String>, Option<String>)| {
-            let algorithm =
-                algorithm.map(|text| Algorithm::parse(&text).ok_or_else(unreadable)).transpose()?;
-            Ok(Audience { name, algorithm, encryption_jwks })
-        };
-        rows.into_iter().map(audience).collect()
+        rows.into_iter().map(AudienceRow::into_audience).collect()
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audiences)]
+struct AudienceRow {
+    name: String,
+    algorithm: Option<String>,
+    encryption_jwks: Option<String>,
+    token_type: Option<String>,
+}
+
+impl AudienceRow {
+    fn into_audience(self) -> Result<Audience, StorageError> {
+        let Self { name, algorithm, encryption_jwks, token_type } = self;
+        let unreadable = |what: &str| StorageError::Unreadable(format!("an audience with an unknown {what}"));
+        let algorithm = algorithm.map(|text| Algorithm::parse(&text).ok_or_else(|| unreadable("algorithm")));
+        let token_type =
+            token_type.map(|text| TokenType::parse(&text).ok_or_else(|| unreadable("token type")));
+        Ok(Audience {
+            name,
+            algorithm: algorithm.transpose()?,
+            encryption_jwks,
+            token_type: token_type.transpose()?.unwrap_or_default(),
+        })
     }
 }

@@ -24,6 +24,7 @@ struct ClientRow {
     previous_secret_expires_at: Option<i64>,
     created_at: i64,
     disabled_at: Option<i64>,
+    introspects: String,
 }
 
 impl Storage {
@@ -40,9 +41,12 @@ impl Storage {
             previous_secret_expires_at: None,
             created_at: client.created_at.0,
             disabled_at: None,
+            introspects: client.introspects.join(" "),
         };
         self.write_audited(move |connection| {
-            let detail = format!("grants {}, scope {}, audiences {}", row.grants, row.scope, row.audiences);
+            let ClientRow { grants, scope, audiences, introspects, .. } = &row;
+            let detail =
+                format!("grants {grants}, scope {scope}, audiences {audiences}, introspects {introspects}");
             let made = Event::of(Action::ClientCreated).client(&row.id).detail(detail);
             diesel::insert_into(clients::table).values(row).execute(connection)?;
             count_up(connection, "clients")?;
@@ -133,6 +137,7 @@ impl ClientRow {
             },
             created_at: Timestamp(self.created_at),
             disabled_at: self.disabled_at.map(Timestamp),
+            introspects: words(&self.introspects),
         })
     }
 }

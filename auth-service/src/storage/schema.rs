@@ -53,6 +53,7 @@ diesel::table! {
         previous_secret_expires_at -> Nullable<BigInt>,
         created_at -> BigInt,
         disabled_at -> Nullable<BigInt>,
+        introspects -> Text,
     }
 }
 
@@ -62,6 +63,7 @@ diesel::table! {
         algorithm -> Nullable<Text>,
         created_at -> BigInt,
         encryption_jwks -> Nullable<Text>,
+        token_type -> Nullable<Text>,
     }
 }
 

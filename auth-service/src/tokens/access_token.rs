@@ -5,7 +5,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use shared_claims::scope::ScopeSet;
-use shared_claims::verifier::ACCESS_TOKEN_TYPE;
 
 use crate::authority::Authority;
 use crate::clients::{Client, ClientId, Encryption, TokenForm};
@@ -121,7 +120,7 @@ impl Authority {
     /// # Errors
     /// `Unavailable` when no key is active for the audience.
     pub fn mint_access_token(&self, draft: &Draft<'_>, now: Timestamp) -> Result<String> {
-        let TokenForm { algorithm, encryption } = self.clients.token_form(draft.audience);
+        let TokenForm { algorithm, encryption, token_type } = self.clients.token_form(draft.audience);
         let signer = self.signer_of(algorithm)?;
         let machine = draft.machine_subject();
         let person = draft.person.as_ref();
@@ -157,7 +156,7 @@ impl Authority {
             roles: person.map(|person| person.attributes.roles.as_slice()),
             custom: person.map(|person| &person.custom),
         };
-        let signed = sign(&signer, ACCESS_TOKEN_TYPE, &claims)?;
+        let signed = sign(&signer, token_type.as_str(), &claims)?;
         match encryption {
             Encryption::None => Ok(signed),
             Encryption::To(key) => key

@@ -114,10 +114,12 @@ impl Authority {
     }
 }
 
-/// Whether a token was issued to this client or is meant for it; it learns nothing of others.
+/// Whether a token was issued to this client, is meant for it, or for an audience that it answers for; it learns nothing
+/// of others.
 fn concerns(caller: &Client, claims: &AccessClaims) -> bool {
     let id = caller.id.as_str();
-    claims.client_id == id || claims.aud.iter().any(|audience| audience == id)
+    claims.client_id == id
+        || claims.aud.iter().any(|audience| audience == id || caller.introspects.contains(audience))
 }
 
 fn active_access_token(claims: &AccessClaims, username: Option<Arc<str>>) -> Introspection {

@@ -7,7 +7,7 @@ use shared_claims::{AccessClaims, Refusal};
 use super::legacy::{LegacyClaims, LegacyTokens};
 use super::refresh_token::{self, RefreshClaims};
 use crate::authority::Authority;
-use crate::clients::{Client, ClientId};
+use crate::clients::{Client, ClientId, TokenType};
 use crate::clock::Timestamp;
 use crate::error::{Result, TokenFault};
 use crate::sessions::{Judgement, Presented};
@@ -37,12 +37,15 @@ impl Authority {
         if refresh_token::is_one(&header) {
             return self.refresh_tokens.read(&header, &token, now).map(KnownToken::Refresh);
         }
-        self.read_access_token(unverified, now).map(KnownToken::Access)
+        let token_type = TokenType::ALL.into_iter().find(|known| header.is_of_type(known.as_str()));
+        let token_type = token_type.ok_or(TokenFault::Invalid)?;
+        self.read_access_token(unverified, token_type, now).map(KnownToken::Access)
     }
 
     fn read_access_token(
         &self,
         unverified: &str,
+        token_type: TokenType,
         now: Timestamp,
     ) -> std::result::Result<Arc<AccessClaims>, TokenFault> {
         let keys = self.keys.ring();
@@ -50,10 +53,13 @@ impl Authority {
             tracing::debug!(%refusal, "access token refused");
             if refusal == Refusal::Expired { TokenFault::Expired } else { TokenFault::Invalid }
         })?;
-        // The authority asks for no audience of its own, but none that it does not know was ever issued.
-        let known =
-            |audience: &String| self.clients.is_audience(audience) || *audience == self.account_audience();
-        if claims.aud.iter().any(known) {
+        // The authority asks for no audience of its own, but none that it does not know was ever issued, nor one of
+        // another type than that audience has.
+        let issued = |audience: &String| match self.clients.token_type(audience) {
+            Some(of_audience) => of_audience == token_type,
+            None => token_type == TokenType::default() && *audience == self.account_audience(),
+        };
+        if claims.aud.iter().any(issued) {
             return Ok(claims);
         }
         tracing::debug!("access token for an audience that is not registered refused");

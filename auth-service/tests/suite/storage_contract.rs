@@ -69,7 +69,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 10;
+const MIGRATIONS: usize = 11;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn new_session(id: &str, user: &User) -> Session {
@@ -417,6 +417,7 @@ fn client(id: &str) -> Client {
         scope: ScopeSet::parse("a b").unwrap(),
         audiences: vec!["notes".to_owned(), "https://x.test/a".to_owned()],
         grants: vec![GrantType::ClientCredentials, GrantType::Password],
+        introspects: vec!["https://x.test/b".to_owned()],
         credentials: Credentials::FirstParty,
         created_at: NOW,
         disabled_at: None,

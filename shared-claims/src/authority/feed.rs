@@ -75,7 +75,7 @@ impl Feed {
             .tcp_nodelay(true);
         if settings.url.starts_with("https://") {
             let mut tls = ClientTlsConfig::new().with_enabled_roots();
-            if let Some(pem) = &settings.ca_pem {
+            if let Some(pem) = &of_authority.ca_pem {
                 tls = tls.ca_certificate(Certificate::from_pem(pem));
             }
             endpoint = endpoint.tls_config(tls).map_err(|error| FetchError::Tls(error.to_string()))?;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
-use reqwest::{Client, StatusCode, Url, redirect};
+use reqwest::{Certificate, Client, StatusCode, Url, redirect};
 use tracing::{Instrument, trace_span};
 
 use super::AuthoritySettings;
@@ -65,12 +65,12 @@ pub(super) fn check_url(text: &str, allow_http: bool) -> Result<(), FetchError> 
 impl Fetcher {
     pub fn new(settings: &AuthoritySettings) -> Result<Self, FetchError> {
         check_url(&settings.url, settings.allow_http)?;
-        let client = Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|error| FetchError::Tls(error.to_string()))?;
+        let tls = |error: reqwest::Error| FetchError::Tls(with_causes(&error));
+        let mut builder = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).no_proxy();
+        if let Some(pem) = &settings.ca_pem {
+            builder = builder.tls_certs_merge(Certificate::from_pem_bundle(pem).map_err(tls)?);
+        }
+        let client = builder.build().map_err(tls)?;
         let base = settings.url.trim_end_matches('/').to_owned();
         Ok(Self { client, base, trace: settings.trace })
     }

@@ -43,6 +43,8 @@ pub struct AuthoritySettings {
     pub url: String,
     /// The `iss` that its documents carry.
     pub issuer: String,
+    /// Certificate authorities in PEM for its certificates, beside those that the operating system trusts.
+    pub ca_pem: Option<Vec<u8>>,
     /// Its feeds over gRPC; `None` follows the published documents.
     pub feed: Option<FeedSettings>,
     /// Folder for the last good state; `None` keeps it in memory only.
@@ -64,8 +66,6 @@ pub struct FeedSettings {
     pub url: String,
     pub client_id: String,
     pub client_secret: String,
-    /// Certificates in PEM that its listener may present, beside those of the operating system.
-    pub ca_pem: Option<Vec<u8>>,
 }
 
 /// What a verifier trusts at one moment.

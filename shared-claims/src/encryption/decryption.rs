@@ -19,11 +19,15 @@ use super::key_agreement::{Purpose, agreed_key};
 use super::{A256GCM, ECDH_ES, RSA_OAEP_256, content};
 use crate::error::Refusal;
 use crate::public_keys::thumbprint;
-use crate::strict::{Members, StrictValue, parse_object};
+use crate::strict::{MAX_HEADER_BYTES, Members, StrictValue, parse_object};
 
 /// PKCS#8 of an X25519 key up to its 32 octets (RFC 8410 section 7).
 const X25519_PKCS8: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x04, 0x22, 0x04, 0x20];
+
+/// Largest RSA key, in bytes of its modulus: anybody can make a token that has to be opened first, and with 4096 bits
+/// that takes as long as verifying a hundred. ECDH takes a tenth of that.
+const MAX_RSA_BYTES: usize = 384;
 
 /// The header parameters of the profile; any other refuses the token.
 const KNOWN: [&str; 8] = ["alg", "enc", "cty", "typ", "kid", "epk", "apu", "apv"];
@@ -64,7 +68,7 @@ impl DecryptionKeys {
         Ok(Zeroizing::new(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", *text)))
     }
 
-    /// Reads every `PRIVATE KEY` block (PKCS#8) of a PEM text: X25519, P-256 or RSA of 2048 bits and more.
+    /// Reads every `PRIVATE KEY` block (PKCS#8) of a PEM text: X25519, P-256 or RSA of 2048 to 3072 bits.
     ///
     /// # Errors
     /// [`InvalidDecryptionKey`] when there is none, or one that is something else.
@@ -108,6 +112,9 @@ impl DecryptionKeys {
         };
         let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::NotCompact);
         let header_json = decoded(header)?;
+        if header_json.len() > MAX_HEADER_BYTES {
+            return Err(Refusal::TooLong);
+        }
         let (encrypted_key, iv) = (decoded(encrypted_key)?, decoded(iv)?);
         let (mut content, tag) = (decoded(ciphertext)?, decoded(tag)?);
         if tag.len() != content::TAG_BYTES || iv.len() != content::IV_BYTES {
@@ -141,8 +148,7 @@ impl DecryptionKeys {
 
 impl Private {
     fn from_pkcs8(der: &[u8]) -> Result<(Value, Self), InvalidDecryptionKey> {
-        let unusable =
-            InvalidDecryptionKey("a key is neither X25519 nor P-256 nor RSA of 2048 bits and more");
+        let unusable = InvalidDecryptionKey("a key is neither X25519 nor P-256 nor RSA of 2048 to 3072 bits");
         let agreement = match der.strip_prefix(&X25519_PKCS8) {
             Some(octets) => PrivateKey::from_private_key(&X25519, octets),
             None => PrivateKey::from_private_key_der(&ECDH_P256, der),
@@ -151,6 +157,9 @@ impl Private {
             return Ok((public_jwk(&key).map_err(|_| unusable)?, Self::Agreement(key)));
         }
         let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| unusable)?;
+        if pair.public_modulus_len() > MAX_RSA_BYTES {
+            return Err(unusable);
+        }
         let (n, e) = (pair.public_key().modulus(), pair.public_key().exponent());
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let jwk = json!({

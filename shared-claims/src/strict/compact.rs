@@ -9,6 +9,10 @@ use crate::error::Refusal;
 /// Longest `kid` that is looked up, in bytes.
 const MAX_KID_BYTES: usize = 128;
 
+/// Longest header that is looked at, decoded, in bytes: it is read before the signature is checked, and what a stranger
+/// made up must cost less than that check. Those of the authority have about 100.
+pub const MAX_HEADER_BYTES: usize = 1024;
+
 /// Header parameters that refuse a token: they change what is signed (`crit`, `b64`, `zip`, `enc`),
 /// say that something else is inside (`cty`), or bring their own trust (`jwk`, `jku`, `x5u`, `x5c`).
 const FORBIDDEN: [&str; 9] = ["crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"];
@@ -44,6 +48,9 @@ impl<'a> UnverifiedToken<'a> {
         let (header, payload) = signing_input.split_once('.').ok_or(Refusal::NotCompact)?;
         let mut decoded = Vec::with_capacity(token.len());
         let header_end = decode(header, &mut decoded)?;
+        if header_end > MAX_HEADER_BYTES {
+            return Err(Refusal::TooLong);
+        }
         let payload_end = decode(payload, &mut decoded)?;
         decode(signature, &mut decoded)?;
         Ok(Self { signing_input, decoded, header_end, payload_end })

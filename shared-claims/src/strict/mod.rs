@@ -7,6 +7,7 @@
 mod compact;
 mod json;
 
+pub(crate) use compact::MAX_HEADER_BYTES;
 pub use compact::{UnverifiedHeader, UnverifiedToken};
 pub use json::{Members, StrictValue, parse_object};
 

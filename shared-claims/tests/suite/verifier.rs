@@ -93,6 +93,33 @@ fn the_controls_are_accepted() {
     }
 }
 
+/// It is read before the signature is checked: the work that a stranger can have done with it is bounded.
+#[test]
+fn a_header_longer_than_any_of_ours_is_not_read() {
+    let issuer = Issuer::new();
+    let filled = |length: usize| with(header(), "x", json!("y".repeat(length)));
+    assert_eq!(issuer.verdict(&issuer.sign(&filled(900), &claims())), Ok(()));
+    for header in [filled(1024), with(header(), "x", json!(vec![json!({}); 1000]))] {
+        assert_eq!(issuer.verdict(&issuer.sign(&header, &claims())), Err(Refusal::TooLong));
+    }
+}
+
+#[test]
+fn the_plain_type_is_accepted_where_it_is_wanted_and_nothing_else_with_it() {
+    let issuer = Issuer::new();
+    let verifier = Verifier::new("https://auth.test", "notes").with_plain_jwt();
+    let verdict = |typ: Value| {
+        let token = issuer.sign(&with(header(), "typ", typ), &claims());
+        verifier.verify(&token, &issuer.keys, NOW).map(drop)
+    };
+    for typ in ["JWT", "jwt", "application/jwt", "at+jwt"] {
+        assert_eq!(verdict(json!(typ)), Ok(()), "{typ}");
+    }
+    for typ in [json!("rt+jwt"), json!("revocations+jwt"), json!(""), json!("-")] {
+        assert_eq!(verdict(typ.clone()), Err(Refusal::Type), "{typ}");
+    }
+}
+
 #[test]
 fn a_header_that_is_wrong_in_one_thing_is_refused() {
     let issuer = Issuer::new();

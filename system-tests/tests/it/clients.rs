@@ -19,6 +19,8 @@ through_both_mouths_on_both_databases! {
 on_both_databases! {
     a_client_secret_can_be_changed_without_a_gap
     a_token_tells_only_those_whom_it_concerns
+    a_client_introspects_for_the_audiences_that_it_is_given
+    an_audience_may_have_tokens_of_the_plain_type
     a_client_takes_back_its_own_tokens_only
     a_refresh_token_is_bound_to_its_client
     the_token_endpoint_answers_as_rfc_6749_says
@@ -175,6 +177,73 @@ async fn a_token_tells_only_those_whom_it_concerns(database: Database) {
     }
     let unauthenticated = system.http.post(system.auth_url("/oauth2/introspect")).form(&[("token", "x")]);
     assert_eq!(unauthenticated.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+/// A resource server whose audience is a URI, which is no client id.
+async fn a_client_introspects_for_the_audiences_that_it_is_given(database: Database) {
+    let system = System::start(database).await;
+    for audience in ["https://orders.test/", "https://other.test/"] {
+        let _ = system.cli(&["audience", "create", audience]);
+    }
+    let refused = system.cli_fails(&["client", "create", "x", "--introspects", "https://unknown.test/"]);
+    assert!(refused.contains("audience create https://unknown.test/"), "{refused}");
+    let created = system.cli(&["client", "create", "orders", "--introspects", "https://orders.test/"]);
+    assert_eq!(created["introspects"], json!(["https://orders.test/"]));
+    let orders = ("orders", created["client_secret"].as_str().unwrap().to_owned());
+    let created = system.cli(&[
+        "client",
+        "create",
+        "shop",
+        "--audience",
+        "https://orders.test/",
+        "--audience",
+        "https://other.test/",
+    ]);
+    let shop = ("shop", created["client_secret"].as_str().unwrap());
+    for (audience, active) in [("https://orders.test/", true), ("https://other.test/", false)] {
+        let token = eventually("the client is known", || async {
+            Mouth::Http.client_token(&system, shop, ("", audience)).await.ok()
+        })
+        .await;
+        let told = introspect(&system, (orders.0, &orders.1), &token).await;
+        assert_eq!(told["active"], active, "{audience}: {told}");
+    }
+}
+
+/// For verifiers that know no at+jwt. Ours go on to demand it.
+async fn an_audience_may_have_tokens_of_the_plain_type(database: Database) {
+    let system = System::start(database).await;
+    let refused = system.cli_fails(&["audience", "create", "https://spring.test/", "--typ", "jwt+at"]);
+    assert!(refused.contains("at+jwt, JWT"), "{refused}");
+    let made = system.cli(&["audience", "create", "https://spring.test/", "--typ", "JWT"]);
+    assert_eq!(made["typ"], "JWT");
+    let created = system.cli(&[
+        "client",
+        "create",
+        "shop",
+        "--audience",
+        "https://spring.test/",
+        "--audience",
+        "notes",
+        "--scope",
+        "notes:read",
+    ]);
+    let shop = ("shop", created["client_secret"].as_str().unwrap());
+    let token = async |audience: &str| {
+        eventually("the client is known", || async {
+            Mouth::Http.client_token(&system, shop, ("", audience)).await.ok()
+        })
+        .await
+    };
+    let plain = token("https://spring.test/").await;
+    assert_eq!(unverified_header(&plain)["typ"], "JWT");
+    assert_eq!(introspect(&system, shop, &plain).await["active"], true);
+    assert!(!system.notes_accept(&plain).await, "another audience, and another type");
+    let notes = token("notes").await;
+    assert_eq!(unverified_header(&notes)["typ"], "at+jwt", "other audiences keep theirs");
+    assert!(system.notes_accept(&notes).await);
+    assert_eq!(revoke(&system, shop, &plain).await, StatusCode::OK);
+    assert_eq!(introspect(&system, shop, &plain).await["active"], false);
 }
 
 async fn revoke(system: &System, (id, secret): (&str, &str), token: &str) -> StatusCode {

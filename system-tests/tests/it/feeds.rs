@@ -459,3 +459,37 @@ async fn feeds_come_over_tls_and_a_certificate_that_does_not_fit_brings_nothing(
     let ready = system.http.get(format!("http://{}/readyz", strict.http)).send().await.unwrap();
     assert_eq!(ready.status(), 503);
 }
+
+/// One setting for both ways of following.
+#[tokio::test]
+async fn documents_come_over_tls_by_the_same_certificate_authority() {
+    let system = System::start(Database::Sqlite).await;
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    let ca = system.folder.path().join("ca.crt");
+    std::fs::copy(folder.path().join("ca.crt"), &ca).unwrap();
+    let backends = [("127.0.0.1:8080", system.auth.http), ("127.0.0.1:8082", system.auth.http)];
+    let nginx = Nginx::with("nginx/authority.conf", "127.0.0.1:8443", &backends, folder).await;
+    let data = system.folder.path().join("documents");
+    let mut env = system.resource_env.clone();
+    env.retain(|name, _| !name.starts_with("RESOURCE__AUTHORITY__CLIENT") && !name.contains("GRPC_URL"));
+    env.insert("RESOURCE__DATA_DIR".to_owned(), data.display().to_string());
+    env.insert("RESOURCE__AUTHORITY__URL".to_owned(), format!("https://{}", nginx.address));
+    let folder = tempfile::tempdir().unwrap();
+    let strict = Service::start("resource-service", folder.path(), &env).await;
+    eventually("it does not believe the certificate", || async {
+        strict.log().contains("UnknownIssuer").then_some(())
+    })
+    .await;
+    let _ = std::fs::remove_dir_all(&data);
+    env.insert("RESOURCE__AUTHORITY__CA_FILE".to_owned(), ca.display().to_string());
+    let trusting = Service::start("resource-service", folder.path(), &env).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let notes = || async {
+        let request = system.http.get(format!("http://{}/notes", trusting.http)).bearer_auth(&pair.access);
+        request.send().await.unwrap().status().as_u16()
+    };
+    eventually("it has keys and revocations", || async { (notes().await == 200).then_some(()) }).await;
+    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    eventually("it is told", || async { (notes().await == 401).then_some(()) }).await;
+}

@@ -157,6 +157,7 @@ fn claims(signer: &Signer, jwk: &Value, session: &str) -> AccessClaims {
 fn settings(url: String, feed: Option<FeedSettings>, folder: &std::path::Path) -> AuthoritySettings {
     let data_dir = Some(folder.to_owned());
     AuthoritySettings {
+        ca_pem: None,
         url,
         issuer: ISSUER.to_owned(),
         feed,
@@ -192,7 +193,6 @@ impl Bench {
             url: format!("http://{}", fake.serve().await),
             client_id: "notes".to_owned(),
             client_secret: "secret".to_owned(),
-            ca_pem: None,
         };
         let folder = tempfile::tempdir().unwrap();
         let settings = settings("http://127.0.0.1:9".to_owned(), Some(feed), folder.path());

@@ -1,0 +1,2 @@
+ALTER TABLE clients DROP COLUMN introspects;
+ALTER TABLE audiences DROP COLUMN token_type;
