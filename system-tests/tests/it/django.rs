@@ -12,7 +12,7 @@ use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Mouth, System, eventually};
 
 /// All of a Django project in one file. What is between the marks is what a team changes.
-const PROJECT: &str = r#"
+pub const PROJECT: &str = r#"
 import sys
 from django.conf import settings
 
@@ -85,7 +85,7 @@ impl Django {
         Self { child, address }
     }
 
-    async fn whoami(&self, token: Option<&str>) -> Option<(u16, Value)> {
+    pub async fn whoami(&self, token: Option<&str>) -> Option<(u16, Value)> {
         let mut request = reqwest::Client::new().get(format!("http://{}/whoami/", self.address));
         if let Some(token) = token {
             request = request.bearer_auth(token);

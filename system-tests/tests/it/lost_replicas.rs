@@ -9,7 +9,7 @@ use system_tests::system::{PASSWORD, USER};
 use system_tests::{Database, eventually};
 
 /// Makes whoever writes to a table of one session wait in the middle of the transaction, long enough to be paused there.
-fn slow_down(url: &str, table: &str, column: &str, session: &str) {
+pub fn slow_down(url: &str, table: &str, column: &str, session: &str) {
     let trigger = format!(
         "CREATE FUNCTION wait_a_moment() RETURNS trigger AS $$ BEGIN
              IF NEW.{column} = '{session}' THEN PERFORM pg_sleep(0.4); END IF; RETURN NEW;
@@ -24,7 +24,7 @@ fn sid(access: &str) -> String {
 }
 
 /// Whether somebody waits in the trigger now.
-fn waits_in_trigger(url: &str) -> bool {
+pub fn waits_in_trigger(url: &str) -> bool {
     use diesel::sql_types::BigInt;
     use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query};
     #[derive(QueryableByName)]

@@ -17,6 +17,7 @@ mod drill_http2;
 mod drill_resources;
 mod drill_restore;
 mod drill_schema;
+mod drill_siege;
 mod drill_size;
 mod drill_slow;
 mod encrypted_tokens;

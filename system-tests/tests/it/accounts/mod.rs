@@ -1,7 +1,7 @@
 //! What people do for their own accounts, over HTTP as an application does it, with a mail server of this machine.
 
 mod enumeration;
-mod postbox;
+pub mod postbox;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
