@@ -106,6 +106,11 @@ pub fn begin() {
         "Time since the database was last seen: how old the feeds are"
     );
     describe_gauge!("signet_feed_position", "Number of the newest revocation that is known here");
+    describe_gauge!(
+        "signet_live_revocations",
+        "Revocations that can still hit a token; verifiers take 10,000,000 at most"
+    );
+    describe_gauge!("signet_audit_entries", "Number of the newest entry of the audit log; it never falls");
     describe_gauge!("signet_signing_key_age_seconds", "How long the key that signs has done so");
     describe_gauge!("signet_public_keys", "Keys in the key set");
     describe_gauge!("signet_ready", "1 when this replica can do its work");
@@ -189,6 +194,12 @@ pub fn swept(table: &'static str, rows: usize) {
     counter!("signet_swept_rows_total", "table" => table).increment(u64::try_from(rows).unwrap_or(u64::MAX));
 }
 
+/// The number of the newest entry of the audit log.
+pub fn audit_entries(seq: i64) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
+    gauge!("signet_audit_entries").set(seq as f64);
+}
+
 pub fn sweep_failed() {
     MEASURES.sweep_failures.increment(1);
 }
@@ -209,6 +220,8 @@ impl Authority {
         let position = self.revocations.position();
         #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
         gauge!("signet_feed_position").set(position.seq as f64);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
+        gauge!("signet_live_revocations").set(self.revocations.len() as f64);
         let (held, idle) = self.storage.pool_state();
         gauge!("signet_database_connections", "state" => "held").set(f64::from(held));
         gauge!("signet_database_connections", "state" => "idle").set(f64::from(idle));

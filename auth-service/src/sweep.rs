@@ -2,6 +2,7 @@
 //! has expired, a page at a time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::authority::Authority;
@@ -9,6 +10,7 @@ use crate::background::{Background, Stop};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::measures;
+use crate::secret::hex;
 use crate::storage::{StorageError, Swept};
 
 /// Between two pages: requests come first.
@@ -34,9 +36,10 @@ pub struct SweepPolicy {
 /// # Errors
 /// `Internal` when the system gives no thread.
 pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Background> {
-    let trust = ClockTrust::new(authority.now());
+    let (trust, published) = (ClockTrust::new(authority.now()), AtomicI64::new(0));
     let work = move |stop: &Stop| {
         authority.refresh_dummies()?;
+        authority.publish_audit_head(&published)?;
         if !trust.holds(authority.now()) {
             tracing::warn!("the clock has jumped ahead: nothing is swept until a restart");
             return Ok(());
@@ -44,6 +47,19 @@ pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Backgroun
         authority.sweep(policy, || stop.pause(PAUSE))
     };
     Background::start("sweeper", policy.interval.min(LONGEST_WAIT), work, measures::sweep_failed)
+}
+
+impl Authority {
+    /// Writes the head of the audit log into the ordinary log, which is kept elsewhere: whoever cuts off the end of the
+    /// one in the database would have to cut off that of the other, too.
+    fn publish_audit_head(&self, published: &AtomicI64) -> Result<()> {
+        let Some(last) = self.storage.audit_last()? else { return Ok(()) };
+        measures::audit_entries(last.entry.seq);
+        if published.swap(last.entry.seq, Ordering::Relaxed) != last.entry.seq {
+            tracing::info!(head = %format_args!("{}:{}", last.entry.seq, hex(&last.mac)), "audit log");
+        }
+        Ok(())
+    }
 }
 
 /// Compares the wall clock with the time that has passed.

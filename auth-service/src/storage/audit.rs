@@ -46,6 +46,16 @@ impl Storage {
         Ok(rows.into_iter().map(AuditRow::into_link).collect())
     }
 
+    /// The newest entry.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn audit_last(&self) -> Result<Option<Link>, StorageError> {
+        let newest = audit::table.order(audit::seq.desc()).select(AuditRow::as_select());
+        let row: Option<AuditRow> = self.read(|connection| Ok(newest.first(connection).optional()?))?;
+        Ok(row.map(AuditRow::into_link))
+    }
+
     /// How many entries were ever written.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ through_both_mouths_on_both_databases! {
 
 on_both_databases! {
     an_entry_that_was_altered_taken_out_or_cut_off_is_missed
+    an_end_that_was_cut_off_without_a_trace_is_missed_by_whoever_kept_a_head
 }
 
 /// The entries of an action, without those that were there before.
@@ -68,6 +69,46 @@ async fn what_people_clients_and_operators_do_is_written_down(mouth: Mouth, data
     assert_eq!(newest[0]["action"], "user.disabled");
     let verified = system.cli(&["audit", "verify"]);
     assert_eq!(verified["entries"], newest[0]["seq"]);
+}
+
+/// Whoever can write to the database needs no master key for this: the chain holds up to the new end.
+async fn an_end_that_was_cut_off_without_a_trace_is_missed_by_whoever_kept_a_head(database: Database) {
+    let system = System::start(database).await;
+    let url = system.auth_env["AUTH__DATABASE__URL"].clone();
+    let early = system.cli(&["audit", "head"])["head"].as_str().unwrap().to_owned();
+    for _ in 0..3 {
+        Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    }
+    let head = system.cli(&["audit", "verify"])["head"].as_str().unwrap().to_owned();
+    assert_eq!(system.cli(&["audit", "head"])["head"], head.as_str());
+    for kept in [&early, &head, &head.to_uppercase()] {
+        assert_eq!(system.cli(&["audit", "verify", "--head", kept])["head"], head.as_str());
+    }
+    let last: i64 = head.split(':').next().unwrap().parse().unwrap();
+    let triggers: &[&str] = match database {
+        Database::Sqlite => &["DROP TRIGGER audit_is_not_updated", "DROP TRIGGER audit_is_not_deleted"],
+        Database::Postgres => &["DROP TRIGGER audit_is_only_appended_to ON audit"],
+    };
+    for trigger in triggers {
+        execute(&url, trigger).unwrap();
+    }
+    execute(&url, &format!("DELETE FROM audit WHERE seq > {}", last - 2)).unwrap();
+    execute(&url, &format!("UPDATE counters SET value = {} WHERE name = 'audit'", last - 2)).unwrap();
+    let said = system.cli(&["audit", "verify"]);
+    assert_eq!(said["entries"], last - 2, "by itself the log cannot know");
+    assert_eq!(system.cli(&["audit", "verify", "--head", &early])["entries"], last - 2, "that is older");
+    let complaint = system.cli_fails(&["audit", "verify", "--head", &head]);
+    assert!(complaint.contains(&format!("{last}")), "{complaint}");
+    // And written on, up to the number that was kept.
+    for _ in 0..3 {
+        Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    }
+    let complaint = system.cli_fails(&["audit", "verify", "--head", &head]);
+    assert!(complaint.contains("begun anew"), "{complaint}");
+    for wrong in ["x", "0:aa", "1", &format!("{last}:zz"), ":"] {
+        let complaint = system.cli_fails(&["audit", "verify", "--head", wrong]);
+        assert!(complaint.contains("audit head"), "{wrong}: {complaint}");
+    }
 }
 
 /// What `audit verify` says that is wrong.
