@@ -86,8 +86,10 @@ impl Guard {
     }
 
     fn check(&self, unverified_token: &str) -> Result<Arc<AccessClaims>, Rejection> {
+        // In this order: what is known by now is in what is loaded next.
+        let knows_revocations = self.authority.knows_revocations();
         let trust = self.authority.trust();
-        if trust.keys.is_empty() || !self.authority.knows_revocations() {
+        if trust.keys.is_empty() || !knows_revocations {
             return Err(Rejection::NotReady);
         }
         match self.verifier.verify(unverified_token, &trust.keys, unix_now()) {

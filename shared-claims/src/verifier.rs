@@ -110,7 +110,8 @@ impl Verifier {
     ) -> Result<AccessClaims, Refusal> {
         let token = UnverifiedToken::parse(unverified_token, self.max_bytes)?;
         let header = token.header()?;
-        if !header.is_of_type(ACCESS_TOKEN_TYPE) && !(self.plain_jwt && header.is_of_type("JWT")) {
+        let accepted = header.is_of_type(ACCESS_TOKEN_TYPE) || (self.plain_jwt && header.is_of_type("JWT"));
+        if !accepted {
             return Err(Refusal::Type);
         }
         // Before the claims are read: to read what a stranger made up may cost more than to see that it is made up.

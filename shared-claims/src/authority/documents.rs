@@ -43,6 +43,8 @@ pub(super) struct Documents {
     next: Next,
     /// Pages of one on their way.
     snapshot: Option<Snapshot>,
+    /// The last page had more behind it.
+    has_more: bool,
 }
 
 impl Documents {
@@ -58,6 +60,7 @@ impl Documents {
             unknown_signer: false,
             next: Next::new(),
             snapshot: None,
+            has_more: false,
         }
     }
 
@@ -150,7 +153,7 @@ impl Documents {
         loop {
             let is_new = self.fetch_page().await?;
             news |= is_new;
-            if self.snapshot.is_none() {
+            if !self.has_more {
                 return Ok(news);
             }
         }
@@ -159,8 +162,8 @@ impl Documents {
     /// `true` when there was something new in it.
     async fn fetch_page(&mut self) -> Result<bool, String> {
         let after = self.asked_position();
-        let wait =
-            if self.snapshot.is_none() && self.has_announced_key_set() { WAIT } else { Duration::ZERO };
+        let held_back = self.snapshot.is_none() && !self.has_more && self.has_announced_key_set();
+        let wait = if held_back { WAIT } else { Duration::ZERO };
         let path = format!("/revocations?after={}.{}&wait={}", after.epoch, after.seq, wait.as_secs());
         let etag = self.revocations_etag.as_deref();
         let fetched = self.fetcher.get(&path, etag, (MAX_DOCUMENT_BYTES, wait)).await;
@@ -171,12 +174,13 @@ impl Documents {
             return Ok(false);
         };
         let is_new = self.take_revocations(&document.text)?;
-        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.position == after) {
+        if self.has_more && self.asked_position() == after {
             // Whoever repeats one page would have it asked for without end.
-            self.snapshot = None;
+            (self.snapshot, self.has_more) = (None, false);
             return Err("revocations: pages that lead nowhere".to_owned());
         }
-        self.revocations_etag = document.etag;
+        // Of a page with more behind it, it names what that leads to.
+        self.revocations_etag = document.etag.filter(|_| !self.has_more);
         Ok(is_new)
     }
 
@@ -205,7 +209,7 @@ impl Documents {
         let outcome = self.apply_document(text);
         if outcome.is_err() {
             // Whatever follows is not a part of what was begun.
-            self.snapshot = None;
+            (self.snapshot, self.has_more) = (None, false);
         }
         outcome
     }
@@ -237,6 +241,7 @@ impl Documents {
             signed: true,
         };
         let applied = self.next.act_on(held.apply(&mut self.snapshot, statement, now));
+        self.has_more = matches!(applied, Ok(Applied::More));
         if let Ok(Applied::Complete) = applied {
             held.issued_at = document.issued_at;
             held.keys_position = document.keys_position;
@@ -251,7 +256,9 @@ impl Documents {
                     let signed = document.issued_at;
                     return Err(format!("revocations: signed at {signed}, and the clock here says {now}"));
                 }
-                self.state.authority.is_complete();
+                if self.state.authority.is_complete() {
+                    self.state.held().unsaved = true;
+                }
                 self.note_contact();
                 Ok(is_new)
             }

@@ -181,9 +181,12 @@ impl Feed {
         let authority = &self.state.authority;
         match self.next().act_on(applied) {
             Ok(Applied::Complete) => {
-                authority.is_complete();
+                // What is repeated is no state of now.
                 if self.is_contact(evidence) {
                     authority.last_words.of_revocations();
+                    if authority.is_complete() {
+                        self.state.held().unsaved = true;
+                    }
                 }
                 Ok(())
             }

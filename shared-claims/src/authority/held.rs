@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::{Authority, Trust};
@@ -208,6 +209,16 @@ impl Held {
         Ok(changed)
     }
 
+    /// Whether every revocation up to some moment was received once.
+    pub fn is_complete(&self) -> bool {
+        self.authority.complete.load(Ordering::Acquire)
+    }
+
+    #[cfg(test)]
+    pub fn become_complete(&self) -> bool {
+        self.authority.is_complete()
+    }
+
     /// An empty one, for a feed that begins at 0.
     pub fn snapshot(&self, may_go_back: bool) -> Snapshot {
         Snapshot { revocations: self.revocations.anew(), position: Position::default(), may_go_back }
@@ -315,7 +326,7 @@ impl Snapshot {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use arc_swap::ArcSwap;
 
     use super::super::freshness::LastWords;
@@ -325,7 +336,7 @@ mod tests {
     const NOW: u64 = 1_800_000_000;
     const EPOCH: u64 = 7;
 
-    fn held() -> Held {
+    pub fn held() -> Held {
         let fingerprints = Fingerprints::with_key([1; 16]);
         let revocations = RevocationsWriter::new(fingerprints).readers();
         let authority = Authority {

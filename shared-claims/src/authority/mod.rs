@@ -110,7 +110,7 @@ impl Authority {
         let mut held = Held::new(Arc::clone(&authority), fingerprints);
         if let Some(saved) = saved {
             if saved.is_complete() {
-                authority.is_complete();
+                let _ = authority.is_complete();
             }
             saved.into_held(&mut held);
         }
@@ -145,8 +145,9 @@ impl Authority {
         !self.needs_revocations || self.complete.load(Ordering::Acquire)
     }
 
-    fn is_complete(&self) {
-        self.complete.store(true, Ordering::Release);
+    /// Says whether it was not before: then that has to be saved.
+    fn is_complete(&self) -> bool {
+        !self.complete.swap(true, Ordering::AcqRel)
     }
 
     /// How old the state is.

@@ -38,6 +38,9 @@ struct Head {
     /// The latest time, in seconds since the epoch, by which something may have been let go of as expired.
     #[serde(default)]
     latest: u64,
+    /// Whether every revocation up to some moment was received once: keys are saved before that.
+    #[serde(default)]
+    complete: bool,
 }
 
 /// What a file held.
@@ -58,10 +61,10 @@ impl Saved {
         self.head.heard_at.and_then(|at| unix_now().checked_sub(at)).map(Duration::from_secs)
     }
 
-    /// Whether it holds every revocation that it had learnt of. It does not if the clock was ahead when it let go of
+    /// Whether it holds every revocation up to some moment. It does not if there never were any, nor if the clock was ahead when it let go of
     /// what had expired: those revocations are needed again, and everything must be asked for.
     pub fn is_complete(&self) -> bool {
-        !LatestTime::of(self.head.latest).went_back(unix_now())
+        self.head.complete && !LatestTime::of(self.head.latest).went_back(unix_now())
     }
 
     pub fn into_held(self, held: &mut Held) {
@@ -173,6 +176,7 @@ pub(super) fn content(held: &Held, issuer: &str, heard: Option<Duration>) -> Opt
         fingerprint_key: held.revocations.fingerprints().key(),
         jwks: String::from_utf8_lossy(&held.jwks).into_owned(),
         latest: held.latest.seconds().max(unix_now()),
+        complete: held.is_complete(),
     };
     let mut content = WHAT_IT_IS.to_vec();
     content.extend(serde_json::to_vec(&head).ok()?);
@@ -197,4 +201,32 @@ fn replace(path: &PathBuf, content: &[u8]) -> std::io::Result<()> {
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&anew, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::held::tests::held;
+    use super::*;
+
+    const ISSUER: &str = "https://auth.test";
+
+    fn saved(held: &Held) -> Saved {
+        let mut bytes = content(held, ISSUER, None).unwrap();
+        bytes.extend(digest(&SHA256, &bytes).as_ref());
+        read(&bytes, ISSUER).unwrap()
+    }
+
+    /// Or a restart would make of "no revocations were received" that there are none.
+    #[test]
+    fn what_was_never_complete_is_not_after_a_restart_nor_after_two() {
+        let mut first = held();
+        let jwks = include_bytes!("../../tests/suite/one_key.jwks");
+        first.take_keys(jwks).unwrap();
+        assert!(!saved(&first).is_complete());
+        let mut second = held();
+        saved(&first).into_held(&mut second);
+        assert!(!saved(&second).is_complete());
+        assert!(second.become_complete());
+        assert!(saved(&second).is_complete());
+    }
 }
