@@ -7,6 +7,7 @@ use totp_rs::{Builder, Totp};
 
 use super::Caller;
 use crate::authority::Authority;
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{HashedSecret, PlainSecret, random_bytes};
 use crate::storage::Confirmed;
@@ -17,6 +18,12 @@ const RECOVERY_CODES: u8 = 10;
 
 /// 32 characters that cannot be taken for each other (Crockford): 80 bits a code.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// How long one code is shown, in seconds.
+const STEP_SECONDS: u64 = 30;
+
+/// How long a confirmation gets the same answer again.
+const REPEATABLE: Duration = Duration::from_secs(120);
 
 /// Codes of one account, from wherever: so many at once, and then one each six minutes.
 const ONE_TIME_PASSWORDS: AttemptPolicy = AttemptPolicy {
@@ -74,9 +81,9 @@ impl Authority {
         self.check_attempts(&attempt)?;
         let none = || Error::new(ErrorKind::Conflict, "no second factor was begun, or it is in use");
         let factor = self.storage.second_factor(&user.id)?.ok_or_else(none)?;
-        if factor.confirmed {
+        if let Some(confirmed_at) = factor.confirmed_at {
             // The answer may have been lost on its way: the same code of the same user gets it again for a while.
-            return self.repeated_confirmation(&user, &factor, code).ok_or_else(none);
+            return self.repeated_confirmation((&user, &factor), confirmed_at, code).ok_or_else(none);
         }
         let Some(step) = self.matching_step(&user, &factor, code)? else {
             return Err(self.refuse_again(&user, "wrong one-time password"));
@@ -97,13 +104,20 @@ impl Authority {
         Ok(codes)
     }
 
-    /// The recovery codes that were shown before, for the code that confirmed the factor, while that can still be shown.
+    /// The recovery codes that were shown before, for the code that confirmed the factor, in the first two minutes. Any
+    /// later code is one of a login, which may have been phished.
     fn repeated_confirmation(
         &self,
-        user: &User,
-        factor: &StoredFactor,
+        (user, factor): (&User, &StoredFactor),
+        confirmed_at: Timestamp,
         code: &PlainSecret,
     ) -> Option<Vec<PlainSecret>> {
+        let latest_step = confirmed_at.seconds() / STEP_SECONDS + 1;
+        if self.now().distance(confirmed_at) > REPEATABLE
+            || factor.last_step > i64::try_from(latest_step).ok()?
+        {
+            return None;
+        }
         let unspent = StoredFactor { last_step: factor.last_step - 1, ..factor.clone() };
         let step = self.matching_step(user, &unspent, code).ok().flatten();
         (step == Some(factor.last_step)).then(|| self.recovery_codes.of(&factor.sealed_secret))
@@ -137,7 +151,8 @@ impl Authority {
     /// # Errors
     /// `Unavailable`.
     pub fn second_factor_state(&self, user_id: &str) -> Result<SecondFactorState> {
-        let confirmed = self.storage.second_factor(user_id)?.is_some_and(|factor| factor.confirmed);
+        let confirmed =
+            self.storage.second_factor(user_id)?.is_some_and(|factor| factor.confirmed_at.is_some());
         Ok(SecondFactorState { confirmed, recovery_codes: self.storage.recovery_codes_left(user_id)? })
     }
 
@@ -150,7 +165,7 @@ impl Authority {
         code: Option<&PlainSecret>,
     ) -> std::result::Result<Option<Shown>, FactorRefused> {
         let factor = self.storage.second_factor(&user.id).map_err(Error::from)?;
-        let Some(factor) = factor.filter(|factor| factor.confirmed) else { return Ok(None) };
+        let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_some()) else { return Ok(None) };
         let Some(code) = code else {
             let cause = format!("account {}: a one-time password is needed", user.id);
             return Err(Error::new(ErrorKind::SecondFactorRequired, cause).into());
@@ -270,8 +285,8 @@ pub struct StoredFactor {
     pub sealed_secret: Vec<u8>,
     /// Up to this one they are spent.
     pub last_step: i64,
-    /// Whether it is asked for.
-    pub confirmed: bool,
+    /// Since when it is asked for; `None` while it is only begun.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 #[cfg(test)]

@@ -30,16 +30,15 @@ impl Storage {
     /// [`StorageError`]; `Ok(None)` when an account has none, not even one that was only begun.
     pub fn second_factor(&self, user_id: &str) -> Result<Option<StoredFactor>, StorageError> {
         self.read(|connection| {
-            let columns = (
-                second_factors::sealed_secret,
-                second_factors::last_step,
-                second_factors::confirmed_at.is_not_null(),
-            );
-            let row: Option<(Vec<u8>, i64, bool)> =
+            let columns =
+                (second_factors::sealed_secret, second_factors::last_step, second_factors::confirmed_at);
+            let row: Option<(Vec<u8>, i64, Option<i64>)> =
                 second_factors::table.find(user_id).select(columns).first(connection).optional()?;
-            let stored =
-                |(sealed_secret, last_step, confirmed)| StoredFactor { sealed_secret, last_step, confirmed };
-            Ok(row.map(stored))
+            Ok(row.map(|(sealed_secret, last_step, confirmed_at)| StoredFactor {
+                sealed_secret,
+                last_step,
+                confirmed_at: confirmed_at.map(Timestamp),
+            }))
         })
     }
 
@@ -67,8 +66,8 @@ impl Storage {
         }
     }
 
-    /// Puts the one to use that a code was shown for, with recovery codes; that code is spent. `Ok(false)` when there is none to be
-    /// put to use.
+    /// Puts the one to use that a code was shown for, with recovery codes; that code is spent. `Ok(None)` when there is
+    /// none to be put to use.
     ///
     /// # Errors
     /// [`StorageError`].

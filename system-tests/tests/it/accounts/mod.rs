@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use shared_claims::clock::unix_now;
 use signet_proto::auth::v1::ObtainPairRequest;
+use system_tests::database::execute;
 use system_tests::mouth::{as_gateway, client, unverified_claims};
 use system_tests::system::{PASSWORD, USER, cli};
 use system_tests::{Database, Mouth, System, eventually, on_both_databases};
@@ -304,6 +305,13 @@ async fn a_one_time_password_is_asked_for_and_good_once(database: Database) {
     assert_eq!(status, 200, "{pair}");
     assert_eq!(unverified_claims(pair["access"].as_str().unwrap())["amr"], json!(["pwd", "otp", "mfa"]));
     assert_eq!(log_in(Some(&next)).await.0, 401, "a code is good once");
+    // The codes are shown again to whoever confirms again at once, and to nobody who has a code of a later login.
+    let confirm = async |otp: &str| {
+        world.ask("POST", "/second-factor/confirm", Some(&access), Some(json!({"otp": otp}))).await.0
+    };
+    let url = &world.system.auth_env["AUTH__DATABASE__URL"];
+    execute(url, "UPDATE second_factors SET confirmed_at = confirmed_at - 200000").unwrap();
+    assert_eq!(confirm(&next).await, 409, "a code of a login, spent or not, shows no recovery codes");
     let typed = codes[0]
         .to_uppercase()
         .as_bytes()
