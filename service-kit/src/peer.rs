@@ -37,13 +37,15 @@ impl TrustedProxies {
         caller
     }
 
-    /// Whether a request was sent on by something that is not listed: all of its callers would count as one.
+    /// Whether a request was sent on by something of the operator's own network that is not listed: all of its callers
+    /// would count as one. From elsewhere the header is anybody's, who would rid themselves of their own count by it.
     pub fn is_forwarded_by_stranger<'a>(
         &self,
         remote: IpAddr,
         mut forwarded: impl Iterator<Item = &'a str>,
     ) -> bool {
-        let forwards = forwarded.next().is_some() && !self.contains(remote.to_canonical());
+        let remote = remote.to_canonical();
+        let forwards = forwarded.next().is_some() && is_internal(remote) && !self.contains(remote);
         if forwards {
             STRANGER.call_once(|| {
                 tracing::warn!(
@@ -58,6 +60,21 @@ impl TrustedProxies {
 
     fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// Whether an address is given out within a network: loopback, RFC 1918, RFC 6598 (carriers, and proxies of clouds), link
+/// local, unique local (RFC 4193).
+fn is_internal(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            let shared = first == 100 && second & 0xC0 == 64;
+            address.is_loopback() || address.is_private() || address.is_link_local() || shared
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
     }
 }
 
@@ -97,6 +114,33 @@ impl Serialize for TrustedProxies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_stands_in_the_own_network_can_be_a_proxy_that_was_forgotten() {
+        let proxies: TrustedProxies = serde_json::from_str("\"10.0.0.1\"").unwrap();
+        let is_stranger = |remote: &str, forwarded: &[&str]| {
+            proxies.is_forwarded_by_stranger(remote.parse().unwrap(), forwarded.iter().copied())
+        };
+        for remote in [
+            "10.0.0.2",
+            "172.20.0.5",
+            "192.168.1.1",
+            "127.0.0.1",
+            "100.64.3.4",
+            "169.254.1.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:10.0.0.2",
+        ] {
+            assert!(is_stranger(remote, &["198.51.100.7"]), "{remote}");
+            assert!(!is_stranger(remote, &[]), "{remote}");
+        }
+        // Whoever calls from outside would rid themselves of their own count by the header.
+        for remote in ["198.51.100.7", "8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:db8::1", "10.0.0.1"] {
+            assert!(!is_stranger(remote, &["1"]), "{remote}");
+        }
+    }
 
     #[test]
     fn only_what_a_listed_proxy_has_written_is_believed() {

@@ -13,8 +13,8 @@ const FORBIDDEN: u32 = 0o027;
 /// Reading for the group: for secrets that Kubernetes (`fsGroup`) or Compose mount, which belong to root.
 const GROUP_READ: u32 = 0o040;
 
-/// Checks that nobody else can read or replace the secret in a file: its owner is root or this user, and at most its
-/// group may read it too.
+/// Checks that nobody else can read or replace the secret in a file. Its group may read it where it belongs to root or to
+/// this user.
 ///
 /// # Errors
 /// What is wrong and what to do, without the path.
@@ -56,7 +56,8 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
 /// Those of the operating system.
 pub fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     // Written aside and linked into place: nobody can read half of it.
-    let aside = path.with_extension(format!("new-{}", std::process::id()));
+    // Named at random: in a container every process is the first, and one that died here must not end the next.
+    let aside = path.with_extension(format!("new-{}", uuid::Uuid::new_v4().simple()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
     let written = file.write_all(content).and_then(|()| file.sync_all());
     let linked = written.and_then(|()| fs::hard_link(&aside, path));

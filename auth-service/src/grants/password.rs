@@ -90,6 +90,7 @@ impl Authority {
         let begun = self.begin_session(login, (user, factor), terms, &attempt);
         if let Err(error) = &begun
             && error.kind != ErrorKind::InvalidCredentials
+            && self.webhook.is_none()
         {
             // The password was right.
             self.give_back(&attempt);
@@ -106,6 +107,10 @@ impl Authority {
         attempt: &Attempt,
     ) -> Result<Started> {
         let Terms { scope, audience, idle, longest } = terms;
+        if self.webhook.is_some() {
+            // The password was right; a service that takes its time must not fill the counts with those who wait for it.
+            self.give_back(attempt);
+        }
         // Before there is a session: without its claims there is no token.
         let custom = self.simplejwt.claims.of(&user.attributes, self.ask_webhook(&user)?)?;
         let now = self.now();
@@ -128,7 +133,13 @@ impl Authority {
         let known = attempt.known.clone();
         let rehashed = self.better_hash(&user, &login.password);
         let limit = Some(self.session_limit(now));
-        let left = Login { rehashed, known, factor, limit, attempt: Some(attempt.clone()) };
+        let left = Login {
+            rehashed,
+            known,
+            factor,
+            limit,
+            attempt: self.webhook.is_none().then(|| attempt.clone()),
+        };
         let turn = self.login_turn(attempt)?;
         let started = self.storage.start_session(&session, &user, left)?;
         drop(turn);

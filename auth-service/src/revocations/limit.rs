@@ -31,8 +31,10 @@ impl ClientLimiter {
         if paid_until.len() >= MAX_CLIENTS {
             paid_until.retain(|_, until| *until > now);
         }
-        let until = paid_until.get(client).copied().unwrap_or(now).max(now).plus(INTERVAL);
         let latest = now.plus(INTERVAL * BURST);
+        // What lies further ahead was counted by a clock that has been set back since.
+        let paid = paid_until.get(client).copied().filter(|until| *until <= latest);
+        let until = paid.unwrap_or(now).max(now).plus(INTERVAL);
         if until > latest {
             return Err(latest.distance(until));
         }
@@ -57,5 +59,6 @@ mod tests {
         assert_eq!((0..10).take_while(|_| limiter.take(&one, later).is_ok()).count(), 3);
         let much_later = now.plus(INTERVAL * (BURST * 2));
         assert_eq!((0..3000).take_while(|_| limiter.take(&one, much_later).is_ok()).count(), BURST as usize);
+        assert_eq!(limiter.take(&one, now), Ok(()), "a clock that was set back locks nobody out");
     }
 }

@@ -53,8 +53,6 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     let master = open_master_key(&settings.keys.master_key_file, &storage)?;
     let secrets = open_secrets(&master, &settings.keys.master_key_file, &storage)?;
     storage.audit_with(Chain::new(&secrets, Arc::clone(&clock), process));
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let hashing = if settings.passwords.threads == 0 { threads } else { settings.passwords.threads };
     let authority = Authority {
         issuer: settings.issuer.clone(),
         policy: token_policy(settings),
@@ -68,7 +66,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         first_party: Arc::new(first_party(settings)?),
         keys: Keys::new(&secrets),
         clients: ClientDirectory::default(),
-        hasher: PasswordHasher::start(hashing)?,
+        hasher: PasswordHasher::start(hashing_threads(settings))?,
         login_turns: LoginTurns::among(settings.database.pool_size),
         rules: PasswordRules::new(settings.passwords.min_characters, &settings.issuer),
         accounts: account_policy(settings),
@@ -304,6 +302,13 @@ pub fn open_secrets(master: &MasterKey, path: &Path, storage: &Storage) -> Resul
             path.display()
         )
     })
+}
+
+fn hashing_threads(settings: &Settings) -> usize {
+    match settings.passwords.threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        set => set,
+    }
 }
 
 fn first_party(settings: &Settings) -> Result<Client> {

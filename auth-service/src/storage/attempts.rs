@@ -53,8 +53,8 @@ impl Storage {
         }
         let attempt = attempt.clone();
         self.write(move |connection| {
-            let missing = attempt.counts.iter().filter(|count| !read.contains_key(&count.id));
-            missing.clone().try_for_each(|count| insert(connection, &count.id, 0).map(drop))?;
+            // Also those that were there a moment ago: the sweep may have taken them away since.
+            attempt.counts.iter().try_for_each(|count| insert(connection, &count.id, 0).map(drop))?;
             let locked = lock(connection, &attempt)?;
             let stand = |id: &str| locked.get(id).or_else(|| read.get(id)).copied();
             let wait = attempt.wait(stand, now);
