@@ -141,7 +141,7 @@ class Keys:
     """The authority's public keys, in the place of simplejwt's own client, which would ask for each unknown `kid`."""
 
     def __init__(self):
-        self.held, self.etag = {}, None
+        self.held, self.etag, self.algorithms = {}, None, {}
 
     def get_signing_key_from_jwt(self, token):
         # Before the signature is verified: nothing but the choice of a key hangs on it.
@@ -156,7 +156,8 @@ class Keys:
     def take(self, document, etag):
         # One of a kind that is not known here is another service's.
         known = [jwk for jwk in json.loads(document)["keys"] if jwk.get("alg") in ALGORITHMS and "kid" in jwk]
-        self.held, self.etag = {jwk["kid"]: jwt.PyJWK(jwk) for jwk in known}, etag
+        self.held, self.etag = {jwk["kid"]: jwt.PyJWK(jwk, jwk["alg"]) for jwk in known}, etag
+        self.algorithms = {jwk["kid"]: jwk["alg"] for jwk in known}
 
 
 class Revocations:
@@ -212,6 +213,8 @@ class Feed:
         self.announced_keys, self.keys_seq = None, -1
         # What requests are judged by, and a whole one on its way, which takes its place.
         self.held, self.snapshot, self.is_complete = Revocations(), None, False
+        # Everything is asked for again, until a whole state has come.
+        self.begin_again = True
         self.heard_at, self.behind_since, self.may_go_back = None, None, False
         self.swept_at, self.latest = 0, 0
         self.first_answer = threading.Event()
@@ -268,8 +271,7 @@ class Feed:
     def ask_for_page(self):
         """Whether there are more behind it."""
         self.mind_the_clock()
-        begins = self.held.seq == 0 and self.held.epoch == 0
-        if self.snapshot is None and (begins or self.may_go_back):
+        if self.snapshot is None and (self.begin_again or self.may_go_back):
             self.snapshot = Revocations()
         known = self.held if self.snapshot is None else self.snapshot
         wait = WAIT if self.snapshot is None and self.has_announced_keys() else 0
@@ -280,7 +282,7 @@ class Feed:
         now = time.time()
         if now + CLOCK_STEP < self.latest:
             # What was let go of when it was ahead is needed again.
-            self.snapshot, self.latest = Revocations(), now
+            self.snapshot, self.begin_again, self.latest = None, True, now
         self.latest = max(self.latest, now)
         if now - self.swept_at >= SWEEP_INTERVAL:
             self.held.sweep(now)
@@ -297,7 +299,7 @@ class Feed:
             raise
         # Whose signature it is, and of whom; it has no audience, and no end. The key names its one algorithm.
         return jwt.decode(
-            document, key.key, algorithms=[key.algorithm_name], issuer=api_settings.ISSUER,
+            document, key.key, algorithms=[self.keys.algorithms[key.key_id]], issuer=api_settings.ISSUER,
             options={"require": ["iss", "iat"], "verify_aud": False, "verify_iat": False},
         )
 
@@ -312,7 +314,7 @@ class Feed:
             # Another history, which begins with everything in it.
             known = self.snapshot = Revocations(epoch)
         if after > known.seq or seq < after or (more and seq <= known.seq):
-            self.snapshot = Revocations()
+            self.begin_again = True
             raise ValueError("the page does not follow what is held")
         if late and not more and (epoch, seq) < (held.epoch, held.seq):
             # It would let a revoked token through again.
@@ -321,7 +323,7 @@ class Feed:
         if more:
             return True
         if known is self.snapshot:
-            self.held, self.snapshot = known, None
+            self.held, self.snapshot, self.begin_again = known, None, False
         self.announced_keys, self.keys_seq = page["key_set"], page["keys"]
         self.knows_signer, self.behind_since, self.may_go_back = True, None, False
         age = time.time() - page["iat"]

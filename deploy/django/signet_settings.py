@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 # The first djangorestframework-simplejwt that knows EdDSA.
 KNOWS_EDDSA = (5, 4)
+# Seconds for which a revocation outlives the token.
+MOST_LEEWAY = 60
 
 # simplejwt's classes, and ours that also refuse what was taken back. Others in the list stay.
 CLASSES = {
@@ -54,6 +56,10 @@ def use_signet(
             '"RS256" in Signet and algorithm="RS256" here')
     url = (url or issuer).rstrip("/")
     given = settings.get("SIMPLE_JWT", {})
+    leeway = given.get("LEEWAY") or 10
+    if getattr(leeway, "total_seconds", lambda: leeway)() > MOST_LEEWAY:
+        raise ImproperlyConfigured(
+            f"SIMPLE_JWT LEEWAY is above {MOST_LEEWAY} seconds: a revoked token would be accepted again in the time between")
     settings["SIGNET"] = {
         "URL": url, "STALE_AFTER": stale_after, "WHEN_STALE": when_stale, "CA_FILE": ca_file, "ALLOW_HTTP": allow_http,
         "ACCEPT_WITHOUT_REVOCATIONS": accept_without_revocations,
@@ -65,7 +71,7 @@ def use_signet(
         "ISSUER": issuer,
         "AUDIENCE": audience or given.get("AUDIENCE") or "notes",
         # Clocks are never quite the same.
-        "LEEWAY": given.get("LEEWAY") or 10,
+        "LEEWAY": leeway,
         # `user_id` is the primary key that the user has in this project: they are found as ever.
         "USER_ID_CLAIM": "user_id",
         # A changed password ends the sessions, and no hash of it is in any token.

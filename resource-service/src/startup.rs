@@ -201,7 +201,7 @@ async fn ready(authority: web::Data<Arc<Authority>>, stale_after: web::Data<Stal
             },
         }));
     }
-    not_ready("the authority's key set has not arrived yet")
+    not_ready("the authority's keys or revocations have not arrived yet")
 }
 
 fn not_ready(missing: &str) -> HttpResponse {

@@ -1,3 +1,5 @@
+use unicode_normalization::UnicodeNormalization;
+
 /// A request target, read as every server behind the proxy must read it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target {
@@ -73,6 +75,9 @@ impl Target {
         if has_dots(&path) {
             return Err(DOTS);
         }
+        if !path.is_ascii() && gains_delimiters(&path) {
+            return Err(STRANGE);
+        }
         let other_path = if forms.is_empty() { None } else { Some(other_reading(&path)?) };
         let name = |pair: &str| unescape(pair.split('=').next().unwrap_or_default()).unwrap_or_default();
         let names: Vec<String> = query.split(['&', ';']).map(name).collect();
@@ -84,6 +89,14 @@ impl Target {
 
 fn has_empty_segments(path: &str) -> bool {
     path.contains("//")
+}
+
+/// Whether an application that reads full-width letters as plain ones would see a slash or a dot that is none here.
+fn gains_delimiters(path: &str) -> bool {
+    let count = |letters: &mut dyn Iterator<Item = char>| {
+        letters.filter(|letter| matches!(letter, '/' | '\\' | '.' | '%' | ';' | '?' | '#')).count()
+    };
+    count(&mut path.nfkc()) != count(&mut path.chars())
 }
 
 fn has_dots(path: &str) -> bool {
@@ -210,6 +223,10 @@ mod tests {
             "/a#/../b",
             "/%ff",
             "/a\u{7f}",
+            "/notes%EF%BC%8Fadmin",
+            "/notes/%EF%BC%8E%EF%BC%8E/admin",
+            "/a%EF%BC%85",
+            "/a\u{2026}",
         ] {
             assert!(path(target).is_err(), "{target:?}");
         }

@@ -90,8 +90,10 @@ impl Rules {
     /// [`MalformedTarget`]: the application may read the path as one of another rule.
     pub fn of(&self, method: &str, target: &Target) -> Result<Option<&Needs>, MalformedTarget> {
         let found = self.longest(&target.path);
-        if !self.near.is_empty() && !is_plain(&target.path) {
-            self.check_near(&target.path, found.map(|(path, _)| path))?;
+        for path in std::iter::once(&target.path).chain(&target.other_path) {
+            if !self.near.is_empty() && !is_plain(path) {
+                self.check_near(path, found.map(|(path, _)| path))?;
+            }
         }
         let Some((path, rules)) = found else { return Ok(None) };
         let Some(rule) = rules.iter().find(|rule| rule.names(method)) else { return Ok(None) };
@@ -334,6 +336,8 @@ mod tests {
             ("/files/x%2F..%2Fsecret", "malformed"),
             ("/wiki/..;/files", "malformed"),
             ("/files/secret/a%2Fb", "refused"),
+            ("/files/%2FSecret", "refused"),
+            ("/files//SECRET.x", "refused"),
         ] {
             assert_eq!(name_of(&made, "GET", path), expected, "{path}");
         }

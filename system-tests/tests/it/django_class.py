@@ -312,7 +312,13 @@ class TheClass(unittest.TestCase):
         feed.held.sweep(time.time() + 3600)
         self.assertFalse(feed.held.hit({"sid": "s1"}))
         feed.latest = time.time() + 3600
+        # Also if the first try fails.
+        self.fake.answers["/revocations"] = (503, {}, b"")
+        self.refused(feed, "status 503")
+        feed.snapshot = None
+        self.fake.say(self.signer.page(3, sessions=["s1"]))
         self.ask(feed)
+        self.assertIn("after=0.0", self.fake.asked[-1])
         self.assertTrue(feed.held.hit({"sid": "s1"}))
 
     def test_stale_is_refused_only_where_that_is_wanted(self):
@@ -359,6 +365,17 @@ class TheClass(unittest.TestCase):
                 else:
                     with self.assertRaisesRegex(ImproperlyConfigured, f"{installed} knows no EdDSA.*RS256"):
                         signet_settings.use_signet(made, ISSUER, algorithm=algorithm)
+
+    def test_a_leeway_beyond_the_memory_of_revocations_is_refused(self):
+        import datetime
+        for leeway, works in [(0, True), (60, True), (61, False), (datetime.timedelta(seconds=30), True),
+                              (datetime.timedelta(minutes=5), False)]:
+            made = {"SIMPLE_JWT": {"LEEWAY": leeway}}
+            if works:
+                signet_settings.use_signet(made, ISSUER)
+            else:
+                with self.assertRaisesRegex(ImproperlyConfigured, "60 seconds"):
+                    signet_settings.use_signet(made, ISSUER)
 
     def test_a_request_waits_for_the_first_answer_once(self):
         settings.SIGNET = {"URL": self.fake.url}
