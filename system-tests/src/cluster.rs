@@ -9,6 +9,8 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::database::execute;
+
 const NODES: [&str; 2] = ["primary", "standby"];
 
 /// Servers in a folder of their own, gone with the test.
@@ -80,6 +82,17 @@ impl Cluster {
     /// Makes the standby the primary.
     pub fn promote(&self) {
         self.run("pg_ctl", &["-D", &self.data(1), "-w", "-s", "promote"]);
+    }
+
+    /// Lets the first server stay up, and take no writes any more: a switchover by hand.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn demote(&self) {
+        let url = format!("postgres://signet@127.0.0.1:{}/postgres", self.ports[0]);
+        for statement in ["ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"] {
+            execute(&url, statement).expect("it is the superuser's");
+        }
     }
 
     /// Sends a signal to the first server and each process of it.

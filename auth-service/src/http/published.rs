@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{ACCEPT, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use shared_claims::revocations::Position;
@@ -31,7 +31,9 @@ async fn jwks(request: HttpRequest, edge: web::Data<Edge>) -> HttpResponse {
         HeaderValue::from_static("public, max-age=1")
     };
     let kind = (key_set_type(&request), cache_control);
-    caching::document(&request, kind, &ring.etag, ring.jwks.clone())
+    let mut answer = caching::document(&request, kind, &ring.etag, ring.jwks.clone());
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    answer
 }
 
 /// `application/jwk-set+json` (RFC 7517 section 8.5) where it is asked for; some clients refuse anything but JSON.
@@ -67,7 +69,7 @@ async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> Result<Http
             .ok_or_else(|| Error::invalid_request("`after` is EPOCH.SEQ, two numbers with a dot between"))
     });
     let after = after.transpose()?;
-    wait_for_news(&request, &edge, Duration::from_secs(poll.wait.into())).await;
+    wait_for_news(&request, &edge, (after, Duration::from_secs(poll.wait.into()))).await;
     if !edge.authority.is_fresh() {
         // Not logged for each verifier that asks: the keeper has said it once.
         let body = Refused::body("temporarily_unavailable", "the database was not seen for a while");
@@ -103,7 +105,7 @@ async fn newest_document(edge: &Edge) -> Result<Arc<RevocationDocument>, Error> 
 
 /// Returns when the caller's version is no longer the newest, the time is over, or this replica stops. With
 /// too many waiting already nobody waits: polling is what remains.
-async fn wait_for_news(request: &HttpRequest, edge: &Edge, wait: Duration) {
+async fn wait_for_news(request: &HttpRequest, edge: &Edge, (after, wait): (Option<Position>, Duration)) {
     let Some(_waiting) = edge.long_polls.enter(super::peer(request, &edge.proxies).map(|peer| peer.address))
     else {
         return;
@@ -112,8 +114,19 @@ async fn wait_for_news(request: &HttpRequest, edge: &Edge, wait: Duration) {
     let mut news = edge.authority.feeds.subscribe();
     let over = tokio::time::sleep(wait.min(LONGEST_WAIT));
     tokio::pin!(over);
-    while caching::is_held(request, &edge.authority.revocations_etag()) && !edge.authority.feeds.is_closing()
-    {
+    let began = edge.authority.revocations_etag();
+    let is_newest = || {
+        let etag = edge.authority.revocations_etag();
+        match after {
+            // One who names a position but no version has the keys of this moment.
+            Some(after) => {
+                let same = etag == began && !request.headers().contains_key(IF_NONE_MATCH);
+                after == edge.authority.revocations.position() && (same || caching::is_held(request, &etag))
+            }
+            None => caching::is_held(request, &etag),
+        }
+    };
+    while is_newest() && !edge.authority.feeds.is_closing() {
         tokio::select! {
             () = &mut over => return,
             _ = news.changed() => {}

@@ -465,22 +465,22 @@ fn disabling_a_client_ends_its_sessions_and_hits_its_tokens(fixture: &Fixture) {
 
 fn sessions_of_a_user_end_in_one_step_that_does_not_grow_with_them(fixture: &Fixture) {
     let (few, many) = (fixture.user("few"), fixture.user("many"));
-    for (user, count) in [(&few, 500), (&many, 501)] {
-        (0..count).for_each(|number| drop(fixture.session(&format!("{}-{number:03}", user.id), user)));
+    for (user, count) in [(&few, 1000), (&many, 1001)] {
+        (0..count).for_each(|number| drop(fixture.session(&format!("{}-{number:04}", user.id), user)));
     }
     let position = || fixture.storage.change_counters().unwrap().revocations;
     let before = position();
     let set = |user: &User| fixture.storage.set_password(&user.username, "!".to_owned(), (NOW, later(360)));
-    assert_eq!(set(&few).unwrap(), Some(500));
-    assert_eq!(position(), before + 500, "one entry a session, numbered without gaps");
-    assert_eq!(set(&many).unwrap(), Some(501));
-    assert_eq!(position(), before + 501, "one for all of them");
+    assert_eq!(set(&few).unwrap(), Some(1000));
+    assert_eq!(position(), before + 1000, "one entry a session, numbered without gaps");
+    assert_eq!(set(&many).unwrap(), Some(1001));
+    assert_eq!(position(), before + 1001, "one for all of them");
     let revoked = fixture.storage.live_revocations(NOW).unwrap();
     let numbers: Vec<i64> = revoked.iter().map(|entry| entry.seq).collect();
-    assert_eq!(numbers, (before + 1..=before + 501).collect::<Vec<_>>());
-    let subject = RevocationTarget::Subject { sub: many.id.clone(), not_before: NOW };
+    assert_eq!(numbers, (before + 1..=before + 1001).collect::<Vec<_>>());
+    let subject = RevocationTarget::Subject { sub: many.id.clone(), not_before: later(5) };
     assert_eq!(revoked.last().unwrap().target, subject);
-    assert!(revoked.iter().take(500).all(|entry| matches!(entry.target, RevocationTarget::Session(_))));
+    assert!(revoked.iter().take(1000).all(|entry| matches!(entry.target, RevocationTarget::Session(_))));
 }
 
 fn the_oldest_session_ends_when_a_user_has_more_than_the_limit(fixture: &Fixture) {

@@ -50,7 +50,7 @@ async fn f36_revocation_under_siege(database: Database) {
         ("AUTH__MAIL__URL", postbox.url.as_str()),
         ("AUTH__TRUSTED_PROXIES", "127.0.0.1"),
         ("AUTH__LIMITS__PAIR", "10"),
-        ("AUTH__LIMITS__ACCOUNT", "50"),
+        ("AUTH__LIMITS__ACCOUNT", "20"),
         ("AUTH__LIMITS__PEER", "100"),
     ];
     let system = Arc::new(System::with(database, &settings).await);
@@ -67,6 +67,10 @@ async fn f36_revocation_under_siege(database: Database) {
     let lost = Lost::lose(database, &system, (&url, &far)).await;
 
     let siege = Siege::begin(&system, &url).await;
+    eventually_within(Duration::from_secs(60), "something is refused for load", || async {
+        (!siege.shed.0.lock().unwrap().is_empty()).then_some(())
+    })
+    .await;
     let (mut answered, mut known) = (Vec::new(), Vec::new());
     for pair in &logged_in {
         let begun = Instant::now();
@@ -268,10 +272,10 @@ impl Siege {
     }
 
     /// Again and again, from one connection, until the siege is over.
-    fn attack<F: Future<Output = ()> + Send>(&mut self, attack: impl Fn(u64, Shed) -> F + Send + 'static)
-    where
-        F: 'static,
-    {
+    fn attack<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        attack: impl Fn(u64, Shed) -> F + Send + 'static,
+    ) {
         let shed = self.shed.clone();
         self.tasks.spawn(async move {
             for turn in 0.. {

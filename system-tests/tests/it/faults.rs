@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use system_tests::cluster::Cluster;
 use system_tests::database::integrity;
-use system_tests::drill::figure;
+use system_tests::drill::{figure, scale};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Mouth, Refused, System, eventually};
 
@@ -137,4 +137,54 @@ async fn f12_a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost()
     assert!(system.cli(&["audit", "verify"])["entries"].as_i64().unwrap() > 0);
     figure(format!("writes again {took:.1?} after the primary died; reuse from before is noticed"));
     drop(pair);
+}
+
+/// The old primary stays up and answers every question; only writes fail. In both orders of an operator's commands.
+#[tokio::test]
+async fn f12_a_server_that_stays_up_read_only_is_left_and_revocation_goes_on() {
+    for promoted_first in [false, true] {
+        let pair = tokio::task::spawn_blocking(Cluster::pair).await.unwrap();
+        let system = System::with(Database::Postgres, &[("AUTH__DATABASE__URL", &pair.url())]).await;
+        let logged_in = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        assert!(system.notes_accept(&logged_in.access).await);
+        let readiness = async || {
+            let answer = system.http.get(system.auth_url("/readyz")).send().await.unwrap();
+            answer.status().as_u16()
+        };
+        let (promoted, pair) = if promoted_first {
+            tokio::task::spawn_blocking(move || {
+                pair.promote();
+                pair.demote();
+                (Instant::now(), pair)
+            })
+            .await
+            .unwrap()
+        } else {
+            let pair = tokio::task::spawn_blocking(move || {
+                pair.demote();
+                pair
+            })
+            .await
+            .unwrap();
+            eventually("it is not ready while nobody takes writes", || async {
+                (readiness().await == 503).then_some(())
+            })
+            .await;
+            tokio::task::spawn_blocking(move || {
+                pair.promote();
+                (Instant::now(), pair)
+            })
+            .await
+            .unwrap()
+        };
+        let logout = || async { Mouth::Http.end(&system, &logged_in.refresh).await.ok() };
+        eventually("a logout is taken", logout).await;
+        system.notes_come_to_refuse(&logged_in.access).await;
+        let took = promoted.elapsed();
+        assert!(took < scale(Duration::from_secs(5), Duration::from_secs(2)), "{took:?}");
+        eventually("it is ready", || async { (readiness().await == 200).then_some(()) }).await;
+        let order = if promoted_first { "promoted, then demoted" } else { "demoted, then promoted" };
+        figure(format!("{order}: a logout is known to verifiers {took:.1?} later"));
+        drop(pair);
+    }
 }

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use signet_proto::auth::v1::VerifyRequest;
 use signet_proto::auth::v1::token_service_client::TokenServiceClient;
-use system_tests::mouth::channel;
+use system_tests::mouth::{channel, unverified_claims};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Mouth, System, on_both_databases};
 use tonic::Code;
@@ -14,6 +14,7 @@ use tonic_health::pb::health_client::HealthClient;
 on_both_databases! {
     the_key_set_is_public_cacheable_and_has_no_private_member
     discovery_lists_what_works_and_nothing_else
+    a_page_is_held_back_while_nothing_is_newer
     health_and_readiness_answer_over_both_mouths
     grpc_denies_by_default_and_reflects_in_development_only
 }
@@ -94,6 +95,30 @@ async fn discovery_lists_what_works_and_nothing_else(database: Database) {
             assert_eq!(body["error"], "unsupported_grant_type", "{grant}");
         }
     }
+}
+
+/// Without an ETag too: a client that keeps none would else ask without a pause.
+async fn a_page_is_held_back_while_nothing_is_newer(database: Database) {
+    let system = System::start(database).await;
+    let page = async |after: &str, wait: u32| {
+        let begun = std::time::Instant::now();
+        let url = system.auth_url(&format!("/revocations?after={after}&wait={wait}"));
+        let answer = system.http.get(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        (unverified_claims(&answer.text().await.unwrap()), begun.elapsed())
+    };
+    let (claims, _) = page("0.0", 0).await;
+    let newest = format!("{}.{}", claims["epoch"], claims["seq"]);
+    let (again, took) = page(&newest, 2).await;
+    assert_eq!(again["seq"], claims["seq"]);
+    assert!(took.as_secs() >= 1, "answered at once: {took:?}");
+    let (_, took) = page("0.0", 2).await;
+    assert!(took.as_millis() < 1500, "what stands elsewhere has something to read: {took:?}");
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let (waiting, _) = tokio::join!(page(&newest, 5), async {
+        Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    });
+    assert!(waiting.1.as_millis() < 3000, "news are not held back: {:?}", waiting.1);
 }
 
 async fn health_and_readiness_answer_over_both_mouths(database: Database) {
