@@ -94,7 +94,7 @@ impl Authority {
         etag(self.revocations.position(), &self.keys.ring().etag)
     }
 
-    /// What follows a position, signed: at most [`PAGE`] entries, from the beginning where the position is of another
+    /// What follows a position, signed: at most 5,000 entries, from the beginning where the position is of another
     /// history. Its cost does not depend on how many revocations there are. Of the newest position it is signed again
     /// each second, so that it also says that there is nothing newer.
     ///

@@ -16,6 +16,7 @@ mod drill_feeds;
 mod drill_http2;
 mod drill_resources;
 mod drill_restore;
+mod drill_revocations;
 mod drill_schema;
 mod drill_siege;
 mod drill_size;
