@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -126,6 +126,9 @@ fn look_at_database(settings: &Settings, clock: &SystemClock, found: &mut Findin
         Err(error) => return found.wrong("database", format!("{url}: {error}")),
     };
     let read = storage.change_counters().map_err(|error| format!("{url}: {error}"));
+    if let Ok(counters) = &read {
+        look_at_epoch(counters.epoch, clock, found);
+    }
     found.note("database", read.map(|_| format!("{url} answers after {} ms", begun.elapsed().as_millis())));
     match storage.clock() {
         Ok(Some(theirs)) if theirs.distance(clock.now()) > CLOCK_DIFFERENCE => {
@@ -137,6 +140,20 @@ fn look_at_database(settings: &Settings, clock: &SystemClock, found: &mut Findin
     }
     look_at_keys(&settings.keys.master_key_file, &storage, clock, found);
 }
+
+/// Each epoch is later than the one before; one that a wrong clock has made counts on from there, and is none the worse,
+/// but feeds without a signed time refuse it.
+fn look_at_epoch(epoch: i64, clock: &SystemClock, found: &mut Findings) {
+    let ahead = Duration::from_millis(u64::try_from(epoch.saturating_sub(clock.now().0)).unwrap_or(0));
+    if ahead > FAR_AHEAD {
+        let days = ahead.as_secs() / 86_400;
+        let advice = "a clock was wrong when it began; verifiers older than this version refuse it, upgrade them first";
+        found.odd("epoch", format!("lies {days} days ahead of the clock: {advice}"));
+    }
+}
+
+/// A clock that is a day behind is the most that verifiers without a signed time forgive.
+const FAR_AHEAD: Duration = Duration::from_secs(86_400);
 
 fn look_at_disk(file: &Path, found: &mut Findings) {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -11,6 +11,7 @@ use system_tests::{Database, System, on_both_databases};
 
 on_both_databases! {
     a_healthy_authority_is_found_healthy_also_while_it_runs
+    an_epoch_that_a_wrong_clock_has_made_is_named
     each_thing_that_is_wrong_is_named_with_what_to_do
 }
 
@@ -41,6 +42,15 @@ async fn a_healthy_authority_is_found_healthy_also_while_it_runs(database: Datab
     let (code, report) = doctor(system.folder.path(), &env);
     assert_eq!(code, 0, "{report}");
     assert!(says(&report, "http", "ok").contains("runs here"));
+}
+
+async fn an_epoch_that_a_wrong_clock_has_made_is_named(database: Database) {
+    let system = System::start(database).await;
+    let url = &system.auth_env["AUTH__DATABASE__URL"];
+    let far = (shared_claims::clock::unix_now() + 40 * 86_400) * 1000 + 60_000;
+    execute(url, &format!("UPDATE counters SET value = {far} WHERE name = 'epoch'")).unwrap();
+    let (_, report) = doctor(system.folder.path(), &system.auth_env);
+    assert!(says(&report, "epoch", "look").contains("40 days ahead"), "{report}");
 }
 
 async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
