@@ -96,8 +96,8 @@ class Server:
         if self.tls is None and not allow_http and not is_loopback(self.url.hostname):
             raise ImproperlyConfigured(f"SIGNET URL {url}: not https; in a trusted network set ALLOW_HTTP")
 
-    def get(self, path, wait, limit):
-        """The text and the ETag of what stands at `path`."""
+    def get(self, path, wait, limit, etag=None):
+        """The text and the ETag of what stands at `path`; the answer may be held back while `etag` names the newest."""
         within, address = ANSWER_WITHIN + wait, (self.url.hostname, self.url.port)
         if self.tls is None:
             connection = _HTTPConnection(*address, timeout=within)
@@ -108,7 +108,8 @@ class Server:
         deadline.daemon = True
         deadline.start()
         try:
-            connection.request("GET", self.url.path.rstrip("/") + path)
+            headers = {"If-None-Match": etag} if etag else {}
+            connection.request("GET", self.url.path.rstrip("/") + path, headers=headers)
             answer = connection.getresponse()
             if answer.status != 200:
                 raise ValueError(f"answered with status {answer.status}")
@@ -209,8 +210,8 @@ class Feed:
         self.refuses = given.get("WHEN_STALE", "continue") == "refuse"
         self.needs_revocations = not given.get("ACCEPT_WITHOUT_REVOCATIONS", False)
         self.keys, self.asked_for_keys, self.knows_signer = Keys(), float("-inf"), True
-        # As of the last page: the name of the key set, and how far the keys had come.
-        self.announced_keys, self.keys_seq = None, -1
+        # Of the last page; then as of it: the name of the key set, and how far the keys had come.
+        self.etag, self.announced_keys, self.keys_seq = None, None, -1
         # What requests are judged by, and a whole one on its way, which takes its place.
         self.held, self.snapshot, self.is_complete = Revocations(), None, False
         # Everything is asked for again, until a whole state has come.
@@ -275,8 +276,12 @@ class Feed:
             self.snapshot = Revocations()
         known = self.held if self.snapshot is None else self.snapshot
         wait = WAIT if self.snapshot is None and self.has_announced_keys() else 0
-        document, _ = self.server.get(f"/revocations?after={known.epoch}.{known.seq}&wait={wait}", wait, MAX_PAGE)
-        return self.take(self.verified(document))
+        path = f"/revocations?after={known.epoch}.{known.seq}&wait={wait}"
+        # With it a change of the keys is news, too, also one that came since the last answer.
+        document, etag = self.server.get(path, wait, MAX_PAGE, self.etag)
+        more = self.take(self.verified(document))
+        self.etag = None if more else etag
+        return more
 
     def mind_the_clock(self):
         now = time.time()

@@ -63,12 +63,13 @@ class Fake:
     """Says what it is told to: `answers` by the beginning of a path, as (status, headers, body)."""
 
     def __init__(self):
-        self.answers, self.asked = {}, []
+        self.answers, self.asked, self.tags = {}, [], []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.asked.append(self.path)
+                outer.tags.append(self.headers["If-None-Match"])
                 found = [answer for path, answer in outer.answers.items() if self.path.startswith(path)]
                 status, headers, body = found[0] if found else (404, {}, b"")
                 body = body(self.path) if callable(body) else body
@@ -166,6 +167,14 @@ class TheClass(unittest.TestCase):
         self.assertEqual(set(feed.held.sessions), {"a", "b", "c", "d"})
         waits = [path.split("wait=")[1] for path in self.fake.asked if "wait=" in path]
         self.assertEqual(waits, ["0", "0", "2"], "what is on its way is not held back")
+
+    def test_a_change_of_the_keys_is_not_held_back_either(self):
+        feed = self.feed()
+        self.fake.answers["/revocations"] = (200, {"ETag": 'W/"7-1-k"'}, self.signer.page(1))
+        self.ask(feed)
+        self.fake.answers["/revocations"] = (200, {"ETag": 'W/"7-1-k"'}, self.signer.page(1, 1))
+        self.ask(feed)
+        self.assertEqual(self.fake.tags[-1], 'W/"7-1-k"')
 
     def test_every_kind_of_revocation_is_refused_and_let_go_of_when_no_token_needs_it(self):
         feed, now = self.feed(), int(time.time())
