@@ -178,6 +178,18 @@ impl System {
         cli(self.folder.path(), &self.auth_env, arguments, "")
     }
 
+    /// Logs out where the authority may not be able to at this moment: `None` for a 503.
+    ///
+    /// # Panics
+    /// When it answers anything else.
+    pub async fn try_logout(&self, refresh: &str) -> Option<()> {
+        let request = self.http.post(self.auth_url("/api/token/blacklist/"));
+        let answer = request.json(&serde_json::json!({"refresh": refresh})).send().await.ok()?;
+        let status = answer.status().as_u16();
+        assert!([200, 503].contains(&status), "{status}");
+        (status == 200).then_some(())
+    }
+
     /// The complaint of a command that fails.
     ///
     /// # Panics
