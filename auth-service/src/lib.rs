@@ -43,6 +43,7 @@ pub mod revocations;
 pub mod secret;
 pub mod sessions;
 pub mod settings;
+mod shares;
 pub mod startup;
 pub mod storage;
 pub mod sweep;

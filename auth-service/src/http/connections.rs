@@ -2,16 +2,16 @@
 //! held back.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
+
+use crate::shares::{Share, Shares};
 
 /// Most connections that are watched so: each takes a second descriptor.
 const MAX_WATCHED: usize = 2048;
@@ -57,47 +57,20 @@ impl Drop for Caller {
 pub struct LongPolls {
     most: usize,
     most_of_one: usize,
-    waiting: Arc<Mutex<Waiting>>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    all: usize,
-    by_address: HashMap<Option<IpAddr>, usize>,
+    waiting: Shares<Option<IpAddr>>,
 }
 
 /// One of them; ends when it is dropped.
-pub struct LongPoll {
-    polls: LongPolls,
-    address: Option<IpAddr>,
-}
+pub type LongPoll = Share<Option<IpAddr>>;
 
 impl LongPolls {
     pub fn new(most: usize, most_of_one: usize) -> Self {
-        Self { most, most_of_one, waiting: Arc::default() }
+        Self { most, most_of_one, waiting: Shares::default() }
     }
 
     /// `None` when there are too many already, in all or of this address: it is answered at once then.
     pub fn enter(&self, address: Option<IpAddr>) -> Option<LongPoll> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_address = waiting.by_address.get(&address).copied().unwrap_or(0);
-        if waiting.all >= self.most || of_address >= self.most_of_one {
-            return None;
-        }
-        waiting.all += 1;
-        waiting.by_address.insert(address, of_address + 1);
-        Some(LongPoll { polls: self.clone(), address })
-    }
-}
-
-impl Drop for LongPoll {
-    fn drop(&mut self) {
-        let mut waiting = self.polls.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.all -= 1;
-        match waiting.by_address.get_mut(&self.address) {
-            Some(1) | None => drop(waiting.by_address.remove(&self.address)),
-            Some(count) => *count -= 1,
-        }
+        self.waiting.take(&address, |all, of_address| all < self.most && of_address < self.most_of_one)
     }
 }
 
@@ -120,8 +93,7 @@ mod tests {
         drop(others);
         assert!(polls.enter(one).is_some() && polls.enter(other).is_some());
         drop(held);
-        let waiting = polls.waiting.lock().unwrap();
-        assert_eq!((waiting.all, waiting.by_address.len()), (0, 0));
+        assert_eq!(polls.waiting.taken(), (0, 0));
     }
 
     #[test]
