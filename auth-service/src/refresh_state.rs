@@ -185,7 +185,7 @@ impl Authority {
         }
         self.reload_clients_if_changed(counters)?;
         self.feeds.polled(poll);
-        self.tend_keys(now)?;
+        self.maintain_keys(now)?;
         self.tell();
         *last = Some((counters, now));
         Ok(())

@@ -8,21 +8,22 @@ use zeroize::Zeroizing;
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
+use crate::clock::Timestamp;
 use crate::error::ErrorKind;
-use crate::keys::{Algorithm, KeyReason, KeyRecord, KeyState, SigningKey, import_pem};
+use crate::keys::{Algorithm, KeyRecord, KeyState, SigningKey, UNSCHEDULED, import_pem};
 use crate::verifiers::ConnectedVerifier;
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// List the keys, where each stands, and which connected verifiers lack it.
+    /// List the keys with their states, and the connected verifiers that do not hold them yet.
     List,
-    /// Publish a new key that takes over after the publish lead.
+    /// Let the standby key take over after the publish lead, and publish the next standby key.
     Rotate {
         /// EdDSA, ES256 or RS256; the default one if absent.
         #[arg(long)]
         algorithm: Option<String>,
-        /// Sign with it as soon as every connected verifier holds it. Those that are not connected and have
-        /// not fetched it yet refuse its first tokens.
+        /// Let it sign as soon as every connected verifier holds it. Verifiers that cache the key set hold it too,
+        /// unless it was published a moment ago: `key list` shows since when.
         #[arg(long)]
         now: bool,
         /// Longest wait for the connected verifiers: `10s`, `2m`; `0s` for none.
@@ -35,14 +36,15 @@ pub enum KeyCommand {
         /// EdDSA, ES256 or RS256.
         #[arg(long)]
         algorithm: String,
-        /// Sign with it as soon as every connected verifier holds it.
+        /// Let it sign as soon as every connected verifier holds it. Verifiers that cache the key set refuse its
+        /// first tokens until they fetch it.
         #[arg(long)]
         now: bool,
         /// Longest wait for the connected verifiers.
         #[arg(long, default_value = "10s", value_parser = parse_wait)]
         wait: Duration,
     },
-    /// Take a key out of use at once, and put a new one in its place if it signed.
+    /// Revoke a key at once. If it signed, the standby key takes its place.
     Revoke { kid: String },
 }
 
@@ -53,12 +55,18 @@ impl KeyCommand {
             Self::Rotate { algorithm, now, wait } => {
                 let algorithm =
                     algorithm.as_deref().map_or(Ok(authority.default_algorithm), parse_algorithm)?;
-                let key = SigningKey::generate(algorithm).map_err(|error| error.to_string())?;
-                add(authority, output, &key, (now, wait))
+                let (kid, activates_at) =
+                    authority.rotate_key(algorithm, authority.now()).map_err(refused_input)?;
+                let rotation = Rotation { kid, algorithm, activates_at, at_once: now, wait };
+                rotation.finish(authority, output)
             }
             Self::Import { file, algorithm, now, wait } => {
-                let key = read(&file, parse_algorithm(&algorithm)?)?;
-                add(authority, output, &key, (now, wait))
+                let algorithm = parse_algorithm(&algorithm)?;
+                let key = read(&file, algorithm)?;
+                let (kid, activates_at) =
+                    authority.import_key(&key, authority.now()).map_err(refused_input)?;
+                let rotation = Rotation { kid, algorithm, activates_at, at_once: now, wait };
+                rotation.finish(authority, output)
             }
             Self::Revoke { kid } => revoke(authority, output, &kid),
         }
@@ -82,7 +90,7 @@ fn list(authority: &Authority, output: &Output) -> Done {
                 "algorithm": key.algorithm.as_str(),
                 "state": key.state(now).as_str(),
                 "published_at": key.published_at.seconds(),
-                "activates_at": key.activates_at.seconds(),
+                "activates_at": (key.activates_at != UNSCHEDULED).then(|| key.activates_at.seconds()),
                 "retires_at": key.retires_at.map(crate::clock::Timestamp::seconds),
                 "removed_at": key.removed_at.map(crate::clock::Timestamp::seconds),
                 "revoked_at": key.revoked_at.map(crate::clock::Timestamp::seconds),
@@ -101,6 +109,9 @@ fn list(authority: &Authority, output: &Output) -> Done {
                 }
                 KeyState::Retired { removed_at: Some(at) } => {
                     format!("removed in {} s", at.distance(now).as_secs())
+                }
+                KeyState::Standby => {
+                    format!("published for {} s", key.published_at.distance(now).as_secs())
                 }
                 KeyState::Active { since } => format!("for {} s", since.distance(now).as_secs()),
                 _ => String::new(),
@@ -123,37 +134,51 @@ fn read(file: &Path, algorithm: Algorithm) -> Result<SigningKey, Failure> {
     import_pem(algorithm, &pem).map_err(|error| wrong(error.to_string()))
 }
 
-fn add(authority: &Authority, output: &Output, key: &SigningKey, (at_once, wait): (bool, Duration)) -> Done {
-    let now = authority.now();
-    let planned = now.plus(authority.key_policy.publish_lead);
-    let added =
-        authority.add_key(key, (now, planned), KeyReason::ByHand).map_err(|error| match error.kind {
-            ErrorKind::InvalidRequest(hint) => Failure::Wrong(hint.to_owned()),
-            _ => error.into(),
-        })?;
-    let kid = added.ok_or_else(|| Failure::Failed("the key was not added".to_owned()))?;
-    let (connected, without) = wait_for_verifiers(authority, &kid, wait)?;
-    if at_once {
-        authority.bring_key_forward(&kid, authority.now())?;
+fn refused_input(error: crate::error::Error) -> Failure {
+    match error.kind {
+        ErrorKind::InvalidRequest(hint) => Failure::Wrong(hint.to_owned()),
+        _ => error.into(),
     }
-    let activates_at = if at_once { authority.now() } else { planned };
-    let signs_in = activates_at.distance(authority.now()).as_secs();
-    let document = json!({
-        "kid": kid,
-        "algorithm": key.algorithm().as_str(),
-        "activates_at": activates_at.seconds(),
-        "verifiers": {"connected": connected, "without_key": without.iter().map(described).collect::<Vec<_>>()},
-    });
-    let held = connected - without.len();
-    let mut text = vec![
-        format!("published the key {kid}; it signs in {signs_in} s"),
-        format!("held by {held} of {connected} connected verifiers"),
-    ];
-    text.extend(
-        without.iter().map(|verifier| format!("  not by {} at {}", verifier.client_id, verifier.address)),
-    );
-    output.result(&document, &text.join("\n"));
-    Ok(())
+}
+
+/// A key that was published and scheduled, and how the command goes on.
+struct Rotation {
+    kid: String,
+    algorithm: Algorithm,
+    activates_at: Timestamp,
+    at_once: bool,
+    wait: Duration,
+}
+
+impl Rotation {
+    fn finish(self, authority: &Authority, output: &Output) -> Done {
+        let Self { kid, algorithm, activates_at, at_once, wait } = self;
+        let (connected, without) = wait_for_verifiers(authority, &kid, wait)?;
+        if at_once {
+            authority.activate_key(&kid, authority.now())?;
+        }
+        let now = authority.now();
+        let activates_at = if at_once { now } else { activates_at };
+        let document = json!({
+            "kid": kid,
+            "algorithm": algorithm.as_str(),
+            "activates_at": activates_at.seconds(),
+            "verifiers": {"connected": connected, "without_key": without.iter().map(described).collect::<Vec<_>>()},
+        });
+        let signs = match activates_at.0.saturating_sub(now.0) {
+            ..=0 => "it signs now".to_owned(),
+            _ => format!("it signs in {} s", activates_at.distance(now).as_secs()),
+        };
+        let mut text = vec![
+            format!("the next key is {kid}; {signs}"),
+            format!("held by {} of {connected} connected verifiers", connected - without.len()),
+        ];
+        text.extend(
+            without.iter().map(|verifier| format!("  not by {} at {}", verifier.client_id, verifier.address)),
+        );
+        output.result(&document, &text.join("\n"));
+        Ok(())
+    }
 }
 
 /// Waits until every connected verifier holds a key, but no longer than `wait`: how many there are, and who
@@ -196,7 +221,7 @@ fn revoke(authority: &Authority, output: &Output, kid: &str) -> Done {
     if !authority.storage.revoke_key(kid, authority.now())? {
         return Err(Failure::Wrong(format!("there is no key {kid} that could be revoked")));
     }
-    // Puts a new key in its place if nothing else of its algorithm signs or will.
+    // The standby key takes its place if nothing else of its algorithm signs.
     authority.refresh_state()?;
     let now = authority.now();
     let ring = authority.keys.ring();

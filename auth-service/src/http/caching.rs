@@ -23,10 +23,9 @@ where
         .default_service(web::to(other))
 }
 
-/// Whatever names keys may be cached for half of the publish lead: a new one has then been fetched by
-/// everybody, twice over, before it signs.
-pub fn half_of_the_lead(publish_lead: Duration) -> HeaderValue {
-    let text = format!("public, max-age={}", publish_lead.as_secs() / 2);
+/// `Cache-Control` of a document that shared caches may hold (RFC 9111 section 5.2.2), in whole seconds.
+pub fn public_for(max_age: Duration) -> HeaderValue {
+    let text = format!("public, max-age={}", max_age.as_secs());
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("no-cache"))
 }
 

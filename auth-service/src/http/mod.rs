@@ -67,7 +67,7 @@ impl Edge {
         // The setting holds letters, digits and dashes.
         let challenge = HeaderValue::from_str(&format!("{challenge} realm=\"api\""));
         let challenge = challenge.unwrap_or_else(|_| HeaderValue::from_static("Bearer realm=\"api\""));
-        let names_keys = caching::half_of_the_lead(authority.key_policy.publish_lead);
+        let names_keys = caching::public_for(settings.keys.max_age());
         let long_polls = LongPolls::new(MAX_LONG_POLLS, MAX_LONG_POLLS_OF_ONE);
         let making_document = Arc::default();
         Self {

@@ -1,11 +1,12 @@
 //! Signing keys: the only folder that ever sees a private one.
 //!
-//! A key goes through **prepared -> published -> active -> retired -> removed**, or to **revoked**
-//! from any of them. Its record holds the instants at which it moves on, so that every replica
-//! reads the same state off the clock and nobody has to be told: a rotation is one row.
+//! A key goes through **standby -> published -> active -> retired -> removed**, or to **revoked**
+//! from any of them. Its record holds the times of these changes, so that every replica derives the same state from
+//! the clock and a rotation is one row. Verifiers know a key from standby until it is removed.
 
 mod algorithm;
 mod import;
+mod maintain;
 mod master_key;
 mod ring;
 mod rotation;
@@ -13,7 +14,6 @@ mod sealed;
 mod secrets;
 mod self_test;
 mod signing_key;
-mod tend;
 
 use crate::clock::Timestamp;
 
@@ -21,12 +21,14 @@ pub use algorithm::Algorithm;
 pub use import::{ImportError, import_pem};
 pub use master_key::{MasterKey, MasterKeyError, Purpose};
 pub use ring::{KeyRing, Keys, Signer, UnusableKey};
-pub use rotation::{KeyPolicy, Retirement};
-use rotation::{needed_key, rotation_due, successor};
+pub use rotation::{KeyPolicy, Retirement, Takeover};
 pub use sealed::{CannotOpen, Vault};
 pub use secrets::{SealedSecret, Secrets};
 pub use signing_key::{InvalidKey, SigningKey};
-pub use tend::KeyReason;
+
+/// The activation time of a key that nothing is scheduled for (9999-12-31T23:59:59Z). A date that every version
+/// understands: one that knows no standby keys sees a key that is published and waits.
+pub const UNSCHEDULED: Timestamp = Timestamp(253_402_300_799_000);
 
 /// A key as it rests in the database.
 #[derive(Debug, Clone)]
@@ -39,6 +41,7 @@ pub struct KeyRecord {
     pub public_jwk: String,
     pub created_at: Timestamp,
     pub published_at: Timestamp,
+    /// When it starts to sign; [`UNSCHEDULED`] for a standby key.
     pub activates_at: Timestamp,
     /// When its successor takes over; unknown until there is one.
     pub retires_at: Option<Timestamp>,
@@ -50,12 +53,25 @@ pub struct KeyRecord {
 /// Where a key stands at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
-    Prepared { publishes_at: Timestamp },
-    Published { activates_at: Timestamp },
-    Active { since: Timestamp },
-    Retired { removed_at: Option<Timestamp> },
+    Prepared {
+        publishes_at: Timestamp,
+    },
+    /// Published, for the rotation or the revocation that will need it.
+    Standby,
+    /// Published, and scheduled to sign.
+    Published {
+        activates_at: Timestamp,
+    },
+    Active {
+        since: Timestamp,
+    },
+    Retired {
+        removed_at: Option<Timestamp>,
+    },
     Removed,
-    Revoked { at: Timestamp },
+    Revoked {
+        at: Timestamp,
+    },
 }
 
 impl KeyRecord {
@@ -73,6 +89,9 @@ impl KeyRecord {
         if self.activates_at <= now {
             return KeyState::Active { since: self.activates_at };
         }
+        if self.published_at <= now && self.activates_at == UNSCHEDULED {
+            return KeyState::Standby;
+        }
         if self.published_at <= now {
             return KeyState::Published { activates_at: self.activates_at };
         }
@@ -85,6 +104,7 @@ impl KeyState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Prepared { .. } => "prepared",
+            Self::Standby => "standby",
             Self::Published { .. } => "published",
             Self::Active { .. } => "active",
             Self::Retired { .. } => "retired",
@@ -97,8 +117,17 @@ impl KeyState {
     #[must_use]
     pub fn is_public(self) -> bool {
         match self {
-            Self::Published { .. } | Self::Active { .. } | Self::Retired { .. } => true,
+            Self::Standby | Self::Published { .. } | Self::Active { .. } | Self::Retired { .. } => true,
             Self::Prepared { .. } | Self::Removed | Self::Revoked { .. } => false,
+        }
+    }
+
+    /// Whether the key signs, or has a time from which it will.
+    #[must_use]
+    pub fn signs_or_will(self) -> bool {
+        match self {
+            Self::Prepared { .. } | Self::Published { .. } | Self::Active { .. } => true,
+            Self::Standby | Self::Retired { .. } | Self::Removed | Self::Revoked { .. } => false,
         }
     }
 }

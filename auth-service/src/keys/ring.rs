@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::sealed::{self, CannotOpen};
 use super::self_test;
-use super::{Algorithm, InvalidKey, KeyRecord, KeyState, Purpose, Secrets, SigningKey};
+use super::{Algorithm, InvalidKey, KeyRecord, KeyState, Purpose, Secrets, SigningKey, UNSCHEDULED};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 
 /// The keys as they are at one moment, prepared so that a request does no work for them.
@@ -137,7 +137,15 @@ impl Keys {
     ) -> Result<(), UnusableKey> {
         let mut signers: HashMap<Algorithm, (Timestamp, Arc<Signer>)> = HashMap::new();
         for record in &records {
-            let KeyState::Active { since } = record.state(now) else { continue };
+            let since = match record.state(now) {
+                KeyState::Active { since } => since,
+                KeyState::Standby | KeyState::Published { .. } => {
+                    // A key that cannot be opened is found now, not on the day on which it has to sign.
+                    self.parse(record)?;
+                    continue;
+                }
+                _ => continue,
+            };
             let signer = Arc::new(Signer::new(record.kid.clone(), self.parse(record)?));
             let newest = signers.entry(record.algorithm).or_insert_with(|| (since, Arc::clone(&signer)));
             if newest.0 < since {
@@ -201,7 +209,7 @@ impl KeyRing {
         let instants = records.iter().filter(|record| record.revoked_at.is_none()).flat_map(|record| {
             [Some(record.published_at), Some(record.activates_at), record.retires_at, record.removed_at]
         });
-        let next_change = instants.flatten().filter(|at| *at > now).min();
+        let next_change = instants.flatten().filter(|at| *at > now && *at != UNSCHEDULED).min();
         Ok(Self { records, signers, key_set, jwks, position, etag, next_change })
     }
 

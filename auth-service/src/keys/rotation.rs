@@ -1,9 +1,12 @@
-//! When a key is needed, and what a rotation changes: pure functions of the records and the clock.
+//! When a key must be created or scheduled, and what that changes: pure functions of the records and the clock.
 
 use std::time::Duration;
 
-use super::{Algorithm, KeyRecord, KeyState};
+use super::{Algorithm, KeyRecord, KeyState, UNSCHEDULED};
 use crate::clock::Timestamp;
+
+/// Verifiers refuse a key set of more than 50; a rotation by hand stops before.
+const MOST_PUBLIC_KEYS: usize = 40;
 
 /// How keys come and go.
 #[derive(Debug, Clone, Copy)]
@@ -24,69 +27,141 @@ pub struct Retirement {
     pub removed_at: Timestamp,
 }
 
-/// When a key that an algorithm lacks must start to sign: at once when nothing else can, or when an
-/// audience has asked for this algorithm, even if a successor is published already (its predecessor was
-/// revoked); else after the lead, while the keys of the algorithm that was the default before go on
-/// signing. `None` when there is nothing to do.
+/// The algorithm that a step is for.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyDemand {
+    pub algorithm: Algorithm,
+    /// An audience asked for it: its tokens cannot be signed by another algorithm meanwhile.
+    pub by_audience: bool,
+}
+
+/// A change that the keys of an algorithm need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyStep {
+    /// Generate a key. At [`UNSCHEDULED`] it becomes the standby key.
+    Create { activates_at: Timestamp },
+    /// Let a published key sign from then on.
+    Schedule { kid: String, activates_at: Timestamp },
+}
+
+/// A published key that takes over from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Takeover {
+    pub kid: String,
+    pub activates_at: Timestamp,
+    pub retirements: Vec<Retirement>,
+}
+
+/// The next step for an algorithm, `None` when its keys are as they should be: one signs, its successor is scheduled
+/// one lead before the period ends, and one more is published without a date. Verifiers that cache the key set hold
+/// that standby key long before a rotation at once or a revocation needs it.
 #[must_use]
-pub fn needed_key(
+pub fn next_step(
     records: &[KeyRecord],
-    (algorithm, asked_by_audience): (Algorithm, bool),
+    demand: KeyDemand,
+    now: Timestamp,
+    policy: &KeyPolicy,
+) -> Option<KeyStep> {
+    let keys = || records.iter().filter(|key| key.algorithm == demand.algorithm);
+    let due = activation_due(records, demand, now, policy);
+    if let Some(activates_at) = due {
+        let waiting = successor_candidate(records, demand.algorithm, now);
+        return Some(match waiting {
+            Some(key) => KeyStep::Schedule { kid: key.kid.clone(), activates_at },
+            None => KeyStep::Create { activates_at },
+        });
+    }
+    let in_use = keys().any(|key| key.state(now).signs_or_will());
+    let standby = keys().any(|key| matches!(key.state(now), KeyState::Standby));
+    (in_use && !standby && has_room(records, now)).then_some(KeyStep::Create { activates_at: UNSCHEDULED })
+}
+
+/// The key that takes over next: the one that verifiers have had the longest time to fetch.
+#[must_use]
+pub fn successor_candidate(
+    records: &[KeyRecord],
+    algorithm: Algorithm,
+    now: Timestamp,
+) -> Option<&KeyRecord> {
+    let waits = |key: &&KeyRecord| matches!(key.state(now), KeyState::Published { .. } | KeyState::Standby);
+    records
+        .iter()
+        .filter(|key| key.algorithm == algorithm)
+        .filter(waits)
+        .min_by_key(|key| (key.activates_at, key.published_at))
+}
+
+/// Whether one more key may be published.
+#[must_use]
+pub fn has_room(records: &[KeyRecord], now: Timestamp) -> bool {
+    records.iter().filter(|key| key.state(now).is_public()).count() < MOST_PUBLIC_KEYS
+}
+
+/// When a key must start to sign that does not yet.
+fn activation_due(
+    records: &[KeyRecord],
+    demand: KeyDemand,
     now: Timestamp,
     policy: &KeyPolicy,
 ) -> Option<Timestamp> {
-    let of_algorithm = |key: &&KeyRecord| key.algorithm == algorithm;
-    let mut active = records.iter().filter(|key| matches!(key.state(now), KeyState::Active { .. }));
-    if active.clone().any(|key| of_algorithm(&key)) {
-        return None;
-    }
-    let another_signs = active.next().is_some();
-    if !another_signs || asked_by_audience {
-        return Some(now);
-    }
-    let waiting = records
-        .iter()
-        .filter(of_algorithm)
-        .any(|key| matches!(key.state(now), KeyState::Prepared { .. } | KeyState::Published { .. }));
-    if waiting { None } else { Some(now.plus(policy.publish_lead)) }
-}
-
-/// Whether the schedule wants a successor now: early enough to be published for the whole lead.
-#[must_use]
-pub fn rotation_due(records: &[KeyRecord], algorithm: Algorithm, now: Timestamp, policy: &KeyPolicy) -> bool {
-    let mut of_algorithm = records.iter().filter(|key| key.algorithm == algorithm);
-    let waiting = of_algorithm
-        .clone()
-        .any(|key| matches!(key.state(now), KeyState::Prepared { .. } | KeyState::Published { .. }));
-    let prepare_at = policy.rotation_period.saturating_sub(policy.publish_lead);
-    let old = of_algorithm.any(|key| match key.state(now) {
-        KeyState::Active { since } => since.plus(prepare_at) <= now,
-        _ => false,
+    let active = |key: &KeyRecord| matches!(key.state(now), KeyState::Active { .. });
+    let scheduled = records.iter().any(|key| {
+        key.algorithm == demand.algorithm
+            && matches!(key.state(now), KeyState::Prepared { .. } | KeyState::Published { .. })
     });
-    old && !waiting
+    let mut own = records.iter().filter(|key| key.algorithm == demand.algorithm && active(key)).peekable();
+    if own.peek().is_none() {
+        if demand.by_audience || !records.iter().any(active) {
+            return Some(now);
+        }
+        return (!scheduled).then(|| now.plus(policy.publish_lead));
+    }
+    let schedule_at = policy.rotation_period.saturating_sub(policy.publish_lead);
+    let old = own.any(|key| key.activates_at.plus(schedule_at) <= now);
+    (old && !scheduled).then(|| now.plus(policy.publish_lead))
 }
 
 /// The retirements that a key brings which starts to sign at `activates_at`: every key of its
-/// algorithm that signs now, or would have.
+/// algorithm that signs now, or is scheduled to. A standby key stays what it is.
 #[must_use]
-pub fn successor(
+pub fn retirements(
     records: &[KeyRecord],
     algorithm: Algorithm,
-    (now, activates_at): (Timestamp, Timestamp),
+    now: Timestamp,
+    activates_at: Timestamp,
     policy: &KeyPolicy,
 ) -> Vec<Retirement> {
-    let makes_room = |key: &&KeyRecord| {
-        key.algorithm == algorithm
-            && matches!(
-                key.state(now),
-                KeyState::Prepared { .. } | KeyState::Published { .. } | KeyState::Active { .. }
-            )
-    };
+    if activates_at == UNSCHEDULED {
+        return Vec::new();
+    }
     let retirement = |key: &KeyRecord| {
         let retires_at = key.retires_at.map_or(activates_at, |at| at.min(activates_at));
         Retirement { kid: key.kid.clone(), retires_at, removed_at: retires_at.plus(policy.longest_token) }
     };
-    records.iter().filter(makes_room).map(retirement).collect()
+    records
+        .iter()
+        .filter(|key| key.algorithm == algorithm && key.state(now).signs_or_will())
+        .map(retirement)
+        .collect()
+}
+
+/// The takeover by a key that waits, at `activates_at` or at the earlier time that it is scheduled for.
+#[must_use]
+pub fn takeover(
+    records: &[KeyRecord],
+    kid: &str,
+    now: Timestamp,
+    activates_at: Timestamp,
+    policy: &KeyPolicy,
+) -> Option<Takeover> {
+    let key = records.iter().find(|key| key.kid == kid)?;
+    if !matches!(key.state(now), KeyState::Published { .. } | KeyState::Standby) {
+        return None;
+    }
+    let activates_at = activates_at.min(key.activates_at);
+    let others: Vec<KeyRecord> = records.iter().filter(|other| other.kid != kid).cloned().collect();
+    let retirements = retirements(&others, key.algorithm, now, activates_at, policy);
+    Some(Takeover { kid: key.kid.clone(), activates_at, retirements })
 }
 
 #[cfg(test)]
@@ -114,43 +189,98 @@ mod tests {
         }
     }
 
+    fn step(records: &[KeyRecord], algorithm: Algorithm, by_audience: bool, at: i64) -> Option<KeyStep> {
+        next_step(records, KeyDemand { algorithm, by_audience }, Timestamp(at), &POLICY)
+    }
+
+    fn create(at: i64) -> Option<KeyStep> {
+        Some(KeyStep::Create { activates_at: Timestamp(at) })
+    }
+
+    fn schedule(kid: &str, at: i64) -> Option<KeyStep> {
+        Some(KeyStep::Schedule { kid: kid.to_owned(), activates_at: Timestamp(at) })
+    }
+
+    fn standby(kid: &str, algorithm: Algorithm) -> KeyRecord {
+        KeyRecord { activates_at: UNSCHEDULED, ..key(kid, algorithm, 0) }
+    }
+
     #[test]
-    fn the_first_key_signs_at_once_and_a_new_default_waits_for_its_lead() {
-        let need = |records: &[KeyRecord], algorithm, asked| {
-            needed_key(records, (algorithm, asked), Timestamp(5000), &POLICY)
-        };
-        let ed = key("a", Algorithm::EdDsa, 0);
-        assert_eq!(need(&[], Algorithm::EdDsa, false), Some(Timestamp(5000)));
-        assert_eq!(need(std::slice::from_ref(&ed), Algorithm::EdDsa, false), None);
-        assert_eq!(need(std::slice::from_ref(&ed), Algorithm::Es256, false), Some(Timestamp(105_000)));
-        assert_eq!(need(&[ed], Algorithm::Es256, true), Some(Timestamp(5000)));
-        let waiting = key("b", Algorithm::EdDsa, 9000);
-        assert_eq!(need(std::slice::from_ref(&waiting), Algorithm::EdDsa, false), Some(Timestamp(5000)));
-        assert_eq!(need(&[key("a", Algorithm::Es256, 0), waiting], Algorithm::EdDsa, false), None);
-        let revoked = KeyRecord { revoked_at: Some(Timestamp(1)), ..key("a", Algorithm::EdDsa, 0) };
-        assert_eq!(need(&[revoked], Algorithm::EdDsa, false), Some(Timestamp(5000)));
+    fn the_first_key_signs_at_once_and_a_standby_key_follows() {
+        let (ed, es) = (Algorithm::EdDsa, Algorithm::Es256);
+        assert_eq!(step(&[], ed, false, 5000), create(5000));
+        let first = key("a", ed, 0);
+        assert_eq!(step(std::slice::from_ref(&first), ed, false, 5000), create(UNSCHEDULED.0));
+        assert_eq!(step(&[first.clone(), standby("b", ed)], ed, false, 5000), None);
+        assert_eq!(
+            step(std::slice::from_ref(&first), es, false, 5000),
+            create(105_000),
+            "a new default waits"
+        );
+        assert_eq!(step(&[first], es, true, 5000), create(5000), "an audience does not");
+    }
+
+    #[test]
+    fn a_revoked_key_is_replaced_by_one_that_verifiers_hold() {
+        let ed = Algorithm::EdDsa;
+        let revoked = KeyRecord { revoked_at: Some(Timestamp(1)), ..key("a", ed, 0) };
+        assert_eq!(step(std::slice::from_ref(&revoked), ed, false, 5000), create(5000), "none is left");
+        let with_standby = [revoked.clone(), standby("b", ed)];
+        assert_eq!(step(&with_standby, ed, false, 5000), schedule("b", 5000));
+        let with_both = [revoked, standby("b", ed), key("c", ed, 9000)];
+        assert_eq!(step(&with_both, ed, false, 5000), schedule("c", 5000), "what is scheduled comes first");
+        let elsewhere = [key("a", Algorithm::Es256, 0), key("c", ed, 9000), standby("d", ed)];
+        assert_eq!(step(&elsewhere, ed, false, 5000), None, "another algorithm signs meanwhile");
+        assert_eq!(step(&elsewhere, ed, true, 5000), schedule("c", 5000));
     }
 
     #[test]
     fn a_rotation_is_due_one_lead_before_the_period_ends_and_only_once() {
-        let active = key("a", Algorithm::EdDsa, 0);
-        let due = |records: &[KeyRecord], at| rotation_due(records, Algorithm::EdDsa, Timestamp(at), &POLICY);
-        assert!(!due(std::slice::from_ref(&active), 899_999));
-        assert!(due(std::slice::from_ref(&active), 900_000));
-        assert!(!due(&[active, key("b", Algorithm::EdDsa, 1_000_000)], 900_000));
+        let ed = Algorithm::EdDsa;
+        let keys = [key("a", ed, 0), standby("b", ed)];
+        assert_eq!(step(&keys, ed, false, 899_999), None);
+        assert_eq!(step(&keys, ed, false, 900_000), schedule("b", 1_000_000));
+        let scheduled = [key("a", ed, 0), key("b", ed, 1_000_000)];
+        assert_eq!(step(&scheduled, ed, false, 900_000), create(UNSCHEDULED.0), "the next standby key");
+        let complete = [key("a", ed, 0), key("b", ed, 1_000_000), standby("c", ed)];
+        assert_eq!(step(&complete, ed, false, 900_000), None);
+        assert_eq!(
+            step(&keys[..1], ed, false, 900_000),
+            create(1_000_000),
+            "an older version left no standby"
+        );
     }
 
     #[test]
-    fn a_successor_retires_the_keys_of_its_algorithm_when_it_starts_to_sign() {
-        let records = [key("a", Algorithm::EdDsa, 0), key("b", Algorithm::Es256, 0)];
-        let times = (Timestamp(900_000), Timestamp(1_000_000));
-        let retirements = successor(&records, Algorithm::EdDsa, times, &POLICY);
-        let expected = Retirement {
+    fn a_standby_key_is_not_made_where_no_more_can_be_published() {
+        let keys: Vec<_> = (0..40).map(|n| key(&n.to_string(), Algorithm::EdDsa, 0)).collect();
+        assert_eq!(step(&keys, Algorithm::EdDsa, false, 5000), None);
+        assert_eq!(step(&keys[1..], Algorithm::EdDsa, false, 5000), create(UNSCHEDULED.0));
+    }
+
+    #[test]
+    fn a_takeover_retires_the_keys_of_its_algorithm_but_no_standby_key() {
+        let (ed, es) = (Algorithm::EdDsa, Algorithm::Es256);
+        let records = [key("a", ed, 0), key("b", es, 0), standby("c", ed), standby("d", ed)];
+        let now = Timestamp(900_000);
+        let retired = |at: i64| Retirement {
             kid: "a".to_owned(),
-            retires_at: Timestamp(1_000_000),
-            removed_at: Timestamp(1_060_000),
+            retires_at: Timestamp(at),
+            removed_at: Timestamp(at + 60_000),
         };
-        assert_eq!(retirements, [expected]);
+        let take = |kid: &str, at: i64| takeover(&records, kid, now, Timestamp(at), &POLICY);
+        let expected = Takeover {
+            kid: "c".to_owned(),
+            activates_at: Timestamp(1_000_000),
+            retirements: vec![retired(1_000_000)],
+        };
+        assert_eq!(take("c", 1_000_000), Some(expected));
+        assert_eq!(take("a", 1_000_000), None, "it signs already");
+        assert_eq!(take("nokey", 1_000_000), None);
+        let scheduled = [key("a", ed, 0), key("c", ed, 950_000)];
+        let sooner = takeover(&scheduled, "c", now, Timestamp(1_000_000), &POLICY).unwrap();
+        assert_eq!(sooner.activates_at, Timestamp(950_000), "a schedule is never put off");
+        assert!(retirements(&records, ed, now, UNSCHEDULED, &POLICY).is_empty());
     }
 
     #[test]

@@ -123,10 +123,14 @@ pub struct Keys {
         serialize_with = "duration::write"
     )]
     pub rotation_period: Duration,
-    /// `AUTH__KEYS__PUBLISH_LEAD`: how long a key is published before it signs, 1 second to 1 day.
-    /// The key set may be cached for half of it. Default `5m`.
+    /// `AUTH__KEYS__PUBLISH_LEAD`: how long before it signs a rotation is scheduled, and a key that is new to
+    /// verifiers is published, 1 second to 1 day. Default `5m`.
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub publish_lead: Duration,
+    /// `AUTH__KEYS__JWKS_MAX_AGE`: how long HTTP caches may hold the key set and the metadata, 1 second to 1 day, at
+    /// most the publish lead. Default: half of the publish lead.
+    #[serde(deserialize_with = "duration::optional", serialize_with = "duration::write_optional")]
+    pub jwks_max_age: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -252,6 +256,14 @@ impl Default for Database {
     }
 }
 
+impl Keys {
+    /// How long HTTP caches may hold documents that name keys.
+    #[must_use]
+    pub fn max_age(&self) -> Duration {
+        self.jwks_max_age.unwrap_or(self.publish_lead / 2)
+    }
+}
+
 impl Default for Keys {
     fn default() -> Self {
         Self {
@@ -259,6 +271,7 @@ impl Default for Keys {
             algorithm: "EdDSA".to_owned(),
             rotation_period: Duration::from_secs(30 * 24 * 3600),
             publish_lead: Duration::from_secs(300),
+            jwks_max_age: None,
         }
     }
 }

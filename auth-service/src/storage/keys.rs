@@ -6,7 +6,7 @@ use super::schema::signing_keys;
 use super::{Storage, count_up};
 use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
-use crate::keys::{Algorithm, KeyRecord, Retirement};
+use crate::keys::{Algorithm, KeyRecord, Retirement, Takeover, UNSCHEDULED};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]
@@ -48,30 +48,30 @@ impl Storage {
             };
             diesel::insert_into(signing_keys::table).values(KeyRow::from_record(&key)).execute(connection)?;
             retire(connection, &retirements)?;
-            let detail = format!("{}, signs from {}", key.algorithm, key.activates_at.seconds());
+            let detail = format!("{}, {}", key.algorithm, signs_from(key.activates_at));
             Ok((true, Some(Event::of(Action::KeyAdded).key(&key.kid).detail(detail))))
         })
     }
 
-    /// Lets a key sign earlier than was planned. `plan` sees the keys as they are then and names those that
-    /// make room; `None` from it leaves everything as it is.
+    /// Lets a published key sign from a time on. `plan` sees the keys as they are then and names the key, the time and
+    /// those that retire; `None` from it leaves everything as it is. Returns the plan that was carried out.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn bring_key_forward(
+    pub fn schedule_key(
         &self,
-        kid: &str,
-        activates_at: Timestamp,
-        plan: impl FnOnce(&[KeyRecord]) -> Option<Vec<Retirement>> + Send + 'static,
-    ) -> Result<bool, StorageError> {
-        let kid = kid.to_owned();
+        plan: impl FnOnce(&[KeyRecord]) -> Option<Takeover> + Send + 'static,
+    ) -> Result<Option<Takeover>, StorageError> {
         self.write_audited(move |connection| {
             count_up(connection, "keys")?;
-            let Some(retirements) = plan(&all_keys(connection)?) else { return Ok((false, None)) };
-            let later = signing_keys::table.find(&kid).filter(signing_keys::activates_at.gt(activates_at.0));
-            diesel::update(later).set(signing_keys::activates_at.eq(activates_at.0)).execute(connection)?;
-            retire(connection, &retirements)?;
-            Ok((true, Some(Event::of(Action::KeyBroughtForward).key(&kid))))
+            let Some(takeover) = plan(&all_keys(connection)?) else { return Ok((None, None)) };
+            diesel::update(signing_keys::table.find(&takeover.kid))
+                .set(signing_keys::activates_at.eq(takeover.activates_at.0))
+                .execute(connection)?;
+            retire(connection, &takeover.retirements)?;
+            let detail = signs_from(takeover.activates_at);
+            let event = Event::of(Action::KeyScheduled).key(&takeover.kid).detail(detail);
+            Ok((Some(takeover), Some(event)))
         })
     }
 
@@ -99,6 +99,13 @@ pub(super) fn all_keys(connection: &mut AnyConnection) -> Result<Vec<KeyRecord>,
         .select(KeyRow::as_select())
         .load(connection)?;
     rows.into_iter().map(KeyRow::into_record).collect()
+}
+
+fn signs_from(activates_at: Timestamp) -> String {
+    match activates_at {
+        UNSCHEDULED => "standby".to_owned(),
+        at => format!("signs from {}", at.seconds()),
+    }
 }
 
 fn retire(connection: &mut AnyConnection, retirements: &[Retirement]) -> Result<(), StorageError> {

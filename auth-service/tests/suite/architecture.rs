@@ -179,7 +179,7 @@ const BORDERS: &[Border] = &[
         within: &["auth-service/src"],
         allowed: &[
             "auth-service/src/refresh_state.rs",
-            "auth-service/src/keys/tend.rs",
+            "auth-service/src/keys/maintain.rs",
             "auth-service/src/storage/",
             "auth-service/src/cli/",
         ],

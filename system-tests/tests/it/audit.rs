@@ -51,7 +51,7 @@ async fn what_people_clients_and_operators_do_is_written_down(mouth: Mouth, data
         (Some(&*format!("client:{client}")), Some("revoked"))
     );
     let uid = rustix::process::getuid().as_raw();
-    let keys = entries(&system, "key.added");
+    let keys = entries(&system, "key.scheduled");
     assert_eq!(keys.last().unwrap()["key_id"], rotated["kid"]);
     assert_eq!(keys.last().unwrap()["actor"], format!("operator:{uid}"));
     let disabled = entries(&system, "user.disabled");

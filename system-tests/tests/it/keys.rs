@@ -11,6 +11,7 @@ on_both_databases! {
     a_rotation_at_once_reaches_the_resource_within_a_moment
     a_revoked_key_is_refused_and_replaced
     keys_rotate_by_themselves_when_their_time_has_come
+    a_verifier_that_cached_the_key_set_before_holds_the_key_that_signs_next
     an_imported_key_signs_and_a_weak_one_is_refused
     a_new_default_algorithm_waits_for_its_lead
 }
@@ -101,15 +102,48 @@ async fn keys_rotate_by_themselves_when_their_time_has_come(database: Database) 
     let settings = [("AUTH__KEYS__ROTATION_PERIOD", "60s"), ("AUTH__KEYS__PUBLISH_LEAD", "58s")];
     let system = System::with(database, &settings).await;
     let first = kid(&access(&system).await);
-    let all = eventually("a successor is published", || async {
+    let held = published(&system).await;
+    assert_eq!(held.len(), 2, "one key signs, one stands by: {held:?}");
+    let all = eventually("a successor is scheduled, and the next key stands by", || async {
         let keys = published(&system).await;
-        (keys.len() == 2).then_some(keys)
+        (keys.len() == 3).then_some(keys)
     })
     .await;
-    assert!(all.contains(&first));
+    assert!(held.iter().all(|key| all.contains(key)));
     assert_eq!(kid(&access(&system).await), first, "the successor waits for its lead");
     let keys = system.cli(&["key", "list"]);
-    assert_eq!(keys.as_array().unwrap().len(), 2, "one successor, not one for each look");
+    let mut states: Vec<_> = all.iter().map(|kid| state_of(&keys, kid)).collect();
+    states.sort_unstable();
+    assert_eq!(states, ["active", "published", "standby"], "one of each, not one for each poll: {keys}");
+    let successor = all.iter().find(|kid| state_of(&keys, kid) == "published").unwrap();
+    assert!(held.contains(successor), "the standby key takes over");
+}
+
+/// PyJWT, jose, oauth4webapi and others ask for the key set again only after a pause: what signs after a rotation at
+/// once, or a revocation, must be in the set that they fetched long before.
+async fn a_verifier_that_cached_the_key_set_before_holds_the_key_that_signs_next(database: Database) {
+    let system = System::start(database).await;
+    for step in ["rotate", "revoke", "rotate", "revoke"] {
+        let cached = published(&system).await;
+        let before = kid(&access(&system).await);
+        let next = match step {
+            "rotate" => system.cli(&["key", "rotate", "--now"])["kid"].as_str().unwrap().to_owned(),
+            _ => system.cli(&["key", "revoke", &before])["active"][0].as_str().unwrap().to_owned(),
+        };
+        assert!(cached.contains(&next), "{step}: {next} was not in {cached:?}");
+        let after = eventually("the next key signs", || async {
+            let signs = kid(&access(&system).await);
+            (signs != before).then_some(signs)
+        })
+        .await;
+        assert_eq!(after, next, "{step}");
+        eventually("one more stands by", || async {
+            let keys = system.cli(&["key", "list"]);
+            let standby: Vec<_> = published(&system).await;
+            standby.iter().any(|kid| state_of(&keys, kid) == "standby").then_some(())
+        })
+        .await;
+    }
 }
 
 async fn an_imported_key_signs_and_a_weak_one_is_refused(database: Database) {

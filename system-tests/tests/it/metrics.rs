@@ -73,7 +73,7 @@ async fn what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label(dat
         ("signet_password_hash_waiting", 0.0),
         ("signet_feed_subscribers{feed=\"revocations\"}", 1.0),
         ("signet_feed_subscribers{feed=\"keys\"}", 1.0),
-        ("signet_public_keys{algorithm=\"EdDSA\"}", 1.0),
+        ("signet_public_keys{algorithm=\"EdDSA\"}", 2.0),
         ("signet_ready", 1.0),
         ("signet_database_answers", 1.0),
     ] {
