@@ -54,9 +54,8 @@ impl Authority {
         if !self.accounts.registration {
             return Err(Error::new(ErrorKind::NotOffered, "registration is switched off"));
         }
-        let username = Username::parse(&registration.unverified_username).ok_or_else(|| {
-            Error::invalid_request("`username` has 1 to 150 characters and no control characters")
-        })?;
+        let username = Username::new(&registration.unverified_username)
+            .map_err(|fault| Error::invalid_request(fault.message()))?;
         let email = Address::parse(&registration.unverified_email)
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let names = [username.as_str(), email.as_str()];
@@ -107,7 +106,7 @@ impl Authority {
         self.give_back(&attempt);
         let user = User {
             id: Uuid::new_v4().to_string(),
-            username: Username::parse(&pending.username).ok_or_else(used)?,
+            username: Username::new(&pending.username).map_err(|_| used())?,
             password_hash: pending.password_hash,
             password_epoch: 0,
             attributes: Attributes {

@@ -54,7 +54,7 @@ fn create(
     (username, roles): (&str, Vec<String>),
     from_stdin: bool,
 ) -> Done {
-    let name = parse(username)?;
+    let name = Username::new(username).map_err(|fault| Failure::Usage(fault.to_string()))?;
     if roles.iter().any(|role| role.is_empty() || role.contains(char::is_whitespace)) {
         return Err(Failure::Usage("a role is one word".to_owned()));
     }
@@ -62,7 +62,9 @@ fn create(
     let user = new_user(authority, &name, roles, &password)?;
     authority.storage.create_user(&user, authority.simplejwt.numbers_users()).map_err(
         |error| match error {
-            StorageError::Taken => Failure::Wrong(format!("there is an account named {username} already")),
+            StorageError::Taken => {
+                Failure::Wrong(format!("another user is named {username}, or has a name that looks like it"))
+            }
             other => other.into(),
         },
     )?;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Storage;
 use super::connection::AnyConnection;
 use super::error::StorageError;
-use super::names::next_number;
+use super::names::{insert_new, next_number};
 use super::revocations;
 use super::schema::{sessions, users};
 use super::sessions::{End, sessions_ended};
@@ -54,20 +54,21 @@ impl Storage {
     /// Makes an account whose address is proved.
     ///
     /// # Errors
-    /// [`StorageError::Taken`] when the name belongs to another account by now.
+    /// [`StorageError::Taken`] when another user has the name, or one that looks like it, by now.
     pub fn create_registered_user(
         &self,
         user: &User,
         email: &Address,
         numbered: bool,
     ) -> Result<(), StorageError> {
-        let (mut row, id, now) = (UserRow::from_user(user), user.id.clone(), user.created_at.0);
+        let (mut row, name) = (UserRow::from_user(user), user.username.clone());
+        let (id, now) = (user.id.clone(), user.created_at.0);
         let (email, key) = (email.as_str().to_owned(), email.key());
         self.write_audited(move |connection| {
             if numbered {
                 row.number(next_number(connection)?);
             }
-            diesel::insert_into(users::table).values(row).execute(connection)?;
+            insert_new(connection, row, &name)?;
             diesel::update(users::table.find(&id))
                 .set((users::email.eq(email), users::email_key.eq(key), users::email_verified_at.eq(now)))
                 .execute(connection)?;

@@ -178,18 +178,18 @@ struct Inserted {
 }
 
 /// One statement for all of them, whose rows travel as one JSON text: the time of many statements goes to the way.
-const INSERT_SQLITE: &str = "INSERT INTO users (id, username, name_key, password_hash, password_epoch, \
+const INSERT_SQLITE: &str = "INSERT INTO users (id, username, name_key, name_skeleton, password_hash, password_epoch, \
      password_scheme, roles, created_at, disabled_at, legacy_id, import_mark, profile, email, email_key) \
-     SELECT value ->> 'id', value ->> 'username', value ->> 'name_key', value ->> 'password_hash', 0, \
+     SELECT value ->> 'id', value ->> 'username', value ->> 'name_key', value ->> 'name_skeleton', value ->> 'password_hash', 0, \
      value ->> 'password_scheme', value ->> 'roles', value ->> 'created_at', value ->> 'disabled_at', \
      value ->> 'legacy_id', value ->> 'import_mark', value ->> 'profile', value ->> 'email', \
      value ->> 'email_key' FROM json_each($1) WHERE true ON CONFLICT DO NOTHING RETURNING legacy_id";
 
-const INSERT_POSTGRES: &str = "INSERT INTO users (id, username, name_key, password_hash, password_epoch, \
+const INSERT_POSTGRES: &str = "INSERT INTO users (id, username, name_key, name_skeleton, password_hash, password_epoch, \
      password_scheme, roles, created_at, disabled_at, legacy_id, import_mark, profile, email, email_key) \
-     SELECT id, username, name_key, password_hash, 0, password_scheme, roles, created_at, disabled_at, \
+     SELECT id, username, name_key, name_skeleton, password_hash, 0, password_scheme, roles, created_at, disabled_at, \
      legacy_id, import_mark, profile, email, email_key FROM json_to_recordset($1::json) AS \
-     given(id text, username text, name_key text, password_hash text, password_scheme text, roles text, \
+     given(id text, username text, name_key text, name_skeleton text, password_hash text, password_scheme text, roles text, \
      created_at bigint, disabled_at bigint, legacy_id text, import_mark text, profile text, email text, \
      email_key text) ON CONFLICT DO NOTHING RETURNING legacy_id";
 
@@ -216,6 +216,7 @@ fn row(user: &ImportedUser, now: Timestamp) -> Value {
         "id": Uuid::new_v4().to_string(),
         "username": user.username.as_str(),
         "name_key": user.username.key(),
+        "name_skeleton": user.username.skeleton(),
         "password_hash": user.password_hash,
         "password_scheme": scheme_of(&user.password_hash),
         "roles": user.roles.join(" "),
@@ -235,6 +236,7 @@ fn row(user: &ImportedUser, now: Timestamp) -> Value {
 struct TakenOver {
     username: String,
     name_key: Option<String>,
+    name_skeleton: Option<String>,
     roles: String,
     legacy_id: Option<String>,
     import_mark: Option<String>,
@@ -251,6 +253,7 @@ fn update(
     let changed = TakenOver {
         username: user.username.as_str().to_owned(),
         name_key: Some(user.username.key().to_owned()),
+        name_skeleton: Some(user.username.skeleton()),
         roles: user.roles.join(" "),
         legacy_id: Some(user.legacy_id.clone()),
         import_mark: Some(mark.text()),

@@ -1,5 +1,5 @@
-//! Which account has a name: by what all spellings of it share. Rows of a version that knew no such key are found by
-//! the letter until they have got one.
+//! Which user has a name: by what all spellings of it share. Rows of a version that knew no such key are found by
+//! the exact name until they have one. And which names look alike.
 
 use diesel::prelude::*;
 
@@ -7,6 +7,7 @@ use super::Storage;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{counters, users};
+use super::users::UserRow;
 use crate::users::Username;
 
 /// Rows in one step.
@@ -27,23 +28,90 @@ pub(super) fn id_of(
     Ok(by_key.first(connection).optional()?)
 }
 
+/// Inserts a user that is created here. [`StorageError::Taken`] also when another user's name looks like this one,
+/// an imported user's included.
+pub(super) fn insert_new(
+    connection: &mut AnyConnection,
+    row: UserRow,
+    username: &Username,
+) -> Result<(), StorageError> {
+    let skeleton = username.skeleton();
+    let alike = users::table.filter(users::name_skeleton.eq(&skeleton)).select(users::id);
+    if alike.first::<String>(connection).optional()?.is_some() {
+        return Err(StorageError::Taken);
+    }
+    // Two at once that look alike: the index lets one in.
+    let values = (row, users::name_skeleton.eq(skeleton));
+    diesel::insert_into(users::table).values(values).execute(connection)?;
+    Ok(())
+}
+
+/// A user whose name is missing a key or the skeleton.
+#[derive(Queryable)]
+struct Incomplete {
+    id: String,
+    username: String,
+    name_key: Option<String>,
+}
+
 impl Storage {
-    /// Gives names their keys that have none, and accounts a number where each is to have one. Where another account
-    /// has the key, the row stays without: it is still found by the letter.
+    /// Gives users the keys of their names that an older version did not write, and a number where each is to have one.
+    /// Where another user has the key, the row stays without: it is still found by the exact name.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn complete_users(&self, with_numbers: bool) -> Result<(), StorageError> {
         let mut after = String::new();
         loop {
-            let keyless = users::table.filter(users::name_key.is_null()).filter(users::id.gt(&after));
-            let page = keyless.order(users::id).limit(PAGE).select((users::id, users::username));
-            let page: Vec<(String, String)> = self.read(|connection| Ok(page.load(connection)?))?;
-            let Some((last, _)) = page.last() else { break };
-            after.clone_from(last);
-            page.into_iter().try_for_each(|(id, username)| self.give_key(id, &username))?;
+            let incomplete = users::name_key.is_null().or(users::name_skeleton.is_null());
+            let page = users::table.filter(incomplete).filter(users::id.gt(&after)).order(users::id);
+            let page = page.limit(PAGE).select((users::id, users::username, users::name_key));
+            let page: Vec<Incomplete> = self.read(|connection| Ok(page.load(connection)?))?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.id);
+            self.complete(page)?;
         }
         if with_numbers { self.number_users() } else { Ok(()) }
+    }
+
+    /// A page in one transaction; where two of its users share a key, each row alone.
+    fn complete(&self, page: Vec<Incomplete>) -> Result<(), StorageError> {
+        let names: Vec<(String, Username, bool)> = page
+            .into_iter()
+            .filter_map(|row| Some((row.id, Username::parse(&row.username)?, row.name_key.is_some())))
+            .collect();
+        let rows = names.clone();
+        let written = self.write(move |connection| {
+            rows.iter().try_for_each(|(id, name, _)| complete_row(connection, id, name))
+        });
+        match written {
+            Err(StorageError::Taken) => {
+                names.into_iter().try_for_each(|(id, name, had_key)| self.complete_one(id, name, had_key))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// What fits of both columns: a name that looks like another's still has a key of its own.
+    fn complete_one(&self, id: String, name: Username, has_key: bool) -> Result<(), StorageError> {
+        let row = (id.clone(), name.clone());
+        match self.write(move |connection| complete_row(connection, &row.0, &row.1)) {
+            Err(StorageError::Taken) if has_key => return Ok(()),
+            Err(StorageError::Taken) => {}
+            outcome => return outcome,
+        }
+        let key_alone = self.write(move |connection| {
+            let key = users::name_key.eq(name.key());
+            diesel::update(users::table.find(&id)).set(key).execute(connection)?;
+            Ok(())
+        });
+        match key_alone {
+            Err(StorageError::Taken) => {
+                tracing::warn!("two users have names that differ in their spelling alone; both keep them");
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     fn number_users(&self) -> Result<(), StorageError> {
@@ -57,22 +125,6 @@ impl Storage {
         }
     }
 
-    fn give_key(&self, id: String, username: &str) -> Result<(), StorageError> {
-        let Some(name) = Username::parse(username) else { return Ok(()) };
-        let given = self.write(move |connection| {
-            let row = users::table.find(&id).filter(users::name_key.is_null());
-            diesel::update(row).set(users::name_key.eq(name.key())).execute(connection)?;
-            Ok(())
-        });
-        match given {
-            Err(StorageError::Taken) => {
-                tracing::warn!("two accounts have names that differ in their spelling alone; both keep them");
-                Ok(())
-            }
-            outcome => outcome,
-        }
-    }
-
     fn give_number(&self, id: String) -> Result<(), StorageError> {
         self.write(move |connection| {
             let number = next_number(connection)?;
@@ -81,6 +133,12 @@ impl Storage {
             Ok(())
         })
     }
+}
+
+fn complete_row(connection: &mut AnyConnection, id: &str, name: &Username) -> Result<(), StorageError> {
+    let columns = (users::name_key.eq(name.key()), users::name_skeleton.eq(name.skeleton()));
+    diesel::update(users::table.find(id)).set(columns).execute(connection)?;
+    Ok(())
 }
 
 /// The next number for an account. Whatever accounts bring along raises it too.

@@ -11,6 +11,7 @@ diesel::table! {
         last_login_at -> Nullable<BigInt>,
         disabled_at -> Nullable<BigInt>,
         name_key -> Nullable<Text>,
+        name_skeleton -> Nullable<Text>,
         legacy_id -> Nullable<Text>,
         import_mark -> Nullable<Text>,
         profile -> Text,

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::error::StorageError;
-use super::names::{id_of, next_number};
+use super::names::{id_of, insert_new, next_number};
 use super::revocations;
 use super::schema::users;
 use super::sessions::{End, end_all_of_user, sessions_ended};
@@ -34,15 +34,15 @@ impl Storage {
     /// Makes an account; `numbered` gives it a number for an id in its tokens, unless it has an id already.
     ///
     /// # Errors
-    /// [`StorageError::Taken`] when the name belongs to another account, in whichever spelling.
+    /// [`StorageError::Taken`] when another user has the name, in any spelling, or one that looks like it.
     pub fn create_user(&self, user: &User, numbered: bool) -> Result<(), StorageError> {
-        let mut row = UserRow::from_user(user);
+        let (mut row, name) = (UserRow::from_user(user), user.username.clone());
         self.write_audited(move |connection| {
             if numbered && row.legacy_id.is_none() {
                 row.legacy_id = Some(next_number(connection)?.to_string());
             }
             let made = Event::of(Action::UserCreated).user(&row.id).detail(format!("roles {}", row.roles));
-            diesel::insert_into(users::table).values(row).execute(connection)?;
+            insert_new(connection, row, &name)?;
             Ok(((), Some(made)))
         })
     }

@@ -14,7 +14,7 @@ pub use passwords::{
     Dummies, HasherBusy, Origin, PasswordHasher, SchemeInUse, StoredHash, UnknownHash, is_ours,
 };
 pub use turns::{LoginTurns, Turn};
-pub use username::{Username, spelling_key};
+pub use username::{Username, UsernameFault, spelling_key};
 
 /// Longest password that is hashed, in bytes; longer ones are refused before any work.
 pub const MAX_PASSWORD_BYTES: usize = 1024;

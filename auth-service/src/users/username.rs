@@ -1,19 +1,53 @@
+use precis_profiles::UsernameCasePreserved;
+use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use unicode_normalization::UnicodeNormalization;
+use unicode_security::skeleton;
 
-/// 1 to 150 characters without control characters, surrounding space not counted, as in Django.
+/// A username: 1 to 150 characters without control characters, surrounding space not counted, as in Django.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username {
     text: String,
     key: String,
 }
 
+/// Why a text cannot become the name of a new user, in words for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UsernameFault(&'static str);
+
+impl UsernameFault {
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        self.0
+    }
+}
+
 impl Username {
+    /// A name that a user may have: to look one up, and for users that are imported as they are.
     /// `None` when the text cannot be a name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let fits = (1..=150).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         fits.then(|| Self { text: text.to_owned(), key: spelling_key(text) })
+    }
+
+    /// The name of a new user, by the profile UsernameCasePreserved (RFC 8265 section 3.4): letters and digits of any
+    /// script and the visible characters of ASCII, but neither `/` nor `:`, so that no name reads like a URL.
+    /// Zero-width and direction marks, spaces, symbols and emoji are refused: a name must look like what it is.
+    ///
+    /// # Errors
+    /// [`UsernameFault`].
+    pub fn new(text: &str) -> Result<Self, UsernameFault> {
+        let length = UsernameFault("`username` has 1 to 150 characters and no control characters");
+        let name = Self::parse(text).ok_or(length)?;
+        if name.text.contains(['/', ':']) {
+            return Err(UsernameFault("`username` may not contain `/` or `:`"));
+        }
+        let enforced = UsernameCasePreserved::enforce(name.text.as_str()).map_err(|_| {
+            UsernameFault("`username` consists of letters, digits and visible ASCII characters, without spaces (RFC 8265)")
+        })?;
+        Self::parse(&enforced).ok_or(length)
     }
 
     /// As it was given.
@@ -26,6 +60,15 @@ impl Username {
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// What the name looks like, in any letter case: names that readers confuse share it
+    /// (Unicode Technical Standard 39 section 4).
+    #[must_use]
+    pub fn skeleton(&self) -> String {
+        // Of the name as it is shown: `Ivan` looks like `lvan`, `ivan` does not.
+        let shown: String = self.text.nfkc().collect();
+        skeleton(&shown).collect::<String>().to_lowercase()
     }
 }
 
@@ -63,6 +106,60 @@ mod tests {
         assert!(Username::parse(&"a".repeat(150)).is_some());
         for text in ["", "   ", &"a".repeat(151), "a\nb", "a\u{0}b"] {
             assert!(Username::parse(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_name_has_letters_and_digits_of_any_script_and_nothing_that_is_not_seen() {
+        for text in
+            ["alice", "a.b+c@example.org", "jos\u{e9}", "\u{5f20}\u{4f1f}", "O'Brien", "x_-9", "\u{ff21}lice"]
+        {
+            assert!(Username::new(text).is_ok(), "{text:?}");
+        }
+        assert_eq!(Username::new("Jose\u{301}").unwrap().as_str(), "Jos\u{e9}", "in normal form C");
+        let refused = [
+            "al\u{200b}ice",
+            "al\u{ad}ice",
+            "al\u{2060}ice",
+            "al\u{200d}ice",
+            "\u{202e}alice",
+            "al\u{2066}ice",
+            "al\u{fe0f}ice",
+            "al ice",
+            "al\u{a0}ice",
+            "al\u{3000}ice",
+            "alice\u{1f600}",
+            "http://evil.example",
+            "alice:admin",
+            "a/b",
+            "\u{1d44e}lice",
+            "al\u{e000}ice",
+        ];
+        for text in refused {
+            assert!(Username::new(text).is_err(), "{text:?}");
+            assert!(Username::parse(text).is_some(), "an imported user may be called so: {text:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_look_alike_share_their_skeleton() {
+        let skeleton = |text: &str| Username::parse(text).unwrap().skeleton();
+        let alike = [
+            ("alice", "\u{430}lice"),
+            ("alice", "a1ice"),
+            ("Ivan", "lvan"),
+            ("bob", "b0b"),
+            ("Bob", "\u{412}o\u{412}"),
+            ("paypal", "\u{440}\u{430}y\u{440}\u{430}l"),
+            ("modern", "rnodern"),
+            ("oscar", "\u{3bf}scar"),
+        ];
+        for (one, other) in alike {
+            assert_eq!(skeleton(one), skeleton(other), "{one} {other}");
+        }
+        for (one, other) in [("alice", "alicia"), ("bob", "rob"), ("ivan", "lvan"), ("\u{5f20}", "\u{5f35}")]
+        {
+            assert_ne!(skeleton(one), skeleton(other), "{one} {other}");
         }
     }
 }

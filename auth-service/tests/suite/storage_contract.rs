@@ -17,6 +17,7 @@ use auth_service::verifiers::{Changes, ConnectedVerifier};
 use diesel::{Connection, RunQueryDsl};
 use shared_claims::ScopeSet;
 use system_tests::Database;
+use system_tests::database::execute;
 use tempfile::TempDir;
 
 macro_rules! contract {
@@ -41,6 +42,7 @@ contract! {
     migrations_run_once_however_many_start
     replicas_that_start_and_stop_at_once_do_not_refuse_each_other
     a_name_is_taken_once_and_the_failed_step_leaves_nothing
+    a_new_name_looks_like_no_other_and_old_rows_are_completed
     a_session_starts_only_for_the_account_as_it_was_read
     a_rotation_has_one_winner_and_a_retry_gets_the_same_session
     a_reuse_ends_the_session_and_takes_its_tokens_back
@@ -69,7 +71,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 11;
+const MIGRATIONS: usize = 12;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn new_session(id: &str, user: &User) -> Session {
@@ -94,17 +96,19 @@ fn new_session(id: &str, user: &User) -> Session {
 struct Fixture {
     storage: Arc<Storage>,
     url: DatabaseUrl,
+    raw_url: String,
     _folder: TempDir,
 }
 
 impl Fixture {
     fn new(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = DatabaseUrl::parse(&database.fresh(folder.path())).unwrap();
+        let raw_url = database.fresh(folder.path());
+        let url = DatabaseUrl::parse(&raw_url).unwrap();
         assert_eq!(Storage::migrate(&url).unwrap().len(), MIGRATIONS);
         let storage = Arc::new(Storage::connect(&url, 8).unwrap());
         storage.audit_with(chain(folder.path()));
-        Self { storage, url, _folder: folder }
+        Self { storage, url, raw_url, _folder: folder }
     }
 
     fn user(&self, name: &str) -> User {
@@ -235,6 +239,42 @@ fn a_name_is_taken_once_and_the_failed_step_leaves_nothing(fixture: &Fixture) {
     });
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Err(StorageError::Taken)).count(), 7);
+}
+
+fn a_new_name_looks_like_no_other_and_old_rows_are_completed(fixture: &Fixture) {
+    let user = fixture.user("alice");
+    let named = |id: &str, text: &str| User { id: id.to_owned(), username: name(text), ..user.clone() };
+    let refused = Err(StorageError::Taken);
+    assert_eq!(fixture.storage.create_user(&named("cyrillic", "\u{430}lice"), false), refused);
+    assert_eq!(fixture.storage.create_user(&named("digit", "a1ice"), false), refused);
+    let outcomes = together(8, &fixture.storage, {
+        let user = user.clone();
+        move |storage, number| {
+            let text = if number % 2 == 0 { "oscar" } else { "\u{3bf}scar" };
+            let user = User { id: format!("racer-{number}"), username: name(text), ..user.clone() };
+            storage.create_user(&user, false)
+        }
+    });
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+
+    // Rows of an older version have neither; two of them that look alike both stay.
+    fixture.storage.create_user(&named("twin", "modern"), false).unwrap();
+    let clear = "UPDATE users SET name_key = NULL, name_skeleton = NULL";
+    execute(&fixture.raw_url, clear).unwrap();
+    let older = "INSERT INTO users (id, username, password_hash, password_epoch, roles, created_at) VALUES ";
+    execute(&fixture.raw_url, &format!("{older}('old', 'rnodern', '', 0, '', 0)")).unwrap();
+    fixture.storage.complete_users(false).unwrap();
+    assert_eq!(fixture.storage.find_user(&name("ALICE")).unwrap().unwrap().id, user.id);
+    assert_eq!(fixture.storage.find_user(&name("modern")).unwrap().unwrap().id, "twin");
+    assert_eq!(fixture.storage.find_user(&name("RNODERN")).unwrap().unwrap().id, "old", "in any spelling");
+    assert_eq!(fixture.storage.create_user(&named("cyrillic", "\u{430}lice"), false), refused);
+    assert_eq!(fixture.storage.create_user(&named("third", "modem"), false), refused);
+    assert_eq!(fixture.storage.create_user(&named("fourth", "modest"), false), Ok(()));
+    // An imported user keeps the name, whatever it looks like; a new one may not look like it.
+    let import =
+        "UPDATE users SET import_mark = '{}', name_skeleton = 'lvan', username = 'Ivan' WHERE id = 'fourth'";
+    execute(&fixture.raw_url, import).unwrap();
+    assert_eq!(fixture.storage.create_user(&named("fifth", "lvan"), false), refused);
 }
 
 fn a_session_starts_only_for_the_account_as_it_was_read(fixture: &Fixture) {
