@@ -9,11 +9,19 @@ use shared_claims::encryption::DecryptionKeys;
 /// Reads the keys of a file that nobody else can read.
 ///
 /// # Errors
-/// One line with the path.
-pub fn read(path: &Path) -> Result<DecryptionKeys, String> {
+/// One line with the path; for an RSA key that was not allowed, with the setting that allows it.
+pub fn read(path: &Path, allow_rsa: bool) -> Result<DecryptionKeys, String> {
     let failed = |why: String| format!("decryption_key_file {}: {why}", path.display());
     let pem = secret_file::read(path).map_err(failed)?.ok_or_else(|| failed("does not exist".to_owned()))?;
-    DecryptionKeys::from_pem(&pem).map_err(|error| failed(error.to_string()))
+    let keys = DecryptionKeys::from_pem_with_rsa(&pem).map_err(|error| failed(error.to_string()))?;
+    if keys.has_rsa() && !allow_rsa {
+        return Err(failed(
+            "an RSA key: opening a token with it takes ten times as long as with X25519, and anyone can send one; \
+             RESOURCE__ALLOW_RSA_DECRYPTION=true accepts that"
+                .to_owned(),
+        ));
+    }
+    Ok(keys)
 }
 
 /// The public halves of the keys in a file, which is made with a new key if it does not exist.
@@ -26,5 +34,5 @@ pub fn public_jwks(path: &Path) -> Result<Value, String> {
         let pem = DecryptionKeys::generate_pem().map_err(|error| error.to_string())?;
         secret_file::create(path, pem.as_bytes()).map_err(|error| failed(error.to_string()))?;
     }
-    Ok(read(path)?.public_jwks())
+    Ok(read(path, true)?.public_jwks())
 }

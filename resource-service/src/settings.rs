@@ -29,6 +29,8 @@ pub struct Settings {
     /// which has registered an encryption key; `resource-service encryption-key FILE` makes one. Not set by
     /// default.
     pub decryption_key_file: Option<PathBuf>,
+    /// `RESOURCE__ALLOW_RSA_DECRYPTION`: whether that file may hold RSA keys (2048 to 3072 bits). Default `false`.
+    pub allow_rsa_decryption: bool,
     pub authority: Authority,
     /// `RESOURCE__DRAIN_DELAY`: how long, after SIGTERM, requests are still taken while `/readyz` and the health
     /// check say that this service is not ready. 0 to 60 seconds. Default `1s`.
@@ -151,6 +153,7 @@ impl Default for Settings {
             audience: "notes".to_owned(),
             data_dir: PathBuf::from("data"),
             decryption_key_file: None,
+            allow_rsa_decryption: false,
             authority: Authority::default(),
             drain_delay: Duration::from_secs(1),
             http: Http::default(),

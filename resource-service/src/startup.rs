@@ -74,12 +74,12 @@ async fn serve_until_told(
     let told = told_to_stop();
     let end = End::default();
     let stop = end.stopping.clone();
-    let authority = Authority::start(settings.authority.followed(&settings.data_dir)?, stop.clone())
-        .map_err(|error| error.to_string())?;
     let mut verifier = Verifier::new(&settings.authority.issuer, &settings.audience);
     if let Some(file) = &settings.decryption_key_file {
-        verifier = verifier.with_decryption(encryption_key::read(file)?);
+        verifier = verifier.with_decryption(encryption_key::read(file, settings.allow_rsa_decryption)?);
     }
+    let authority = Authority::start(settings.authority.followed(&settings.data_dir)?, stop.clone())
+        .map_err(|error| error.to_string())?;
     let guard = Arc::new(Guard::new(verifier, Arc::clone(&authority)));
 
     let http_listener = accept::bind("http.bind", settings.http.bind)?;

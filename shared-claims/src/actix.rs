@@ -1,8 +1,10 @@
 //! The extractor: `async fn list(token: Authorized<NotesRead>) -> ...`.
 
-use std::future::{Ready, ready};
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
@@ -10,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 
 use crate::bearer::Rejection;
 use crate::claims::AccessClaims;
-use crate::guard::{Guard, RequiredScope};
+use crate::guard::{Authentication, Guard, RequiredScope};
 
 /// A request whose token is valid here and holds the scope `S`. The application must hold the
 /// guard as `web::Data<Arc<Guard>>`; without it every request is refused.
@@ -21,21 +23,40 @@ pub struct Authorized<S> {
 
 impl<S: RequiredScope> FromRequest for Authorized<S> {
     type Error = RejectedRequest;
-    type Future = Ready<Result<Self, RejectedRequest>>;
+    type Future = Authorizing<S>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authorize::<S>(request).map_err(RejectedRequest))
+        let guard = request.app_data::<web::Data<Arc<Guard>>>().map(|guard| Arc::clone(guard.get_ref()));
+        // A header that is no visible ASCII becomes a malformed one, not an absent one.
+        let headers =
+            request.headers().get_all(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
+        let authentication = guard.as_ref().map(|guard| guard.authenticate_in_loop(headers));
+        Authorizing { guard, authentication, needs: PhantomData }
     }
 }
 
-fn authorize<S: RequiredScope>(request: &HttpRequest) -> Result<Authorized<S>, Rejection> {
-    let guard = request.app_data::<web::Data<Arc<Guard>>>().ok_or(Rejection::NotReady)?;
-    // A header that is no visible ASCII becomes a malformed one, not an absent one.
-    let headers =
-        request.headers().get_all(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
-    let claims = guard.authenticate(headers)?;
-    guard.authorize::<S>(&claims)?;
-    Ok(Authorized { claims, needs: PhantomData })
+/// The future of [`Authorized`].
+pub struct Authorizing<S> {
+    guard: Option<Arc<Guard>>,
+    authentication: Option<Authentication>,
+    needs: PhantomData<fn() -> S>,
+}
+
+impl<S: RequiredScope> Future for Authorizing<S> {
+    type Output = Result<Authorized<S>, RejectedRequest>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let (Some(guard), Some(authentication)) = (&this.guard, &mut this.authentication) else {
+            return Poll::Ready(Err(RejectedRequest(Rejection::NotReady)));
+        };
+        let claims = ready!(Pin::new(authentication).poll(context));
+        let authorized = claims.and_then(|claims| {
+            guard.authorize::<S>(&claims)?;
+            Ok(Authorized { claims, needs: PhantomData })
+        });
+        Poll::Ready(authorized.map_err(RejectedRequest))
+    }
 }
 
 /// A [`Rejection`] as an HTTP answer (RFC 6750 section 3).

@@ -17,6 +17,8 @@ pub enum Rejection {
     NotReady,
     /// The authority has not been heard for longer than this route allows: 503, and worth a retry.
     Stale,
+    /// Too many encrypted tokens wait to be opened: 503, and worth a retry.
+    Overloaded,
 }
 
 impl Rejection {
@@ -27,7 +29,7 @@ impl Rejection {
             Self::Missing | Self::Invalid(_) => 401,
             Self::Malformed => 400,
             Self::InsufficientScope(_) => 403,
-            Self::NotReady | Self::Stale => 503,
+            Self::NotReady | Self::Stale | Self::Overloaded => 503,
         }
     }
 
@@ -39,7 +41,7 @@ impl Rejection {
             Self::Malformed => Some("invalid_request"),
             Self::Invalid(_) => Some("invalid_token"),
             Self::InsufficientScope(_) => Some("insufficient_scope"),
-            Self::NotReady | Self::Stale => Some("temporarily_unavailable"),
+            Self::NotReady | Self::Stale | Self::Overloaded => Some("temporarily_unavailable"),
         }
     }
 
@@ -52,6 +54,7 @@ impl Rejection {
             Self::Invalid(_) => "the token is not valid here",
             Self::InsufficientScope(_) => "the token does not have the scope that this needs",
             Self::NotReady => "the keys and revocations to verify tokens have not arrived yet",
+            Self::Overloaded => "too many encrypted tokens wait to be opened",
             Self::Stale => "whether tokens were revoked is not known at this moment",
         }
     }
@@ -67,7 +70,7 @@ impl Rejection {
             Self::InsufficientScope(scope) => {
                 Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
             }
-            Self::NotReady | Self::Stale => None,
+            Self::NotReady | Self::Stale | Self::Overloaded => None,
         }
     }
 }

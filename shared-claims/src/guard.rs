@@ -1,6 +1,9 @@
 //! The one question that a route of a resource service asks: may this request pass?
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::authority::Authority;
@@ -8,6 +11,7 @@ use crate::bearer::{Rejection, unverified_bearer_token};
 use crate::cache::CachingVerifier;
 use crate::claims::AccessClaims;
 use crate::clock::unix_now;
+use crate::decrypting::Decryptions;
 use crate::error::Refusal;
 use crate::verifier::Verifier;
 
@@ -32,23 +36,60 @@ pub enum WhenStale {
 pub struct Guard {
     verifier: CachingVerifier,
     authority: Arc<Authority>,
+    decryptions: Decryptions,
+}
+
+type Outcome = Result<Arc<AccessClaims>, Rejection>;
+
+/// The answer of [`Guard::authenticate_in_loop`]: there at once, unless an RSA key has to open the token.
+pub enum Authentication {
+    /// Taken when it was polled.
+    Done(Option<Outcome>),
+    Opening(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+}
+
+impl Future for Authentication {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        match self.get_mut() {
+            Self::Done(outcome) => Poll::Ready(outcome.take().unwrap_or(Err(Rejection::NotReady))),
+            Self::Opening(opening) => opening.as_mut().poll(context),
+        }
+    }
 }
 
 impl Guard {
     #[must_use]
     pub fn new(verifier: Verifier, authority: Arc<Authority>) -> Self {
-        Self { verifier: CachingVerifier::new(verifier), authority }
+        Self { verifier: CachingVerifier::new(verifier), authority, decryptions: Decryptions::new() }
     }
 
-    /// The claims behind a request's `Authorization` headers.
+    /// As [`Guard::authenticate`], for callers on an event loop: a token that an RSA key has to open is opened on another
+    /// thread, a few at a time. Needs a tokio runtime then.
+    pub fn authenticate_in_loop<'a>(
+        self: &Arc<Self>,
+        headers: impl Iterator<Item = &'a str>,
+    ) -> Authentication {
+        match unverified_bearer_token(headers) {
+            Ok(token) if self.verifier.opens_with_rsa(token) => {
+                let (guard, token) = (Arc::clone(self), token.to_owned());
+                Authentication::Opening(Box::pin(self.decryptions.run(move || guard.check_logged(&token))))
+            }
+            token => Authentication::Done(Some(token.and_then(|token| self.check_logged(token)))),
+        }
+    }
+
+    /// The claims behind a request's `Authorization` headers, on this thread.
     ///
     /// # Errors
     /// [`Rejection`], logged here with its cause.
-    pub fn authenticate<'a>(
-        &self,
-        headers: impl Iterator<Item = &'a str>,
-    ) -> Result<Arc<AccessClaims>, Rejection> {
-        let claims = unverified_bearer_token(headers).and_then(|token| self.check(token));
+    pub fn authenticate<'a>(&self, headers: impl Iterator<Item = &'a str>) -> Outcome {
+        unverified_bearer_token(headers).and_then(|token| self.check_logged(token))
+    }
+
+    fn check_logged(&self, unverified_token: &str) -> Outcome {
+        let claims = self.check(unverified_token);
         if let Err(Rejection::Invalid(refusal)) = claims {
             tracing::info!(%refusal, "token refused");
         }
@@ -85,7 +126,7 @@ impl Guard {
         }
     }
 
-    fn check(&self, unverified_token: &str) -> Result<Arc<AccessClaims>, Rejection> {
+    fn check(&self, unverified_token: &str) -> Outcome {
         // In this order: what is known by now is in what is loaded next.
         let knows_revocations = self.authority.knows_revocations();
         let trust = self.authority.trust();

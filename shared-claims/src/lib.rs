@@ -38,6 +38,8 @@ pub mod actix;
 #[cfg(feature = "authority")]
 pub mod authority;
 #[cfg(feature = "authority")]
+mod decrypting;
+#[cfg(feature = "authority")]
 pub mod guard;
 #[cfg(feature = "tonic")]
 pub mod tonic;

@@ -80,6 +80,11 @@ impl Verifier {
         Self { decryption: Some(Arc::new(keys)), ..self }
     }
 
+    /// Whether this token is opened with a key set that holds an RSA key, which takes milliseconds.
+    pub(crate) fn opens_with_rsa(&self, unverified_token: &str) -> bool {
+        self.decryption.as_ref().is_some_and(|keys| keys.has_rsa()) && is_encrypted(unverified_token)
+    }
+
     /// Accepts `typ: JWT` beside at+jwt, for an audience that was registered with it. Weaker: of a token that says no
     /// more of itself, only its audience tells that it is an access token (RFC 9068 section 2.1, RFC 8725 section 3.11).
     #[must_use]

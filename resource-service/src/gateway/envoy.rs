@@ -34,12 +34,15 @@ impl Authorization for EnvoyEdge {
             return Ok(Response::new(answer(&verdict)));
         };
         // Envoy joins repeated headers by a comma, which no token holds.
-        let verdict = self.gatekeeper.judge(Described {
-            method: &http.method,
-            target: &http.path,
-            authorization: http.headers.get("authorization").map(String::as_str).into_iter(),
-            has_override: http.headers.keys().any(|name| is_override_header(name)),
-        });
+        let verdict = self
+            .gatekeeper
+            .judge(Described {
+                method: &http.method,
+                target: &http.path,
+                authorization: http.headers.get("authorization").map(String::as_str).into_iter(),
+                has_override: http.headers.keys().any(|name| is_override_header(name)),
+            })
+            .await;
         Ok(Response::new(answer(&verdict)))
     }
 }

@@ -22,10 +22,10 @@ pub fn routes(app: &mut ServiceConfig) {
 }
 
 async fn verify(request: HttpRequest, verify: Data<Verify>) -> HttpResponse {
-    answer(&judge(&request, &verify))
+    answer(&judge(&request, &verify).await)
 }
 
-fn judge(request: &HttpRequest, verify: &Verify) -> Verdict {
+async fn judge(request: &HttpRequest, verify: &Verify) -> Verdict {
     let (method, target) = verify.proxy.headers();
     let (Some(method), Some(target)) = (single(request, method), single(request, target)) else {
         return Verdict::Malformed("the proxy does not describe the request");
@@ -37,7 +37,7 @@ fn judge(request: &HttpRequest, verify: &Verify) -> Verdict {
     let authorization =
         request.headers().get_all(AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
     let has_override = request.headers().keys().any(|name| is_override_header(name.as_str()));
-    verify.gatekeeper.judge(Described { method, target, authorization, has_override })
+    verify.gatekeeper.judge(Described { method, target, authorization, has_override }).await
 }
 
 /// The value of a header that is there once.

@@ -57,7 +57,7 @@ impl Gatekeeper {
         Self { guard, rules }
     }
 
-    pub fn judge<'a>(&self, request: Described<'a, impl Iterator<Item = &'a str>>) -> Verdict {
+    pub async fn judge<'a>(&self, request: Described<'a, impl Iterator<Item = &'a str>>) -> Verdict {
         let target = match Target::parse(request.target) {
             Ok(target) => target,
             Err(why) => return Verdict::Malformed(why.0),
@@ -75,7 +75,7 @@ impl Gatekeeper {
             Ok(None) => Verdict::NoRule,
             Ok(Some(Needs::Nothing)) => Verdict::Passes(None),
             Ok(Some(Needs::Token { scope, when_stale })) => {
-                let outcome = self.guard.authenticate(authorization).and_then(|claims| {
+                let outcome = self.guard.authenticate_in_loop(authorization).await.and_then(|claims| {
                     self.guard.permits(&claims, *scope, *when_stale)?;
                     Ok(claims)
                 });

@@ -82,6 +82,14 @@ impl CachingVerifier {
         }
     }
 
+    /// Whether this token must be opened with a key set that holds an RSA key: it is encrypted, and not kept.
+    #[cfg(feature = "authority")]
+    pub(crate) fn opens_with_rsa(&self, unverified_token: &str) -> bool {
+        self.verifier.opens_with_rsa(unverified_token)
+            && self.verifier.check_length(unverified_token).is_ok()
+            && self.accepted.get(unverified_token).as_deref().and_then(Option::as_ref).is_none()
+    }
+
     /// Number of tokens that are kept.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -68,11 +68,32 @@ impl DecryptionKeys {
         Ok(Zeroizing::new(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", *text)))
     }
 
-    /// Reads every `PRIVATE KEY` block (PKCS#8) of a PEM text: X25519, P-256 or RSA of 2048 to 3072 bits.
+    /// Reads every `PRIVATE KEY` block (PKCS#8) of a PEM text: X25519 or P-256.
     ///
     /// # Errors
     /// [`InvalidDecryptionKey`] when there is none, or one that is something else.
     pub fn from_pem(pem: &[u8]) -> Result<Self, InvalidDecryptionKey> {
+        let keys = Self::from_pem_with_rsa(pem)?;
+        if keys.has_rsa() {
+            return Err(InvalidDecryptionKey(
+                "an RSA key, which was not allowed: opening a token takes ten times as long",
+            ));
+        }
+        Ok(keys)
+    }
+
+    /// Whether an RSA key is among them.
+    #[must_use]
+    pub fn has_rsa(&self) -> bool {
+        self.keys.values().any(|(_, private)| matches!(private, Private::Rsa(_)))
+    }
+
+    /// Reads RSA keys of 2048 to 3072 bits as well. Anyone can send a token that has to be opened before anything is
+    /// known about it, and with RSA that takes milliseconds: `Guard::authenticate_in_loop` opens it on another thread.
+    ///
+    /// # Errors
+    /// As [`DecryptionKeys::from_pem`].
+    pub fn from_pem_with_rsa(pem: &[u8]) -> Result<Self, InvalidDecryptionKey> {
         let mut keys = HashMap::new();
         for der in PrivatePkcs8KeyDer::pem_slice_iter(pem) {
             let der = der.map_err(|_| InvalidDecryptionKey("the PEM is malformed"))?;

@@ -25,7 +25,7 @@ fn pem(kind: &str) -> String {
 
 /// One audience: its private keys, and the key that the authority has of it.
 fn audience(kind: &str) -> (DecryptionKeys, EncryptionKey) {
-    let private = DecryptionKeys::from_pem(pem(kind).as_bytes()).unwrap();
+    let private = DecryptionKeys::from_pem_with_rsa(pem(kind).as_bytes()).unwrap();
     let public = EncryptionKey::from_jwks(private.public_jwks().to_string().as_bytes()).unwrap();
     (private, public)
 }
@@ -150,8 +150,9 @@ fn whatever_is_outside_of_the_profile_is_refused() {
 #[test]
 fn an_audience_registers_a_public_key_that_works_or_is_told_why_not() {
     let read = |keys: Value| EncryptionKey::from_jwks(json!({"keys": keys}).to_string().as_bytes()).map(drop);
-    let public =
-        |kind: &str| DecryptionKeys::from_pem(pem(kind).as_bytes()).unwrap().public_jwks()["keys"][0].clone();
+    let public = |kind: &str| {
+        DecryptionKeys::from_pem_with_rsa(pem(kind).as_bytes()).unwrap().public_jwks()["keys"][0].clone()
+    };
     let (x25519, p256, rsa) = (public("X25519"), public("P-256"), public("RSA"));
     let with = |jwk: &Value, name: &str, value: Value| {
         let mut jwk = jwk.clone();
@@ -182,4 +183,7 @@ fn an_audience_registers_a_public_key_that_works_or_is_told_why_not() {
     assert_eq!(read(json!([signing])), Err(InvalidEncryptionKey::NoUsableKey));
     assert_eq!(EncryptionKey::from_jwks(b"{}").map(drop), Err(InvalidEncryptionKey::NotAKeySet));
     assert!(DecryptionKeys::from_pem(b"nothing").is_err());
+    for (kind, allowed) in [("X25519", true), ("P-256", true), ("RSA", false)] {
+        assert_eq!(DecryptionKeys::from_pem(pem(kind).as_bytes()).is_ok(), allowed, "{kind}");
+    }
 }

@@ -117,6 +117,13 @@ else:
         assert_eq!(theirs("open", &sealed, "{}").split('.').count(), 3, "{kind:?}");
         let written_by_them = theirs("seal", &plain, "{}");
         system.resource_env.insert("RESOURCE__DECRYPTION_KEY_FILE".to_owned(), key.display().to_string());
+        if kind.contains(&"RSA") {
+            let refused = run("resource-service", &[], system.folder.path(), &system.resource_env, "");
+            let said = String::from_utf8(refused.stderr).unwrap();
+            assert_eq!(refused.status.code(), Some(1), "RSA has to be allowed");
+            assert!(said.contains("RESOURCE__ALLOW_RSA_DECRYPTION") && said.lines().count() == 1, "{said}");
+            system.resource_env.insert("RESOURCE__ALLOW_RSA_DECRYPTION".to_owned(), "true".to_owned());
+        }
         system.restart_resource().await;
         assert!(
             system.notes_accept(&written_by_them).await && system.notes_accept(&sealed).await,

@@ -1,0 +1,96 @@
+//! Opening tokens with an RSA key apart from the threads that serve requests. Anyone can send a token that has to be
+//! opened before anything is known about it; with RSA that takes milliseconds, in which an event loop would serve nobody.
+
+use std::future::Future;
+use std::num::NonZero;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::bearer::Rejection;
+
+/// Requests that may wait, for each thread that opens tokens: with 3072 bits a wait of about 150 ms.
+const QUEUE_PER_THREAD: usize = 64;
+
+/// Bounds how many tokens are opened at once and how many requests wait for it.
+pub(crate) struct Decryptions {
+    threads: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+impl Decryptions {
+    /// On half of the processors: the other half goes on with requests that need no such key.
+    pub(crate) fn new() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self::on((processors / 2).max(1))
+    }
+
+    fn on(threads: usize) -> Self {
+        let places = threads * (QUEUE_PER_THREAD + 1);
+        Self { threads: Arc::new(Semaphore::new(threads)), places: Arc::new(Semaphore::new(places)) }
+    }
+
+    /// Runs `work` on a thread of its own when it is its turn.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Rejection::Overloaded`] at once when too many wait.
+    pub(crate) fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, Rejection>> + Send + use<T, W>
+    where
+        T: Send + 'static,
+        W: FnOnce() -> Result<T, Rejection> + Send + 'static,
+    {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let threads = Arc::clone(&self.threads);
+        async move {
+            let place = place.map_err(|_| Rejection::Overloaded)?;
+            let thread = threads.acquire_owned().await.map_err(|_| Rejection::Overloaded)?;
+            let outcome = tokio::task::spawn_blocking(move || {
+                // Held until the work is done, also when the caller has hung up meanwhile.
+                let _held = (place, thread);
+                work()
+            });
+            outcome.await.unwrap_or(Err(Rejection::Overloaded))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Condvar, Mutex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_done_elsewhere_a_few_at_a_time_and_what_is_too_much_is_refused_at_once() {
+        let decryptions = Decryptions::on(2);
+        let here = std::thread::current().id();
+        let elsewhere = decryptions.run(move || Ok(std::thread::current().id() != here));
+        assert_eq!(elsewhere.await, Ok(true));
+
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let places = 2 * (QUEUE_PER_THREAD + 1);
+        let waiting: Vec<_> = (0..places)
+            .map(|_| {
+                let (gate, running, most) = (Arc::clone(&gate), Arc::clone(&running), Arc::clone(&most));
+                tokio::spawn(decryptions.run(move || {
+                    let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                    most.fetch_max(now, Ordering::SeqCst);
+                    let (open, opened) = &*gate;
+                    let _open = opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap();
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    Ok(())
+                }))
+            })
+            .collect();
+        assert_eq!(decryptions.run(|| Ok(())).await, Err(Rejection::Overloaded));
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
+        for outcome in waiting {
+            assert_eq!(outcome.await.unwrap(), Ok(()));
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+        assert_eq!(decryptions.run(|| Ok(())).await, Ok(()), "there is room again");
+    }
+}
