@@ -16,6 +16,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::feeds::Feeds;
 use crate::keys::{Algorithm, KeyPolicy, Keys, Signer, Vault};
+use crate::limited::LimitedEntries;
 use crate::mail::Mailer;
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{ClientLimiter, RevocationDocument, RevocationLog, RevocationPages};
@@ -121,6 +122,7 @@ pub struct Authority {
     /// Probes of writes that have failed in a row.
     pub(crate) failed_probes: AtomicU32,
     pub(crate) token_revocations: ClientLimiter,
+    pub(crate) limited: LimitedEntries,
 }
 
 impl Authority {

@@ -36,6 +36,7 @@ pub mod grpc;
 pub mod http;
 pub mod import;
 pub mod keys;
+mod limited;
 pub mod mail;
 pub mod measures;
 pub mod refresh_state;

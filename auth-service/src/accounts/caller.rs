@@ -1,10 +1,11 @@
 use serde_json::Map;
 use shared_claims::ScopeSet;
 
-use super::SecondFactorState;
+use super::{SecondFactorState, limited_by};
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result, TokenFault};
+use crate::limited::TOO_MANY_LOGINS;
 use crate::secret::PlainSecret;
 use crate::sessions::Judgement;
 use crate::tokens::{Draft, IssuedTokens};
@@ -105,7 +106,7 @@ impl Authority {
     ) -> Result<()> {
         let attempt = Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.peer);
         let place = self.hasher.take_place(Origin::Known)?;
-        self.check_attempts(&attempt)?;
+        self.check_limit(&attempt, TOO_MANY_LOGINS, || Ok(limited_by(&user.id)))?;
         if user.has_password() && place.verify(password, &user.password_hash)? {
             self.give_back(&attempt);
             return Ok(());

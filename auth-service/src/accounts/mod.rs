@@ -14,6 +14,7 @@ mod sessions;
 
 use std::time::Duration;
 
+use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mail::{self, Letter, Mailer};
@@ -90,9 +91,15 @@ impl Authority {
     /// Counts a letter that is asked for, whether or not anybody gets one.
     fn check_letters<K: Kind>(&self, address: &Address, peer: Option<Peer>) -> Result<()> {
         let attempt = Attempt::new(&self.count_key, &letters(K::LETTERS), &address.key(), peer);
-        let wait = self.storage.begin_attempt(&attempt, self.now())?;
-        wait.map_or(Ok(()), |wait| Err(Error::too_many_attempts(wait, "too many letters were asked for")))
+        self.check_limit(&attempt, "too many e-mails were requested", || {
+            Ok(Event::of(Action::AttemptsLimited))
+        })
     }
+}
+
+/// The audit entry of a user who has tried too often.
+fn limited_by(user_id: &str) -> Event {
+    Event::of(Action::AttemptsLimited).by(Actor::User(user_id.to_owned())).user(user_id)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::Address;
 use super::mail_tokens::Kind;
+use crate::audit::{Action, Event};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
@@ -99,7 +100,9 @@ impl Authority {
         let used = || Error::new(ErrorKind::LinkInvalid, "the registration was used");
         let attempt = Attempt::new(&self.count_key, &CONFIRMATIONS, &pending.email, peer);
         let place = self.hasher.take_place(Origin::Unknown)?;
-        self.check_attempts(&attempt)?;
+        self.check_limit(&attempt, "too many passwords were tried for a registration", || {
+            Ok(Event::of(Action::AttemptsLimited))
+        })?;
         if !place.verify(password, &pending.password_hash)? {
             return Err(Error::new(ErrorKind::InvalidCredentials, "not the password of the registration"));
         }

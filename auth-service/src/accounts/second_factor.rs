@@ -5,10 +5,11 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use totp_rs::{Builder, Totp};
 
-use super::Caller;
+use super::{Caller, limited_by};
 use crate::authority::Authority;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limited::TOO_MANY_LOGINS;
 use crate::secret::{HashedSecret, PlainSecret, random_bytes};
 use crate::storage::Confirmed;
 use crate::users::{Attempt, AttemptPolicy, User};
@@ -78,7 +79,7 @@ impl Authority {
     pub fn confirm_second_factor(&self, caller: &Caller, code: &PlainSecret) -> Result<Vec<PlainSecret>> {
         let user = self.user_of(caller)?;
         let attempt = Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.peer);
-        self.check_attempts(&attempt)?;
+        self.check_limit(&attempt, TOO_MANY_LOGINS, || Ok(limited_by(&user.id)))?;
         let none = || Error::new(ErrorKind::Conflict, "no second factor was begun, or it is in use");
         let factor = self.storage.second_factor(&user.id)?.ok_or_else(none)?;
         if let Some(confirmed_at) = factor.confirmed_at {
@@ -172,9 +173,7 @@ impl Authority {
         };
         let attempt = Attempt::new(&self.count_key, &ONE_TIME_PASSWORDS, &user.id, None);
         // Before the code is looked at, right or wrong: many at one moment are as many.
-        if let Some(wait) = self.storage.begin_attempt(&attempt, self.now()).map_err(Error::from)? {
-            return Err(Error::too_many_attempts(wait, "too many one-time passwords were tried").into());
-        }
+        self.check_limit(&attempt, "too many one-time passwords were tried", || Ok(limited_by(&user.id)))?;
         if let Some(step) = self.matching_step(user, &factor, code)? {
             return Ok(Some(Shown::Step(step)));
         }

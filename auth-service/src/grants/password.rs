@@ -11,6 +11,7 @@ use crate::authority::Authority;
 use crate::clients::{Client, GrantType};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limited::TOO_MANY_LOGINS;
 use crate::measures;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
@@ -168,7 +169,7 @@ impl Authority {
             return Err(refused("the password is longer than any that could have been set"));
         }
         let place = self.hasher.take_place(self.origin_of(attempt))?;
-        let user = self.look_up(unverified_username, attempt)?;
+        let user = self.look_up(login, attempt)?;
         // Where nothing can fit, something that takes as long is tried all the same.
         let stored = user.as_ref().filter(|user| user.has_password()).map(|user| user.password_hash.clone());
         let (could_fit, stored) = match stored {
@@ -205,12 +206,16 @@ impl Authority {
         self.hasher.hash(password).ok()
     }
 
-    /// The account of a name, if there is one and it may be tried now.
-    fn look_up(&self, unverified_username: &str, attempt: &Attempt) -> Result<Option<User>> {
+    /// The user of a name, if there is one and it may be tried now.
+    fn look_up(&self, login: &PasswordLogin, attempt: &Attempt) -> Result<Option<User>> {
         let _turn = self.login_turn(attempt)?;
-        self.check_attempts(attempt)?;
-        let Some(username) = Username::parse(unverified_username) else { return Ok(None) };
-        Ok(self.storage.find_user(&username)?)
+        let username = Username::parse(&login.unverified_username);
+        let find = || username.as_ref().map_or(Ok(None), |name| self.storage.find_user(name));
+        self.check_limit(attempt, TOO_MANY_LOGINS, || {
+            let user_id = find()?.map(|user| user.id);
+            Ok(login_event(login, user_id.as_deref()))
+        })?;
+        Ok(find()?)
     }
 
     /// Whether the user has logged in from there, as far as this replica remembers: asked before the database is.
@@ -230,13 +235,6 @@ impl Authority {
         let turn =
             turn.ok_or_else(|| Error::new(ErrorKind::Overloaded, "too many logins wait for the database"));
         turn.map(Some)
-    }
-
-    /// Refuses a caller with too many failures, before any work is done and whatever the password is. What is tried then
-    /// counts as a failure until it has succeeded: a limit that cannot be written must not let guesses through.
-    pub(crate) fn check_attempts(&self, attempt: &Attempt) -> Result<()> {
-        let wait = self.storage.begin_attempt(attempt, self.now())?;
-        wait.map_or(Ok(()), |wait| Err(Error::too_many_attempts(wait, "too many logins have failed")))
     }
 
     /// What was counted ahead was no failure. That it cannot be written keeps nobody out for long.
@@ -267,9 +265,12 @@ impl Authority {
 }
 
 fn refused_login(login: &PasswordLogin, user_id: Option<&str>, cause: &str) -> Event {
+    login_event(login, user_id).refused(cause)
+}
+
+fn login_event(login: &PasswordLogin, user_id: Option<&str>) -> Event {
     let client = &login.client.id;
-    let event = Event::of(Action::Login).client(client.as_str()).refused(cause);
-    let event = event.by(Actor::Client(client.clone()));
+    let event = Event::of(Action::Login).client(client.as_str()).by(Actor::Client(client.clone()));
     match user_id {
         Some(id) => event.user(id),
         None => event,

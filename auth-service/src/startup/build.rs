@@ -20,6 +20,7 @@ use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
 use crate::feeds::Feeds;
 use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Purpose, Secrets, Vault};
+use crate::limited::LimitedEntries;
 use crate::mail::{MailPolicy, Mailer};
 use crate::refresh_state::SeenChanges;
 use crate::revocations::{ClientLimiter, RevocationDocument, RevocationLog, RevocationPages};
@@ -100,6 +101,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         storage_answers: AtomicBool::new(true),
         failed_probes: AtomicU32::new(0),
         token_revocations: ClientLimiter::default(),
+        limited: LimitedEntries::default(),
         clock,
         storage,
     };

@@ -3,8 +3,9 @@ use std::time::Duration;
 use shared_claims::encryption::is_encrypted;
 
 use super::known::KnownToken;
+use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
-use crate::clients::Client;
+use crate::clients::{Client, ClientId};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Lack, Result, TokenFault};
 use crate::revocations::RevocationTarget;
@@ -36,9 +37,7 @@ impl Authority {
                 let expires_at =
                     Timestamp(i64::try_from(claims.exp).unwrap_or(i64::MAX).saturating_mul(1000));
                 // Also what is known here to be revoked: a database that was restored may not know it any more.
-                self.token_revocations.take(&caller.id, now).map_err(|wait| {
-                    Error::too_many_attempts(wait, "the client revokes too many tokens one by one")
-                })?;
+                self.check_revocation_rate(&caller.id, now)?;
                 let needed_until = expires_at.plus(LEEWAY);
                 self.storage.revoke_token(&claims.jti, &caller.id, needed_until)?;
                 self.took_back(&RevocationTarget::Token(claims.jti.clone()), needed_until);
@@ -46,6 +45,16 @@ impl Authority {
             _ => {}
         }
         Ok(())
+    }
+
+    fn check_revocation_rate(&self, client: &ClientId, now: Timestamp) -> Result<()> {
+        let cause = "the client revokes too many tokens one by one";
+        let Err(wait) = self.token_revocations.take(client, now) else { return Ok(()) };
+        self.note_limited(format!("client {client}"), cause, || {
+            let by_client = Actor::Client(client.clone());
+            Ok(Event::of(Action::AttemptsLimited).client(client.as_str()).by(by_client))
+        })?;
+        Err(Error::too_many_attempts(wait, cause))
     }
 
     /// simplejwt's blacklist endpoint: ends the session of a first-party refresh token.

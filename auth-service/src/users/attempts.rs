@@ -103,6 +103,12 @@ impl Attempt {
         Self { counts, known, window: policy.window }
     }
 
+    /// Names the attempt: the same for every one by the same name from the same network.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.counts.iter().map(|count| count.id.as_str()).collect()
+    }
+
     /// How long to wait, given where the counts stand; `None` when it may be tried now.
     #[must_use]
     pub fn wait(&self, stands: impl Fn(&str) -> Option<Timestamp>, now: Timestamp) -> Option<Duration> {

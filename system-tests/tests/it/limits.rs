@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use signet_proto::auth::v1::ObtainPairRequest;
-use system_tests::mouth::{as_gateway, client};
+use system_tests::mouth::{as_gateway, client, unverified_claims};
 use system_tests::replicas::Replicas;
 use system_tests::system::{PASSWORD, USER, cli};
 use system_tests::{Database, Mouth, System, eventually, on_both_databases};
@@ -77,6 +77,16 @@ async fn guesses_count_over_both_mouths_and_stop_before_any_password_is_looked_a
     assert_eq!(over_http(&system, "nobody", "x", None).await.status(), 429);
     let metrics = system.auth.metrics_text().await;
     assert!(metrics.contains("signet_logins_total{outcome=\"limited\"} 6\n"), "{metrics}");
+    // Six refusals, two entries: one for each name that was tried, not one for each try.
+    let log = system.cli(&["audit", "list", "--last", "40"]);
+    let is_limited = |entry: &&Value| entry["outcome"] == "refused: too many logins have failed";
+    let limited: Vec<&Value> = log.as_array().unwrap().iter().filter(is_limited).collect();
+    assert_eq!(limited.len(), 2, "{limited:?}");
+    let alice = unverified_claims(&pair.access)["sub"].clone();
+    assert_eq!((&limited[0]["action"], &limited[0]["user_id"]), (&"login".into(), &alice));
+    assert_eq!(limited[1]["user_id"], Value::Null);
+    let more = "4 more refused for too many attempts before this one";
+    assert_eq!(limited[1]["detail"], more, "{limited:?}");
 }
 
 async fn guesses_count_over_replicas_and_are_forgotten_in_time(database: Database) {
