@@ -41,7 +41,9 @@ pub fn user(map: &FieldMap, names: &Names, (record, pk): (u64, &Value), fields: 
         Ok(StoredHash::Unusable) => NO_PASSWORD,
         Ok(_) => password,
         Err(error) => {
-            lost.push(format!("comes without its password: {error}"));
+            lost.push(format!(
+                "comes without its password: {error}: set one with `auth-service user passwd`"
+            ));
             NO_PASSWORD
         }
     };
@@ -299,7 +301,8 @@ mod tests {
         assert_eq!((user.password_hash.as_str(), user.disabled), (NO_PASSWORD, true));
         assert_eq!(
             problem.line(),
-            "record 9, pk 5f0c, \"bob\": comes without its password: the hash is of no known format; \
+            "record 9, pk 5f0c, \"bob\": comes without its password: the hash is of no known format: set one with `auth-service user \
+             passwd`; \
              group 99 is unknown: dump auth.group too, each record once"
         );
         for (pk, fields) in [

@@ -27,7 +27,7 @@ fn import(system: &System, arguments: &[&str]) -> (Value, bool) {
     import_with(system.folder.path(), &system.auth_env, arguments)
 }
 
-fn import_with(folder: &Path, env: &Env, arguments: &[&str]) -> (Value, bool) {
+pub(super) fn import_with(folder: &Path, env: &Env, arguments: &[&str]) -> (Value, bool) {
     let all = [&["--json", "import", "django"], arguments].concat();
     let output = run("auth-service", &all, folder, env, "");
     let report = serde_json::from_slice(&output.stdout);
@@ -71,7 +71,7 @@ async fn every_account_moves_in_from_a_dump_with_its_password_and_a_repeat_chang
     assert_eq!(
         named(&report),
         [
-            "alien: comes without its password: the hash is of no known format",
+            "alien: comes without its password: the hash is of no known format: set one with `auth-service user passwd`",
             "TWIN: the name, in this or another spelling, belongs to another account that was taken over",
         ]
     );

@@ -1,6 +1,7 @@
 //! A Django project on simplejwt moves in.
 
 mod cut_over;
+mod fleet;
 mod guide;
 mod import;
 mod webhook;
@@ -33,9 +34,12 @@ impl Project {
         fs::write(folder.path().join("project.py"), include_str!("project.py")).unwrap();
         fs::create_dir(folder.path().join("people")).unwrap();
         fs::write(folder.path().join("people/__init__.py"), "").unwrap();
-        fs::write(folder.path().join("people/models.py"), include_str!("people.py")).unwrap();
+        let models = config["models"].as_str().unwrap_or(include_str!("people.py"));
+        fs::write(folder.path().join("people/models.py"), models).unwrap();
         let mut config = config.clone();
-        config["database"] = of_django(&url);
+        if config["database"].is_null() {
+            config["database"] = of_django(&url);
+        }
         fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
         Self { folder, url }
     }

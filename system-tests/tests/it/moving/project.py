@@ -8,14 +8,18 @@ from django.conf import settings
 
 config = json.load(open(sys.argv.pop(1)))
 custom = config.get("custom_user_model", False)
+if config["database"]["ENGINE"].endswith("mysql"):
+    import pymysql
+
+    pymysql.install_as_MySQLdb()
 settings.configure(
     SECRET_KEY=config.get("secret_key", "only for this test, and long enough for HS256"),
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF=__name__,
-    USE_TZ=True,
+    USE_TZ=config.get("use_tz", True),
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     DATABASES={"default": config["database"]},
-    AUTH_USER_MODEL="people.Person" if custom else "auth.User",
+    AUTH_USER_MODEL=config.get("user_model", "people.Person" if custom else "auth.User"),
     PASSWORD_HASHERS=[
         f"django.contrib.auth.hashers.{name}PasswordHasher"
         for name in ("PBKDF2", "PBKDF2SHA1", "Argon2", "BCryptSHA256", "BCrypt", "Scrypt", "MD5")
@@ -25,7 +29,7 @@ settings.configure(
         "django.contrib.auth",
         "rest_framework",
         "rest_framework_simplejwt.token_blacklist",
-        *(["people"] if custom else []),
+        *(["people"] if custom or "models" in config else []),
     ],
     REST_FRAMEWORK={
         "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -39,6 +43,7 @@ import django
 
 django.setup()
 
+from django.apps import apps
 from django.contrib.auth import get_user_model, hashers
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command, execute_from_command_line
@@ -49,6 +54,55 @@ from rest_framework_simplejwt import views
 from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
 
 PASSWORD = "correct horse battery staple"
+
+
+def encoded(scheme, cost):
+    """A hash as a version of Django wrote it. What this one does not know any more is put together by hand."""
+    import hashlib
+
+    octets = PASSWORD.encode()
+    match scheme:
+        case "pbkdf2_sha256":
+            return hashers.PBKDF2PasswordHasher().encode(PASSWORD, "pepperandsalt", cost)
+        case "pbkdf2_sha1":
+            return hashers.PBKDF2SHA1PasswordHasher().encode(PASSWORD, "pepperandsalt", cost)
+        case "argon2i" | "argon2id":
+            from argon2.low_level import Type, hash_secret
+
+            kind = Type.I if scheme == "argon2i" else Type.ID
+            salt = b"pepperandsalt"
+            return "argon2" + hash_secret(octets, salt, cost, 512 if kind is Type.I else 8192, 2, 16, kind).decode()
+        case "bcrypt" | "bcrypt_sha256":
+            import bcrypt
+
+            secret = hashlib.sha256(octets).hexdigest().encode() if scheme == "bcrypt_sha256" else octets
+            return f"{scheme}$" + bcrypt.hashpw(secret, bcrypt.gensalt(cost)).decode()
+        case "scrypt":
+            return hashers.ScryptPasswordHasher().encode(PASSWORD, "pepperandsalt", cost)
+        case "sha1":
+            return "sha1$salt$" + hashlib.sha1(b"salt" + octets).hexdigest()
+        case "md5":
+            return "md5$salt$" + hashlib.md5(b"salt" + octets).hexdigest()
+        case "unsalted_sha1":
+            return "sha1$$" + hashlib.sha1(octets).hexdigest()
+        case "unsalted_md5":
+            return hashlib.md5(octets).hexdigest()
+        case "unusable":
+            return hashers.make_password(None)
+        case "crypt":
+            return "crypt$$ab0123456789ab"
+
+
+def create(file):
+    """Users of a JSON file: the fields of each, and how its password is hashed."""
+    if "models" in config:
+        call_command("makemigrations", "people", verbosity=0)
+    call_command("migrate", verbosity=0)
+    User = get_user_model()
+    if config.get("model"):
+        User = apps.get_model(config["model"])
+    for row in json.load(open(file)):
+        User(**row["fields"], password=encoded(*row["hash"])).save()
 
 
 def cheap_hashes():
@@ -138,6 +192,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["seed", count]:
             seed(int(count))
+        case ["create", file]:
+            create(file)
         case ["tokens", *names]:
             tokens(*names)
         case ["blacklist", token]:
