@@ -6,11 +6,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use signet_proto::auth::v1::ObtainPairRequest;
 use system_tests::cluster::Cluster;
-use system_tests::database::integrity;
+use system_tests::database::{integrity, open_sqlite};
 use system_tests::drill::{figure, scale};
+use system_tests::mouth::{as_gateway, client};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Mouth, Refused, System, eventually};
+use tonic::Code;
 
 /// A small disk of its own, gone with the test.
 struct SmallDisk(tempfile::TempDir);
@@ -57,18 +60,7 @@ async fn f07_a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     let filler = disk.fill();
 
     // What the log of the database has room for still goes; what was acknowledged counts.
-    let (mut held, mut acknowledged) = (pair.refresh.clone(), 0);
-    let refused = loop {
-        let request = system.http.post(system.auth_url("/api/token/refresh/"));
-        let answer = request.json(&json!({"refresh": held})).send().await.unwrap();
-        if answer.status() != 200 {
-            break answer;
-        }
-        let body: Value = answer.json().await.unwrap();
-        body["refresh"].as_str().unwrap().clone_into(&mut held);
-        acknowledged += 1;
-        assert!(acknowledged < 20_000, "the disk is not full");
-    };
+    let (held, acknowledged, refused) = refresh_until_refused(&system, pair.refresh.clone()).await;
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "1");
     let machine = (GATEWAY, system.gateway_secret.as_str());
@@ -91,6 +83,109 @@ async fn f07_a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     figure(format!(
         "writes 503, reads 200; {acknowledged} acknowledged, 0 lost; works {took:.0?} after there is room"
     ));
+}
+
+/// Refreshes until the authority answers otherwise: the last token, how many were issued, and that answer.
+async fn refresh_until_refused(system: &System, mut held: String) -> (String, u32, reqwest::Response) {
+    for acknowledged in 0..20_000 {
+        let request = system.http.post(system.auth_url("/api/token/refresh/"));
+        let answer = request.json(&json!({"refresh": held})).send().await.unwrap();
+        if answer.status() != 200 {
+            return (held, acknowledged, answer);
+        }
+        let body: Value = answer.json().await.unwrap();
+        body["refresh"].as_str().unwrap().clone_into(&mut held);
+    }
+    panic!("the disk is not full");
+}
+
+/// What nobody can count is not tried: neither the answer nor its number tells which guess was right. Over each protocol, by
+/// a name that somebody has and one that nobody has, and where a logged-in user proves the password again.
+async fn no_guess_is_answered(system: &System, access: &str, guesses: usize) {
+    for number in 0..guesses {
+        let (name, password) = match number % 3 {
+            0 => (USER, PASSWORD),
+            1 => (USER, "a guess"),
+            _ => ("nobody", "a guess"),
+        };
+        let request = system.http.post(system.auth_url("/api/token/"));
+        let answer = request.json(&json!({"username": name, "password": password})).send().await.unwrap();
+        assert_eq!(answer.status(), 503, "guess {number}: {name} {password}");
+        assert!(answer.headers().contains_key("retry-after"));
+        let message =
+            ObtainPairRequest { username: name.into(), password: password.into(), ..Default::default() };
+        let refused = client(system).await.obtain_pair(as_gateway(system, message)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unavailable, "guess {number}: {name} {password}");
+        let body = json!({"current_password": password, "new_password": "another battery staple"});
+        let url = system.auth_url("/api/account/v1/password");
+        let again = system.http.put(url).bearer_auth(access).json(&body);
+        assert_eq!(again.send().await.unwrap().status(), 503, "guess {number}: {password}");
+    }
+}
+
+/// Logins that were refused for a wrong password, of all that the log holds.
+fn refused_logins(system: &System) -> usize {
+    let log = system.cli(&["audit", "list", "--last", "1000"]);
+    let wrong = |entry: &&Value| entry["outcome"] == "refused: wrong password";
+    log.as_array().unwrap().iter().filter(wrong).count()
+}
+
+#[tokio::test]
+async fn guesses_on_a_full_disk_are_not_answered() {
+    let disk = SmallDisk::of(8);
+    let url = format!("sqlite://{}/signet.db", disk.path().display());
+    let system = System::with(Database::Sqlite, &[("AUTH__DATABASE__URL", &url)]).await;
+    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let access = account_token(&system).await;
+    let filler = disk.fill();
+    refresh_until_refused(&system, pair.refresh).await;
+    no_guess_is_answered(&system, &access, 15).await;
+    fs::remove_file(filler).unwrap();
+    eventually("there is room again", || async { Mouth::Http.obtain(&system, USER, PASSWORD).await.ok() })
+        .await;
+    assert_eq!(refused_logins(&system), 0, "none was tried");
+}
+
+#[tokio::test]
+async fn guesses_at_a_locked_file_are_not_answered() {
+    use diesel::connection::SimpleConnection;
+    let system = System::with(Database::Sqlite, &[]).await;
+    let access = account_token(&system).await;
+    let url = system.auth_env["AUTH__DATABASE__URL"].clone();
+    let mut other = open_sqlite(url.strip_prefix("sqlite://").unwrap());
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    no_guess_is_answered(&system, &access, 3).await;
+    other.batch_execute("ROLLBACK").unwrap();
+    eventually("the lock is gone", || async { Mouth::Http.obtain(&system, USER, PASSWORD).await.ok() }).await;
+    assert_eq!(refused_logins(&system), 0, "none was tried");
+}
+
+#[tokio::test]
+async fn guesses_at_a_server_that_takes_no_writes_are_not_answered() {
+    let pair = tokio::task::spawn_blocking(Cluster::pair).await.unwrap();
+    let system = System::with(Database::Postgres, &[("AUTH__DATABASE__URL", &pair.url())]).await;
+    let access = account_token(&system).await;
+    let pair = tokio::task::spawn_blocking(move || {
+        pair.demote();
+        pair
+    })
+    .await
+    .unwrap();
+    eventually("it is noticed", || async {
+        let answer = system.http.get(system.auth_url("/readyz")).send().await.unwrap();
+        (answer.status() == 503).then_some(())
+    })
+    .await;
+    no_guess_is_answered(&system, &access, 20).await;
+    drop(pair);
+}
+
+/// An access token for the account API.
+async fn account_token(system: &System) -> String {
+    let pair = Mouth::Http.obtain(system, USER, PASSWORD).await.unwrap();
+    let request = system.http.post(system.auth_url("/api/account/v1/token"));
+    let answer = request.json(&json!({"refresh": pair.refresh})).send().await.unwrap();
+    answer.json::<Value>().await.unwrap()["access"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
