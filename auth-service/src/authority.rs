@@ -18,11 +18,11 @@ use crate::feeds::Feeds;
 use crate::keys::{Algorithm, KeyPolicy, Keys, Signer, Vault};
 use crate::limited::LimitedEntries;
 use crate::mail::Mailer;
-use crate::refresh_state::SeenChanges;
 use crate::revocations::{ClientLimiter, RevocationDocument, RevocationLog, RevocationPages};
+use crate::state_sync::SyncState;
 use crate::storage::Storage;
 use crate::tokens::{ClaimMap, LegacyTokens, RefreshTokens, UserIdForm};
-use crate::users::{AttemptPolicy, CountKey, Dummies, LoginTurns, PasswordHasher, PasswordRules};
+use crate::users::{AttemptPolicy, CountKey, Dummies, LoginLimiter, PasswordHasher, PasswordRules};
 use crate::verifiers::VerifierRegistry;
 use crate::webhook::ClaimsWebhook;
 
@@ -85,7 +85,7 @@ pub struct Authority {
     pub keys: Keys,
     pub clients: ClientDirectory,
     pub hasher: PasswordHasher,
-    pub(crate) login_turns: LoginTurns,
+    pub(crate) login_limiter: LoginLimiter,
     pub(crate) rules: PasswordRules,
     pub(crate) accounts: AccountPolicy,
     pub(crate) mail_tokens: MailTokens,
@@ -114,7 +114,7 @@ pub struct Authority {
     pub(crate) revocation_pages: RevocationPages,
     pub(crate) verifiers: VerifierRegistry,
     pub feeds: Feeds,
-    pub(crate) seen: SeenChanges,
+    pub(crate) sync: SyncState,
     /// As the database has it, in milliseconds, the time that verifiers forgive included.
     pub(crate) longest_token: AtomicU64,
     /// Whether the database answered when it was last asked.

@@ -123,7 +123,7 @@ impl Blocking {
     pub async fn next_poll(&self) -> Result<()> {
         self.refuse_in_silence()?;
         let mut polls = self.authority.feeds.polls();
-        let begun = self.authority.seen.polls_begun();
+        let begun = self.authority.sync.polls_begun();
         let polled = tokio::time::timeout(LONGEST_POLL, polls.wait_for(|completed| *completed > begun)).await;
         match polled {
             Ok(Ok(_)) => Ok(()),

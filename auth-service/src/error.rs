@@ -77,12 +77,12 @@ pub enum TokenFault {
     /// A sliding token for which there is no later one any more.
     RefreshEnded,
     /// A token of the system that was moved from, without something that simplejwt asks for.
-    Lacks(Lack),
+    Missing(MissingPart),
 }
 
 /// What a token of simplejwt must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lack {
+pub enum MissingPart {
     Expiry,
     Id,
     Type,
@@ -98,9 +98,9 @@ pub const ALL_KINDS: [ErrorKind; 27] = [
     ErrorKind::Token(TokenFault::WrongType),
     ErrorKind::Token(TokenFault::Revoked),
     ErrorKind::Token(TokenFault::RefreshEnded),
-    ErrorKind::Token(TokenFault::Lacks(Lack::Expiry)),
-    ErrorKind::Token(TokenFault::Lacks(Lack::Id)),
-    ErrorKind::Token(TokenFault::Lacks(Lack::Type)),
+    ErrorKind::Token(TokenFault::Missing(MissingPart::Expiry)),
+    ErrorKind::Token(TokenFault::Missing(MissingPart::Id)),
+    ErrorKind::Token(TokenFault::Missing(MissingPart::Type)),
     ErrorKind::InvalidClient,
     ErrorKind::UnauthorizedClient,
     ErrorKind::UnsupportedGrantType,
@@ -249,7 +249,7 @@ impl From<TokenFault> for Error {
             TokenFault::WrongType => "the token is of the other kind",
             TokenFault::Revoked => "the token was taken back or its session has ended",
             TokenFault::RefreshEnded => "there is no later sliding token any more",
-            TokenFault::Lacks(_) => "the token of the old system lacks a claim",
+            TokenFault::Missing(_) => "the token of the old system lacks a claim",
         };
         Self::new(ErrorKind::Token(fault), cause)
     }

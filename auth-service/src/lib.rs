@@ -13,8 +13,8 @@
 //! | [`refresh_state`] | keeps what is in memory in step with the database |
 //! | [`audit`] | what was done, by whom: a chain that shows what was altered |
 //! | [`sweep`] | deletes what has expired, a few rows at a time |
-//! | [`measures`] | what is counted for the operator |
-//! | [`http`] [`grpc`] | the two mouths: unpack, call, repack |
+//! | [`metrics`] | what is counted for the operator |
+//! | [`http`] [`grpc`] | the two protocols: unpack, call, repack |
 //! | [`storage`] | diesel; atomic domain steps, not create-read-update-delete |
 //! | [`cli`] [`startup`] [`settings`] [`blocking`] [`background`] [`feeds`] | wiring |
 //!
@@ -38,14 +38,14 @@ pub mod import;
 pub mod keys;
 mod limited;
 pub mod mail;
-pub mod measures;
-pub mod refresh_state;
+pub mod metrics;
 pub mod revocations;
 pub mod secret;
 pub mod sessions;
 pub mod settings;
 mod shares;
 pub mod startup;
+pub mod state_sync;
 pub mod storage;
 pub mod sweep;
 pub mod tokens;

@@ -11,7 +11,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::{Message, SmtpTransport, Transport};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::measures;
+use crate::metrics;
 
 /// Letters that wait; more are refused: whoever asked is told to come back.
 const MAX_WAITING: usize = 256;
@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
 
 /// What is written to somebody. The text may hold a token: it is printed nowhere.
-pub struct Letter {
+pub struct EmailMessage {
     pub to: String,
     pub subject: String,
     pub text: String,
@@ -40,7 +40,7 @@ pub struct MailPolicy {
 /// A handle on the queue; what waits in it when the process ends is lost, and asked for again.
 pub struct Mailer {
     /// `None` stands for a letter that nobody gets.
-    letters: SyncSender<Option<Letter>>,
+    letters: SyncSender<Option<EmailMessage>>,
     from: Mailbox,
 }
 
@@ -63,7 +63,7 @@ impl Mailer {
     ///
     /// # Errors
     /// `Overloaded` when too many wait; `InvalidRequest` for an address that cannot be written to.
-    pub fn send(&self, letter: Option<Letter>) -> Result<()> {
+    pub fn send(&self, letter: Option<EmailMessage>) -> Result<()> {
         if let Some(letter) = &letter {
             // Before it is taken on: an address that no server would take is the caller's mistake.
             message(&self.from, letter)
@@ -115,7 +115,7 @@ struct Postponed {
 }
 
 /// One that cannot be sent now holds no other up.
-fn send_all(transport: &SmtpTransport, from: &Mailbox, waiting: &Receiver<Option<Letter>>) {
+fn send_all(transport: &SmtpTransport, from: &Mailbox, waiting: &Receiver<Option<EmailMessage>>) {
     let mut postponed: Vec<Postponed> = Vec::new();
     loop {
         let due = postponed.iter().map(|letter| letter.due).min();
@@ -149,7 +149,7 @@ fn send_all(transport: &SmtpTransport, from: &Mailbox, waiting: &Receiver<Option
 fn send_one(transport: &SmtpTransport, message: Message, tries: usize) -> Option<Postponed> {
     let error = match transport.send(&message) {
         Ok(_) => {
-            measures::letter(true);
+            metrics::letter(true);
             return None;
         }
         Err(error) => error,
@@ -163,11 +163,11 @@ fn send_one(transport: &SmtpTransport, message: Message, tries: usize) -> Option
 }
 
 fn gave_up(cause: &str) {
-    measures::letter(false);
+    metrics::letter(false);
     tracing::error!(cause, "a letter could not be sent");
 }
 
-fn message(from: &Mailbox, letter: &Letter) -> std::result::Result<Message, String> {
+fn message(from: &Mailbox, letter: &EmailMessage) -> std::result::Result<Message, String> {
     let to: Mailbox = letter.to.parse().map_err(|error| format!("{error}"))?;
     Message::builder()
         .from(from.clone())

@@ -9,7 +9,7 @@ use crate::authority::Authority;
 use crate::background::{Background, Stop};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::measures;
+use crate::metrics;
 use crate::secret::hex;
 use crate::storage::{StorageError, Swept};
 
@@ -46,7 +46,7 @@ pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Backgroun
         }
         authority.sweep(policy, || stop.pause(PAUSE))
     };
-    Background::start("sweeper", policy.interval.min(LONGEST_WAIT), work, measures::sweep_failed)
+    Background::start("sweeper", policy.interval.min(LONGEST_WAIT), work, metrics::sweep_failed)
 }
 
 impl Authority {
@@ -54,7 +54,7 @@ impl Authority {
     /// one in the database would have to cut off that of the other, too.
     fn publish_audit_head(&self, published: &AtomicI64) -> Result<()> {
         let Some(last) = self.storage.audit_last()? else { return Ok(()) };
-        measures::audit_entries(last.entry.seq);
+        metrics::audit_entries(last.entry.seq);
         if published.swap(last.entry.seq, Ordering::Relaxed) != last.entry.seq {
             tracing::info!(head = %format_args!("{}:{}", last.entry.seq, hex(&last.mac)), "audit log");
         }
@@ -121,7 +121,7 @@ fn walk<P>(
     let (mut deleted, mut after) = (0, Some(first));
     while let Some(position) = after {
         let swept = sweep_page(position)?;
-        measures::swept(table, swept.deleted);
+        metrics::swept(table, swept.deleted);
         deleted += swept.deleted;
         after = swept.next.filter(|_| go_on());
     }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
-use crate::measures;
+use crate::metrics;
 use crate::secret::random_id;
 use crate::tokens::sign;
 use crate::users::User;
@@ -115,7 +115,7 @@ impl ClaimsWebhook {
     }
 
     fn instead(&self, user_id: &str, cause: &str) -> Result<Map<String, Value>> {
-        measures::webhook_failed();
+        metrics::webhook_failed();
         let refuse = || Err(Error::new(ErrorKind::Unavailable, format!("the claims webhook: {cause}")));
         match self.policy.on_failure {
             OnFailure::Refuse => refuse(),

@@ -100,7 +100,7 @@ fn minting(c: &mut Criterion) {
         let authority = build(&settings, Actor::Authority).expect("an authority");
         let client = &authority.first_party;
         let now = authority.now();
-        let mint = || authority.mint_access_token(&Draft::for_machine(client, "notes", &client.scope), now);
+        let mint = || authority.mint_access_token(&Draft::for_client(client, "notes", &client.scope), now);
         let token = mint().expect("a token");
         let input = token.rsplit_once('.').expect("a token").0;
         let sample = Sample::new(algorithm);

@@ -7,7 +7,7 @@
 //! | room | what it knows |
 //! |---|---|
 //! | [`gateway`] | the sidecar: answers nginx, Traefik, Caddy and Envoy whether a request may pass |
-//! | [`notes`] | the notes: a rule or two, one store, and the two mouths |
+//! | [`notes`] | the notes: a rule or two, one store, and the two protocols |
 //! | [`encryption_key`] | the private key of an audience whose tokens are encrypted |
 //! | [`settings`] [`startup`] | wiring |
 

@@ -18,7 +18,7 @@ use service_kit::accept;
 use service_kit::grpc::{CALL_TIMEOUT, ObserveCalls, report_health};
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
-use service_kit::signals::told_to_stop;
+use service_kit::signals::stop_requested;
 use shared_claims::Verifier;
 use shared_claims::authority::Authority;
 use shared_claims::guard::Guard;
@@ -29,10 +29,10 @@ use tonic::server::NamedService;
 use tonic::service::interceptor::InterceptedService;
 
 use crate::encryption_key;
-use crate::gateway::envoy::EnvoyEdge;
+use crate::gateway::envoy::EnvoyEndpoint;
 use crate::gateway::http::Verify;
 use crate::gateway::{self, Gatekeeper, Rules};
-use crate::notes::grpc::NotesEdge;
+use crate::notes::grpc::NotesEndpoints;
 use crate::notes::{self, NoteStore};
 use crate::settings::Settings;
 
@@ -59,19 +59,19 @@ pub fn serve(settings: &Settings) -> Result<(), String> {
         .build()
         .map_err(|error| format!("no runtime: {error}"))?;
     let recorded = service_kit::metrics::install()?;
-    let outcome = runtime.block_on(serve_until_told(settings, store, cores, recorded));
+    let outcome = runtime.block_on(serve_until_stopped(settings, store, cores, recorded));
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
 }
 
-async fn serve_until_told(
+async fn serve_until_stopped(
     settings: &Settings,
     store: Arc<NoteStore>,
     cores: usize,
     recorded: Recorded,
 ) -> Result<(), String> {
     // Before anybody is told that it is ready.
-    let told = told_to_stop();
+    let told = stop_requested();
     let end = End::default();
     let stop = end.stopping.clone();
     let mut verifier = Verifier::new(&settings.authority.issuer, &settings.audience);
@@ -94,7 +94,7 @@ async fn serve_until_told(
     let verify = gatekeeper
         .clone()
         .map(|gatekeeper| web::Data::new(Verify { gatekeeper, proxy: settings.gateway.proxy }));
-    let edge = HttpEdge {
+    let edge = HttpState {
         verify,
         stale_after,
         guard: Arc::clone(&guard),
@@ -104,21 +104,21 @@ async fn serve_until_told(
     let http = http_listener.into_std().and_then(|listener| http_server(listener, &edge, cores));
     let http = http.map_err(|error| format!("http: {error}"))?;
     let watched = Arc::clone(&authority);
-    let measured = move || sample_measures(&watched);
+    let measured = move || sample_metrics(&watched);
     let services = GrpcServices { guard, store, authority, gatekeeper };
     let observe = ObserveCalls::of(signet_proto::DESCRIPTORS, &[ENVOYS_METHOD])?;
     let grpc = tokio::spawn(serve_grpc(grpc_listener, observe, services, end.clone()));
-    describe_measures();
+    describe_metrics();
     let metrics = service_kit::metrics::serve(settings.metrics, recorded, measured)?;
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), audience = settings.audience, "ready");
-    run::until_told(told, http, grpc, metrics, (end, settings.drain_delay)).await
+    run::until_stopped(told, http, grpc, metrics, (end, settings.drain_delay)).await
 }
 
 /// When what is known counts as old.
 struct StaleAfter(Duration);
 
 #[derive(Clone)]
-struct HttpEdge {
+struct HttpState {
     /// The sidecar, where there are rules for it.
     verify: Option<web::Data<Verify>>,
     stale_after: Duration,
@@ -127,7 +127,7 @@ struct HttpEdge {
     authority: Arc<Authority>,
 }
 
-fn http_server(listener: TcpListener, edge: &HttpEdge, workers: usize) -> std::io::Result<Server> {
+fn http_server(listener: TcpListener, edge: &HttpState, workers: usize) -> std::io::Result<Server> {
     let edge = edge.clone();
     let server = HttpServer::new(move || {
         App::new()
@@ -210,7 +210,7 @@ fn not_ready(missing: &str) -> HttpResponse {
         .json(json!({"status": "not ready", "missing": missing}))
 }
 
-fn describe_measures() {
+fn describe_metrics() {
     describe_gauge!("signet_ready", "1 when there are keys to verify with");
     describe_gauge!(
         "signet_authority_last_heard_seconds",
@@ -220,7 +220,7 @@ fn describe_measures() {
 }
 
 /// The gauges that are read off when somebody asks for them.
-fn sample_measures(authority: &Authority) {
+fn sample_metrics(authority: &Authority) {
     gauge!("signet_ready").set(u8::from(authority.is_ready() && !run::is_draining()));
     let age = authority.freshness().age().map_or(f64::INFINITY, |age| age.as_secs_f64());
     gauge!("signet_authority_last_heard_seconds").set(age);
@@ -242,13 +242,13 @@ async fn serve_grpc(
     end: End,
 ) -> Result<(), tonic::transport::Error> {
     let GrpcServices { guard, store, authority, gatekeeper } = services;
-    type Notes = NotesServiceServer<NotesEdge>;
+    type Notes = NotesServiceServer<NotesEndpoints>;
     let (reporter, health) = tonic_health::server::health_reporter();
     let mut services = vec![Notes::NAME];
     services.extend(gatekeeper.as_ref().map(|_| ENVOYS_METHOD.0));
     let ready = move || authority.is_ready();
     tokio::spawn(async move { report_health(reporter, &services, ready, end.draining).await });
-    let service = Notes::new(NotesEdge::new(store)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let service = Notes::new(NotesEndpoints::new(store)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     tonic::transport::Server::builder()
         .layer(observe)
         .timeout(CALL_TIMEOUT)
@@ -259,7 +259,7 @@ async fn serve_grpc(
         .add_service(health)
         .add_service(InterceptedService::new(service, BearerInterceptor::new(guard)))
         .add_optional_service(
-            gatekeeper.map(|gatekeeper| AuthorizationServer::new(EnvoyEdge::new(gatekeeper))),
+            gatekeeper.map(|gatekeeper| AuthorizationServer::new(EnvoyEndpoint::new(gatekeeper))),
         )
         .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())
         .await

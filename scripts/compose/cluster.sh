@@ -186,7 +186,7 @@ flood() {
     is 200 "$(code $site/.well-known/openid-configuration)"
     has '^[0-9]* 400 [0-9]* 429$' "$codes"
     echo "how many of which: $codes"
-    # Over gRPC too: one limit for both mouths.
+    # Over gRPC too: one limit for both protocols.
     has ' 429' "$(at_once --http2 -d x=1 "https://localhost:9443/signet.auth.v1.TokenService/ObtainPair?[1-100]")"
     # Until the next login is let in again.
     sleep 6

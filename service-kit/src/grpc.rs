@@ -192,7 +192,7 @@ impl Call {
         let span = info_span!(
             "request",
             id = %RequestId::next(),
-            mouth = "grpc",
+            protocol = "grpc",
             method = method.name,
             trace = field::Empty
         );

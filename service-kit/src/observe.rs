@@ -34,7 +34,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let traced = traces::incoming(request.headers());
     let path = shortened(request.path());
     let span =
-        info_span!("request", %id, mouth = "http", method = %request.method(), path, trace = field::Empty);
+        info_span!("request", %id, protocol = "http", method = %request.method(), path, trace = field::Empty);
     if let Some(id) = traces::id_of(&traced) {
         span.record("trace", field::display(id));
     }

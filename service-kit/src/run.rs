@@ -41,7 +41,7 @@ pub fn is_draining() -> bool {
 ///
 /// # Errors
 /// One line, when one of the two ends by itself.
-pub async fn until_told<E: Debug + Send + 'static>(
+pub async fn until_stopped<E: Debug + Send + 'static>(
     told: impl Future<Output = ()>,
     http: Server,
     mut grpc: JoinHandle<Result<(), E>>,

@@ -2,7 +2,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Resolves when the process is told to stop, by SIGTERM or SIGINT. From the call on, not from the first poll:
 /// a signal that comes in between must not end the process by its default.
-pub fn told_to_stop() -> impl Future<Output = ()> {
+pub fn stop_requested() -> impl Future<Output = ()> {
     let handlers = signal(SignalKind::terminate()).and_then(|terminate| {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok((terminate, interrupt))
@@ -21,7 +21,7 @@ pub fn told_to_stop() -> impl Future<Output = ()> {
 
 /// From now on the next signal ends the process at once: it does not wait for anybody.
 pub fn exit_at_next_signal() {
-    let told = told_to_stop();
+    let told = stop_requested();
     tokio::spawn(async {
         told.await;
         std::process::exit(130);

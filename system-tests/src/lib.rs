@@ -15,15 +15,15 @@ pub mod history;
 pub mod hostile;
 pub mod http2;
 pub mod lone;
-pub mod mouth;
 pub mod processes;
+pub mod protocol;
 pub mod proxy;
 pub mod replicas;
 pub mod system;
 pub mod trace;
 
 pub use database::Database;
-pub use mouth::{Mouth, Pair, Refused};
+pub use protocol::{Pair, Protocol, Refused};
 pub use system::System;
 
 use std::future::Future;
@@ -59,31 +59,31 @@ pub async fn eventually_within<T, F: Future<Output = Option<T>>>(
     }
 }
 
-/// One test for each mouth and each database.
+/// One test for each protocol and each database.
 #[macro_export]
-macro_rules! through_both_mouths_on_both_databases {
+macro_rules! over_both_protocols_on_both_databases {
     ($($name:ident)*) => {$(
         mod $name {
-            use $crate::{Database, Mouth};
+            use $crate::{Database, Protocol};
 
             #[tokio::test]
             async fn http_sqlite() {
-                super::$name(Mouth::Http, Database::Sqlite).await;
+                super::$name(Protocol::Http, Database::Sqlite).await;
             }
 
             #[tokio::test]
             async fn http_postgres() {
-                super::$name(Mouth::Http, Database::Postgres).await;
+                super::$name(Protocol::Http, Database::Postgres).await;
             }
 
             #[tokio::test]
             async fn grpc_sqlite() {
-                super::$name(Mouth::Grpc, Database::Sqlite).await;
+                super::$name(Protocol::Grpc, Database::Sqlite).await;
             }
 
             #[tokio::test]
             async fn grpc_postgres() {
-                super::$name(Mouth::Grpc, Database::Postgres).await;
+                super::$name(Protocol::Grpc, Database::Postgres).await;
             }
         }
     )*};

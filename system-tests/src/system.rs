@@ -6,8 +6,8 @@ use shared_claims::clock::unix_now;
 use tempfile::TempDir;
 
 use crate::database::{Database, execute};
-use crate::mouth::channel;
 use crate::processes::{Env, Service, run};
+use crate::protocol::channel;
 
 /// The password of every account that a test makes.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -254,7 +254,7 @@ impl System {
         client.list_notes(request).await.map_or_else(|status| status.code(), |_| tonic::Code::Ok)
     }
 
-    /// Whether the notes accept a token, which both mouths must agree on.
+    /// Whether the notes accept a token, which both protocols must agree on.
     ///
     /// # Panics
     /// When they do not, or answer something else.
@@ -264,7 +264,7 @@ impl System {
         match (http, grpc) {
             (200, tonic::Code::Ok) => true,
             (401, tonic::Code::Unauthenticated) => false,
-            other => panic!("the mouths of the resource service disagree: {other:?}"),
+            other => panic!("the protocols of the resource service disagree: {other:?}"),
         }
     }
 

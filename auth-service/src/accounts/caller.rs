@@ -7,7 +7,7 @@ use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result, TokenFault};
 use crate::limited::TOO_MANY_LOGINS;
 use crate::secret::PlainSecret;
-use crate::sessions::Judgement;
+use crate::sessions::Evaluation;
 use crate::tokens::{Draft, IssuedTokens};
 use crate::users::{Attempt, Origin, Peer, User};
 
@@ -46,15 +46,15 @@ impl Authority {
         let found = self.storage.find_session_and_account(&claims.session_id)?;
         let (session, attributes) = found.ok_or(TokenFault::Invalid)?;
         match session.judge(&presented) {
-            Judgement::Current | Judgement::Repeated => {}
-            Judgement::NotYours => return Err(TokenFault::Invalid.into()),
-            Judgement::Expired => return Err(TokenFault::Expired.into()),
-            Judgement::Ended | Judgement::Reused => return Err(TokenFault::Revoked.into()),
+            Evaluation::Current | Evaluation::Repeated => {}
+            Evaluation::NotYours => return Err(TokenFault::Invalid.into()),
+            Evaluation::Expired => return Err(TokenFault::Expired.into()),
+            Evaluation::Ended | Evaluation::Reused => return Err(TokenFault::Revoked.into()),
         }
         let disabled = || Error::new(ErrorKind::AccountInactive, "the account is disabled");
         let attributes = attributes.ok_or_else(disabled)?;
         let (audience, scope) = (self.account_audience(), ScopeSet::default());
-        let draft = Draft::for_person((&session, &attributes), &scope, Map::new()).for_audience(&audience);
+        let draft = Draft::for_user((&session, &attributes), &scope, Map::new()).for_audience(&audience);
         Ok(IssuedTokens {
             access_token: self.mint_access_token(&draft, now)?,
             expires_in: self.policy.access_ttl.as_secs(),
@@ -105,7 +105,7 @@ impl Authority {
         password: &PlainSecret,
     ) -> Result<()> {
         let attempt = Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.peer);
-        let place = self.hasher.take_place(Origin::Known)?;
+        let place = self.hasher.acquire_slot(Origin::Known)?;
         self.check_limit(&attempt, TOO_MANY_LOGINS, || Ok(limited_by(&user.id)))?;
         if user.has_password() && place.verify(password, &user.password_hash)? {
             self.give_back(&attempt);

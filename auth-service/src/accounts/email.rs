@@ -20,7 +20,7 @@ struct NewEmail {
 
 impl Kind for NewEmail {
     const NAME: &'static str = "email";
-    const LETTERS: &'static str = "letters: email";
+    const LIMIT_REALM: &'static str = "letters: email";
     const TTL: Duration = Duration::from_secs(24 * 3600);
 }
 
@@ -40,7 +40,7 @@ impl Authority {
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let user = self.user_of(caller)?;
         self.check_password_again(caller, &user, password)?;
-        self.check_letters::<NewEmail>(&email, caller.peer)?;
+        self.check_email_limit::<NewEmail>(&email, caller.peer)?;
         let new = NewEmail {
             user_id: user.id.clone(),
             email: email.as_str().to_owned(),

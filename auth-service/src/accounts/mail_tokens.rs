@@ -20,7 +20,7 @@ pub struct MailTokens(Vault);
 pub trait Kind: Serialize + DeserializeOwned {
     const NAME: &'static str;
     /// What its letters are counted as.
-    const LETTERS: &'static str;
+    const LIMIT_REALM: &'static str;
     const TTL: Duration;
 }
 
@@ -73,14 +73,14 @@ mod tests {
     struct One(String);
     impl Kind for One {
         const NAME: &'static str = "one";
-        const LETTERS: &'static str = "letters: one";
+        const LIMIT_REALM: &'static str = "letters: one";
         const TTL: Duration = Duration::from_secs(60);
     }
     #[derive(Debug, Serialize, Deserialize)]
     struct Other(String);
     impl Kind for Other {
         const NAME: &'static str = "other";
-        const LETTERS: &'static str = "letters: other";
+        const LIMIT_REALM: &'static str = "letters: other";
         const TTL: Duration = Duration::from_secs(60);
     }
 

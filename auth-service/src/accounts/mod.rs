@@ -5,8 +5,8 @@
 
 mod caller;
 mod email;
-mod letters;
 mod mail_tokens;
+mod messages;
 mod password;
 mod registration;
 mod second_factor;
@@ -17,14 +17,14 @@ use std::time::Duration;
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
-use crate::mail::{self, Letter, Mailer};
+use crate::mail::{self, EmailMessage, Mailer};
 use crate::users::{Attempt, AttemptPolicy, Peer, spelling_key};
 
 pub use caller::{Caller, OwnAccount};
-pub use letters::Links;
-use letters::Writer;
 use mail_tokens::Kind;
 pub use mail_tokens::MailTokens;
+pub use messages::Links;
+use messages::Writer;
 pub use registration::Registration;
 pub(crate) use second_factor::FactorRefused;
 pub use second_factor::{NewSecondFactor, RecoveryCodes, SecondFactorState, Shown, StoredFactor};
@@ -80,7 +80,7 @@ impl Authority {
     }
 
     /// Tells somebody what was done. It is done: that nobody could be told is in the log.
-    fn write_to_owner(&self, letter: Letter) {
+    fn write_to_owner(&self, letter: EmailMessage) {
         if let Some(mailer) = &self.mailer
             && let Err(error) = mailer.send(Some(letter))
         {
@@ -89,8 +89,8 @@ impl Authority {
     }
 
     /// Counts a letter that is asked for, whether or not anybody gets one.
-    fn check_letters<K: Kind>(&self, address: &Address, peer: Option<Peer>) -> Result<()> {
-        let attempt = Attempt::new(&self.count_key, &letters(K::LETTERS), &address.key(), peer);
+    fn check_email_limit<K: Kind>(&self, address: &Address, peer: Option<Peer>) -> Result<()> {
+        let attempt = Attempt::new(&self.count_key, &letters(K::LIMIT_REALM), &address.key(), peer);
         self.check_limit(&attempt, "too many e-mails were requested", || {
             Ok(Event::of(Action::AttemptsLimited))
         })

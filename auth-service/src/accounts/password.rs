@@ -21,7 +21,7 @@ struct Reset {
 
 impl Kind for Reset {
     const NAME: &'static str = "password reset";
-    const LETTERS: &'static str = "letters: password reset";
+    const LIMIT_REALM: &'static str = "letters: password reset";
     const TTL: Duration = Duration::from_secs(3600);
 }
 
@@ -49,7 +49,7 @@ impl Authority {
         let mailer = self.mailer()?;
         let email = Address::parse(unverified_email)
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
-        self.check_letters::<Reset>(&email, peer)?;
+        self.check_email_limit::<Reset>(&email, peer)?;
         let writer = self.writer();
         let users = self.storage.find_users_by_email(&email.key())?;
         // To the address as it is kept: what was typed may be spelled alike and belong to somebody else. A token is made also for nobody, so that it takes as long.
@@ -120,7 +120,7 @@ impl Authority {
         let raced =
             || Error::new(ErrorKind::LinkInvalid, "the password or the address was changed meanwhile");
         let ended = self.storage.change_password(new)?.ok_or_else(raced)?;
-        ended.revoked.iter().for_each(|target| self.took_back(target, revoked_until));
+        ended.revoked.iter().for_each(|target| self.apply_revocation(target, revoked_until));
         if let Some(email) = email {
             self.write_to_owner(self.writer().password_has_changed(&email, user.username.as_str()));
         }

@@ -40,7 +40,7 @@ const CONFIRMATIONS: AttemptPolicy = AttemptPolicy {
 
 impl Kind for Pending {
     const NAME: &'static str = "registration";
-    const LETTERS: &'static str = "letters: registration";
+    const LIMIT_REALM: &'static str = "letters: registration";
     const TTL: Duration = Duration::from_secs(24 * 3600);
 }
 
@@ -61,7 +61,7 @@ impl Authority {
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let names = [username.as_str(), email.as_str()];
         self.rules.check(&registration.password, &names)?;
-        self.check_letters::<Pending>(&email, registration.peer)?;
+        self.check_email_limit::<Pending>(&email, registration.peer)?;
         let password_hash = self.hasher.hash(&registration.password)?;
         let owners = self.storage.find_users_by_email(&email.key())?;
         let writer = self.writer();
@@ -99,7 +99,7 @@ impl Authority {
         let pending: Pending = self.mail_tokens.open(unverified_token, now)?;
         let used = || Error::new(ErrorKind::LinkInvalid, "the registration was used");
         let attempt = Attempt::new(&self.count_key, &CONFIRMATIONS, &pending.email, peer);
-        let place = self.hasher.take_place(Origin::Unknown)?;
+        let place = self.hasher.acquire_slot(Origin::Unknown)?;
         self.check_limit(&attempt, "too many passwords were tried for a registration", || {
             Ok(Event::of(Action::AttemptsLimited))
         })?;

@@ -100,7 +100,7 @@ impl Authority {
             revoked_until: self.revoked_until(now),
         };
         let ended = self.storage.confirm_second_factor(&user.id, &factor, confirmed)?.ok_or_else(none)?;
-        ended.revoked.iter().for_each(|target| self.took_back(target, self.revoked_until(now)));
+        ended.revoked.iter().for_each(|target| self.apply_revocation(target, self.revoked_until(now)));
         self.tell_of_second_factor(&user, true);
         Ok(codes)
     }

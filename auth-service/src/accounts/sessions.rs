@@ -29,7 +29,7 @@ impl Authority {
         let now = self.now();
         let until = self.revoked_until(now);
         self.storage.end_session(&own.id, now, until)?;
-        self.took_back(&RevocationTarget::Session(own.id), until);
+        self.apply_revocation(&RevocationTarget::Session(own.id), until);
         Ok(())
     }
 
@@ -41,7 +41,7 @@ impl Authority {
         let now = self.now();
         let until = self.revoked_until(now);
         let ended = self.storage.end_other_sessions(&caller.user_id, &caller.session_id, (now, until))?;
-        ended.revoked.iter().for_each(|target| self.took_back(target, until));
+        ended.revoked.iter().for_each(|target| self.apply_revocation(target, until));
         Ok(ended.count)
     }
 }

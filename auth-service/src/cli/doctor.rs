@@ -58,22 +58,22 @@ impl Findings {
 
 pub fn run(settings: &Settings, unknown: &[String], output: &Output) -> Done {
     let mut found = Findings::default();
-    look_at_settings(settings, unknown, &mut found);
+    check_settings(settings, unknown, &mut found);
     let clock = SystemClock;
     found.note("clock", startup::check_clock(&clock).map(|()| format!("{} s", clock.now().seconds())));
-    look_at_old_key(settings, &clock, &mut found);
+    check_old_key(settings, &clock, &mut found);
     if let Some(policy) = startup::mail_policy(settings)? {
         found.note("mail", mail::reach(policy).map(|()| "the mail server answers".to_owned()));
     }
-    look_at_database(settings, &clock, &mut found);
+    check_database(settings, &clock, &mut found);
     for (what, bind) in [("http", Some(settings.http.bind)), ("grpc", Some(settings.grpc.bind))] {
-        look_at_listener(what, bind, settings.http.bind, &mut found);
+        check_listener(what, bind, settings.http.bind, &mut found);
     }
-    look_at_listener("metrics", settings.metrics.bind, settings.http.bind, &mut found);
+    check_listener("metrics", settings.metrics.bind, settings.http.bind, &mut found);
     report(&found, output)
 }
 
-fn look_at_settings(settings: &Settings, unknown: &[String], found: &mut Findings) {
+fn check_settings(settings: &Settings, unknown: &[String], found: &mut Findings) {
     for key in unknown {
         found.odd("settings", format!("`{key}` is no setting: is it misspelt?"));
     }
@@ -86,7 +86,7 @@ fn look_at_settings(settings: &Settings, unknown: &[String], found: &mut Finding
 }
 
 /// The key of the system that was moved from is for the time of the move.
-fn look_at_old_key(settings: &Settings, clock: &SystemClock, found: &mut Findings) {
+fn check_old_key(settings: &Settings, clock: &SystemClock, found: &mut Findings) {
     let (Some(file), Some(until)) = (&settings.simplejwt.legacy_key_file, settings.simplejwt.legacy_until)
     else {
         return;
@@ -100,7 +100,7 @@ fn look_at_old_key(settings: &Settings, clock: &SystemClock, found: &mut Finding
     }
 }
 
-fn look_at_database(settings: &Settings, clock: &SystemClock, found: &mut Findings) {
+fn check_database(settings: &Settings, clock: &SystemClock, found: &mut Findings) {
     let url = match startup::database_url(settings) {
         Ok(url) => url,
         Err(wrong) => return found.wrong("database", wrong),
@@ -110,7 +110,7 @@ fn look_at_database(settings: &Settings, clock: &SystemClock, found: &mut Findin
             let advice = "the first start makes it; if there was one, restore it";
             return found.wrong("database", format!("{url} does not exist: {advice}"));
         }
-        look_at_disk(path, found);
+        check_disk(path, found);
     }
     match Storage::pending_migrations(&url) {
         Err(error) => return found.wrong("database", format!("{url}: {error}")),
@@ -127,7 +127,7 @@ fn look_at_database(settings: &Settings, clock: &SystemClock, found: &mut Findin
     };
     let read = storage.change_counters().map_err(|error| format!("{url}: {error}"));
     if let Ok(counters) = &read {
-        look_at_epoch(counters.epoch, clock, found);
+        check_epoch(counters.epoch, clock, found);
     }
     found.note("database", read.map(|_| format!("{url} answers after {} ms", begun.elapsed().as_millis())));
     match storage.clock() {
@@ -138,12 +138,12 @@ fn look_at_database(settings: &Settings, clock: &SystemClock, found: &mut Findin
         Ok(_) => {}
         Err(error) => found.wrong("database", error.to_string()),
     }
-    look_at_keys(&settings.keys.master_key_file, &storage, clock, found);
+    check_keys(&settings.keys.master_key_file, &storage, clock, found);
 }
 
 /// Each epoch is later than the one before; one that a wrong clock has made counts on from there, and is none the worse,
 /// but feeds without a signed time refuse it.
-fn look_at_epoch(epoch: i64, clock: &SystemClock, found: &mut Findings) {
+fn check_epoch(epoch: i64, clock: &SystemClock, found: &mut Findings) {
     let ahead = Duration::from_millis(u64::try_from(epoch.saturating_sub(clock.now().0)).unwrap_or(0));
     if ahead > FAR_AHEAD {
         let days = ahead.as_secs() / 86_400;
@@ -155,7 +155,7 @@ fn look_at_epoch(epoch: i64, clock: &SystemClock, found: &mut Findings) {
 /// A clock that is a day behind is the most that verifiers without a signed time forgive.
 const FAR_AHEAD: Duration = Duration::from_secs(86_400);
 
-fn look_at_disk(file: &Path, found: &mut Findings) {
+fn check_disk(file: &Path, found: &mut Findings) {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match rustix::fs::statvfs(folder) {
         Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST_ROOM => {
@@ -168,7 +168,7 @@ fn look_at_disk(file: &Path, found: &mut Findings) {
     }
 }
 
-fn look_at_keys(file: &Path, storage: &Storage, clock: &SystemClock, found: &mut Findings) {
+fn check_keys(file: &Path, storage: &Storage, clock: &SystemClock, found: &mut Findings) {
     let master = match MasterKey::read(file) {
         Ok(Some(master)) => master,
         Ok(None) => {
@@ -215,7 +215,7 @@ fn check_last_entries(storage: &Storage) -> Result<String, String> {
 }
 
 /// Free, or taken by an authority that answers.
-fn look_at_listener(what: &'static str, bind: Option<SocketAddr>, http: SocketAddr, found: &mut Findings) {
+fn check_listener(what: &'static str, bind: Option<SocketAddr>, http: SocketAddr, found: &mut Findings) {
     let Some(bind) = bind else { return found.well(what, "off") };
     match TcpListener::bind(bind) {
         Ok(_) => found.well(what, format!("{bind} is free")),

@@ -1,7 +1,7 @@
 use crate::authority::Authority;
 use crate::clients::{Client, GrantType};
 use crate::error::Result;
-use crate::measures;
+use crate::metrics;
 use crate::tokens::{Draft, IssuedTokens};
 
 impl Authority {
@@ -21,8 +21,8 @@ impl Authority {
         let scope = client.narrow_scope(scope)?;
         let audience = client.choose_audience(audience)?;
         let access_token =
-            self.mint_access_token(&Draft::for_machine(client, &audience, &scope), self.now())?;
-        measures::issued(GrantType::ClientCredentials);
+            self.mint_access_token(&Draft::for_client(client, &audience, &scope), self.now())?;
+        metrics::issued(GrantType::ClientCredentials);
         Ok(IssuedTokens {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),

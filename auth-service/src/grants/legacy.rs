@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::authority::Authority;
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Lack, Result, TokenFault};
+use crate::error::{Error, ErrorKind, MissingPart, Result, TokenFault};
 use crate::sessions::{Presented, Rotation, Session};
 use crate::storage::{Exchanged, LegacyExchange, Rotate};
 use crate::tokens::{IssuedTokens, LegacyClaims, LegacyKind, LegacyTokens};
@@ -78,7 +78,7 @@ impl Authority {
         let fault = match claims.kind {
             Some(kind) if kind == wanted => return Ok(()),
             Some(_) => TokenFault::WrongType,
-            None => TokenFault::Lacks(Lack::Type),
+            None => TokenFault::Missing(MissingPart::Type),
         };
         let spent = self.storage.legacy_token_is_spent(&claims.jti)?;
         Err(if spent { TokenFault::Revoked } else { fault }.into())

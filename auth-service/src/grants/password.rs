@@ -12,12 +12,14 @@ use crate::clients::{Client, GrantType};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limited::TOO_MANY_LOGINS;
-use crate::measures;
+use crate::metrics;
 use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::storage::{Login, SessionLimit, Start};
 use crate::tokens::{Draft, IssuedTokens};
-use crate::users::{Attempt, MAX_PASSWORD_BYTES, Origin, Peer, Turn, User, Username, is_ours, spelling_key};
+use crate::users::{
+    Attempt, LoginPermit, MAX_PASSWORD_BYTES, Origin, Peer, User, Username, is_ours, spelling_key,
+};
 
 /// A person's name and password, brought by a first-party client.
 pub struct PasswordLogin {
@@ -62,11 +64,11 @@ impl Authority {
     pub fn obtain_pair(&self, login: &PasswordLogin) -> Result<IssuedTokens> {
         let outcome =
             self.start_session(login, (self.policy.refresh_idle_ttl, self.policy.refresh_absolute_ttl));
-        measures::login(&outcome);
+        metrics::login(&outcome);
         let Started { session, user, custom } = outcome?;
-        let draft = Draft::for_person((&session, &user.attributes), &session.scope, custom);
+        let draft = Draft::for_user((&session, &user.attributes), &session.scope, custom);
         let access_token = self.mint_access_token(&draft, session.created_at)?;
-        measures::issued(GrantType::Password);
+        metrics::issued(GrantType::Password);
         Ok(IssuedTokens {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),
@@ -141,7 +143,7 @@ impl Authority {
             limit,
             attempt: self.webhook.is_none().then(|| attempt.clone()),
         };
-        let turn = self.login_turn(attempt)?;
+        let turn = self.login_permit(attempt)?;
         let started = self.storage.start_session(&session, &user, left)?;
         drop(turn);
         let cause = match started {
@@ -168,7 +170,7 @@ impl Authority {
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Err(refused("the password is longer than any that could have been set"));
         }
-        let place = self.hasher.take_place(self.origin_of(attempt))?;
+        let place = self.hasher.acquire_slot(self.origin_of(attempt))?;
         let user = self.look_up(login, attempt)?;
         // Where nothing can fit, something that takes as long is tried all the same.
         let stored = user.as_ref().filter(|user| user.has_password()).map(|user| user.password_hash.clone());
@@ -208,7 +210,7 @@ impl Authority {
 
     /// The user of a name, if there is one and it may be tried now.
     fn look_up(&self, login: &PasswordLogin, attempt: &Attempt) -> Result<Option<User>> {
-        let _turn = self.login_turn(attempt)?;
+        let _turn = self.login_permit(attempt)?;
         let username = Username::parse(&login.unverified_username);
         let find = || username.as_ref().map_or(Ok(None), |name| self.storage.find_user(name));
         self.check_limit(attempt, TOO_MANY_LOGINS, || {
@@ -227,11 +229,11 @@ impl Authority {
     }
 
     /// A turn at the database; a login from a known network needs none: there are no floods of those.
-    fn login_turn(&self, attempt: &Attempt) -> Result<Option<Turn<'_>>> {
+    fn login_permit(&self, attempt: &Attempt) -> Result<Option<LoginPermit<'_>>> {
         if self.origin_of(attempt) == Origin::Known {
             return Ok(None);
         }
-        let turn = self.login_turns.take();
+        let turn = self.login_limiter.take();
         let turn =
             turn.ok_or_else(|| Error::new(ErrorKind::Overloaded, "too many logins wait for the database"));
         turn.map(Some)
@@ -256,7 +258,7 @@ impl Authority {
     /// Refuses, and writes it down; what cannot be written down is `Unavailable`, as a right password would be.
     fn refuse_login(&self, login: &PasswordLogin, user_id: Option<&str>, cause: &str) -> Error {
         // Without a turn it is written down all the same.
-        let _turn = self.login_turns.take();
+        let _turn = self.login_limiter.take();
         if let Err(error) = self.storage.note_refusal(refused_login(login, user_id, cause)) {
             return error.into();
         }

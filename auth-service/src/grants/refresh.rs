@@ -4,7 +4,7 @@ use crate::authority::Authority;
 use crate::clients::{Client, GrantType, narrow};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, TokenFault};
-use crate::measures;
+use crate::metrics;
 use crate::revocations::RevocationTarget;
 use crate::sessions::{EndReason, Rotation, Session};
 use crate::storage::{Rotate, StorageError};
@@ -131,9 +131,9 @@ impl Authority {
     ) -> Result<IssuedTokens> {
         let scope = narrow(&session.scope, scope)?;
         let custom = self.simplejwt.claims.of(attributes, said)?;
-        let draft = Draft::for_person((session, attributes), &scope, custom);
+        let draft = Draft::for_user((session, attributes), &scope, custom);
         let access_token = self.mint_access_token(&draft, now)?;
-        measures::issued(GrantType::RefreshToken);
+        metrics::issued(GrantType::RefreshToken);
         let keeps_its_own = session.client_id == self.first_party.id && !self.simplejwt.rotate;
         Ok(IssuedTokens {
             access_token,
@@ -150,7 +150,7 @@ impl Authority {
     /// Counts what the storage decided, and does what a reuse asks for, also when the caller has gone away:
     /// whoever steals a token must not be able to silence the alarm by hanging up.
     pub fn note_outcome(&self, rotate: &Rotate, outcome: &std::result::Result<Rotation, StorageError>) {
-        measures::refresh(outcome.as_ref().ok());
+        metrics::refresh(outcome.as_ref().ok());
         let Ok(Rotation::Reused { session }) = outcome else { return };
         tracing::warn!(
             session = session.id,
@@ -160,7 +160,7 @@ impl Authority {
             current = session.generation,
             "a refresh token was used twice: its session has been ended"
         );
-        self.took_back(&RevocationTarget::Session(session.id.clone()), rotate.revoked_until);
+        self.apply_revocation(&RevocationTarget::Session(session.id.clone()), rotate.revoked_until);
     }
 
     fn check_narrower(&self, session_id: &str, scope: &str) -> Result<()> {

@@ -6,7 +6,7 @@ use crate::authority::{Authority, SlidingPolicy};
 use crate::clients::GrantType;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, TokenFault};
-use crate::measures;
+use crate::metrics;
 use crate::sessions::Session;
 use crate::storage::Exchanged;
 use crate::tokens::{Draft, Sliding, SlidingClaims};
@@ -21,9 +21,9 @@ impl Authority {
         let policy = self.sliding_policy()?;
         // No refresh moves its idle end.
         let outcome = self.start_session(login, (policy.refresh_ttl, policy.refresh_ttl));
-        measures::login(&outcome);
+        metrics::login(&outcome);
         let started = outcome?;
-        measures::issued(GrantType::Password);
+        metrics::issued(GrantType::Password);
         let sliding = Sliding { jti: None, refresh_exp: started.session.expires_at, ttl: policy.ttl };
         self.mint_sliding((&started.session, &started.user.attributes), sliding, started.custom)
     }
@@ -81,7 +81,7 @@ impl Authority {
         sliding: Sliding,
         custom: Map<String, Value>,
     ) -> Result<String> {
-        let draft = Draft::for_person((session, attributes), &session.scope, custom).sliding(sliding);
+        let draft = Draft::for_user((session, attributes), &session.scope, custom).sliding(sliding);
         self.mint_access_token(&draft, self.now())
     }
 

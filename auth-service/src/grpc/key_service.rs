@@ -13,18 +13,18 @@ const MOST_KIDS: usize = 50;
 const LONGEST_KID: usize = 128;
 
 /// `signet.auth.v1.KeyService`.
-pub struct KeyServiceEdge {
+pub struct KeyEndpoints {
     watching: Watching,
 }
 
-impl KeyServiceEdge {
+impl KeyEndpoints {
     pub fn new(watching: Watching) -> Self {
         Self { watching }
     }
 }
 
 #[tonic::async_trait]
-impl KeyService for KeyServiceEdge {
+impl KeyService for KeyEndpoints {
     type WatchStream = Updates<KeySetUpdate>;
 
     async fn watch(

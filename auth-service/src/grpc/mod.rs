@@ -1,4 +1,4 @@
-//! The gRPC mouth: unpack a request, call the authority, repack the answer.
+//! The gRPC protocol: unpack a request, call the authority, repack the answer.
 
 mod client_auth;
 mod key_service;
@@ -25,10 +25,10 @@ use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::settings::Grpc;
 
-use key_service::KeyServiceEdge;
-use revocation_service::RevocationServiceEdge;
+use key_service::KeyEndpoints;
+use revocation_service::RevocationEndpoints;
 pub use status::grpc_error;
-use token_service::TokenServiceEdge;
+use token_service::TokenEndpoints;
 use watching::Watching;
 
 /// Largest message in, in bytes. Tokens are capped at 8 KiB; nothing here is near this.
@@ -42,9 +42,9 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
 
 const SERVICES: [&str; 3] = [
-    TokenServiceServer::<TokenServiceEdge>::NAME,
-    RevocationServiceServer::<RevocationServiceEdge>::NAME,
-    KeyServiceServer::<KeyServiceEdge>::NAME,
+    TokenServiceServer::<TokenEndpoints>::NAME,
+    RevocationServiceServer::<RevocationEndpoints>::NAME,
+    KeyServiceServer::<KeyEndpoints>::NAME,
 ];
 
 /// Serves until `stop` is cancelled. Health and, where it is switched on, reflection are the only
@@ -63,11 +63,11 @@ pub async fn serve(
     let ready = move || ready.check_ready().is_ok();
     tokio::spawn(report_health(reporter, &SERVICES, ready, end.draining));
     let watching = Watching::new(Arc::clone(&authority), blocking.clone(), settings.max_watches);
-    let revocations = RevocationServiceServer::new(RevocationServiceEdge::new(watching.clone()))
+    let revocations = RevocationServiceServer::new(RevocationEndpoints::new(watching.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let keys =
-        KeyServiceServer::new(KeyServiceEdge::new(watching)).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let tokens = TokenServiceServer::new(TokenServiceEdge::new(blocking, proxies))
+        KeyServiceServer::new(KeyEndpoints::new(watching)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let tokens = TokenServiceServer::new(TokenEndpoints::new(blocking, proxies))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     // Many a tool asks for the older version, and only for that.
     let reflection = settings.reflection.then(|| listed_services().build_v1()).transpose()?;

@@ -13,18 +13,18 @@ use crate::revocations::{Page, Revocation};
 const PAGE: usize = 500;
 
 /// `signet.auth.v1.RevocationService`.
-pub struct RevocationServiceEdge {
+pub struct RevocationEndpoints {
     watching: Watching,
 }
 
-impl RevocationServiceEdge {
+impl RevocationEndpoints {
     pub fn new(watching: Watching) -> Self {
         Self { watching }
     }
 }
 
 #[tonic::async_trait]
-impl RevocationService for RevocationServiceEdge {
+impl RevocationService for RevocationEndpoints {
     type WatchStream = Updates<RevocationUpdate>;
 
     async fn watch(

@@ -30,7 +30,7 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
             | TokenFault::WrongType
             | TokenFault::Revoked
             | TokenFault::RefreshEnded
-            | TokenFault::Lacks(_),
+            | TokenFault::Missing(_),
         ) => (Code::Unauthenticated, word),
         ErrorKind::UnauthorizedClient => (Code::PermissionDenied, word),
         ErrorKind::UnsupportedGrantType => (Code::Unimplemented, word),

@@ -20,12 +20,12 @@ use crate::tokens::{Introspection, IssuedTokens};
 use crate::users::Peer;
 
 /// `signet.auth.v1.TokenService`.
-pub struct TokenServiceEdge {
+pub struct TokenEndpoints {
     blocking: Blocking,
     proxies: TrustedProxies,
 }
 
-impl TokenServiceEdge {
+impl TokenEndpoints {
     pub fn new(blocking: Blocking, proxies: TrustedProxies) -> Self {
         Self { blocking, proxies }
     }
@@ -75,7 +75,7 @@ fn device<T>(request: &Request<T>) -> Option<String> {
 }
 
 #[tonic::async_trait]
-impl TokenService for TokenServiceEdge {
+impl TokenService for TokenEndpoints {
     async fn obtain_pair(
         &self,
         request: Request<ObtainPairRequest>,

@@ -14,7 +14,7 @@ use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::clients::Client;
 use crate::error::{Error, ErrorKind};
-use crate::measures;
+use crate::metrics;
 
 /// Time between two heartbeats.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -56,14 +56,14 @@ struct Counted {
 
 impl Counted {
     fn new(feed: &'static str, stream: OpenStream) -> Self {
-        measures::watching(feed, 1.0);
+        metrics::watching(feed, 1.0);
         Self { feed, _stream: stream }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        measures::watching(self.feed, -1.0);
+        metrics::watching(self.feed, -1.0);
     }
 }
 

@@ -1,7 +1,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use super::Edge;
+use super::HttpState;
 use super::caching::read_only;
 
 pub fn routes(app: &mut web::ServiceConfig) {
@@ -14,8 +14,8 @@ async fn alive() -> HttpResponse {
 }
 
 /// The replica can do its work: for load balancers.
-async fn ready(edge: web::Data<Edge>) -> HttpResponse {
-    match edge.authority.check_ready() {
+async fn ready(state: web::Data<HttpState>) -> HttpResponse {
+    match state.authority.check_ready() {
         Ok(()) => HttpResponse::Ok().json(json!({"status": "ready"})),
         Err(missing) => HttpResponse::ServiceUnavailable()
             .insert_header(("Retry-After", "1"))

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use super::Edge;
+use super::HttpState;
 use super::caching::{self, read_only};
 use crate::clients::GrantType;
 
@@ -54,9 +54,9 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
 
 async fn discovery(
     request: HttpRequest,
-    edge: web::Data<Edge>,
+    state: web::Data<HttpState>,
     metadata: web::Data<Metadata>,
 ) -> HttpResponse {
-    let kind = ("application/json", edge.names_keys.clone());
+    let kind = ("application/json", state.names_keys.clone());
     caching::document(&request, kind, &metadata.etag, metadata.text.clone())
 }

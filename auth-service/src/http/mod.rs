@@ -1,4 +1,4 @@
-//! The HTTP mouth: unpack a request, call the authority, repack the answer. A file bears the name
+//! The HTTP protocol: unpack a request, call the authority, repack the answer. A file bears the name
 //! of what it serves. HTTP/1.1 only: nginx, or whatever stands in front, ends TLS and HTTP/2.
 
 mod account;
@@ -38,7 +38,7 @@ pub use simplejwt::errors::simplejwt_error;
 
 /// What every handler works with.
 #[derive(Clone)]
-pub struct Edge {
+pub struct HttpState {
     pub authority: Arc<Authority>,
     pub blocking: Blocking,
     /// Whether simplejwt's endpoints are served.
@@ -58,7 +58,7 @@ pub struct Edge {
     names_keys: HeaderValue,
 }
 
-impl Edge {
+impl HttpState {
     #[must_use]
     pub fn new(authority: Arc<Authority>, blocking: Blocking, settings: &Settings) -> Self {
         let (simplejwt, proxies) = (settings.simplejwt.enabled, settings.trusted_proxies.clone());
@@ -112,14 +112,14 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// Those of the operating system.
-pub fn server(listener: TcpListener, edge: &Edge, workers: usize) -> std::io::Result<Server> {
-    let base = issuer_path(&edge.authority.issuer).to_owned();
-    let metadata = web::Data::new(metadata::Metadata::new(&edge.authority.issuer));
-    let edge = web::Data::new(edge.clone());
+pub fn server(listener: TcpListener, state: &HttpState, workers: usize) -> std::io::Result<Server> {
+    let base = issuer_path(&state.authority.issuer).to_owned();
+    let metadata = web::Data::new(metadata::Metadata::new(&state.authority.issuer));
+    let state = web::Data::new(state.clone());
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(service_kit::observe::observe))
-            .app_data(edge.clone())
+            .app_data(state.clone())
             .app_data(metadata.clone())
             .configure(health::routes)
             .configure(|app| {
@@ -127,8 +127,8 @@ pub fn server(listener: TcpListener, edge: &Edge, workers: usize) -> std::io::Re
                 published::routes(app, &base);
                 oauth::routes(app, &base);
                 account::routes(app, &base);
-                if edge.simplejwt {
-                    simplejwt::routes(app, &base, edge.authority.simplejwt.sliding.is_some());
+                if state.simplejwt {
+                    simplejwt::routes(app, &base, state.authority.simplejwt.sliding.is_some());
                 }
             })
     })

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use shared_claims::revocations::Position;
 
-use super::Edge;
+use super::HttpState;
 use super::caching::{self, Pieces, read_only};
 use super::connections::Caller;
 use super::oauth::errors::Refused;
@@ -22,11 +22,11 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
 }
 
 /// RFC 7517 section 5.
-async fn jwks(request: HttpRequest, edge: web::Data<Edge>) -> HttpResponse {
-    let ring = edge.authority.keys.ring();
+async fn jwks(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse {
+    let ring = state.authority.keys.ring();
     // Without the database nobody knows whether a key was revoked: nothing may be kept for long.
-    let cache_control = if edge.authority.sees_the_database_often_enough() {
-        edge.names_keys.clone()
+    let cache_control = if state.authority.sees_the_database_often_enough() {
+        state.names_keys.clone()
     } else {
         HeaderValue::from_static("public, max-age=1")
     };
@@ -61,7 +61,7 @@ struct LongPoll {
 
 /// The signed document of what was taken back. To be asked for often, or with `wait`: an answer, also a 304,
 /// says that there is nothing newer. A replica that cannot see the database does not know that.
-async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> Result<HttpResponse, Refused> {
+async fn revocations(request: HttpRequest, state: web::Data<HttpState>) -> Result<HttpResponse, Refused> {
     let poll = web::Query::<LongPoll>::from_query(request.query_string())
         .map_err(|_| Error::invalid_request("`wait` is a number of seconds"))?;
     let after = poll.after.as_deref().map(|after| {
@@ -69,8 +69,8 @@ async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> Result<Http
             .ok_or_else(|| Error::invalid_request("`after` is EPOCH.SEQ, two numbers with a dot between"))
     });
     let after = after.transpose()?;
-    wait_for_news(&request, &edge, (after, Duration::from_secs(poll.wait.into()))).await;
-    if !edge.authority.is_fresh() {
+    wait_for_news(&request, &state, (after, Duration::from_secs(poll.wait.into()))).await;
+    if !state.authority.is_fresh() {
         // Not logged for each verifier that asks: the keeper has said it once.
         let body = Refused::body("temporarily_unavailable", "the database was not seen for a while");
         return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "1")).json(body));
@@ -78,11 +78,11 @@ async fn revocations(request: HttpRequest, edge: web::Data<Edge>) -> Result<Http
     let kind = ("application/jwt", HeaderValue::from_static("no-cache"));
     if let Some(after) = after {
         // Always an answer of its own, signed in this second: a 304 could be anybody's.
-        let etag = edge.authority.revocations_etag();
-        let page = edge.authority.revocation_page(after)?;
+        let etag = state.authority.revocations_etag();
+        let page = state.authority.revocation_page(after)?;
         return Ok(caching::answer(kind, &etag, Pieces::of(&page)));
     }
-    let document = newest_document(&edge).await?;
+    let document = newest_document(&state).await?;
     Ok(caching::document(&request, kind, &document.etag, Pieces::of(&document.jwt)))
 }
 
@@ -92,41 +92,46 @@ fn position(text: &str) -> Option<Position> {
 }
 
 /// Made by one of those who ask; the others wait for it, and hold no thread meanwhile.
-async fn newest_document(edge: &Edge) -> Result<Arc<RevocationDocument>, Error> {
-    if let Some(document) = edge.authority.made_revocation_document() {
+async fn newest_document(state: &HttpState) -> Result<Arc<RevocationDocument>, Error> {
+    if let Some(document) = state.authority.made_revocation_document() {
         return Ok(document);
     }
-    let _one_at_a_time = edge.making_document.lock().await;
-    if let Some(document) = edge.authority.made_revocation_document() {
+    let _one_at_a_time = state.making_document.lock().await;
+    if let Some(document) = state.authority.made_revocation_document() {
         return Ok(document);
     }
-    edge.blocking.run(Authority::make_revocation_document).await
+    state.blocking.run(Authority::make_revocation_document).await
 }
 
 /// Returns when the caller's version is no longer the newest, the time is over, or this replica stops. With
 /// too many waiting already nobody waits: polling is what remains.
-async fn wait_for_news(request: &HttpRequest, edge: &Edge, (after, wait): (Option<Position>, Duration)) {
-    let Some(_waiting) = edge.long_polls.enter(super::peer(request, &edge.proxies).map(|peer| peer.address))
+async fn wait_for_news(
+    request: &HttpRequest,
+    state: &HttpState,
+    (after, wait): (Option<Position>, Duration),
+) {
+    let Some(_waiting) =
+        state.long_polls.enter(super::peer(request, &state.proxies).map(|peer| peer.address))
     else {
         return;
     };
     let caller = request.conn_data::<Caller>();
-    let mut news = edge.authority.feeds.subscribe();
+    let mut news = state.authority.feeds.subscribe();
     let over = tokio::time::sleep(wait.min(LONGEST_WAIT));
     tokio::pin!(over);
-    let began = edge.authority.revocations_etag();
+    let began = state.authority.revocations_etag();
     let is_newest = || {
-        let etag = edge.authority.revocations_etag();
+        let etag = state.authority.revocations_etag();
         match after {
             // One who names a position but no version has the keys of this moment.
             Some(after) => {
                 let same = etag == began && !request.headers().contains_key(IF_NONE_MATCH);
-                after == edge.authority.revocations.position() && (same || caching::is_held(request, &etag))
+                after == state.authority.revocations.position() && (same || caching::is_held(request, &etag))
             }
             None => caching::is_held(request, &etag),
         }
     };
-    while is_newest() && !edge.authority.feeds.is_closing() {
+    while is_newest() && !state.authority.feeds.is_closing() {
         tokio::select! {
             () = &mut over => return,
             _ = news.changed() => {}

@@ -7,7 +7,7 @@ use shared_claims::revocations::{Fingerprints, NoRandomness, Position, Revocatio
 
 use super::{Revocation, RevocationTarget};
 use crate::clock::Timestamp;
-use crate::measures;
+use crate::metrics;
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -69,7 +69,7 @@ impl RevocationLog {
     pub fn append(&self, newer: Vec<Revocation>, position: Position, now: Timestamp) {
         let mut state = self.write();
         let State { sets, entries, .. } = &mut *state;
-        newer.iter().for_each(|revocation| measures::revoked(&revocation.target));
+        newer.iter().for_each(|revocation| metrics::revoked(&revocation.target));
         sets.apply(newer.iter().map(Revocation::entry), now.seconds());
         entries.extend(newer);
         state.advance(position);

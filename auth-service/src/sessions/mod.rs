@@ -85,7 +85,7 @@ pub struct Presented {
 
 /// What a presented refresh token means for a session that did not rotate by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judgement {
+pub enum Evaluation {
     /// It is the current generation: it may be spent.
     Current,
     /// The answer was lost on its way: the same successor again, and no row is written.
@@ -103,24 +103,24 @@ impl Session {
     /// that reuse is noticed whatever a clock does; a clock that jumped makes the grace shorter,
     /// never longer.
     #[must_use]
-    pub fn judge(&self, presented: &Presented) -> Judgement {
+    pub fn judge(&self, presented: &Presented) -> Evaluation {
         if presented.client_id != self.client_id {
-            return Judgement::NotYours;
+            return Evaluation::NotYours;
         }
         if self.ended.is_some() {
-            return Judgement::Ended;
+            return Evaluation::Ended;
         }
         if self.refresh_expires_at() <= presented.now {
-            return Judgement::Expired;
+            return Evaluation::Expired;
         }
         let within_grace =
             self.rotated_at.distance(presented.now) <= presented.grace && !presented.grace.is_zero();
         if presented.generation == self.generation {
-            Judgement::Current
+            Evaluation::Current
         } else if presented.generation + 1 == self.generation && within_grace {
-            Judgement::Repeated
+            Evaluation::Repeated
         } else {
-            Judgement::Reused
+            Evaluation::Reused
         }
     }
 
@@ -202,15 +202,15 @@ mod tests {
     #[test]
     fn the_judgement_follows_the_generation_and_the_grace() {
         let table = [
-            ("the current generation", 5, 1_000_001, Judgement::Current),
-            ("its predecessor at once", 4, 1_000_000, Judgement::Repeated),
-            ("its predecessor at the end of the grace", 4, 1_010_000, Judgement::Repeated),
-            ("its predecessor after the grace", 4, 1_010_001, Judgement::Reused),
-            ("its predecessor, the clock two hours back", 4, -6_200_000, Judgement::Reused),
-            ("one before that, at once", 3, 1_000_000, Judgement::Reused),
-            ("a generation that never was", 6, 1_000_001, Judgement::Reused),
-            ("the current one after the idle end", 5, 3_600_000, Judgement::Expired),
-            ("a reuse after the idle end", 1, 3_600_000, Judgement::Expired),
+            ("the current generation", 5, 1_000_001, Evaluation::Current),
+            ("its predecessor at once", 4, 1_000_000, Evaluation::Repeated),
+            ("its predecessor at the end of the grace", 4, 1_010_000, Evaluation::Repeated),
+            ("its predecessor after the grace", 4, 1_010_001, Evaluation::Reused),
+            ("its predecessor, the clock two hours back", 4, -6_200_000, Evaluation::Reused),
+            ("one before that, at once", 3, 1_000_000, Evaluation::Reused),
+            ("a generation that never was", 6, 1_000_001, Evaluation::Reused),
+            ("the current one after the idle end", 5, 3_600_000, Evaluation::Expired),
+            ("a reuse after the idle end", 1, 3_600_000, Evaluation::Expired),
         ];
         for (what, generation, at, expected) in table {
             assert_eq!(session().judge(&presented(generation, at)), expected, "{what}");
@@ -220,16 +220,16 @@ mod tests {
     #[test]
     fn without_a_grace_a_retry_is_reuse() {
         let strict = Presented { grace: Duration::ZERO, ..presented(4, 1_000_000) };
-        assert_eq!(session().judge(&strict), Judgement::Reused);
+        assert_eq!(session().judge(&strict), Evaluation::Reused);
     }
 
     #[test]
     fn another_client_learns_nothing() {
         let foreign = Presented { client_id: ClientId::parse("other").unwrap(), ..presented(1, 1_000_001) };
-        assert_eq!(session().judge(&foreign), Judgement::NotYours);
+        assert_eq!(session().judge(&foreign), Evaluation::NotYours);
         let ended =
             Session { ended: Some(Ended { at: Timestamp(1), reason: EndReason::Reuse }), ..session() };
-        assert_eq!(ended.judge(&foreign), Judgement::NotYours);
-        assert_eq!(ended.judge(&presented(5, 1_000_001)), Judgement::Ended);
+        assert_eq!(ended.judge(&foreign), Evaluation::NotYours);
+        assert_eq!(ended.judge(&presented(5, 1_000_001)), Evaluation::Ended);
     }
 }

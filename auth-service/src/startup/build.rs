@@ -22,12 +22,12 @@ use crate::feeds::Feeds;
 use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Purpose, Secrets, Vault};
 use crate::limited::LimitedEntries;
 use crate::mail::{MailPolicy, Mailer};
-use crate::refresh_state::SeenChanges;
 use crate::revocations::{ClientLimiter, RevocationDocument, RevocationLog, RevocationPages};
 use crate::settings::Settings;
+use crate::state_sync::SyncState;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::{ClaimMap, LegacySettings, LegacyTokens, RefreshTokens};
-use crate::users::{AttemptPolicy, CountKey, Dummies, LoginTurns, PasswordHasher, PasswordRules};
+use crate::users::{AttemptPolicy, CountKey, Dummies, LoginLimiter, PasswordHasher, PasswordRules};
 use crate::verifiers::VerifierRegistry;
 use crate::webhook::{ClaimsWebhook, WebhookPolicy};
 
@@ -68,7 +68,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         keys: Keys::new(&secrets),
         clients: ClientDirectory::default(),
         hasher: PasswordHasher::start(hashing_threads(settings))?,
-        login_turns: LoginTurns::among(settings.database.pool_size),
+        login_limiter: LoginLimiter::among(settings.database.pool_size),
         rules: PasswordRules::new(settings.passwords.min_characters, &settings.issuer),
         accounts: account_policy(settings),
         mail_tokens: MailTokens::new(&secrets),
@@ -96,7 +96,7 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
         revocation_pages: RevocationPages::default(),
         verifiers: VerifierRegistry::default(),
         feeds: Feeds::default(),
-        seen: SeenChanges::new(),
+        sync: SyncState::new(),
         longest_token: AtomicU64::new(0),
         storage_answers: AtomicBool::new(true),
         failed_probes: AtomicU32::new(0),

@@ -6,16 +6,16 @@ use std::time::Duration;
 use service_kit::accept;
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
-use service_kit::signals::told_to_stop;
+use service_kit::signals::stop_requested;
 
 use super::Result;
 use crate::authority::Authority;
 use crate::blocking::{self, Blocking};
 use crate::grpc;
-use crate::http::{self, Edge};
-use crate::measures;
-use crate::refresh_state::Keeper;
+use crate::http::{self, HttpState};
+use crate::metrics;
 use crate::settings::Settings;
+use crate::state_sync::StateSync;
 use crate::sweep::{self, SweepPolicy};
 
 /// Serves until SIGTERM or SIGINT; a second one ends the process at once.
@@ -38,11 +38,11 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
         .map_err(|error| error.to_string())?;
     authority.refresh_dummies().map_err(|error| error.cause)?;
     authority.storage.answer_soon();
-    measures::begin();
-    let keeper = Keeper::start(Arc::clone(authority)).map_err(|error| error.cause)?;
+    metrics::begin();
+    let keeper = StateSync::start(Arc::clone(authority)).map_err(|error| error.cause)?;
     let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
     let sweeper = sweep::start(Arc::clone(authority), policy).map_err(|error| error.cause)?;
-    let outcome = runtime.block_on(serve_until_told(settings, authority, cores, recorded));
+    let outcome = runtime.block_on(serve_until_stopped(settings, authority, cores, recorded));
     end_within(LAST_LOOK, move || {
         drop(sweeper);
         keeper.stop();
@@ -69,14 +69,14 @@ fn end_within(bound: Duration, work: impl FnOnce() + Send + 'static) {
     }
 }
 
-async fn serve_until_told(
+async fn serve_until_stopped(
     settings: &Settings,
     authority: &Arc<Authority>,
     cores: usize,
     recorded: Recorded,
 ) -> Result<()> {
     // Before anybody is told that it is ready.
-    let told = told_to_stop();
+    let told = stop_requested();
     let blocking = Blocking::new(tokio::runtime::Handle::current(), Arc::clone(authority));
     let http_listener = accept::bind("http.bind", settings.http.bind)?;
     let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
@@ -84,12 +84,12 @@ async fn serve_until_told(
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 
     let sampled = Arc::clone(authority);
-    let metrics = service_kit::metrics::serve(settings.metrics, recorded, move || sampled.sample_measures())?;
-    let edge = Edge::new(Arc::clone(authority), blocking.clone(), settings);
-    let http = http_listener.into_std().and_then(|listener| http::server(listener, &edge, cores));
+    let metrics = service_kit::metrics::serve(settings.metrics, recorded, move || sampled.sample_metrics())?;
+    let state = HttpState::new(Arc::clone(authority), blocking.clone(), settings);
+    let http = http_listener.into_std().and_then(|listener| http::server(listener, &state, cores));
     let http = http.map_err(|error| format!("http: {error}"))?;
     let end = End::default();
-    let mouth = (Arc::clone(authority), blocking);
+    let protocol = (Arc::clone(authority), blocking);
     let (closing, draining) = (Arc::clone(authority), end.draining.clone());
     tokio::spawn(async move {
         draining.cancelled().await;
@@ -98,7 +98,8 @@ async fn serve_until_told(
     let (drain_delay, grpc_end) = (settings.drain_delay, end.clone());
     let issuer = settings.issuer.clone();
     let grpc_settings = (settings.grpc.clone(), settings.trusted_proxies.clone());
-    let grpc = tokio::spawn(async move { grpc::serve(grpc_listener, mouth, grpc_settings, grpc_end).await });
+    let grpc =
+        tokio::spawn(async move { grpc::serve(grpc_listener, protocol, grpc_settings, grpc_end).await });
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), issuer, "ready");
-    run::until_told(told, http, grpc, metrics, (end, drain_delay)).await
+    run::until_stopped(told, http, grpc, metrics, (end, drain_delay)).await
 }

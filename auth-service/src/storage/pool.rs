@@ -9,7 +9,7 @@ use diesel::r2d2::{NopErrorHandler, Pool, PooledConnection};
 use super::connection::{Manager, Purpose, Switchovers};
 use super::error::{StorageError, explained};
 use super::url::DatabaseUrl;
-use crate::measures;
+use crate::metrics;
 
 /// Longest wait for a connection of a command or a start: nobody waits for an answer but a person.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ impl Connections {
             self.take_within(begun + if serving { WAIT } else { PATIENCE })
         };
         self.exhausted.store(taken.is_err(), Ordering::Relaxed);
-        measures::waited_for_connection(begun.elapsed(), taken.is_ok());
+        metrics::waited_for_connection(begun.elapsed(), taken.is_ok());
         taken.map_err(StorageError::Unavailable)
     }
 

@@ -14,7 +14,7 @@ use super::sessions::{End, SessionRow, end_one};
 use super::writer::in_savepoint;
 use super::{Storage, Writes, words};
 use crate::clock::Timestamp;
-use crate::sessions::{EndReason, Judgement, Presented, Rotation, Session};
+use crate::sessions::{EndReason, Evaluation, Presented, Rotation, Session};
 use crate::users::Attributes;
 
 /// A presented refresh token, and what the session becomes when it is the current one.
@@ -124,7 +124,7 @@ fn not_rotated(
         return Ok(settled);
     }
     let session = row.ok_or_else(changed_meanwhile)?.0.into_session()?;
-    if session.judge(presented) != Judgement::Reused {
+    if session.judge(presented) != Evaluation::Reused {
         return Err(changed_meanwhile());
     }
     let end = End { now: presented.now, reason: EndReason::Reuse, revoked_until: rotate.revoked_until };
@@ -148,11 +148,11 @@ pub(super) fn settled(
     let Some((row, account)) = found else { return Ok(Some(Rotation::Unknown)) };
     let session = row.clone().into_session()?;
     Ok(match session.judge(presented) {
-        Judgement::Repeated => Some(holds((row, account), true)?),
-        Judgement::Expired => Some(Rotation::Expired),
-        Judgement::Ended => Some(Rotation::Ended(session.ended.map(|ended| ended.reason))),
-        Judgement::NotYours => Some(Rotation::Unknown),
-        Judgement::Reused | Judgement::Current => None,
+        Evaluation::Repeated => Some(holds((row, account), true)?),
+        Evaluation::Expired => Some(Rotation::Expired),
+        Evaluation::Ended => Some(Rotation::Ended(session.ended.map(|ended| ended.reason))),
+        Evaluation::NotYours => Some(Rotation::Unknown),
+        Evaluation::Reused | Evaluation::Current => None,
     })
 }
 

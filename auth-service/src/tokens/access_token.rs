@@ -22,11 +22,11 @@ pub struct Draft<'a> {
     client_id: &'a ClientId,
     audience: &'a str,
     scope: &'a ScopeSet,
-    person: Option<Person<'a>>,
+    person: Option<UserFields<'a>>,
 }
 
 /// A person within a session.
-struct Person<'a> {
+struct UserFields<'a> {
     session: &'a Session,
     attributes: &'a Attributes,
     /// What the claim map and the webhook make of them.
@@ -77,13 +77,13 @@ struct Claims<'a> {
 impl<'a> Draft<'a> {
     /// For a client that acts for itself.
     #[must_use]
-    pub fn for_machine(client: &'a Client, audience: &'a str, scope: &'a ScopeSet) -> Self {
+    pub fn for_client(client: &'a Client, audience: &'a str, scope: &'a ScopeSet) -> Self {
         Self { client_id: &client.id, audience, scope, person: None }
     }
 
     /// For a person, within a session; `scope` may be narrower than the session's.
     #[must_use]
-    pub fn for_person(
+    pub fn for_user(
         (session, attributes): (&'a Session, &'a Attributes),
         scope: &'a ScopeSet,
         custom: Map<String, Value>,
@@ -92,7 +92,7 @@ impl<'a> Draft<'a> {
             client_id: &session.client_id,
             audience: &session.audience,
             scope,
-            person: Some(Person { session, attributes, custom, sliding: None }),
+            person: Some(UserFields { session, attributes, custom, sliding: None }),
         }
     }
 
@@ -128,7 +128,7 @@ impl Authority {
         let (sub, user_id) = match person {
             // A person's sub is a UUID, which holds no colon: the two can never meet (RFC 9068 section 5).
             None => (machine.as_str(), None),
-            Some(Person { session, attributes, .. }) => {
+            Some(UserFields { session, attributes, .. }) => {
                 let sub = session.user_id.as_str();
                 (sub, Some(self.simplejwt.user_id.of(sub, attributes)))
             }

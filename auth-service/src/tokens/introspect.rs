@@ -3,8 +3,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use shared_claims::AccessClaims;
 
-use super::known::KnownToken;
 use super::refresh_token::RefreshClaims;
+use super::validated::ValidatedToken;
 use crate::authority::Authority;
 use crate::clients::Client;
 use crate::error::Result;
@@ -43,13 +43,13 @@ impl Authority {
     pub fn introspect(&self, caller: &Client, unverified_token: &str) -> Result<Introspection> {
         let now = self.now();
         match self.read_token(unverified_token, now) {
-            Ok(KnownToken::Refresh(claims)) => {
+            Ok(ValidatedToken::Refresh(claims)) => {
                 if claims.client_id != caller.id || !self.refresh_token_holds(&claims, now)? {
                     return Ok(Introspection::Inactive);
                 }
                 Ok(Introspection::Active(Box::new(self.active_refresh_token(claims)?)))
             }
-            Ok(KnownToken::Access(claims)) => {
+            Ok(ValidatedToken::Access(claims)) => {
                 if !concerns(caller, &claims) {
                     return Ok(Introspection::Inactive);
                 }
@@ -69,13 +69,13 @@ impl Authority {
     #[must_use]
     pub fn introspect_from_memory(&self, caller: &Client, unverified_token: &str) -> Option<Introspection> {
         match self.read_token(unverified_token, self.now()) {
-            Ok(KnownToken::Refresh(_)) => None,
-            Ok(KnownToken::Access(claims)) if !concerns(caller, &claims) => Some(Introspection::Inactive),
-            Ok(KnownToken::Access(_)) if !self.is_fresh() => None,
-            Ok(KnownToken::Access(claims)) if !self.access_token_holds(&claims) => {
+            Ok(ValidatedToken::Refresh(_)) => None,
+            Ok(ValidatedToken::Access(claims)) if !concerns(caller, &claims) => Some(Introspection::Inactive),
+            Ok(ValidatedToken::Access(_)) if !self.is_fresh() => None,
+            Ok(ValidatedToken::Access(claims)) if !self.access_token_holds(&claims) => {
                 Some(Introspection::Inactive)
             }
-            Ok(KnownToken::Access(claims)) => {
+            Ok(ValidatedToken::Access(claims)) => {
                 let username =
                     if claims.is_machine() { None } else { Some(self.usernames.get(&claims.sub)?) };
                 Some(active_access_token(&claims, username))

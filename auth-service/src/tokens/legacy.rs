@@ -6,7 +6,7 @@ use shared_claims::strict::{Members, StrictValue, UnverifiedToken};
 
 use super::legacy_key::VerifyingKey;
 use crate::clock::Timestamp;
-use crate::error::{Lack, TokenFault};
+use crate::error::{MissingPart, TokenFault};
 
 /// What is known of the old system.
 pub struct LegacySettings {
@@ -96,9 +96,9 @@ impl LegacyTokens {
         if !self.is_of_parties(&claims) {
             return Err(TokenFault::Invalid);
         }
-        let exp = exp.ok_or(TokenFault::Lacks(Lack::Expiry))?;
+        let exp = exp.ok_or(TokenFault::Missing(MissingPart::Expiry))?;
         let text = |name: &str| claims.get(name).and_then(StrictValue::as_str);
-        let jti = text("jti").filter(|jti| jti.len() <= 255).ok_or(TokenFault::Lacks(Lack::Id))?;
+        let jti = text("jti").filter(|jti| jti.len() <= 255).ok_or(TokenFault::Missing(MissingPart::Id))?;
         let kind = text("token_type").map(|kind| match kind {
             "access" => LegacyKind::Access,
             "refresh" => LegacyKind::Refresh,
@@ -228,8 +228,8 @@ mod tests {
         let header = json!({"alg": "HS256", "typ": "JWT"});
         let fault = |claims: Value| read(settings(), &token(&header, &claims, SECRET)).unwrap().unwrap_err();
         assert_eq!(fault(with("exp", json!(1_800_000_000))), TokenFault::Expired);
-        assert_eq!(fault(without("exp")), TokenFault::Lacks(Lack::Expiry));
-        assert_eq!(fault(without("jti")), TokenFault::Lacks(Lack::Id));
+        assert_eq!(fault(without("exp")), TokenFault::Missing(MissingPart::Expiry));
+        assert_eq!(fault(without("jti")), TokenFault::Missing(MissingPart::Id));
         for wrong in [json!("soon"), json!(-1), json!(true), json!([1]), json!(null)] {
             assert_eq!(fault(with("exp", wrong.clone())), TokenFault::Invalid, "{wrong}");
         }

@@ -3,21 +3,21 @@
 mod access_token;
 mod custom_claims;
 mod introspect;
-mod known;
 mod legacy;
 mod legacy_key;
 mod refresh_token;
 mod revoke;
+mod validated;
 mod verify;
 
 pub(crate) use access_token::sign;
 pub use access_token::{Draft, Sliding};
 pub use custom_claims::{ClaimMap, UserId, UserIdForm};
 pub use introspect::{ActiveToken, Introspection};
-pub use known::SlidingClaims;
 pub use legacy::{LegacyClaims, LegacyKind, LegacySettings, LegacyTokens};
 pub use legacy_key::ALGORITHMS as LEGACY_ALGORITHMS;
 pub use refresh_token::{RefreshClaims, RefreshTokens};
+pub use validated::SlidingClaims;
 
 /// What a grant hands out.
 #[derive(Clone)]

@@ -2,14 +2,14 @@ use std::time::Duration;
 
 use shared_claims::encryption::is_encrypted;
 
-use super::known::KnownToken;
+use super::validated::ValidatedToken;
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::clients::{Client, ClientId};
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Lack, Result, TokenFault};
+use crate::error::{Error, ErrorKind, MissingPart, Result, TokenFault};
 use crate::revocations::RevocationTarget;
-use crate::sessions::Judgement;
+use crate::sessions::Evaluation;
 use crate::tokens::{LegacyClaims, LegacyKind, LegacyTokens};
 
 /// Verifiers forgive this much clock difference, so a revocation must outlive `exp` by it.
@@ -30,17 +30,17 @@ impl Authority {
         }
         let now = self.now();
         match self.read_token(unverified_token, now) {
-            Ok(KnownToken::Refresh(claims)) if claims.client_id == caller.id => {
+            Ok(ValidatedToken::Refresh(claims)) if claims.client_id == caller.id => {
                 self.end_session(&claims.session_id, now)?;
             }
-            Ok(KnownToken::Access(claims)) if claims.client_id == caller.id.as_str() => {
+            Ok(ValidatedToken::Access(claims)) if claims.client_id == caller.id.as_str() => {
                 let expires_at =
                     Timestamp(i64::try_from(claims.exp).unwrap_or(i64::MAX).saturating_mul(1000));
                 // Also what is known here to be revoked: a database that was restored may not know it any more.
                 self.check_revocation_rate(&caller.id, now)?;
                 let needed_until = expires_at.plus(LEEWAY);
                 self.storage.revoke_token(&claims.jti, &caller.id, needed_until)?;
-                self.took_back(&RevocationTarget::Token(claims.jti.clone()), needed_until);
+                self.apply_revocation(&RevocationTarget::Token(claims.jti.clone()), needed_until);
             }
             _ => {}
         }
@@ -69,11 +69,11 @@ impl Authority {
         let claims = self.read_refresh_token(unverified_token, now)?;
         let session = self.storage.find_session(&claims.session_id)?.ok_or(TokenFault::Invalid)?;
         match session.judge(&self.presented(&claims, &self.first_party.id, now)) {
-            Judgement::NotYours => return Err(TokenFault::Invalid.into()),
-            Judgement::Expired => return Err(TokenFault::Expired.into()),
-            Judgement::Ended => return Err(TokenFault::Revoked.into()),
+            Evaluation::NotYours => return Err(TokenFault::Invalid.into()),
+            Evaluation::Expired => return Err(TokenFault::Expired.into()),
+            Evaluation::Ended => return Err(TokenFault::Revoked.into()),
             // Whoever holds any token of the family may end it: nothing is gained by waiting.
-            Judgement::Current | Judgement::Repeated | Judgement::Reused => {}
+            Evaluation::Current | Evaluation::Repeated | Evaluation::Reused => {}
         }
         self.end_session(&session.id, now)
     }
@@ -83,7 +83,7 @@ impl Authority {
         match claims.kind {
             Some(LegacyKind::Refresh) => {}
             Some(_) => return Err(TokenFault::WrongType.into()),
-            None => return Err(TokenFault::Lacks(Lack::Type).into()),
+            None => return Err(TokenFault::Missing(MissingPart::Type).into()),
         }
         let (now, id) = (self.now(), legacy.session_id(&claims.jti));
         let until = self.revoked_until(now);
@@ -91,20 +91,20 @@ impl Authority {
         if !self.storage.blacklist_legacy_token((&claims.jti, expires_at), &id, (now, until))? {
             return Err(TokenFault::Revoked.into());
         }
-        self.took_back(&RevocationTarget::Session(id), until);
+        self.apply_revocation(&RevocationTarget::Session(id), until);
         Ok(())
     }
 
     fn end_session(&self, id: &str, now: Timestamp) -> Result<()> {
         let until = self.revoked_until(now);
         self.storage.end_session(id, now, until)?;
-        self.took_back(&RevocationTarget::Session(id.to_owned()), until);
+        self.apply_revocation(&RevocationTarget::Session(id.to_owned()), until);
         Ok(())
     }
 
     /// What was stored as taken back is refused here at once, and published in a moment.
-    pub(crate) fn took_back(&self, target: &RevocationTarget, until: Timestamp) {
+    pub(crate) fn apply_revocation(&self, target: &RevocationTarget, until: Timestamp) {
         self.revocations.add(target, until, self.now());
-        self.seen.wake();
+        self.sync.wake();
     }
 }

@@ -1,4 +1,4 @@
-use super::known::KnownToken;
+use super::validated::ValidatedToken;
 use crate::authority::Authority;
 use crate::error::{Result, TokenFault};
 use crate::tokens::{LegacyClaims, LegacyKind, LegacyTokens};
@@ -39,8 +39,8 @@ impl Authority {
         }
         let now = self.now();
         match self.read_token(unverified_token, now) {
-            Ok(KnownToken::Refresh(_)) => None,
-            Ok(KnownToken::Access(_)) if !self.is_fresh() => None,
+            Ok(ValidatedToken::Refresh(_)) => None,
+            Ok(ValidatedToken::Access(_)) if !self.is_fresh() => None,
             Ok(token) => Some(self.check_holds(&token, now)),
             Err(fault) => Some(Err(fault.into())),
         }

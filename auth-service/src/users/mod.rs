@@ -1,19 +1,19 @@
 //! People, and how they prove who they are.
 
 mod attempts;
+mod login_limiter;
 mod password_rules;
 mod passwords;
-mod turns;
 mod username;
 
 use crate::clock::Timestamp;
 
 pub use attempts::{Attempt, AttemptPolicy, Count, CountKey, KNOWN_FOR, Peer};
+pub use login_limiter::{LoginLimiter, LoginPermit};
 pub use password_rules::{PasswordFault, PasswordRules};
 pub use passwords::{
     Dummies, HasherBusy, Origin, PasswordHasher, SchemeInUse, StoredHash, UnknownHash, is_ours,
 };
-pub use turns::{LoginTurns, Turn};
 pub use username::{Username, UsernameFault, spelling_key};
 
 /// Longest password that is hashed, in bytes; longer ones are refused before any work.

@@ -4,7 +4,7 @@ use auth_service::error::{ALL_KINDS, ErrorKind};
 use auth_service::grpc::grpc_error;
 use auth_service::http::{oauth_error, simplejwt_error};
 
-/// Prints what every failure becomes at each mouth, and holds what must be true of all of them.
+/// Prints what every failure becomes at each protocol, and holds what must be true of all of them.
 #[test]
 fn every_failure_has_one_place_in_each_table() {
     println!("{:<46} {:<4} {:<24} {:<4} {:<18}", "failure", "HTTP", "word", "DRF", "gRPC");
@@ -18,7 +18,7 @@ fn every_failure_has_one_place_in_each_table() {
             oauth.as_u16(),
             drf.as_u16()
         );
-        assert_eq!(word, grpc_word, "both mouths use one word");
+        assert_eq!(word, grpc_word, "both protocols use one word");
         assert!(!description.is_empty() && body["detail"].is_string());
 
         let retry = matches!(kind, ErrorKind::Overloaded | ErrorKind::Unavailable);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use signet_proto::auth::v1::token_service_client::TokenServiceClient;
 use signet_proto::auth::v1::{IssueClientTokenRequest, VerifyRequest};
-use system_tests::mouth::with_basic;
+use system_tests::protocol::with_basic;
 use tonic::transport::{Channel, Endpoint};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;

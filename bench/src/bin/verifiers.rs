@@ -14,7 +14,7 @@ use shared_claims::clock::unix_now;
 use shared_claims::revocations::{Entry, Fingerprints, RevocationsWriter, Target};
 use shared_claims::{AccessClaims, Verifier};
 use system_tests::database::open_sqlite;
-use system_tests::mouth::Mouth;
+use system_tests::protocol::Protocol;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, System};
 use tokio::task::JoinSet;
@@ -61,12 +61,12 @@ fn claims_of(verifier: &Authority, token: &str) -> AccessClaims {
 async fn one_by_one(system: &System, all: &[Arc<Authority>], revocations: usize) {
     let mut pairs = Vec::new();
     for _ in 0..revocations {
-        pairs.push(Mouth::Http.obtain(system, USER, PASSWORD).await.expect("a login"));
+        pairs.push(Protocol::Http.obtain(system, USER, PASSWORD).await.expect("a login"));
     }
     let (mut each, mut last) = (Vec::new(), Vec::new());
     for pair in pairs {
         let claims = claims_of(&all[0], &pair.access);
-        Mouth::Http.end(system, &pair.refresh).await.expect("it ends");
+        Protocol::Http.end(system, &pair.refresh).await.expect("it ends");
         let answered = Instant::now();
         let mut waiting: Vec<&Arc<Authority>> = all.iter().collect();
         while !waiting.is_empty() {
@@ -87,7 +87,7 @@ async fn burst(system: &System, all: &[Arc<Authority>]) {
     let credentials = (GATEWAY, system.gateway_secret.as_str());
     let mut tokens = Vec::new();
     for _ in 0..BURST {
-        tokens.push(Mouth::Http.client_token(system, credentials, ("", "")).await.expect("a token"));
+        tokens.push(Protocol::Http.client_token(system, credentials, ("", "")).await.expect("a token"));
     }
     let claims: Vec<AccessClaims> = tokens.iter().map(|token| claims_of(&all[0], token)).collect();
     let begun = Instant::now();
@@ -166,9 +166,9 @@ async fn a_million(system: &mut System) {
         "a million entries: snapshot",
         &json!({"ms": ms(begun.elapsed()), "verifier_mib": own_mib() - before}),
     );
-    let pair = Mouth::Http.obtain(system, USER, PASSWORD).await.expect("a login");
+    let pair = Protocol::Http.obtain(system, USER, PASSWORD).await.expect("a login");
     let claims = claims_of(&verifier, &pair.access);
-    Mouth::Http.end(system, &pair.refresh).await.expect("it ends");
+    Protocol::Http.end(system, &pair.refresh).await.expect("it ends");
     let answered = Instant::now();
     until_all(std::slice::from_ref(&verifier), |verifier| verifier.trust().revocations.hit(&claims)).await;
     say("a million entries: one more", &json!({"ms": ms(answered.elapsed())}));

@@ -13,11 +13,11 @@ use tonic::{Code, Request, Response, Status};
 use super::identity::spellings;
 use super::{Described, Gatekeeper, Verdict, identity_of, is_override_header};
 
-pub struct EnvoyEdge {
+pub struct EnvoyEndpoint {
     gatekeeper: Arc<Gatekeeper>,
 }
 
-impl EnvoyEdge {
+impl EnvoyEndpoint {
     #[must_use]
     pub fn new(gatekeeper: Arc<Gatekeeper>) -> Self {
         Self { gatekeeper }
@@ -25,7 +25,7 @@ impl EnvoyEdge {
 }
 
 #[tonic::async_trait]
-impl Authorization for EnvoyEdge {
+impl Authorization for EnvoyEndpoint {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let request = request.into_inner();
         let described = request.attributes.and_then(|about| about.request).and_then(|about| about.http);

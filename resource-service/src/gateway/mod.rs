@@ -1,6 +1,6 @@
 //! The sidecar: may this request, which a proxy has received, pass to what stands behind the proxy?
 //!
-//! Two mouths: `GET /verify` for nginx `auth_request`, Traefik ForwardAuth and Caddy `forward_auth`, and
+//! Two protocols: `GET /verify` for nginx `auth_request`, Traefik ForwardAuth and Caddy `forward_auth`, and
 //! Envoy's `ext_authz` over gRPC. Both answer from memory. What no rule names does not pass.
 
 pub mod envoy;

@@ -13,11 +13,11 @@ use tonic::{Request, Response, Status};
 use super::{Note, NoteError, NoteStore, NoteText, NotesRead, NotesWrite, PageRequest};
 
 /// Stands behind the interceptor of `shared-claims`, which has verified the token.
-pub struct NotesEdge {
+pub struct NotesEndpoints {
     store: Arc<NoteStore>,
 }
 
-impl NotesEdge {
+impl NotesEndpoints {
     #[must_use]
     pub fn new(store: Arc<NoteStore>) -> Self {
         Self { store }
@@ -35,7 +35,7 @@ impl NotesEdge {
 }
 
 #[tonic::async_trait]
-impl NotesService for NotesEdge {
+impl NotesService for NotesEndpoints {
     async fn list_notes(
         &self,
         request: Request<ListNotesRequest>,

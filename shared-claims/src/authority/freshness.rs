@@ -24,7 +24,7 @@ impl Freshness {
 
 /// When the last words came, by a clock that only goes forward.
 #[derive(Debug)]
-pub(super) struct LastWords {
+pub(super) struct LastContact {
     started: Instant,
     keys: AtomicI64,
     revocations: AtomicI64,
@@ -33,7 +33,7 @@ pub(super) struct LastWords {
 /// In milliseconds since the start; before it for what was heard by an earlier process.
 const NEVER: i64 = i64::MIN;
 
-impl LastWords {
+impl LastContact {
     /// What an earlier process had heard was `age` old at the start.
     pub fn heard_before(age: Option<Duration>) -> Self {
         let at = age.map_or(NEVER, |age| -i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
@@ -67,13 +67,13 @@ mod tests {
 
     #[test]
     fn both_words_are_needed_and_an_earlier_process_counts_from_what_it_heard() {
-        let words = LastWords::heard_before(None);
+        let words = LastContact::heard_before(None);
         words.of_keys();
         assert_eq!(words.freshness().age(), None);
         assert!(!words.freshness().is_within(Duration::MAX));
         words.of_revocations();
         assert!(words.freshness().is_within(Duration::from_secs(5)));
-        let words = LastWords::heard_before(Some(Duration::from_secs(100)));
+        let words = LastContact::heard_before(Some(Duration::from_secs(100)));
         words.of_revocations();
         assert!(!words.freshness().is_within(Duration::from_secs(99)), "the keys are old");
         assert!(words.freshness().is_within(Duration::from_secs(110)));

@@ -329,7 +329,7 @@ impl Snapshot {
 pub(super) mod tests {
     use arc_swap::ArcSwap;
 
-    use super::super::freshness::LastWords;
+    use super::super::freshness::LastContact;
     use super::*;
     use crate::revocations::Target;
 
@@ -341,7 +341,7 @@ pub(super) mod tests {
         let revocations = RevocationsWriter::new(fingerprints).readers();
         let authority = Authority {
             trust: ArcSwap::from_pointee(Trust { keys: KeySet::default(), revocations }),
-            last_words: LastWords::heard_before(None),
+            last_words: LastContact::heard_before(None),
             refused_updates: 0.into(),
             unknown_key_seen: false.into(),
             complete: false.into(),

@@ -29,7 +29,7 @@ use crate::public_keys::KeySet;
 use crate::revocations::{Fingerprints, Revocations, RevocationsWriter};
 use documents::Documents;
 use feed::Feed;
-use freshness::LastWords;
+use freshness::LastContact;
 use held::Held;
 use shared::SharedState;
 
@@ -78,7 +78,7 @@ pub struct Trust {
 /// A handle on the last good state.
 pub struct Authority {
     trust: ArcSwap<Trust>,
-    last_words: LastWords,
+    last_words: LastContact,
     refused_updates: AtomicU64,
     unknown_key_seen: AtomicBool,
     /// Every revocation up to some moment was received, or loaded.
@@ -101,7 +101,7 @@ impl Authority {
         let nothing = RevocationsWriter::new(fingerprints).readers();
         let authority = Arc::new(Self {
             trust: ArcSwap::from_pointee(Trust { keys: KeySet::default(), revocations: nothing }),
-            last_words: LastWords::heard_before(saved.as_ref().and_then(saved_state::Saved::age)),
+            last_words: LastContact::heard_before(saved.as_ref().and_then(saved_state::Saved::age)),
             refused_updates: AtomicU64::new(0),
             unknown_key_seen: AtomicBool::new(false),
             complete: AtomicBool::new(false),

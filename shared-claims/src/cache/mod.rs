@@ -78,7 +78,7 @@ impl CachingVerifier {
                 })?;
                 Ok(Arc::clone(&seen.claims))
             }
-            _ => self.verify_anew(unverified_token, keys, now),
+            _ => self.verify_uncached(unverified_token, keys, now),
         }
     }
 
@@ -101,7 +101,7 @@ impl CachingVerifier {
         self.len() == 0
     }
 
-    fn verify_anew(
+    fn verify_uncached(
         &self,
         unverified_token: &str,
         keys: &KeySet,

@@ -101,7 +101,7 @@ impl IdSetWriter {
     /// `true` when a larger table took its place, which they must be given.
     pub fn insert(&mut self, fingerprint: u64, expires_at: u32, now: u32) -> bool {
         let replaced = if (self.len + 1) * 100 > self.set.slots.len() * FULLEST {
-            self.make_anew(now);
+            self.recreate(now);
             true
         } else {
             false
@@ -118,7 +118,7 @@ impl IdSetWriter {
         let live = self.iter().filter(|(_, expires_at)| *expires_at > now).count();
         let wasteful = live * 2 < self.len || live * 100 * 2 < self.set.slots.len() * FILLED_ANEW;
         if wasteful {
-            self.make_anew(now);
+            self.recreate(now);
         }
         wasteful
     }
@@ -129,7 +129,7 @@ impl IdSetWriter {
         fingerprints.zip(self.expiries.iter().copied()).filter(|(fingerprint, _)| *fingerprint != EMPTY)
     }
 
-    fn make_anew(&mut self, now: u32) {
+    fn recreate(&mut self, now: u32) {
         let live = self.iter().filter(|(_, expires_at)| *expires_at > now).count();
         let mut anew = Self::with_room_for(live + 1);
         for (fingerprint, expires_at) in self.iter().filter(|(_, expires_at)| *expires_at > now) {

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 use system_tests::database::execute;
-use system_tests::mouth::unverified_claims;
 use system_tests::processes::run;
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{
-    Database, Mouth, Refused, System, on_both_databases, through_both_mouths_on_both_databases,
+    Database, Protocol, Refused, System, on_both_databases, over_both_protocols_on_both_databases,
 };
 
-through_both_mouths_on_both_databases! {
+over_both_protocols_on_both_databases! {
     what_people_clients_and_operators_do_is_written_down
 }
 
@@ -25,13 +25,13 @@ fn entries(system: &System, action: &str) -> Vec<Value> {
     log.as_array().unwrap().iter().filter(of_action).cloned().collect()
 }
 
-async fn what_people_clients_and_operators_do_is_written_down(mouth: Mouth, database: Database) {
+async fn what_people_clients_and_operators_do_is_written_down(protocol: Protocol, database: Database) {
     let system = System::start(database).await;
-    let pair = mouth.obtain(&system, USER, PASSWORD).await.unwrap();
-    assert_eq!(mouth.obtain(&system, USER, "a wrong secret").await, Err(Refused::Credentials));
-    assert_eq!(mouth.obtain(&system, "a secret in the wrong field", "x").await, Err(Refused::Credentials));
-    let next = mouth.refresh(&system, &pair.refresh).await.unwrap();
-    mouth.end(&system, &next.refresh).await.unwrap();
+    let pair = protocol.obtain(&system, USER, PASSWORD).await.unwrap();
+    assert_eq!(protocol.obtain(&system, USER, "a wrong secret").await, Err(Refused::Credentials));
+    assert_eq!(protocol.obtain(&system, "a secret in the wrong field", "x").await, Err(Refused::Credentials));
+    let next = protocol.refresh(&system, &pair.refresh).await.unwrap();
+    protocol.end(&system, &next.refresh).await.unwrap();
     let rotated = system.cli(&["key", "rotate", "--wait", "0s"]);
     let _ = system.cli(&["user", "disable", USER]);
 
@@ -39,7 +39,7 @@ async fn what_people_clients_and_operators_do_is_written_down(mouth: Mouth, data
     let logins = entries(&system, "login");
     let outcomes: Vec<&str> = logins.iter().map(|entry| entry["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["done", "refused: wrong password", "refused: no account has this name"]);
-    let client = if mouth == Mouth::Http { "simplejwt" } else { GATEWAY };
+    let client = if protocol == Protocol::Http { "simplejwt" } else { GATEWAY };
     assert_eq!(logins[0]["user_id"], claims["sub"]);
     assert_eq!(logins[0]["session_id"], claims["sid"]);
     assert!(logins.iter().all(|entry| entry["client_id"] == client), "{logins:?}");
@@ -77,7 +77,7 @@ async fn an_end_that_was_cut_off_without_a_trace_is_missed_by_whoever_kept_a_hea
     let url = system.auth_env["AUTH__DATABASE__URL"].clone();
     let early = system.cli(&["audit", "head"])["head"].as_str().unwrap().to_owned();
     for _ in 0..3 {
-        Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     }
     let head = system.cli(&["audit", "verify"])["head"].as_str().unwrap().to_owned();
     assert_eq!(system.cli(&["audit", "head"])["head"], head.as_str());
@@ -101,7 +101,7 @@ async fn an_end_that_was_cut_off_without_a_trace_is_missed_by_whoever_kept_a_hea
     assert!(complaint.contains(&format!("{last}")), "{complaint}");
     // And written on, up to the number that was kept.
     for _ in 0..3 {
-        Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     }
     let complaint = system.cli_fails(&["audit", "verify", "--head", &head]);
     assert!(complaint.contains("begun anew"), "{complaint}");
@@ -122,7 +122,7 @@ async fn an_entry_that_was_altered_taken_out_or_cut_off_is_missed(database: Data
     let system = System::start(database).await;
     let url = system.auth_env["AUTH__DATABASE__URL"].clone();
     for _ in 0..3 {
-        Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     }
     let verified = system.cli(&["audit", "verify"]);
     let last = verified["entries"].as_i64().unwrap();
@@ -150,7 +150,7 @@ async fn an_entry_that_was_altered_taken_out_or_cut_off_is_missed(database: Data
         "{cut_off}"
     );
     // The authority goes on to write, and the gap stays to be seen.
-    Mouth::Http.obtain(&system, USER, PASSWORD).await.expect("nobody is locked out by it");
+    Protocol::Http.obtain(&system, USER, PASSWORD).await.expect("nobody is locked out by it");
     assert!(complaint(&system).contains(&format!("entry {middle} is missing")));
 
     // Another master key links nothing of this one's. Its own check of the sealed keys comes before.

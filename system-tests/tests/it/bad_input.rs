@@ -10,9 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use signet_proto::auth::v1::{IntrospectRequest, ObtainPairRequest};
-use system_tests::mouth::{as_gateway, client, with_basic};
+use system_tests::protocol::{as_gateway, client, with_basic};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, System};
+use system_tests::{Database, Protocol, System};
 use tonic::Code;
 
 /// One request with a body, to an OAuth endpoint, as the gateway.
@@ -196,7 +196,7 @@ async fn f34_oversized_bodies_and_headers_are_refused_before_they_are_read() {
     let request = system.http.post(system.auth_url("/api/token/")).header("content-type", "application/json");
     assert_eq!(request.body(large).send().await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
 
-    let access = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let access = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let note = json!({"text": "x".repeat(200_000)});
     let request = system.http.post(system.resource_url("/notes")).bearer_auth(&access).json(&note);
     assert_eq!(request.send().await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
@@ -247,9 +247,9 @@ fn raw(address: SocketAddr, request: &str) -> String {
 #[tokio::test]
 async fn the_notes_answer_bad_input_with_a_400_and_strangers_with_a_404() {
     let system = System::start(Database::Sqlite).await;
-    let access = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let access = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let gateway = (GATEWAY, system.gateway_secret.as_str());
-    let other = Mouth::Http.client_token(&system, gateway, ("", "")).await.unwrap();
+    let other = Protocol::Http.client_token(&system, gateway, ("", "")).await.unwrap();
     let notes = system.resource_url("/notes");
     let create = async |body: &str, content_type: &str| {
         let request = system.http.post(&notes).bearer_auth(&access).header("content-type", content_type);
@@ -285,7 +285,7 @@ async fn the_notes_answer_bad_input_with_a_400_and_strangers_with_a_404() {
 #[tokio::test]
 async fn a_request_without_one_bearer_token_is_told_so() {
     let system = System::start(Database::Sqlite).await;
-    let access = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let access = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let table = [
         (None, 401, "Bearer"),
         (Some("Basic YTpi".to_owned()), 401, "Bearer"),

@@ -2,13 +2,13 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use system_tests::mouth::{unverified_claims, unverified_header};
+use system_tests::protocol::{unverified_claims, unverified_header};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{
-    Database, Mouth, Refused, System, eventually, on_both_databases, through_both_mouths_on_both_databases,
+    Database, Protocol, Refused, System, eventually, on_both_databases, over_both_protocols_on_both_databases,
 };
 
-through_both_mouths_on_both_databases! {
+over_both_protocols_on_both_databases! {
     a_client_gets_a_token_for_itself_and_uses_it
     scope_only_narrows_and_audiences_are_registered
     a_token_for_another_audience_or_scope_is_refused_at_the_resource
@@ -26,23 +26,23 @@ on_both_databases! {
     the_token_endpoint_answers_as_rfc_6749_says
 }
 
-async fn a_client_gets_a_token_for_itself_and_uses_it(mouth: Mouth, database: Database) {
+async fn a_client_gets_a_token_for_itself_and_uses_it(protocol: Protocol, database: Database) {
     let system = System::start(database).await;
     let credentials = (GATEWAY, system.gateway_secret.as_str());
-    let token = mouth.client_token(&system, credentials, ("", "")).await.unwrap();
+    let token = protocol.client_token(&system, credentials, ("", "")).await.unwrap();
     let claims = unverified_claims(&token);
     assert_eq!(claims["sub"], "client:gateway", "a machine's subject is no person's");
     assert_eq!(claims["scope"], "notes:read notes:write");
     assert!(claims["sid"].is_null());
     assert!(system.notes_accept(&token).await);
-    assert!(mouth.is_active(&system, &token).await);
-    mouth.verify(&system, &token).await.unwrap();
+    assert!(protocol.is_active(&system, &token).await);
+    protocol.verify(&system, &token).await.unwrap();
 }
 
-async fn scope_only_narrows_and_audiences_are_registered(mouth: Mouth, database: Database) {
+async fn scope_only_narrows_and_audiences_are_registered(protocol: Protocol, database: Database) {
     let system = System::start(database).await;
     let credentials = (GATEWAY, system.gateway_secret.as_str());
-    let narrowed = mouth.client_token(&system, credentials, ("notes:read", "notes")).await.unwrap();
+    let narrowed = protocol.client_token(&system, credentials, ("notes:read", "notes")).await.unwrap();
     assert_eq!(unverified_claims(&narrowed)["scope"], "notes:read");
     let refused = |word: &str| Err(Refused::Client(word.to_owned()));
     let table = [
@@ -53,11 +53,14 @@ async fn scope_only_narrows_and_audiences_are_registered(mouth: Mouth, database:
         (("", "Notes"), "invalid_target"),
     ];
     for (asked, word) in table {
-        assert_eq!(mouth.client_token(&system, credentials, asked).await, refused(word), "{asked:?}");
+        assert_eq!(protocol.client_token(&system, credentials, asked).await, refused(word), "{asked:?}");
     }
 }
 
-async fn a_token_for_another_audience_or_scope_is_refused_at_the_resource(mouth: Mouth, database: Database) {
+async fn a_token_for_another_audience_or_scope_is_refused_at_the_resource(
+    protocol: Protocol,
+    database: Database,
+) {
     let system = System::start(database).await;
     let _ = system.cli(&["audience", "create", "api://payments"]);
     let created = system.cli(&[
@@ -73,11 +76,11 @@ async fn a_token_for_another_audience_or_scope_is_refused_at_the_resource(mouth:
     ]);
     let credentials = ("billing", created["client_secret"].as_str().unwrap());
 
-    let elsewhere = mouth.client_token(&system, credentials, ("", "")).await.unwrap();
+    let elsewhere = protocol.client_token(&system, credentials, ("", "")).await.unwrap();
     assert_eq!(unverified_claims(&elsewhere)["aud"], "api://payments");
     assert!(!system.notes_accept(&elsewhere).await);
 
-    let reader = mouth.client_token(&system, credentials, ("notes:read", "notes")).await.unwrap();
+    let reader = protocol.client_token(&system, credentials, ("notes:read", "notes")).await.unwrap();
     assert!(system.notes_accept(&reader).await);
     let request =
         system.http.post(system.resource_url("/notes")).bearer_auth(&reader).json(&json!({"text": "x"}));
@@ -87,25 +90,25 @@ async fn a_token_for_another_audience_or_scope_is_refused_at_the_resource(mouth:
     assert_eq!(challenge, "Bearer error=\"insufficient_scope\", scope=\"notes:write\"");
 }
 
-async fn an_unknown_or_disabled_client_is_refused(mouth: Mouth, database: Database) {
+async fn an_unknown_or_disabled_client_is_refused(protocol: Protocol, database: Database) {
     let system = System::start(database).await;
     let refused = Err(Refused::Client("invalid_client".to_owned()));
     let secret = system.gateway_secret.as_str();
     for credentials in [("nobody", secret), (GATEWAY, "wrong"), (GATEWAY, ""), ("no such id", secret)] {
-        assert_eq!(mouth.client_token(&system, credentials, ("", "")).await, refused, "{credentials:?}");
+        assert_eq!(protocol.client_token(&system, credentials, ("", "")).await, refused, "{credentials:?}");
     }
-    let token = mouth.client_token(&system, (GATEWAY, secret), ("", "")).await.unwrap();
+    let token = protocol.client_token(&system, (GATEWAY, secret), ("", "")).await.unwrap();
     assert!(system.notes_accept(&token).await);
     let _ = system.cli(&["client", "disable", GATEWAY]);
     eventually("the disabled client is refused", || async {
-        (mouth.client_token(&system, (GATEWAY, secret), ("", "")).await == refused).then_some(())
+        (protocol.client_token(&system, (GATEWAY, secret), ("", "")).await == refused).then_some(())
     })
     .await;
-    assert!(!mouth.is_active(&system, &token).await);
+    assert!(!protocol.is_active(&system, &token).await);
     system.notes_come_to_refuse(&token).await;
 }
 
-async fn an_audience_may_have_an_algorithm_of_its_own(mouth: Mouth, database: Database) {
+async fn an_audience_may_have_an_algorithm_of_its_own(protocol: Protocol, database: Database) {
     let system = System::start(database).await;
     for algorithm in ["RS256", "ES256"] {
         let (audience, id) = (format!("api://{algorithm}"), format!("client-{algorithm}"));
@@ -113,14 +116,14 @@ async fn an_audience_may_have_an_algorithm_of_its_own(mouth: Mouth, database: Da
         let created = system.cli(&["client", "create", &id, "--audience", &audience]);
         let secret = created["client_secret"].as_str().unwrap();
         let token = eventually("the first key of the algorithm signs", || async {
-            mouth.client_token(&system, (&id, secret), ("", "")).await.ok()
+            protocol.client_token(&system, (&id, secret), ("", "")).await.ok()
         })
         .await;
         assert_eq!(unverified_header(&token)["alg"], algorithm);
-        mouth.verify(&system, &token).await.unwrap();
+        protocol.verify(&system, &token).await.unwrap();
     }
     let credentials = (GATEWAY, system.gateway_secret.as_str());
-    let other = mouth.client_token(&system, credentials, ("", "")).await.unwrap();
+    let other = protocol.client_token(&system, credentials, ("", "")).await.unwrap();
     assert_eq!(unverified_header(&other)["alg"], "EdDSA", "other audiences keep the default");
 }
 
@@ -128,7 +131,7 @@ async fn a_client_secret_can_be_changed_without_a_gap(database: Database) {
     let system = System::start(database).await;
     let old = system.gateway_secret.as_str();
     let works =
-        async |secret: &str| Mouth::Http.client_token(&system, (GATEWAY, secret), ("", "")).await.is_ok();
+        async |secret: &str| Protocol::Http.client_token(&system, (GATEWAY, secret), ("", "")).await.is_ok();
     let changed = system.cli(&["client", "secret", GATEWAY, "--overlap", "600"]);
     let new = changed["client_secret"].as_str().unwrap();
     eventually("the new secret works", || async { works(new).await.then_some(()) }).await;
@@ -153,7 +156,7 @@ async fn a_token_tells_only_those_whom_it_concerns(database: Database) {
     let stranger = ("stranger", created["client_secret"].as_str().unwrap());
     let (gateway, notes) =
         ((GATEWAY, system.gateway_secret.as_str()), ("notes", system.notes_secret.as_str()));
-    let pair = Mouth::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
 
     let told = introspect(&system, notes, &pair.access).await;
     assert_eq!((&told["active"], &told["username"]), (&json!(true), &json!(USER)));
@@ -202,7 +205,7 @@ async fn a_client_introspects_for_the_audiences_that_it_is_given(database: Datab
     let shop = ("shop", created["client_secret"].as_str().unwrap());
     for (audience, active) in [("https://orders.test/", true), ("https://other.test/", false)] {
         let token = eventually("the client is known", || async {
-            Mouth::Http.client_token(&system, shop, ("", audience)).await.ok()
+            Protocol::Http.client_token(&system, shop, ("", audience)).await.ok()
         })
         .await;
         let told = introspect(&system, (orders.0, &orders.1), &token).await;
@@ -231,7 +234,7 @@ async fn an_audience_may_have_tokens_of_the_plain_type(database: Database) {
     let shop = ("shop", created["client_secret"].as_str().unwrap());
     let token = async |audience: &str| {
         eventually("the client is known", || async {
-            Mouth::Http.client_token(&system, shop, ("", audience)).await.ok()
+            Protocol::Http.client_token(&system, shop, ("", audience)).await.ok()
         })
         .await
     };
@@ -255,29 +258,29 @@ async fn a_client_takes_back_its_own_tokens_only(database: Database) {
     let system = System::start(database).await;
     let gateway = (GATEWAY, system.gateway_secret.as_str());
     let notes = ("notes", system.notes_secret.as_str());
-    let one = Mouth::Http.client_token(&system, gateway, ("", "")).await.unwrap();
-    let other = Mouth::Http.client_token(&system, gateway, ("", "")).await.unwrap();
-    let pair = Mouth::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
+    let one = Protocol::Http.client_token(&system, gateway, ("", "")).await.unwrap();
+    let other = Protocol::Http.client_token(&system, gateway, ("", "")).await.unwrap();
+    let pair = Protocol::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
     assert!(system.notes_accept(&one).await);
 
     for token in [&one, &pair.access, &pair.refresh] {
         assert_eq!(revoke(&system, notes, token).await, 200, "RFC 7009 section 2.2: no error");
-        assert_eq!(Mouth::Http.verify(&system, token).await, Ok(()), "another client's token stays alive");
+        assert_eq!(Protocol::Http.verify(&system, token).await, Ok(()), "another client's token stays alive");
     }
     assert_eq!(revoke(&system, gateway, "unknown").await, 200);
 
     assert_eq!(revoke(&system, gateway, &one).await, 200);
     assert_eq!(revoke(&system, gateway, &one).await, 200, "twice is no error");
-    assert!(!Mouth::Http.is_active(&system, &one).await);
+    assert!(!Protocol::Http.is_active(&system, &one).await);
     system.notes_come_to_refuse(&one).await;
     assert!(system.notes_accept(&other).await, "one token was taken back, not the client");
 
     assert_eq!(revoke(&system, gateway, &pair.access).await, 200);
     system.notes_come_to_refuse(&pair.access).await;
-    let next = Mouth::Grpc.refresh(&system, &pair.refresh).await.unwrap();
+    let next = Protocol::Grpc.refresh(&system, &pair.refresh).await.unwrap();
     assert!(system.notes_accept(&next.access).await, "the session goes on");
     assert_eq!(revoke(&system, gateway, &next.refresh).await, 200);
-    assert_eq!(Mouth::Grpc.refresh(&system, &next.refresh).await, Err(Refused::Revoked));
+    assert_eq!(Protocol::Grpc.refresh(&system, &next.refresh).await, Err(Refused::Revoked));
     system.notes_come_to_refuse(&next.access).await;
 }
 
@@ -286,17 +289,17 @@ async fn a_refresh_token_is_bound_to_its_client(database: Database) {
     let created =
         system.cli(&["client", "create", "thief", "--grant", "refresh_token", "--audience", "notes"]);
     let secret = created["client_secret"].as_str().unwrap();
-    let pair = Mouth::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
     let form = [("grant_type", "refresh_token"), ("refresh_token", pair.refresh.as_str())];
     let request = system.http.post(system.auth_url("/oauth2/token")).basic_auth("thief", Some(secret));
     let answer = request.form(&form).send().await.unwrap();
     assert_eq!(answer.status(), 400);
     assert_eq!(answer.json::<Value>().await.unwrap()["error"], "invalid_grant");
     // simplejwt's endpoint knows no client, so it must not be a way around client authentication.
-    assert_eq!(Mouth::Http.refresh(&system, &pair.refresh).await, Err(Refused::InvalidToken));
-    assert_eq!(Mouth::Http.end(&system, &pair.refresh).await, Err(Refused::InvalidToken));
+    assert_eq!(Protocol::Http.refresh(&system, &pair.refresh).await, Err(Refused::InvalidToken));
+    assert_eq!(Protocol::Http.end(&system, &pair.refresh).await, Err(Refused::InvalidToken));
 
-    let next = Mouth::Grpc.refresh(&system, &pair.refresh).await.expect("nothing was spent");
+    let next = Protocol::Grpc.refresh(&system, &pair.refresh).await.expect("nothing was spent");
     let form = [("grant_type", "refresh_token"), ("refresh_token", &next.refresh), ("scope", "notes:read")];
     let request =
         system.http.post(system.auth_url("/oauth2/token")).basic_auth(GATEWAY, Some(&system.gateway_secret));

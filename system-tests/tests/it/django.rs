@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use system_tests::mouth::unverified_claims;
 use system_tests::processes::binary;
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually};
+use system_tests::{Database, Protocol, System, eventually};
 
 /// All of a Django project in one file. What is between the marks is what a team changes.
 pub const PROJECT: &str = r#"
@@ -134,7 +134,7 @@ async fn a_django_service_without_audience_and_issuer_accepts_our_access_token_t
     let system = System::start(Database::Sqlite).await;
     let arguments = ["https://auth.test", "notes", &system.auth_url("")];
     let django = Django::run(system.folder.path(), &project, &arguments);
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let (status, body) = eventually("Django answers", || django.whoami(Some(&pair.access))).await;
     assert_eq!(status, 200, "{body}");
 }
@@ -151,7 +151,7 @@ async fn a_django_service_that_reads_the_subject_accepts_a_clients_token() {
     let arguments = ["https://auth.test", "notes", &system.auth_url("")];
     let django = Django::run(system.folder.path(), &project, &arguments);
     let machine = (GATEWAY, system.gateway_secret.as_str());
-    let token = Mouth::Http.client_token(&system, machine, ("notes:read", "notes")).await.unwrap();
+    let token = Protocol::Http.client_token(&system, machine, ("notes:read", "notes")).await.unwrap();
     let (status, body) = eventually("Django answers", || django.whoami(Some(&token))).await;
     assert_eq!((status, &body["user"]), (200, &"client:gateway".into()));
 }
@@ -160,14 +160,14 @@ async fn a_django_service_that_reads_the_subject_accepts_a_clients_token() {
 async fn an_unmodified_django_service_accepts_our_access_token_and_refuses_a_bad_one() {
     let system = System::start(Database::Sqlite).await;
     let django = Django::start(system.folder.path(), &system.auth_url(""));
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let (status, body) = eventually("Django answers", || django.whoami(Some(&pair.access))).await;
     assert_eq!(status, 200, "{body}");
     assert_eq!(body["user"], unverified_claims(&pair.access)["sub"]);
     assert_eq!(body["scope"], "notes:read notes:write");
 
     let machine = (GATEWAY, system.gateway_secret.as_str());
-    let token = Mouth::Http.client_token(&system, machine, ("notes:read", "notes")).await.unwrap();
+    let token = Protocol::Http.client_token(&system, machine, ("notes:read", "notes")).await.unwrap();
     let (status, body) = django.whoami(Some(&token)).await.unwrap();
     assert_eq!(
         (status, &body["code"]),
@@ -178,7 +178,7 @@ async fn an_unmodified_django_service_accepts_our_access_token_and_refuses_a_bad
     let _ = system.cli(&["audience", "create", "elsewhere"]);
     let created = system.cli(&["client", "create", "far", "--audience", "elsewhere"]);
     let far = ("far", created["client_secret"].as_str().unwrap());
-    let elsewhere = Mouth::Http.client_token(&system, far, ("", "")).await.unwrap();
+    let elsewhere = Protocol::Http.client_token(&system, far, ("", "")).await.unwrap();
     let altered = pair.access.replacen('.', ".A", 1);
     for (what, token) in [
         ("no token", None),

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use signet_proto::auth::v1::WatchRevocationsRequest;
 use signet_proto::auth::v1::revocation_service_client::RevocationServiceClient;
 use system_tests::drill::{figure, scale};
-use system_tests::mouth::{channel, with_basic};
+use system_tests::protocol::{channel, with_basic};
 use system_tests::replicas::Replicas;
 use system_tests::system::{NOTES, PASSWORD, USER, cli};
-use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, System, eventually, on_both_databases};
 use tokio::task::JoinSet;
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -28,7 +28,7 @@ on_both_databases! {
 #[tokio::test]
 async fn f35_a_replica_that_stops_is_not_ready_first_and_serves_whoever_comes_meanwhile() {
     let system = System::with(Database::Sqlite, &[("AUTH__DRAIN_DELAY", "3s")]).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let (_say, mut keys) = watch_keys(&system).await;
     keys.message().await.unwrap().expect("the key set");
     system.auth.signal(Signal::TERM);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use system_tests::drill::figure;
 use system_tests::fake_clock::FakeClock;
-use system_tests::mouth::unverified_claims;
 use system_tests::processes::{Env, run};
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{PASSWORD, USER, auth_env};
-use system_tests::{Database, Mouth, Refused, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, Refused, System, eventually, on_both_databases};
 
 on_both_databases! {
     f14_in_2038_and_2100_tokens_are_issued_refreshed_and_verified
@@ -19,8 +19,8 @@ async fn f13_a_verifier_keeps_to_its_leeway_whatever_its_clock_says_and_logs_why
     let clock = FakeClock::new(&system.folder.path().join("offset"));
     system.resource_env = clock.over(&system.resource_env);
     system.restart_resource().await;
-    let ended = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    Mouth::Http.end(&system, &ended.refresh).await.unwrap();
+    let ended = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    Protocol::Http.end(&system, &ended.refresh).await.unwrap();
     system.notes_come_to_refuse(&ended.access).await;
 
     let table = [
@@ -38,7 +38,7 @@ async fn f13_a_verifier_keeps_to_its_leeway_whatever_its_clock_says_and_logs_why
         clock.set(offset);
         let told = system.resource.log().len();
         // Fresh by the clock of the authority, which is right; and no verdict is kept from an earlier clock.
-        let fresh = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        let fresh = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
         assert_eq!(system.notes_accept(&fresh.access).await, reason.is_none(), "{offset}");
         assert_eq!(system.notes_accept(&fresh.access).await, reason.is_none(), "{offset}, a second time");
         assert!(!system.notes_accept(&ended.access).await, "{offset}: what was taken back stays so");
@@ -88,26 +88,26 @@ async fn f14_in_2038_and_2100_tokens_are_issued_refreshed_and_verified(database:
         clock.set_to(Duration::from_secs(instant));
         let mut system = System::within(&clock.over(&Env::new()), database, &[]).await;
 
-        let first = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        let first = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
         let issued = unverified_claims(&first.access)["iat"].as_u64().unwrap();
         assert!((instant - 1..instant + 600).contains(&issued), "{date}: issued at {issued}");
         assert!(system.notes_accept(&first.access).await, "{date}");
-        let next = Mouth::Http.refresh(&system, &first.refresh).await.unwrap();
-        let again = Mouth::Http.refresh(&system, &first.refresh).await.unwrap();
+        let next = Protocol::Http.refresh(&system, &first.refresh).await.unwrap();
+        let again = Protocol::Http.refresh(&system, &first.refresh).await.unwrap();
         assert_eq!(next.refresh, again.refresh, "{date}: a retry gets the same successor");
         assert!(system.notes_accept(&next.access).await, "{date}");
-        Mouth::Http.verify(&system, &next.access).await.unwrap();
-        assert!(Mouth::Http.is_active(&system, &next.access).await, "{date}");
-        let third = Mouth::Http.refresh(&system, &next.refresh).await.unwrap();
+        Protocol::Http.verify(&system, &next.access).await.unwrap();
+        assert!(Protocol::Http.is_active(&system, &next.access).await, "{date}");
+        let third = Protocol::Http.refresh(&system, &next.refresh).await.unwrap();
         assert_eq!(
-            Mouth::Http.refresh(&system, &first.refresh).await,
+            Protocol::Http.refresh(&system, &first.refresh).await,
             Err(Refused::Revoked),
             "{date}: reuse"
         );
         system.notes_come_to_refuse(&third.access).await;
         system.auth.signal(rustix::process::Signal::KILL);
         system.restart_auth().await;
-        assert_eq!(Mouth::Http.refresh(&system, &third.refresh).await, Err(Refused::Revoked), "{date}");
+        assert_eq!(Protocol::Http.refresh(&system, &third.refresh).await, Err(Refused::Revoked), "{date}");
         let verified = system.cli(&["audit", "verify"]);
         assert!(verified["entries"].as_i64().unwrap() > 0);
         for service in [&system.auth, &system.resource] {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use system_tests::cluster::Cluster;
 use system_tests::drill::{figure, scale};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, PATIENCE, System, eventually};
+use system_tests::{Database, PATIENCE, Protocol, System, eventually};
 use tokio::task::JoinSet;
 
 use super::feed_faults::Cut;
@@ -101,7 +101,7 @@ impl Load {
             with: Arc::default(),
             callers: JoinSet::new(),
         };
-        let pair = Mouth::Http.obtain(system, USER, PASSWORD).await.unwrap();
+        let pair = Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap();
         let http = system.http.clone();
         let machine = http
             .post(system.auth_url("/oauth2/token"))
@@ -114,7 +114,7 @@ impl Load {
         let login = json!({"username": USER, "password": PASSWORD});
         load.repeat(Arc::clone(&load.with), http.post(system.auth_url("/api/token/")).json(&login));
         for _ in 0..6 {
-            let mut held = Mouth::Http.obtain(system, USER, PASSWORD).await.unwrap().refresh;
+            let mut held = Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap().refresh;
             let (over, answers) = (Arc::clone(&load.over), Arc::clone(&load.with));
             let request = http.post(system.auth_url("/api/token/refresh/"));
             load.callers.spawn(async move {
@@ -290,7 +290,7 @@ async fn f06_told_to_stop_while_its_database_is_frozen_the_authority_ends_by_its
 async fn f10_with_every_connection_taken_callers_are_sent_away_and_the_rest_goes_on() {
     let system = System::with(Database::Postgres, &[("AUTH__DATABASE__POOL_SIZE", "2")]).await;
     let load = Load::begin(&system).await;
-    let held = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().refresh;
+    let held = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().refresh;
     load.is_flowing().await;
     let url = system.auth_env["AUTH__DATABASE__URL"].clone();
     let mut outside = PgConnection::establish(&url).unwrap();

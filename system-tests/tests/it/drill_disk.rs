@@ -11,8 +11,8 @@ use system_tests::dice::Dice;
 use system_tests::drill::{figure, scale};
 use system_tests::eventually;
 use system_tests::lone::{Lone, post};
-use system_tests::mouth::unverified_claims;
 use system_tests::processes::{Env, Service, binary};
+use system_tests::protocol::unverified_claims;
 use system_tests::trace::Trace;
 use tempfile::TempDir;
 

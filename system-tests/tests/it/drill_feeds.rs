@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use system_tests::drill::{figure, scale};
-use system_tests::mouth::unverified_header;
 use system_tests::processes::Service;
+use system_tests::protocol::unverified_header;
 use system_tests::proxy::Proxy;
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually};
+use system_tests::{Database, Protocol, System, eventually};
 use tokio::time::sleep;
 
 use super::feed_faults::Cut;
@@ -60,7 +60,7 @@ async fn f22_a_key_that_is_revoked_during_a_cut_is_refused_by_all_who_can_know_a
 {
     let system = System::start(Database::Sqlite).await;
     let apart = Apart::start(&system).await;
-    let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let token = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     assert_eq!((system.notes_over_http(&token).await, apart.notes(&token).await), (200, 200));
     let kid = unverified_header(&token)["kid"].as_str().unwrap().to_owned();
 
@@ -77,7 +77,7 @@ async fn f22_a_key_that_is_revoked_during_a_cut_is_refused_by_all_who_can_know_a
     let healed = Instant::now();
     apart.comes_to_refuse(&token).await;
     let caught_up = healed.elapsed();
-    let fresh = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let fresh = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     assert_ne!(unverified_header(&fresh)["kid"], kid.as_str());
     assert_eq!((system.notes_over_http(&fresh).await, apart.notes(&fresh).await), (200, 200));
     figure(format!(
@@ -89,7 +89,7 @@ async fn f22_a_key_that_is_revoked_during_a_cut_is_refused_by_all_who_can_know_a
 async fn f25_a_feed_that_flaps_costs_no_memory_and_loses_nothing() {
     let system = System::start(Database::Sqlite).await;
     let apart = Apart::start(&system).await;
-    let login = async || Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let login = async || Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let (first, last) = (login().await, login().await);
     assert_eq!((apart.notes(&first.access).await, apart.notes(&last.access).await), (200, 200));
     let memory = [&system.auth, &apart.service].map(Service::forget_peak);
@@ -101,11 +101,11 @@ async fn f25_a_feed_that_flaps_costs_no_memory_and_loses_nothing() {
         apart.way.set_open(true);
         sleep(Duration::from_millis(200)).await;
         if flap == flaps / 2 {
-            Mouth::Http.end(&system, &first.refresh).await.unwrap();
+            Protocol::Http.end(&system, &first.refresh).await.unwrap();
         }
     }
     apart.way.set_open(false);
-    Mouth::Http.end(&system, &last.refresh).await.unwrap();
+    Protocol::Http.end(&system, &last.refresh).await.unwrap();
     apart.way.set_open(true);
     let healed = Instant::now();
     apart.comes_to_refuse(&last.access).await;

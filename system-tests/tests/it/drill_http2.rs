@@ -12,10 +12,10 @@ use system_tests::http2::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Fate, Frames, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
     WINDOW_UPDATE, call_headers, flood,
 };
-use system_tests::mouth::{channel, with_basic};
 use system_tests::processes::Service;
+use system_tests::protocol::{channel, with_basic};
 use system_tests::system::{NOTES, PASSWORD, USER};
-use system_tests::{Mouth, System};
+use system_tests::{Protocol, System};
 
 /// Memory that one attack may cost, in KiB.
 const MOST_MEMORY: u64 = 32 * 1024;
@@ -143,7 +143,7 @@ async fn withstands(service: &Service, path: &str, bystander: Bystander) -> Stri
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f33_attacks_on_http2_do_not_harm_the_authority() {
     let system = System::quiet().await;
-    let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let token = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let client = TokenServiceClient::new(channel(system.auth.grpc).await);
     let secret = system.notes_secret.clone();
     let bystander = Bystander::start(move || {
@@ -158,7 +158,7 @@ async fn f33_attacks_on_http2_do_not_harm_the_authority() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f33_attacks_on_http2_do_not_harm_a_resource_service() {
     let system = System::quiet().await;
-    let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let token = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let client = NotesServiceClient::new(channel(system.resource.grpc).await);
     let bystander = Bystander::start(move || {
         let (mut client, mut call) = (client.clone(), tonic::Request::new(ListNotesRequest::default()));

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use system_tests::bystander::Times;
 use system_tests::drill::{figure, scale};
-use system_tests::mouth::unverified_claims;
 use system_tests::processes::{Env, Service};
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually, eventually_within};
+use system_tests::{Database, Protocol, System, eventually, eventually_within};
 use tokio::net::TcpStream;
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
@@ -53,13 +53,13 @@ async fn both_services_take_all_the_descriptors_that_they_may_have() {
 const EXHAUSTED: Duration = Duration::from_secs(2);
 
 #[tokio::test]
-async fn f31_when_descriptors_run_out_neither_mouth_spins_and_both_accept_again() {
+async fn f31_when_descriptors_run_out_neither_protocol_spins_and_both_accept_again() {
     let mut system = System::start(Database::Sqlite).await;
     let folder = system.folder.path();
     confine(&mut system.auth, &FEW, ("auth-service", &system.auth_env), folder).await;
     confine(&mut system.resource, &FEW, ("resource-service", &system.resource_env), folder).await;
     system.resource_is_ready().await;
-    let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let token = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     assert!(system.notes_accept(&token).await);
 
     let mut told = Vec::new();
@@ -84,11 +84,11 @@ async fn f31_when_descriptors_run_out_neither_mouth_spins_and_both_accept_again(
         ));
     }
     assert!(system.notes_accept(&token).await);
-    assert!(Mouth::Grpc.is_active(&system, &token).await);
+    assert!(Protocol::Grpc.is_active(&system, &token).await);
     figure(told.join("; "));
 }
 
-/// Opens more sockets than the service has descriptors, to both mouths, and closes them after a while: the
+/// Opens more sockets than the service has descriptors, to both protocols, and closes them after a while: the
 /// processor time and the lines of log that it spent on them.
 async fn exhaust(service: &Service) -> (Duration, usize) {
     let mut sockets = Vec::new();
@@ -200,7 +200,7 @@ impl Drop for Starved {
 async fn f19_a_starved_verifier_with_many_revoked_ids_answers_right_and_lives() {
     let count = scale(10_000, 100_000);
     let mut system = System::start(Database::Sqlite).await;
-    let login = async || Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let login = async || Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let (good, revoked) = (login().await, login().await);
     let sid = unverified_claims(&revoked)["sid"].as_str().unwrap().to_owned();
     // The session of a token at hand as the last one: refused when all of them are known.

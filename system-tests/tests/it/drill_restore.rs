@@ -6,9 +6,9 @@ use std::process::Command;
 use rustix::process::Signal;
 use system_tests::database::{admin, execute, name_of};
 use system_tests::drill::figure;
-use system_tests::mouth::unverified_header;
+use system_tests::protocol::unverified_header;
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, Refused, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, Refused, System, eventually, on_both_databases};
 
 on_both_databases! {
     f18_after_a_backup_was_put_back_verifiers_take_everything_anew_and_replays_are_as_documented
@@ -52,21 +52,21 @@ async fn f18_after_a_backup_was_put_back_verifiers_take_everything_anew_and_repl
     database: Database,
 ) {
     let mut system = System::start(database).await;
-    let obtain = async |system: &System| Mouth::Http.obtain(system, USER, PASSWORD).await.unwrap();
+    let obtain = async |system: &System| Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap();
     let (used, ended, kept) = (obtain(&system).await, obtain(&system).await, obtain(&system).await);
     let ended_before = obtain(&system).await;
-    Mouth::Http.end(&system, &ended_before.refresh).await.unwrap();
+    Protocol::Http.end(&system, &ended_before.refresh).await.unwrap();
     system.notes_come_to_refuse(&ended_before.access).await;
     back_up(&system);
 
     // The day that will be lost.
-    let next = Mouth::Http.refresh(&system, &used.refresh).await.unwrap();
-    let newest = Mouth::Http.refresh(&system, &next.refresh).await.unwrap();
-    Mouth::Http.end(&system, &ended.refresh).await.unwrap();
+    let next = Protocol::Http.refresh(&system, &used.refresh).await.unwrap();
+    let newest = Protocol::Http.refresh(&system, &next.refresh).await.unwrap();
+    Protocol::Http.end(&system, &ended.refresh).await.unwrap();
     system.notes_come_to_refuse(&ended.access).await;
     let rotated = system.cli(&["key", "rotate", "--now", "--wait", "10s"]);
     let lost = eventually("the new key signs", || async {
-        let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
         (unverified_header(&pair.access)["kid"] == rotated["kid"]).then_some(pair)
     })
     .await;
@@ -93,15 +93,15 @@ async fn f18_after_a_backup_was_put_back_verifiers_take_everything_anew_and_repl
     let fresh = obtain(&system).await;
     assert!(system.notes_accept(&fresh.access).await);
     assert!(system.notes_accept(&kept.access).await);
-    Mouth::Http.end(&system, &kept.refresh).await.unwrap();
+    Protocol::Http.end(&system, &kept.refresh).await.unwrap();
     system.notes_come_to_refuse(&kept.access).await;
 
     // As docs/operations.md names them: what was used or ended since is good again, what was begun since is unknown.
-    let replayed = Mouth::Http.refresh(&system, &used.refresh).await.expect("used since, and good again");
+    let replayed = Protocol::Http.refresh(&system, &used.refresh).await.expect("used since, and good again");
     let lives_again =
-        Mouth::Http.refresh(&system, &ended.refresh).await.expect("ended since, and alive again");
-    assert_eq!(Mouth::Http.refresh(&system, &lost.refresh).await, Err(Refused::InvalidToken));
-    assert_eq!(Mouth::Http.refresh(&system, &ended_before.refresh).await, Err(Refused::Revoked));
+        Protocol::Http.refresh(&system, &ended.refresh).await.expect("ended since, and alive again");
+    assert_eq!(Protocol::Http.refresh(&system, &lost.refresh).await, Err(Refused::InvalidToken));
+    assert_eq!(Protocol::Http.refresh(&system, &ended_before.refresh).await, Err(Refused::Revoked));
     // The remedy that it names.
     let folder = system.folder.path();
     let changed = system_tests::processes::run(
@@ -113,7 +113,7 @@ async fn f18_after_a_backup_was_put_back_verifiers_take_everything_anew_and_repl
     );
     assert!(changed.status.success());
     for token in [&newest.refresh, &replayed.refresh, &lives_again.refresh, &fresh.refresh] {
-        assert_eq!(Mouth::Http.refresh(&system, token).await, Err(Refused::Revoked));
+        assert_eq!(Protocol::Http.refresh(&system, token).await, Err(Refused::Revoked));
     }
     for token in [&ended.access, &replayed.access, &lives_again.access] {
         system.notes_come_to_refuse(token).await;

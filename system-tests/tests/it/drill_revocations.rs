@@ -3,18 +3,18 @@
 use std::time::{Duration, Instant};
 
 use system_tests::drill::{figure, scale};
-use system_tests::mouth::unverified_claims;
 use system_tests::processes::Service;
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{PASSWORD, USER, resource_env};
-use system_tests::{Mouth, System, eventually, eventually_within};
+use system_tests::{Protocol, System, eventually, eventually_within};
 
 /// A verifier without credentials reads all of them in pages; what it asks afterwards costs nobody more than before.
 #[tokio::test]
 async fn f37_so_many_revocations_reach_a_verifier_without_credentials_and_cost_nothing_afterwards() {
     let count = scale(60_000, 1_000_000);
     let system = System::quiet().await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    let other = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let other = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let sid = unverified_claims(&pair.access)["sid"].as_str().unwrap().to_owned();
     // More than one document holds.
     system.revoke_many(count, &sid);
@@ -55,7 +55,7 @@ async fn f37_so_many_revocations_reach_a_verifier_without_credentials_and_cost_n
     let empty = page(&newest).await.unwrap();
     assert!(empty.len() < 1000, "{} bytes to say that there is nothing newer", empty.len());
     let revoked = Instant::now();
-    Mouth::Http.end(&system, &other.refresh).await.unwrap();
+    Protocol::Http.end(&system, &other.refresh).await.unwrap();
     eventually("one more is known", || async { (notes(&other.access).await == 401).then_some(()) }).await;
     let one_more = revoked.elapsed();
     assert!(page(&newest).await.unwrap().len() < 1500);

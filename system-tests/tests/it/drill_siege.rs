@@ -13,11 +13,11 @@ use signet_proto::auth::v1::revocation_service_client::RevocationServiceClient;
 use system_tests::bystander::Times;
 use system_tests::database::execute;
 use system_tests::drill::{figure, scale};
-use system_tests::mouth::{channel, unverified_claims, with_basic};
 use system_tests::processes::{Service, run};
+use system_tests::protocol::{channel, unverified_claims, with_basic};
 use system_tests::proxy::Proxy;
 use system_tests::system::{GATEWAY, PASSWORD, USER, resource_env};
-use system_tests::{Database, Mouth, System, eventually, eventually_within, on_both_databases};
+use system_tests::{Database, Protocol, System, eventually, eventually_within, on_both_databases};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -57,7 +57,7 @@ async fn f36_revocation_under_siege(database: Database) {
     let verifiers = Verifiers::start(&system).await;
     let mut logged_in = Vec::new();
     for _ in 0..scale(20, 100) {
-        logged_in.push(Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap());
+        logged_in.push(Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap());
     }
     let first = &logged_in[0].access;
     eventually("every verifier accepts", || async {
@@ -138,7 +138,7 @@ impl Lost {
         env.insert("AUTH__DATABASE__URL".to_owned(), far.url.clone());
         let cut_off = Service::start("auth-service", folder, &env).await;
 
-        let pair = Mouth::Http.obtain(system, USER, PASSWORD).await.unwrap();
+        let pair = Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap();
         slow_down(url, "revocations", "id", unverified_claims(&pair.access)["sid"].as_str().unwrap());
         let logout = system.http.post(format!("http://{}/api/token/blacklist/", paused.http));
         tokio::spawn(logout.json(&json!({"refresh": pair.refresh})).send());
@@ -331,7 +331,7 @@ impl Siege {
                 let system = Arc::clone(&system);
                 async move {
                     let credentials = (GATEWAY, system.gateway_secret.as_str());
-                    let Ok(token) = Mouth::Http.client_token(&system, credentials, ("", "notes")).await
+                    let Ok(token) = Protocol::Http.client_token(&system, credentials, ("", "notes")).await
                     else {
                         return;
                     };

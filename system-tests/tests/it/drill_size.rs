@@ -9,10 +9,10 @@ use signet_proto::auth::v1::IntrospectRequest;
 use signet_proto::notes::v1::CreateNoteRequest;
 use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::drill::figure;
-use system_tests::mouth::{channel, client, with_basic};
 use system_tests::processes::Service;
+use system_tests::protocol::{channel, client, with_basic};
 use system_tests::system::{NOTES, PASSWORD, USER};
-use system_tests::{Mouth, System};
+use system_tests::{Protocol, System};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -173,14 +173,14 @@ async fn f34_the_authority_takes_in_nothing_that_is_much_too_large() {
     let message = with_basic(IntrospectRequest { token: "x".repeat(HUGE) }, NOTES, &system.notes_secret);
     let mut grpc = client(&system).await;
     let grpc = refuses_message(&system.auth, grpc.introspect(message)).await;
-    Mouth::Http.obtain(&system, USER, PASSWORD).await.expect("it serves");
+    Protocol::Http.obtain(&system, USER, PASSWORD).await.expect("it serves");
     figure(format!("authority: {simplejwt}; {grpc}"));
 }
 
 #[tokio::test]
 async fn f34_a_resource_service_takes_in_nothing_that_is_much_too_large() {
     let system = System::quiet().await;
-    let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let token = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let bearer = format!("Bearer {token}");
     let http = all("/notes", "application/json", &format!("authorization: {bearer}\r\n"));
     let http = refuses(&system.resource, http).await;

@@ -8,7 +8,7 @@ use system_tests::bystander::{Bystander, Times};
 use system_tests::drill::{figure, scale};
 use system_tests::processes::Service;
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Mouth, System, eventually, eventually_within};
+use system_tests::{Protocol, System, eventually, eventually_within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
@@ -184,7 +184,7 @@ async fn f32_slow_clients_of_the_authority_are_cut_and_nobody_waits_for_them() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f32_slow_clients_of_a_resource_service_are_cut_and_nobody_waits_for_them() {
     let system = System::quiet().await;
-    let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let token = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     for _ in 0..100 {
         let note = json!({"text": "\u{1f980}".repeat(10_000)});
         let request = system.http.post(system.resource_url("/notes")).bearer_auth(&token).json(&note);
@@ -214,7 +214,7 @@ async fn f32_slow_clients_of_nginx_are_cut_and_do_not_reach_the_authority() {
         endure((&system.auth, nginx.address), kinds, asks(format!("http://{}{KEYS}", nginx.address), None))
             .await;
     figure(format!("through nginx: {told}"));
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let refresh = system.http.post(format!("http://{}/api/token/refresh/", nginx.address));
     let refreshed = refresh.json(&json!({"refresh": pair.refresh})).send().await.unwrap();
     assert_eq!(refreshed.status(), 200);
@@ -232,5 +232,5 @@ async fn f32_clients_that_do_not_begin_are_cut_at_both_grpc_listeners() {
         let told = endure((service, service.grpc), kinds, asks(system.auth_url(KEYS), None)).await;
         figure(format!("{name}, gRPC: {told}"));
     }
-    Mouth::Grpc.obtain(&system, USER, PASSWORD).await.expect("who begins is served");
+    Protocol::Grpc.obtain(&system, USER, PASSWORD).await.expect("who begins is served");
 }

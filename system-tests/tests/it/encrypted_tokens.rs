@@ -5,7 +5,7 @@ use std::process::Command;
 
 use system_tests::processes::run;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, System, eventually, on_both_databases};
 
 use super::django::python;
 
@@ -32,15 +32,15 @@ async fn an_audience_with_an_encryption_key_gets_tokens_that_nobody_else_can_rea
 
     let sealed = eventually("tokens are encrypted", || async {
         let credentials = (GATEWAY, system.gateway_secret.as_str());
-        let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
+        let token = Protocol::Http.client_token(&system, credentials, ("", "")).await.unwrap();
         (token.split('.').count() == 5).then_some(token)
     })
     .await;
-    let pair = Mouth::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
     assert_eq!(pair.access.split('.').count(), 5, "people's too");
     assert_eq!(pair.refresh.split('.').count(), 3, "refresh tokens are for the authority");
     assert!(!system.notes_accept(&sealed).await, "without the key a token of five parts is refused");
-    assert!(!Mouth::Http.is_active(&system, &sealed).await, "the authority cannot read it either");
+    assert!(!Protocol::Http.is_active(&system, &sealed).await, "the authority cannot read it either");
     let revoke = system.http.post(system.auth_url("/oauth2/revoke")).form(&[("token", &sealed)]);
     let revoked = revoke.basic_auth(GATEWAY, Some(&system.gateway_secret)).send().await.unwrap();
     assert_eq!(revoked.status(), 400, "and does not say that it has revoked it");
@@ -51,7 +51,7 @@ async fn an_audience_with_an_encryption_key_gets_tokens_that_nobody_else_can_rea
     system.restart_resource().await;
     assert!(system.notes_accept(&sealed).await);
     assert!(system.notes_accept(&pair.access).await);
-    Mouth::Grpc.end(&system, &pair.refresh).await.unwrap();
+    Protocol::Grpc.end(&system, &pair.refresh).await.unwrap();
     system.notes_come_to_refuse(&pair.access).await;
     assert!(system.notes_accept(&sealed).await);
 
@@ -62,7 +62,7 @@ async fn an_audience_with_an_encryption_key_gets_tokens_that_nobody_else_can_rea
     let _ = system.cli(&["audience", "encrypt", "notes", "--off"]);
     let plain = eventually("tokens are in clear again", || async {
         let credentials = (GATEWAY, system.gateway_secret.as_str());
-        let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
+        let token = Protocol::Http.client_token(&system, credentials, ("", "")).await.unwrap();
         (token.split('.').count() == 3).then_some(token)
     })
     .await;
@@ -101,10 +101,10 @@ else:
         std::fs::write(&jwks, &public.stdout).unwrap();
         let secret = system.gateway_secret.clone();
         let credentials = (GATEWAY, secret.as_str());
-        let plain = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
+        let plain = Protocol::Http.client_token(&system, credentials, ("", "")).await.unwrap();
         let _ = system.cli(&["audience", "encrypt", "notes", "--encryption-jwks", jwks.to_str().unwrap()]);
         let sealed = eventually("tokens are encrypted", || async {
-            let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
+            let token = Protocol::Http.client_token(&system, credentials, ("", "")).await.unwrap();
             (token.split('.').count() == 5).then_some(token)
         })
         .await;
@@ -147,7 +147,7 @@ else:
         assert!(!system.notes_accept(&theirs("seal", &plain, other)).await, "{kind:?}: {other}");
         let _ = system.cli(&["audience", "encrypt", "notes", "--off"]);
         eventually("tokens are in clear again", || async {
-            let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
+            let token = Protocol::Http.client_token(&system, credentials, ("", "")).await.unwrap();
             (token.split('.').count() == 3).then_some(())
         })
         .await;

@@ -10,9 +10,9 @@ use signet_proto::auth::v1::ObtainPairRequest;
 use system_tests::cluster::Cluster;
 use system_tests::database::{integrity, open_sqlite};
 use system_tests::drill::{figure, scale};
-use system_tests::mouth::{as_gateway, client};
+use system_tests::protocol::{as_gateway, client};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, Refused, System, eventually};
+use system_tests::{Database, Protocol, Refused, System, eventually};
 use tonic::Code;
 
 /// A small disk of its own, gone with the test.
@@ -56,7 +56,7 @@ async fn f07_a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     let disk = SmallDisk::of(8);
     let url = format!("sqlite://{}/signet.db", disk.path().display());
     let system = System::with(Database::Sqlite, &[("AUTH__DATABASE__URL", &url)]).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let filler = disk.fill();
 
     // What the log of the database has room for still goes; what was acknowledged counts.
@@ -64,8 +64,8 @@ async fn f07_a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "1");
     let machine = (GATEWAY, system.gateway_secret.as_str());
-    Mouth::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens go on");
-    Mouth::Http.verify(&system, &pair.access).await.expect("and reads");
+    Protocol::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens go on");
+    Protocol::Http.verify(&system, &pair.access).await.expect("and reads");
     assert!(system.notes_accept(&pair.access).await);
     let jwks = system.http.get(system.auth_url("/.well-known/jwks.json")).send().await.unwrap();
     assert_eq!(jwks.status(), 200);
@@ -73,10 +73,11 @@ async fn f07_a_full_disk_stops_writes_alone_and_is_over_without_a_restart() {
     fs::remove_file(filler).unwrap();
     let freed = Instant::now();
     let next =
-        eventually("there is room again", || async { Mouth::Http.refresh(&system, &held).await.ok() }).await;
+        eventually("there is room again", || async { Protocol::Http.refresh(&system, &held).await.ok() })
+            .await;
     let took = freed.elapsed();
-    Mouth::Http.obtain(&system, USER, PASSWORD).await.expect("logins too");
-    assert_eq!(Mouth::Http.end(&system, &next.refresh).await, Ok(()));
+    Protocol::Http.obtain(&system, USER, PASSWORD).await.expect("logins too");
+    assert_eq!(Protocol::Http.end(&system, &next.refresh).await, Ok(()));
     assert!(system.cli(&["audit", "verify"])["entries"].as_i64().unwrap() > 0);
 
     assert_eq!(integrity(Path::new(url.strip_prefix("sqlite://").unwrap())), "ok");
@@ -135,13 +136,13 @@ async fn guesses_on_a_full_disk_are_not_answered() {
     let disk = SmallDisk::of(8);
     let url = format!("sqlite://{}/signet.db", disk.path().display());
     let system = System::with(Database::Sqlite, &[("AUTH__DATABASE__URL", &url)]).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let access = account_token(&system).await;
     let filler = disk.fill();
     refresh_until_refused(&system, pair.refresh).await;
     no_guess_is_answered(&system, &access, 15).await;
     fs::remove_file(filler).unwrap();
-    eventually("there is room again", || async { Mouth::Http.obtain(&system, USER, PASSWORD).await.ok() })
+    eventually("there is room again", || async { Protocol::Http.obtain(&system, USER, PASSWORD).await.ok() })
         .await;
     assert_eq!(refused_logins(&system), 0, "none was tried");
 }
@@ -156,7 +157,8 @@ async fn guesses_at_a_locked_file_are_not_answered() {
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     no_guess_is_answered(&system, &access, 3).await;
     other.batch_execute("ROLLBACK").unwrap();
-    eventually("the lock is gone", || async { Mouth::Http.obtain(&system, USER, PASSWORD).await.ok() }).await;
+    eventually("the lock is gone", || async { Protocol::Http.obtain(&system, USER, PASSWORD).await.ok() })
+        .await;
     assert_eq!(refused_logins(&system), 0, "none was tried");
 }
 
@@ -182,7 +184,7 @@ async fn guesses_at_a_server_that_takes_no_writes_are_not_answered() {
 
 /// An access token for the account API.
 async fn account_token(system: &System) -> String {
-    let pair = Mouth::Http.obtain(system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap();
     let request = system.http.post(system.auth_url("/api/account/v1/token"));
     let answer = request.json(&json!({"refresh": pair.refresh})).send().await.unwrap();
     answer.json::<Value>().await.unwrap()["access"].as_str().unwrap().to_owned()
@@ -193,12 +195,12 @@ async fn f12_a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost()
     let pair = tokio::task::spawn_blocking(Cluster::pair).await.unwrap();
     let url = pair.url();
     let system = System::with(Database::Postgres, &[("AUTH__DATABASE__URL", &url)]).await;
-    let kept = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    let ended = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    let used = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    let next = Mouth::Http.refresh(&system, &used.refresh).await.unwrap();
-    let newest = Mouth::Http.refresh(&system, &next.refresh).await.unwrap();
-    Mouth::Http.end(&system, &ended.refresh).await.unwrap();
+    let kept = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let ended = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let used = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let next = Protocol::Http.refresh(&system, &used.refresh).await.unwrap();
+    let newest = Protocol::Http.refresh(&system, &next.refresh).await.unwrap();
+    Protocol::Http.end(&system, &ended.refresh).await.unwrap();
 
     let (cut, pair) = tokio::task::spawn_blocking(move || {
         pair.cut(0);
@@ -209,7 +211,7 @@ async fn f12_a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost()
     .await
     .unwrap();
     let machine = (GATEWAY, system.gateway_secret.as_str());
-    Mouth::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens need no database");
+    Protocol::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens need no database");
     eventually("it is ready again, without a restart", || async {
         let answer = system.http.get(system.auth_url("/readyz")).send().await.unwrap();
         (answer.status() == 200).then_some(())
@@ -224,10 +226,14 @@ async fn f12_a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost()
     .await;
     let took = cut.elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}");
-    assert_eq!(Mouth::Http.refresh(&system, &ended.refresh).await, Err(Refused::Revoked));
+    assert_eq!(Protocol::Http.refresh(&system, &ended.refresh).await, Err(Refused::Revoked));
     // Used twice before the cut, and tried again after it.
-    assert_eq!(Mouth::Http.refresh(&system, &used.refresh).await, Err(Refused::Revoked));
-    assert_eq!(Mouth::Http.refresh(&system, &newest.refresh).await, Err(Refused::Revoked), "that was reuse");
+    assert_eq!(Protocol::Http.refresh(&system, &used.refresh).await, Err(Refused::Revoked));
+    assert_eq!(
+        Protocol::Http.refresh(&system, &newest.refresh).await,
+        Err(Refused::Revoked),
+        "that was reuse"
+    );
     system.notes_come_to_refuse(&newest.access).await;
     assert!(system.cli(&["audit", "verify"])["entries"].as_i64().unwrap() > 0);
     figure(format!("writes again {took:.1?} after the primary died; reuse from before is noticed"));
@@ -240,7 +246,7 @@ async fn f12_a_server_that_stays_up_read_only_is_left_and_revocation_goes_on() {
     for promoted_first in [false, true] {
         let pair = tokio::task::spawn_blocking(Cluster::pair).await.unwrap();
         let system = System::with(Database::Postgres, &[("AUTH__DATABASE__URL", &pair.url())]).await;
-        let logged_in = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        let logged_in = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
         assert!(system.notes_accept(&logged_in.access).await);
         let readiness = async || {
             let answer = system.http.get(system.auth_url("/readyz")).send().await.unwrap();

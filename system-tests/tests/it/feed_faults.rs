@@ -14,10 +14,10 @@ use shared_claims::clock::unix_now;
 use signet_proto::notes::v1::CreateNoteRequest;
 use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::drill::{figure, scale};
-use system_tests::mouth::channel;
 use system_tests::processes::Service;
+use system_tests::protocol::channel;
 use system_tests::system::{GATEWAY, PASSWORD, USER, follow_by_feed, resource_env};
-use system_tests::{Database, Mouth, System, eventually, eventually_within};
+use system_tests::{Database, Protocol, System, eventually, eventually_within};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -41,9 +41,9 @@ async fn f21_an_authority_that_is_away_for_a_minute_costs_nobody_a_request() {
     // Longer than the authority is away: an expired token is refused by right.
     let mut system = System::with(Database::Sqlite, &[("AUTH__TOKENS__ACCESS_TTL", "30m")]).await;
     let credentials = (GATEWAY, system.gateway_secret.as_str());
-    let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
-    let revoked = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    Mouth::Http.end(&system, &revoked.refresh).await.unwrap();
+    let token = Protocol::Http.client_token(&system, credentials, ("", "")).await.unwrap();
+    let revoked = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    Protocol::Http.end(&system, &revoked.refresh).await.unwrap();
     system.notes_come_to_refuse(&revoked.access).await;
     let folder = tempfile::tempdir().unwrap();
     let mut env = resource_env(&system.auth, folder.path());
@@ -95,7 +95,7 @@ async fn f21_an_authority_that_is_away_for_a_minute_costs_nobody_a_request() {
     let mut call = tonic::Request::new(CreateNoteRequest { text: "hello".to_owned() });
     call.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     assert_eq!(grpc.create_note(call).await.unwrap_err().code(), Code::Unavailable);
-    assert!(system.notes_accept(&token).await, "reading goes on over both mouths");
+    assert!(system.notes_accept(&token).await, "reading goes on over both protocols");
 
     system.restart_auth().await;
     eventually("it is heard again", || async {
@@ -146,7 +146,7 @@ fn iptables(what: &str, rule: &[String]) {
 #[tokio::test]
 async fn f25_a_feed_that_is_cut_in_silence_is_noticed_and_what_was_missed_arrives_when_it_heals() {
     let system = System::start(Database::Sqlite).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     assert!(system.notes_accept(&pair.access).await);
     let cut = Cut::of(system.auth.grpc.port());
     let began = Instant::now();
@@ -160,7 +160,7 @@ async fn f25_a_feed_that_is_cut_in_silence_is_noticed_and_what_was_missed_arrive
         (log.contains("the authority is silent") && log.contains("stale: ")).then_some(())
     })
     .await;
-    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    Protocol::Http.end(&system, &pair.refresh).await.unwrap();
     assert_eq!(system.notes_over_http(&pair.access).await, 200, "nobody could tell it");
     drop(cut);
     let healed = Instant::now();
@@ -178,9 +178,9 @@ async fn f25_a_feed_that_is_cut_in_silence_is_noticed_and_what_was_missed_arrive
 #[tokio::test]
 async fn a_damaged_saved_state_is_told_of_and_left_out() {
     let mut system = System::start(Database::Sqlite).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    let ended = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    Mouth::Http.end(&system, &ended.refresh).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let ended = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    Protocol::Http.end(&system, &ended.refresh).await.unwrap();
     system.notes_come_to_refuse(&ended.access).await;
     let state = system.folder.path().join("resource/authority.state");
     eventually("it is saved", || async { state.exists().then_some(()) }).await;
@@ -235,7 +235,7 @@ async fn f26_a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays
     };
     eventually_within(MANY, "all are connected", || async { (heard_since(started) == count).then_some(()) })
         .await;
-    let before = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let before = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
 
     system.auth.signal(Signal::KILL);
     system.auth.ended().await;
@@ -255,7 +255,7 @@ async fn f26_a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays
         let trust = verifiers[0].trust();
         Verifier::new("https://auth.test", "notes").verify(&before.access, &trust.keys, unix_now()).unwrap()
     };
-    Mouth::Http.end(&system, &before.refresh).await.unwrap();
+    Protocol::Http.end(&system, &before.refresh).await.unwrap();
     eventually_within(MANY, "all are told", || async {
         verifiers.iter().all(|verifier| verifier.trust().revocations.hit(&claims)).then_some(())
     })

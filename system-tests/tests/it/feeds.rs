@@ -7,11 +7,11 @@ use signet_proto::auth::v1::key_service_client::KeyServiceClient;
 use signet_proto::auth::v1::revocation::Target;
 use signet_proto::auth::v1::revocation_service_client::RevocationServiceClient;
 use signet_proto::auth::v1::{KeySetUpdate, RevocationUpdate, WatchKeysRequest, WatchRevocationsRequest};
-use system_tests::mouth::{as_gateway, channel, unverified_claims, unverified_header, with_basic};
 use system_tests::processes::{Service, run};
+use system_tests::protocol::{as_gateway, channel, unverified_claims, unverified_header, with_basic};
 use system_tests::replicas::Replicas;
 use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER, WATCH, auth_env, cli, resource_env};
-use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, System, eventually, on_both_databases};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status, Streaming};
@@ -71,9 +71,9 @@ fn sid(token: &str) -> Target {
 
 async fn a_watch_begins_with_what_is_missing_and_goes_on_with_what_comes(database: Database) {
     let system = System::start(database).await;
-    let login = || async { Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap() };
+    let login = || async { Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap() };
     let (first, second, third) = (login().await, login().await, login().await);
-    Mouth::Http.end(&system, &first.refresh).await.unwrap();
+    Protocol::Http.end(&system, &first.refresh).await.unwrap();
 
     let mut watch = Watch::of(&system, 0, 0).await.unwrap();
     let snapshot = watch.next_entries().await;
@@ -81,7 +81,7 @@ async fn a_watch_begins_with_what_is_missing_and_goes_on_with_what_comes(databas
     assert_eq!(targets(&snapshot), [sid(&first.access)]);
     assert!(snapshot.epoch > 0);
 
-    Mouth::Http.end(&system, &second.refresh).await.unwrap();
+    Protocol::Http.end(&system, &second.refresh).await.unwrap();
     let delta = watch.next_entries().await;
     assert_eq!((delta.epoch, delta.after_seq, delta.seq), (snapshot.epoch, 1, 2));
     assert_eq!(targets(&delta), [sid(&second.access)]);
@@ -90,7 +90,7 @@ async fn a_watch_begins_with_what_is_missing_and_goes_on_with_what_comes(databas
     assert_eq!((heartbeat.after_seq, heartbeat.seq), (2, 2), "there is nothing newer");
     assert!(heartbeat.entries.is_empty());
 
-    Mouth::Http.end(&system, &third.refresh).await.unwrap();
+    Protocol::Http.end(&system, &third.refresh).await.unwrap();
     let mut resumed = Watch::of(&system, snapshot.epoch, 2).await.unwrap();
     let missing = resumed.next_entries().await;
     assert_eq!((missing.after_seq, missing.seq), (2, 3));
@@ -186,7 +186,7 @@ async fn everything_that_takes_tokens_back_reaches_verifiers_of_both_kinds(datab
     };
     let login = |name: &'static str| {
         let system = &system;
-        async move { Mouth::Http.obtain(system, name, PASSWORD).await.unwrap() }
+        async move { Protocol::Http.obtain(system, name, PASSWORD).await.unwrap() }
     };
     let create = |name: &str| {
         let arguments = ["user", "create", name, "--password-stdin"];
@@ -197,12 +197,12 @@ async fn everything_that_takes_tokens_back_reaches_verifiers_of_both_kinds(datab
     }
     let machine = || async {
         let credentials = (GATEWAY, system.gateway_secret.as_str());
-        Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap()
+        Protocol::Http.client_token(&system, credentials, ("", "")).await.unwrap()
     };
     let (blacklisted, revoked, reused) = (login(USER).await, login(USER).await, login(USER).await);
     let (changed, disabled, bystander) = (login("pw").await, login("off").await, login(USER).await);
     let (by_jti, of_client) = (machine().await, machine().await);
-    let grpc_revoked = Mouth::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
+    let grpc_revoked = Protocol::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
     for token in [&blacklisted.access, &by_jti, &bystander.access] {
         assert_eq!((system.notes_over_http(token).await, notes(token.clone()).await), (200, 200));
     }
@@ -211,15 +211,15 @@ async fn everything_that_takes_tokens_back_reaches_verifiers_of_both_kinds(datab
         let request = request.basic_auth(GATEWAY, Some(&system.gateway_secret)).form(&[("token", token)]);
         async move { assert_eq!(request.send().await.unwrap().status(), 200) }
     };
-    Mouth::Http.end(&system, &blacklisted.refresh).await.unwrap();
-    Mouth::Http.end(&system, &revoked.refresh).await.unwrap();
-    Mouth::Grpc.end(&system, &grpc_revoked.refresh).await.unwrap();
+    Protocol::Http.end(&system, &blacklisted.refresh).await.unwrap();
+    Protocol::Http.end(&system, &revoked.refresh).await.unwrap();
+    Protocol::Grpc.end(&system, &grpc_revoked.refresh).await.unwrap();
     revoke(&by_jti).await;
     let mut successor = reused.clone();
     for _ in 0..2 {
-        successor = Mouth::Http.refresh(&system, &successor.refresh).await.unwrap();
+        successor = Protocol::Http.refresh(&system, &successor.refresh).await.unwrap();
     }
-    Mouth::Http.refresh(&system, &reused.refresh).await.unwrap_err();
+    Protocol::Http.refresh(&system, &reused.refresh).await.unwrap_err();
     let _ = cli(system.folder.path(), &system.auth_env, &["user", "passwd", "pw"], "");
     let _ = system.cli(&["user", "disable", "off"]);
     for (what, token) in [
@@ -286,7 +286,7 @@ async fn a_rotation_waits_for_every_connected_verifier_and_names_those_that_do_n
     let rotated = system.cli(&["key", "rotate", "--now"]);
     assert_eq!(rotated["verifiers"], json!({"connected": 1, "without_key": []}));
     let token = eventually("the new key signs", || async {
-        let token = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+        let token = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
         (unverified_header(&token)["kid"] == rotated["kid"]).then_some(token)
     })
     .await;
@@ -325,7 +325,7 @@ async fn f20_ten_rotations_in_traffic_lose_nothing(database: Database) {
             let (mut kids, mut asked) = (std::collections::HashSet::new(), 0);
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 let credentials = (GATEWAY, system.gateway_secret.as_str());
-                let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
+                let token = Protocol::Http.client_token(&system, credentials, ("", "")).await.unwrap();
                 assert_eq!(system.notes_over_http(&token).await, 200, "a true token was refused");
                 kids.insert(unverified_header(&token)["kid"].as_str().unwrap().to_owned());
                 asked += 1;
@@ -341,7 +341,7 @@ async fn f20_ten_rotations_in_traffic_lose_nothing(database: Database) {
         let kid = rotated["kid"].as_str().unwrap().to_owned();
         eventually("it signs", || async {
             let credentials = (GATEWAY, system.gateway_secret.as_str());
-            let token = Mouth::Http.client_token(&system, credentials, ("", "")).await.unwrap();
+            let token = Protocol::Http.client_token(&system, credentials, ("", "")).await.unwrap();
             (unverified_header(&token)["kid"] == kid).then_some(())
         })
         .await;
@@ -355,7 +355,7 @@ async fn f20_ten_rotations_in_traffic_lose_nothing(database: Database) {
 #[tokio::test]
 async fn the_document_can_be_waited_for() {
     let system = System::start(Database::Sqlite).await;
-    let login = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let login = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let get = |etag: String, query: &'static str| {
         let request = system.http.get(system.auth_url(&format!("/revocations{query}")));
         request.header("if-none-match", etag).send()
@@ -365,7 +365,7 @@ async fn the_document_can_be_waited_for() {
     assert_eq!(get(etag.clone(), "").await.unwrap().status(), 304);
     assert_eq!(get(etag.clone(), "?wait=1").await.unwrap().status(), 304, "nothing has come meanwhile");
     let waiting = tokio::spawn(get(etag.clone(), "?wait=30"));
-    Mouth::Http.end(&system, &login.refresh).await.unwrap();
+    Protocol::Http.end(&system, &login.refresh).await.unwrap();
     let answer = waiting.await.unwrap().unwrap();
     assert_eq!(answer.status(), 200, "well before the thirty seconds, or this test would be slow");
     assert_ne!(answer.headers()["etag"].to_str().unwrap(), etag);
@@ -440,13 +440,13 @@ async fn feeds_come_over_tls_and_a_certificate_that_does_not_fit_brings_nothing(
         }
     };
     let (trusting, _folder) = start("trusting", Some(&ca)).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let notes = || async {
         let request = system.http.get(format!("http://{}/notes", trusting.http)).bearer_auth(&pair.access);
         request.send().await.unwrap().status().as_u16()
     };
     eventually("it has keys", || async { (notes().await == 200).then_some(()) }).await;
-    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    Protocol::Http.end(&system, &pair.refresh).await.unwrap();
     eventually("it is told", || async { (notes().await == 401).then_some(()) }).await;
     // What it says arrives too.
     is_known(&system, 2).await;
@@ -484,12 +484,12 @@ async fn documents_come_over_tls_by_the_same_certificate_authority() {
     let _ = std::fs::remove_dir_all(&data);
     env.insert("RESOURCE__AUTHORITY__CA_FILE".to_owned(), ca.display().to_string());
     let trusting = Service::start("resource-service", folder.path(), &env).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let notes = || async {
         let request = system.http.get(format!("http://{}/notes", trusting.http)).bearer_auth(&pair.access);
         request.send().await.unwrap().status().as_u16()
     };
     eventually("it has keys and revocations", || async { (notes().await == 200).then_some(()) }).await;
-    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    Protocol::Http.end(&system, &pair.refresh).await.unwrap();
     eventually("it is told", || async { (notes().await == 401).then_some(()) }).await;
 }

@@ -11,10 +11,10 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_client::Authorizati
 use rustix::process::Signal;
 use serde_json::Value;
 use system_tests::hostile::high_s_twin;
-use system_tests::mouth::{channel, unverified_claims};
 use system_tests::processes::{Env, Service, run};
+use system_tests::protocol::{channel, unverified_claims};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually};
+use system_tests::{Database, Protocol, System, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::django::{Django, example};
@@ -185,7 +185,7 @@ async fn echo() -> SocketAddr {
 
 async fn machine(system: &System, scope: &str) -> String {
     let credentials = (GATEWAY, system.gateway_secret.as_str());
-    Mouth::Http.client_token(system, credentials, (scope, "")).await.unwrap()
+    Protocol::Http.client_token(system, credentials, (scope, "")).await.unwrap()
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn nginx_lets_pass_what_the_rules_allow_and_says_who_it_is() {
     let system = System::start(Database::Sqlite).await;
     let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
     let nginx = Nginx::start(sidecar.service.http, echo().await).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
 
     let answer = nginx.get("/anything?q=1", Some(&pair.access), &[]).await;
     assert_eq!(answer.status(), 200);
@@ -226,7 +226,7 @@ async fn nginx_lets_pass_what_the_rules_allow_and_says_who_it_is() {
     for (what, token) in [("a refresh token", &pair.refresh), ("garbage", &"a.b.c".to_owned())] {
         assert_eq!(nginx.get("/notes", Some(token), &[]).await.status(), 401, "{what}");
     }
-    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    Protocol::Http.end(&system, &pair.refresh).await.unwrap();
     eventually("a revoked token is refused", || async {
         (nginx.get("/notes", Some(&pair.access), &[]).await.status() == 401).then_some(())
     })
@@ -315,7 +315,7 @@ execute_from_command_line(sys.argv)
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/django");
     let django = Django::run(sidecar.folder.path(), PROJECT, &[examples.to_str().unwrap()]);
     let nginx = Nginx::start(sidecar.service.http, django.address).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let answer = eventually("Django answers", || async {
         let answer = nginx.get("/whoami/", Some(&pair.access), &[]).await;
         (answer.status() == 200).then_some(answer)
@@ -590,7 +590,7 @@ async fn rules_that_cannot_be_meant_end_the_start_with_their_name() {
 async fn the_twins_of_a_revoked_token_are_refused() {
     let system = System::with(Database::Sqlite, &[("AUTH__KEYS__ALGORITHM", "ES256")]).await;
     let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let twin = high_s_twin(&pair.access);
     let last = pair.access.len() - 1;
     let spare_bits = ["A", "B", "C", "D"].map(|end| format!("{}{end}", &pair.access[..last]));
@@ -607,7 +607,7 @@ async fn the_twins_of_a_revoked_token_are_refused() {
         }
     };
     assert_eq!((verify(pair.access.clone()).await, verify(twin.clone()).await), (200, 200), "both verify");
-    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    Protocol::Http.end(&system, &pair.refresh).await.unwrap();
     eventually("the token is refused", || async { (verify(pair.access.clone()).await == 401).then_some(()) })
         .await;
     assert_eq!(verify(twin).await, 401, "it says the same of itself");

@@ -14,9 +14,9 @@ use signet_proto::auth::v1::{IntrospectRequest, RefreshRequest, VerifyRequest};
 use signet_proto::notes::v1::ListNotesRequest;
 use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::hostile::{Case, Forge, Signer, Verdict, high_s_twin};
-use system_tests::mouth::{as_gateway, channel, unverified_claims, with_basic};
+use system_tests::protocol::{as_gateway, channel, unverified_claims, with_basic};
 use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually};
+use system_tests::{Database, Protocol, System, eventually};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
@@ -281,8 +281,8 @@ async fn jsonwebtoken_accepts_each_token_that_we_accept() {
 async fn each_kind_of_token_works_in_its_own_place_only() {
     let range = Range::open().await;
     let system = &range.system;
-    let pair = Mouth::Grpc.obtain(system, USER, PASSWORD).await.unwrap();
-    let first_party = Mouth::Http.obtain(system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Grpc.obtain(system, USER, PASSWORD).await.unwrap();
+    let first_party = Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap();
     let document = system.http.get(system.auth_url("/revocations")).send().await.unwrap();
     let document = document.text().await.unwrap();
     let mut kinds = vec![
@@ -314,10 +314,10 @@ async fn each_kind_of_token_works_in_its_own_place_only() {
         if range.tokens.clone().refresh(call).await.is_ok() {
             works.push("GrpcRefresh".to_owned());
         }
-        if Mouth::Http.refresh(system, token).await.is_ok() {
+        if Protocol::Http.refresh(system, token).await.is_ok() {
             works.push("SimplejwtRefresh".to_owned());
         }
-        if Mouth::Http.end(system, token).await.is_ok() {
+        if Protocol::Http.end(system, token).await.is_ok() {
             works.push("Blacklist".to_owned());
         }
         let expected: &[&str] = match *kind {

@@ -1,10 +1,10 @@
 //! Signing keys over their life.
 
 use serde_json::Value;
-use system_tests::mouth::unverified_header;
 use system_tests::processes::run;
+use system_tests::protocol::unverified_header;
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, System, eventually, on_both_databases};
 
 on_both_databases! {
     a_rotated_key_is_published_before_it_signs_and_loses_nobody
@@ -32,7 +32,7 @@ async fn published(system: &System) -> Vec<String> {
 }
 
 async fn access(system: &System) -> String {
-    Mouth::Http.obtain(system, USER, PASSWORD).await.unwrap().access
+    Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap().access
 }
 
 async fn a_rotated_key_is_published_before_it_signs_and_loses_nobody(database: Database) {
@@ -88,8 +88,8 @@ async fn a_revoked_key_is_refused_and_replaced(database: Database) {
         (kid(&token) != kid(&before) && system.notes_over_http(&token).await == 200).then_some(token)
     })
     .await;
-    assert!(Mouth::Http.verify(&system, &before).await.is_err());
-    Mouth::Http.verify(&system, &after).await.unwrap();
+    assert!(Protocol::Http.verify(&system, &before).await.is_err());
+    Protocol::Http.verify(&system, &after).await.unwrap();
     assert!(!published(&system).await.contains(&kid(&before)));
 
     let again = run("auth-service", &["key", "revoke", "nokey"], system.folder.path(), &system.auth_env, "");

@@ -4,16 +4,16 @@ use std::fs;
 
 use system_tests::database::execute;
 use system_tests::drill::figure;
-use system_tests::mouth::channel;
 use system_tests::processes::{Service, run};
+use system_tests::protocol::channel;
 use system_tests::system::{PASSWORD, USER, auth_env, cli, resource_env};
 use system_tests::{
-    Database, Mouth, Refused, System, eventually, on_both_databases, through_both_mouths_on_both_databases,
+    Database, Protocol, Refused, System, eventually, on_both_databases, over_both_protocols_on_both_databases,
 };
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-through_both_mouths_on_both_databases! {
+over_both_protocols_on_both_databases! {
     f17_everything_holds_over_a_restart_of_both_services
 }
 
@@ -28,21 +28,21 @@ on_both_databases! {
     expired_sessions_go_by_themselves_and_their_tokens_stay_refused
 }
 
-async fn f17_everything_holds_over_a_restart_of_both_services(mouth: Mouth, database: Database) {
+async fn f17_everything_holds_over_a_restart_of_both_services(protocol: Protocol, database: Database) {
     let mut system = System::start(database).await;
-    let kept = mouth.obtain(&system, USER, PASSWORD).await.unwrap();
-    let ended = mouth.obtain(&system, USER, PASSWORD).await.unwrap();
-    mouth.end(&system, &ended.refresh).await.unwrap();
+    let kept = protocol.obtain(&system, USER, PASSWORD).await.unwrap();
+    let ended = protocol.obtain(&system, USER, PASSWORD).await.unwrap();
+    protocol.end(&system, &ended.refresh).await.unwrap();
 
     system.auth.signal(rustix::process::Signal::TERM);
     system.restart_auth().await;
     system.restart_resource().await;
 
     assert!(system.notes_accept(&kept.access).await);
-    assert_eq!(mouth.refresh(&system, &ended.refresh).await, Err(Refused::Revoked));
+    assert_eq!(protocol.refresh(&system, &ended.refresh).await, Err(Refused::Revoked));
     system.notes_come_to_refuse(&ended.access).await;
-    let next = mouth.refresh(&system, &kept.refresh).await.unwrap();
-    let retried = mouth.refresh(&system, &kept.refresh).await.unwrap();
+    let next = protocol.refresh(&system, &kept.refresh).await.unwrap();
+    let retried = protocol.refresh(&system, &kept.refresh).await.unwrap();
     assert_eq!(next.refresh, retried.refresh);
     assert!(system.notes_accept(&next.access).await);
     figure("sessions, keys and revocations as before");
@@ -50,9 +50,9 @@ async fn f17_everything_holds_over_a_restart_of_both_services(mouth: Mouth, data
 
 async fn f27_a_resource_service_starts_while_the_authority_is_away(database: Database) {
     let mut system = System::start(database).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    let ended = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    Mouth::Http.end(&system, &ended.refresh).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let ended = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    Protocol::Http.end(&system, &ended.refresh).await.unwrap();
     system.notes_come_to_refuse(&ended.access).await;
 
     // Gone without a goodbye, and the port with it.
@@ -123,24 +123,24 @@ async fn f27_two_replicas_start_at_once_and_share_everything(database: Database)
 async fn a_killed_authority_loses_no_acknowledged_revocation(database: Database) {
     let mut system = System::start(database).await;
     for _ in 0..5 {
-        let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-        let next = Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
-        Mouth::Http.end(&system, &next.refresh).await.unwrap();
+        let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        let next = Protocol::Http.refresh(&system, &pair.refresh).await.unwrap();
+        Protocol::Http.end(&system, &next.refresh).await.unwrap();
         system.auth.signal(rustix::process::Signal::KILL);
         system.restart_auth().await;
-        assert_eq!(Mouth::Http.refresh(&system, &next.refresh).await, Err(Refused::Revoked));
+        assert_eq!(Protocol::Http.refresh(&system, &next.refresh).await, Err(Refused::Revoked));
     }
 }
 
 async fn sigterm_ends_both_services_cleanly(database: Database) {
     let system = System::start(database).await;
     // Connections that are open and idle must not hold the end up.
-    let _idle = system_tests::mouth::client(&system).await;
+    let _idle = system_tests::protocol::client(&system).await;
     let mut watcher = HealthClient::new(channel(system.auth.grpc).await);
     let request = HealthCheckRequest { service: "signet.auth.v1.TokenService".to_owned() };
     let mut watch = watcher.watch(request).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status, 1, "SERVING");
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     assert!(system.notes_accept(&pair.access).await);
     let System { auth, resource, .. } = system;
     auth.signal(rustix::process::Signal::TERM);
@@ -193,16 +193,16 @@ async fn expired_sessions_go_by_themselves_and_their_tokens_stay_refused(databas
         ("AUTH__SWEEP__KEEP", "0s"),
     ];
     let system = System::with(database, &settings).await;
-    let left = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    let mut used = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let left = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let mut used = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let swept = "signet_swept_rows_total{table=\"sessions\"} 1\n";
     let given_up = std::time::Instant::now() + system_tests::PATIENCE;
     while !system.auth.metrics_text().await.contains(swept) {
         assert!(std::time::Instant::now() < given_up, "it is not swept");
-        used = Mouth::Http.refresh(&system, &used.refresh).await.expect("a session in use is not swept");
+        used = Protocol::Http.refresh(&system, &used.refresh).await.expect("a session in use is not swept");
     }
-    assert_eq!(Mouth::Http.refresh(&system, &left.refresh).await, Err(Refused::Expired));
-    Mouth::Http.refresh(&system, &used.refresh).await.expect("it lives on");
+    assert_eq!(Protocol::Http.refresh(&system, &left.refresh).await, Err(Refused::Expired));
+    Protocol::Http.refresh(&system, &used.refresh).await.expect("it lives on");
 }
 
 /// What the next version will have done to the schema: added, and taken nothing away.
@@ -222,10 +222,10 @@ async fn f24_this_version_runs_on_the_schema_of_the_next_one(database: Database)
     }
     // One that runs already, as beside the new one; and one that is started on it, as after going back.
     for _ in 0..2 {
-        let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-        let next = Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
+        let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+        let next = Protocol::Http.refresh(&system, &pair.refresh).await.unwrap();
         assert!(system.notes_accept(&next.access).await);
-        Mouth::Http.end(&system, &next.refresh).await.unwrap();
+        Protocol::Http.end(&system, &next.refresh).await.unwrap();
         system.notes_come_to_refuse(&next.access).await;
         system.auth.signal(rustix::process::Signal::TERM);
         system.restart_auth().await;

@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use signet_proto::auth::v1::ObtainPairRequest;
-use system_tests::mouth::{as_gateway, client, unverified_claims};
+use system_tests::protocol::{as_gateway, client, unverified_claims};
 use system_tests::replicas::Replicas;
 use system_tests::system::{PASSWORD, USER, cli};
-use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, System, eventually, on_both_databases};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 on_both_databases! {
-    guesses_count_over_both_mouths_and_stop_before_any_password_is_looked_at
+    guesses_count_over_both_protocol_and_stop_before_any_password_is_looked_at
     guesses_count_over_replicas_and_are_forgotten_in_time
     only_a_listed_proxy_says_where_a_guess_comes_from
     one_account_is_one_count_in_every_spelling_and_by_every_path
@@ -36,12 +36,12 @@ async fn over_grpc(system: &System, password: &str) -> Result<(), Status> {
     client(system).await.obtain_pair(as_gateway(system, message)).await.map(drop)
 }
 
-async fn guesses_count_over_both_mouths_and_stop_before_any_password_is_looked_at(database: Database) {
+async fn guesses_count_over_both_protocol_and_stop_before_any_password_is_looked_at(database: Database) {
     let settings = [("AUTH__LIMITS__PAIR", "4"), ("AUTH__LIMITS__WINDOW", "10m")];
     let system = System::with(database, &settings).await;
     let _ =
         cli(system.folder.path(), &system.auth_env, &["user", "create", "bob", "--password-stdin"], PASSWORD);
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     for _ in 0..2 {
         assert_eq!(over_http(&system, USER, "a guess", None).await.status(), 401);
         assert_eq!(over_grpc(&system, "a guess").await.unwrap_err().code(), Code::Unauthenticated);
@@ -68,7 +68,7 @@ async fn guesses_count_over_both_mouths_and_stop_before_any_password_is_looked_a
     // Spelled with space around it, it is the same account.
     assert_eq!(over_http(&system, " alice ", PASSWORD, None).await.status(), 429);
     assert_eq!(over_http(&system, "bob", PASSWORD, None).await.status(), 200, "others go on");
-    Mouth::Http.refresh(&system, &pair.refresh).await.expect("and so does a session that there was");
+    Protocol::Http.refresh(&system, &pair.refresh).await.expect("and so does a session that there was");
 
     // A name that nobody has is stopped alike.
     for _ in 0..4 {
@@ -108,7 +108,7 @@ async fn guesses_count_over_replicas_and_are_forgotten_in_time(database: Databas
 async fn one_account_is_one_count_in_every_spelling_and_by_every_path(database: Database) {
     let settings = [("AUTH__LIMITS__PAIR", "5"), ("AUTH__LIMITS__WINDOW", "10m")];
     let system = System::with(database, &settings).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let refresh = json!({"refresh": pair.refresh});
     let opened =
         system.http.post(system.auth_url("/api/account/v1/token")).json(&refresh).send().await.unwrap();

@@ -1,27 +1,27 @@
 //! Nothing secret is ever in a log line, at any level, in any format.
 
-use system_tests::mouth::unverified_claims;
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, System, through_both_mouths_on_both_databases};
+use system_tests::{Database, Protocol, System, over_both_protocols_on_both_databases};
 
-through_both_mouths_on_both_databases! {
+over_both_protocols_on_both_databases! {
     no_secret_is_in_the_log_of_a_full_run
 }
 
-async fn no_secret_is_in_the_log_of_a_full_run(mouth: Mouth, database: Database) {
+async fn no_secret_is_in_the_log_of_a_full_run(protocol: Protocol, database: Database) {
     let settings =
         [("AUTH__LOG__LEVEL", "trace"), ("AUTH__LOG__FORMAT", "json"), ("AUTH__TOKENS__REFRESH_GRACE", "0s")];
     let system = System::with(database, &settings).await;
     let secret = system.gateway_secret.as_str();
-    let pair = mouth.obtain(&system, USER, PASSWORD).await.unwrap();
-    let next = mouth.refresh(&system, &pair.refresh).await.unwrap();
-    let reused = mouth.refresh(&system, &pair.refresh).await;
+    let pair = protocol.obtain(&system, USER, PASSWORD).await.unwrap();
+    let next = protocol.refresh(&system, &pair.refresh).await.unwrap();
+    let reused = protocol.refresh(&system, &pair.refresh).await;
     assert!(reused.is_err());
-    let machine = mouth.client_token(&system, (GATEWAY, secret), ("", "")).await.unwrap();
-    let _ = mouth.obtain(&system, USER, "a-wrong-password").await;
-    let _ = mouth.client_token(&system, (GATEWAY, "a-wrong-secret"), ("", "")).await;
-    let _ = mouth.verify(&system, "a.mangled.token").await;
-    let _ = mouth.is_active(&system, &machine).await;
+    let machine = protocol.client_token(&system, (GATEWAY, secret), ("", "")).await.unwrap();
+    let _ = protocol.obtain(&system, USER, "a-wrong-password").await;
+    let _ = protocol.client_token(&system, (GATEWAY, "a-wrong-secret"), ("", "")).await;
+    let _ = protocol.verify(&system, "a.mangled.token").await;
+    let _ = protocol.is_active(&system, &machine).await;
     let _ = system.notes_accept(&machine).await;
     let _ = system.notes_accept("another.mangled.token").await;
     let request = system.http.get(system.resource_url("/notes?access_token=in-the-query"));

@@ -20,7 +20,7 @@ pub fn slow_down(url: &str, table: &str, column: &str, session: &str) {
 }
 
 fn sid(access: &str) -> String {
-    system_tests::mouth::unverified_claims(access)["sid"].as_str().unwrap().to_owned()
+    system_tests::protocol::unverified_claims(access)["sid"].as_str().unwrap().to_owned()
 }
 
 /// Whether somebody waits in the trigger now.

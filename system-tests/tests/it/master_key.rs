@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use system_tests::processes::run;
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, Refused, System, on_both_databases};
+use system_tests::{Database, Protocol, Refused, System, on_both_databases};
 
 on_both_databases! {
     a_changed_master_key_keeps_sessions_keys_and_the_audit_log
@@ -28,14 +28,14 @@ async fn restart(system: &mut System) {
 
 async fn a_changed_master_key_keeps_sessions_keys_and_the_audit_log(database: Database) {
     let mut system = System::start(database).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let keys_before = kids(&system);
     let length = system.cli(&["audit", "verify"])["entries"].as_u64().unwrap();
     for (file, number) in [("second.key", 1), ("third.key", 2)] {
         let changed = system.cli(&["master-key", "change", "--to", file]);
         assert_eq!(changed["leaked"], false);
         // The replica that runs goes on with what it has.
-        let during = Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
+        let during = Protocol::Http.refresh(&system, &pair.refresh).await.unwrap();
         assert!(system.notes_accept(&during.access).await);
 
         let refused = run("auth-service", &["key", "list"], system.folder.path(), &system.auth_env, "");
@@ -44,7 +44,7 @@ async fn a_changed_master_key_keeps_sessions_keys_and_the_audit_log(database: Da
         assert!(said.contains("was it changed") && said.lines().count() == 1, "{said}");
         use_file(&mut system, file);
         restart(&mut system).await;
-        let after = Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
+        let after = Protocol::Http.refresh(&system, &pair.refresh).await.unwrap();
         assert_eq!(after.refresh, during.refresh, "the identical successor, before and after");
         assert!(system.notes_accept(&after.access).await);
         assert_eq!(kids(&system), keys_before, "the keys are what they were");
@@ -68,14 +68,14 @@ async fn a_changed_master_key_keeps_sessions_keys_and_the_audit_log(database: Da
 
 async fn a_leaked_master_key_opens_nothing_any_more(database: Database) {
     let mut system = System::start(database).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let _ = system.cli(&["master-key", "change", "--to", "second.key", "--leaked"]);
     let leaked = system.folder.path().join("master.key");
     use_file(&mut system, "second.key");
     restart(&mut system).await;
-    assert_eq!(Mouth::Http.refresh(&system, &pair.refresh).await, Err(Refused::InvalidToken));
-    let again = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    Mouth::Http.refresh(&system, &again.refresh).await.unwrap();
+    assert_eq!(Protocol::Http.refresh(&system, &pair.refresh).await, Err(Refused::InvalidToken));
+    let again = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    Protocol::Http.refresh(&system, &again.refresh).await.unwrap();
     assert!(system.notes_accept(&again.access).await, "the signing key was sealed anew, and signs");
     assert!(system.cli(&["audit", "verify"])["entries"].as_u64().unwrap() > 0);
 

@@ -2,9 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use system_tests::mouth::unverified_claims;
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, Refused, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, Refused, System, eventually, on_both_databases};
 
 on_both_databases! {
     what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label
@@ -30,14 +30,14 @@ async fn what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label(dat
         assert_eq!(value(&before, series), Some(0.0), "{series} exists from the start: {before}");
     }
 
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
-    assert_eq!(Mouth::Grpc.obtain(&system, "mallory", "guess").await, Err(Refused::Credentials));
-    let next = Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
-    Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
-    let last = Mouth::Http.refresh(&system, &next.refresh).await.unwrap();
-    assert_eq!(Mouth::Http.refresh(&system, &pair.refresh).await, Err(Refused::Revoked), "that is reuse");
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    assert_eq!(Protocol::Grpc.obtain(&system, "mallory", "guess").await, Err(Refused::Credentials));
+    let next = Protocol::Http.refresh(&system, &pair.refresh).await.unwrap();
+    Protocol::Http.refresh(&system, &pair.refresh).await.unwrap();
+    let last = Protocol::Http.refresh(&system, &next.refresh).await.unwrap();
+    assert_eq!(Protocol::Http.refresh(&system, &pair.refresh).await, Err(Refused::Revoked), "that is reuse");
     let machine =
-        Mouth::Http.client_token(&system, (GATEWAY, &system.gateway_secret), ("", "")).await.unwrap();
+        Protocol::Http.client_token(&system, (GATEWAY, &system.gateway_secret), ("", "")).await.unwrap();
     for path in ["/api/alice", "/.well-known/../secret", "/metrics"] {
         let answer = system.http.get(system.auth_url(path)).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{path}");

@@ -1,11 +1,11 @@
-//! The sample resource service itself: notes, per owner, over both mouths.
+//! The sample resource service itself: notes, per owner, over both protocols.
 
 use serde_json::{Value, json};
 use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use signet_proto::notes::v1::{CreateNoteRequest, DeleteNoteRequest, GetNoteRequest, ListNotesRequest};
-use system_tests::mouth::channel;
+use system_tests::protocol::channel;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, System};
+use system_tests::{Database, Protocol, System};
 use tonic::{Code, Request};
 
 fn with_token<T>(message: T, token: &str) -> Request<T> {
@@ -15,12 +15,12 @@ fn with_token<T>(message: T, token: &str) -> Request<T> {
 }
 
 #[tokio::test]
-async fn a_note_made_over_one_mouth_is_read_over_the_other_by_its_owner_only() {
+async fn a_note_made_over_one_protocol_is_read_over_the_other_by_its_owner_only() {
     let system = System::start(Database::Sqlite).await;
-    let owner = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let owner = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let gateway = (GATEWAY, system.gateway_secret.as_str());
-    let stranger = Mouth::Http.client_token(&system, gateway, ("", "")).await.unwrap();
-    let reader = Mouth::Http.client_token(&system, gateway, ("notes:read", "")).await.unwrap();
+    let stranger = Protocol::Http.client_token(&system, gateway, ("", "")).await.unwrap();
+    let reader = Protocol::Http.client_token(&system, gateway, ("notes:read", "")).await.unwrap();
     let mut grpc = NotesServiceClient::new(channel(system.resource.grpc).await);
 
     let create = |text: &str| CreateNoteRequest { text: text.to_owned() };
@@ -49,7 +49,7 @@ async fn a_note_made_over_one_mouth_is_read_over_the_other_by_its_owner_only() {
 #[tokio::test]
 async fn pages_hold_every_note_once_and_in_order() {
     let system = System::start(Database::Sqlite).await;
-    let owner = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
+    let owner = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap().access;
     let url = system.resource_url("/notes");
     let mut made = Vec::new();
     for number in 0..7 {

@@ -161,7 +161,7 @@ fn without_tokens(body: &str) -> String {
 #[tokio::test]
 async fn each_request_is_answered_as_simplejwt_answers_it() {
     let folder = tempfile::tempdir().unwrap();
-    let django = Oracle::start(folder.path(), "rotate");
+    let django = Reference::start(folder.path(), "rotate");
     let key = moved_key(folder.path());
     let settings = [
         ("AUTH__SIMPLEJWT__LEGACY_KEY_FILE", key.as_str()),
@@ -207,9 +207,9 @@ async fn each_request_is_answered_as_simplejwt_answers_it() {
 
 #[tokio::test]
 async fn tokens_say_what_simplejwts_say_in_its_order_and_more() {
-    use system_tests::mouth::{unverified_claims, unverified_header};
+    use system_tests::protocol::{unverified_claims, unverified_header};
     let folder = tempfile::tempdir().unwrap();
-    let django = Oracle::start(folder.path(), "rotate");
+    let django = Reference::start(folder.path(), "rotate");
     let system = System::start(Database::Sqlite).await;
     let theirs = django.side().await.login(USER).await;
     let ours = our_side(&system).await.login(USER).await;
@@ -242,7 +242,7 @@ async fn tokens_say_what_simplejwts_say_in_its_order_and_more() {
 #[tokio::test]
 async fn a_resource_service_says_of_our_tokens_what_it_says_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    let django = Oracle::start(folder.path(), "rotate");
+    let django = Reference::start(folder.path(), "rotate");
     let system = System::start(Database::Sqlite).await;
     let resource = Django::start(system.folder.path(), &system.auth_url(""));
     let (theirs, ours) = (django.side().await, our_side(&system).await);
@@ -310,7 +310,7 @@ fn moved_key(folder: &Path) -> String {
 #[tokio::test]
 async fn without_rotation_a_refresh_is_answered_as_simplejwt_answers_it() {
     let folder = tempfile::tempdir().unwrap();
-    let django = Oracle::start(folder.path(), "keep");
+    let django = Reference::start(folder.path(), "keep");
     let system = System::with(Database::Sqlite, &[("AUTH__SIMPLEJWT__ROTATE_REFRESH_TOKENS", "false")]).await;
     let (theirs, ours) = (django.side().await, our_side(&system).await);
     let mut answers = Vec::new();
@@ -584,9 +584,9 @@ fn method_rows() -> Vec<Row> {
 }
 
 /// simplejwt itself, in a process of its own.
-struct Oracle(Django);
+struct Reference(Django);
 
-impl Oracle {
+impl Reference {
     /// `rotate` refresh tokens, or `keep` them.
     fn start(folder: &Path, rotation: &str) -> Self {
         Self(Django::run(folder, include_str!("oracle.py"), &[folder.to_str().unwrap(), rotation]))

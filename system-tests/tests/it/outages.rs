@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use system_tests::database::{admin, name_of, open_sqlite};
 use system_tests::drill::figure;
 use system_tests::system::{GATEWAY, PASSWORD, USER, cli};
-use system_tests::{Database, Mouth, PATIENCE, System, eventually};
+use system_tests::{Database, PATIENCE, Protocol, System, eventually};
 
 use super::feeds::watch_keys;
 
 #[tokio::test]
 async fn f05_without_its_database_the_authority_goes_on_with_what_needs_none() {
     let system = System::start(Database::Postgres).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let database = name_of(&system.auth_env["AUTH__DATABASE__URL"]).to_owned();
 
     let (_say, mut keys) = watch_keys(&system).await;
@@ -38,7 +38,7 @@ async fn f05_without_its_database_the_authority_goes_on_with_what_needs_none() {
     assert!(refused_in < Duration::from_secs(5), "no request hangs");
 
     let machine = (GATEWAY, system.gateway_secret.as_str());
-    let token = Mouth::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens go on");
+    let token = Protocol::Http.client_token(&system, machine, ("", "")).await.expect("machine tokens go on");
     for path in ["/healthz", "/.well-known/jwks.json", "/.well-known/openid-configuration"] {
         assert_eq!(system.http.get(system.auth_url(path)).send().await.unwrap().status(), 200, "{path}");
     }
@@ -66,7 +66,7 @@ async fn f05_without_its_database_the_authority_goes_on_with_what_needs_none() {
     })
     .await;
     let ready_in = back.elapsed();
-    Mouth::Http.refresh(&system, &pair.refresh).await.expect("the token was not lost");
+    Protocol::Http.refresh(&system, &pair.refresh).await.expect("the token was not lost");
     figure(format!(
         "503 in {refused_in:.0?}; machine tokens, keys, verifiers go on; ready {ready_in:.0?} after it is back"
     ));
@@ -76,7 +76,7 @@ async fn f05_without_its_database_the_authority_goes_on_with_what_needs_none() {
 async fn f11_a_write_lock_held_by_another_process_is_a_503_and_not_a_500() {
     use diesel::connection::SimpleConnection;
     let system = System::start(Database::Sqlite).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let path = system.folder.path().join("signet.db");
     let mut other = open_sqlite(path.to_str().unwrap());
     other.batch_execute("BEGIN IMMEDIATE").unwrap();

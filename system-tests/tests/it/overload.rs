@@ -8,9 +8,9 @@ use signet_proto::auth::v1::ObtainPairRequest;
 use signet_proto::auth::v1::token_service_client::TokenServiceClient;
 use system_tests::bystander::{Bystander, Times};
 use system_tests::drill::{figure, scale};
-use system_tests::mouth::{as_gateway, channel};
+use system_tests::protocol::{as_gateway, channel};
 use system_tests::system::{NOTES, PASSWORD, USER};
-use system_tests::{Database, Mouth, System, on_both_databases};
+use system_tests::{Database, Protocol, System, on_both_databases};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tonic::Code;
@@ -20,7 +20,7 @@ on_both_databases! {
     f30_a_login_flood_is_shed_and_harms_nothing_else
 }
 
-/// Connections that log in again and again, half of them over each mouth.
+/// Connections that log in again and again, half of them over each protocol.
 const CONNECTIONS: usize = 64;
 
 /// What the hasher may hold: one hash under way and 32 that wait, with 19 MiB each.
@@ -62,7 +62,7 @@ async fn over_grpc(
 /// they are a dozen times as many as can be hashed. Without it the callers themselves take all there is.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Logs in over both mouths for a time: what became of each login, over HTTP and over gRPC.
+/// Logs in over both protocols for a time: what became of each login, over HTTP and over gRPC.
 async fn flood(system: &System, lasts: Duration, pause: Duration) -> [Vec<Login>; 2] {
     let until = Instant::now() + lasts;
     let (mut http, mut grpc) = (JoinSet::new(), JoinSet::new());
@@ -102,7 +102,7 @@ struct Others([(&'static str, Bystander); 3]);
 
 impl Others {
     async fn start(system: &System) -> Self {
-        let pair = Mouth::Http.obtain(system, USER, PASSWORD).await.unwrap();
+        let pair = Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap();
         let http = system.http.clone();
         let (url, held) = (system.auth_url("/api/token/refresh/"), Arc::new(Mutex::new(pair.refresh)));
         let refresh = Bystander::start(move || {
@@ -175,16 +175,16 @@ async fn f30_a_login_flood_is_shed_and_harms_nothing_else(database: Database) {
 /// Some logins were judged, and the others told to come back, soon.
 fn shed_in_time(how: &str, logins: [Vec<Login>; 2], lasts: Duration) -> Vec<String> {
     let mut told = Vec::new();
-    for (mouth, logins) in ["HTTP", "gRPC"].iter().zip(logins) {
+    for (protocol, logins) in ["HTTP", "gRPC"].iter().zip(logins) {
         let shed: Vec<Duration> = logins.iter().filter(|(shed, _)| *shed).map(|(_, took)| *took).collect();
         let answered = logins.len() - shed.len();
-        assert!(answered > 0 && !shed.is_empty(), "{mouth}: {answered} answered, {} shed", shed.len());
+        assert!(answered > 0 && !shed.is_empty(), "{protocol}: {answered} answered, {} shed", shed.len());
         let (count, shed) = (shed.len(), Times::of(shed));
-        assert!(shed.percentile(50) < ROOM, "{mouth}: {shed}");
+        assert!(shed.percentile(50) < ROOM, "{protocol}: {shed}");
         let (p50, p99, max) = (shed.percentile(50), shed.percentile(99), shed.percentile(100));
         let rate = logins.len() as u64 / lasts.as_secs().max(1);
         told.push(format!(
-            "{how}, {mouth}: {rate} a second, {answered} answered, {count} shed in {p50:.1?} (p99 {p99:.1?}, max {max:.1?})"
+            "{how}, {protocol}: {rate} a second, {answered} answered, {count} shed in {p50:.1?} (p99 {p99:.1?}, max {max:.1?})"
         ));
     }
     told

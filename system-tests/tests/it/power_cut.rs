@@ -17,7 +17,7 @@ use system_tests::database::{StoredSession, integrity, open_sqlite, sessions};
 use system_tests::drill::{figure, scale};
 use system_tests::eventually;
 use system_tests::lone::Lone;
-use system_tests::mouth::unverified_claims;
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{PASSWORD, cli};
 use system_tests::trace::Trace;
 use tokio::sync::RwLock;

@@ -4,9 +4,9 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use signet_proto::auth::v1::VerifyRequest;
 use signet_proto::auth::v1::token_service_client::TokenServiceClient;
-use system_tests::mouth::{channel, unverified_claims};
+use system_tests::protocol::{channel, unverified_claims};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
-use system_tests::{Database, Mouth, System, on_both_databases};
+use system_tests::{Database, Protocol, System, on_both_databases};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -15,7 +15,7 @@ on_both_databases! {
     the_key_set_is_public_cacheable_and_has_no_private_member
     discovery_lists_what_works_and_nothing_else
     a_page_is_held_back_while_nothing_is_newer
-    health_and_readiness_answer_over_both_mouths
+    health_and_readiness_answer_over_both_protocols
     grpc_denies_by_default_and_reflects_in_development_only
 }
 
@@ -69,7 +69,7 @@ async fn discovery_lists_what_works_and_nothing_else(database: Database) {
         assert_ne!(status, StatusCode::NOT_FOUND, "{name}");
     }
     let secret = system.gateway_secret.as_str();
-    let pair = Mouth::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Grpc.obtain(&system, USER, PASSWORD).await.unwrap();
     let known = [
         "client_credentials",
         "refresh_token",
@@ -114,14 +114,14 @@ async fn a_page_is_held_back_while_nothing_is_newer(database: Database) {
     assert!(took.as_secs() >= 1, "answered at once: {took:?}");
     let (_, took) = page("0.0", 2).await;
     assert!(took.as_millis() < 1500, "what stands elsewhere has something to read: {took:?}");
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let (waiting, _) = tokio::join!(page(&newest, 5), async {
-        Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+        Protocol::Http.end(&system, &pair.refresh).await.unwrap();
     });
     assert!(waiting.1.as_millis() < 3000, "news are not held back: {:?}", waiting.1);
 }
 
-async fn health_and_readiness_answer_over_both_mouths(database: Database) {
+async fn health_and_readiness_answer_over_both_protocols(database: Database) {
     let system = System::start(database).await;
     for url in [
         system.auth_url("/healthz"),

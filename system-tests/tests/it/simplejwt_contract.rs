@@ -3,9 +3,9 @@
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
-use system_tests::mouth::{unverified_claims, unverified_header};
+use system_tests::protocol::{unverified_claims, unverified_header};
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, System, eventually, on_both_databases};
 
 on_both_databases! {
     success_has_simplejwts_bodies_and_headers
@@ -86,7 +86,7 @@ async fn success_has_simplejwts_bodies_and_headers(database: Database) {
 async fn faults_of_tokens_have_simplejwts_words(database: Database) {
     let settings = [("AUTH__TOKENS__ACCESS_TTL", "1s"), ("AUTH__TOKENS__REFRESH_IDLE_TTL", "1s")];
     let short = System::with(database, &settings).await;
-    let pair = Mouth::Http.obtain(&short, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&short, USER, PASSWORD).await.unwrap();
     let expired = "{\"detail\":\"Token is expired\",\"code\":\"token_not_valid\"}";
     for (path, field, token) in [
         ("/api/token/verify/", "token", &pair.access),
@@ -104,7 +104,7 @@ async fn faults_of_tokens_have_simplejwts_words(database: Database) {
     drop(short);
 
     let system = System::start(database).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let fault = |text: &str| (401, format!("{{\"detail\":\"{text}\",\"code\":\"token_not_valid\"}}"));
     for (path, field) in [("/api/token/refresh/", "refresh"), ("/api/token/blacklist/", "refresh")] {
         let access = format!("{{\"{field}\":\"{}\"}}", pair.access);
@@ -120,7 +120,7 @@ async fn faults_of_tokens_have_simplejwts_words(database: Database) {
             assert_eq!(json(&system, path, &body).await, fault("Token is invalid"), "{path} {garbage}");
         }
     }
-    Mouth::Http.end(&system, &pair.refresh).await.unwrap();
+    Protocol::Http.end(&system, &pair.refresh).await.unwrap();
     for (path, field, token) in [
         ("/api/token/refresh/", "refresh", &pair.refresh),
         ("/api/token/blacklist/", "refresh", &pair.refresh),

@@ -1,9 +1,9 @@
 //! What a collector of traces is told.
 
 use system_tests::collector::{Collector, hex, text};
-use system_tests::mouth::{as_gateway, channel, client};
+use system_tests::protocol::{as_gateway, channel, client};
 use system_tests::system::{GATEWAY, PASSWORD, USER, cli};
-use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, System, eventually, on_both_databases};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -149,7 +149,7 @@ async fn a_collector_that_is_away_costs_nobody_a_request_and_is_told_of() {
     let system = System::with(Database::Sqlite, &[("AUTH__TRACES__ENDPOINT", &endpoint)]).await;
     for _ in 0..20 {
         let machine = (GATEWAY, system.gateway_secret.as_str());
-        Mouth::Http.client_token(&system, machine, ("", "")).await.unwrap();
+        Protocol::Http.client_token(&system, machine, ("", "")).await.unwrap();
     }
     eventually("the operator is told", || async {
         system.auth.log().contains("BatchSpanProcessor.ExportError").then_some(())

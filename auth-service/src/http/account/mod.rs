@@ -18,7 +18,7 @@ pub use errors::account_error;
 use errors::{Problem, Refused, no_store};
 
 use crate::accounts::{self, Caller};
-use crate::http::{Edge, body, peer};
+use crate::http::{HttpState, body, peer};
 use crate::secret::PlainSecret;
 
 /// Largest body at these endpoints, in bytes.
@@ -52,15 +52,15 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
 #[utoipa::path(post, path = "/api/account/v1/registration", tag = "registration", request_body = Registration,
     responses((status = 202, description = "A letter is on its way"), (status = 400, body = Problem),
         (status = 403, description = "Registration is switched off", body = Problem), (status = 429, body = Problem)))]
-async fn register(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
+async fn register(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let body: Registration = read(&request, payload).await?;
     let registration = accounts::Registration {
         unverified_username: body.username,
         unverified_email: body.email,
         password: PlainSecret::new(body.password),
-        peer: peer(&request, &edge.proxies),
+        peer: peer(&request, &state.proxies),
     };
-    edge.blocking.run(move |authority| authority.register(&registration)).await?;
+    state.blocking.run(move |authority| authority.register(&registration)).await?;
     Ok(no_store(HttpResponse::Accepted()).finish())
 }
 
@@ -69,13 +69,13 @@ async fn register(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> A
     responses((status = 204, description = "The user exists: log in"), (status = 400, body = Problem),
         (status = 403, description = "Not the password of the registration", body = Problem),
         (status = 409, description = "The username is taken", body = Problem), (status = 429, body = Problem)))]
-async fn confirm_registration(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
+async fn confirm_registration(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let Confirmation { token, password } = read(&request, payload).await?;
-    let (password, peer) = (PlainSecret::new(password), peer(&request, &edge.proxies));
+    let (password, peer) = (PlainSecret::new(password), peer(&request, &state.proxies));
     let work = move |authority: &crate::authority::Authority| {
         authority.confirm_registration(&token, &password, peer)
     };
-    edge.blocking.run(work).await?;
+    state.blocking.run(work).await?;
     Ok(done())
 }
 
@@ -83,9 +83,9 @@ async fn confirm_registration(request: HttpRequest, payload: Payload, edge: Data
 /// while an access token is shown to every one that it is for. The refresh token is not spent.
 #[utoipa::path(post, path = "/api/account/v1/token", tag = "account", request_body = SessionProof,
     responses((status = 200, body = AccountToken), (status = 401, body = Problem)))]
-async fn account_token(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
+async fn account_token(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let SessionProof { refresh } = read(&request, payload).await?;
-    let issued = edge.blocking.run(move |authority| authority.issue_account_token(&refresh)).await?;
+    let issued = state.blocking.run(move |authority| authority.issue_account_token(&refresh)).await?;
     let body = AccountToken { access: issued.access_token, expires_in: issued.expires_in };
     Ok(no_store(HttpResponse::Ok()).json(body))
 }
@@ -94,20 +94,20 @@ async fn account_token(request: HttpRequest, payload: Payload, edge: Data<Edge>)
 #[utoipa::path(post, path = "/api/account/v1/password/reset", tag = "password", request_body = ResetRequest,
     responses((status = 202, description = "If an account has the address, a letter is on its way"),
         (status = 400, body = Problem), (status = 429, body = Problem)))]
-async fn ask_for_reset(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
+async fn ask_for_reset(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let ResetRequest { email } = read(&request, payload).await?;
-    let peer = peer(&request, &edge.proxies);
-    edge.blocking.run(move |authority| authority.ask_for_reset(&email, peer)).await?;
+    let peer = peer(&request, &state.proxies);
+    state.blocking.run(move |authority| authority.ask_for_reset(&email, peer)).await?;
     Ok(no_store(HttpResponse::Accepted()).finish())
 }
 
 /// Sets another password by the token of a letter; every session ends, and a second factor stays.
 #[utoipa::path(post, path = "/api/account/v1/password/reset/confirm", tag = "password", request_body = Reset,
     responses((status = 204, description = "It is set: log in"), (status = 400, body = Problem)))]
-async fn reset_password(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
+async fn reset_password(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let body: Reset = read(&request, payload).await?;
     let new = PlainSecret::new(body.new_password);
-    edge.blocking.run(move |authority| authority.reset_password(&body.token, &new)).await?;
+    state.blocking.run(move |authority| authority.reset_password(&body.token, &new)).await?;
     Ok(done())
 }
 
@@ -116,16 +116,16 @@ async fn reset_password(request: HttpRequest, payload: Payload, edge: Data<Edge>
     security(("access_token" = [])),
     responses((status = 200, body = Ended), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, description = "The present password is wrong", body = Problem), (status = 429, body = Problem)))]
-async fn change_password(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
-    let token = bearer(&request, &edge)?;
+async fn change_password(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
+    let token = bearer(&request, &state)?;
     let body: PasswordChange = read(&request, payload).await?;
     let (present, new) = (PlainSecret::new(body.current_password), PlainSecret::new(body.new_password));
-    let peer = peer(&request, &edge.proxies);
+    let peer = peer(&request, &state.proxies);
     let work = move |authority: &crate::authority::Authority| {
         let caller = authority.authenticate_caller(&token, peer)?;
         authority.change_password(&caller, &present, &new)
     };
-    let sessions_ended = edge.blocking.run(work).await?;
+    let sessions_ended = state.blocking.run(work).await?;
     Ok(no_store(HttpResponse::Ok()).json(Ended { sessions_ended }))
 }
 
@@ -134,11 +134,11 @@ async fn change_password(request: HttpRequest, payload: Payload, edge: Data<Edge
     security(("access_token" = [])),
     responses((status = 202, description = "A letter is on its way"), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem), (status = 429, body = Problem)))]
-async fn change_email(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
-    let token = bearer(&request, &edge)?;
+async fn change_email(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
+    let token = bearer(&request, &state)?;
     let body: EmailChange = read(&request, payload).await?;
     let password = PlainSecret::new(body.current_password);
-    as_caller(&request, &edge, token, move |authority, caller| {
+    as_caller(&request, &state, token, move |authority, caller| {
         authority.ask_for_email(caller, &password, &body.email)
     })
     .await?;
@@ -150,10 +150,10 @@ async fn change_email(request: HttpRequest, payload: Payload, edge: Data<Edge>) 
     security(("access_token" = [])),
     responses((status = 204, description = "It is the account's"), (status = 400, body = Problem),
         (status = 401, body = Problem)))]
-async fn confirm_email(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
-    let access_token = bearer(&request, &edge)?;
+async fn confirm_email(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
+    let access_token = bearer(&request, &state)?;
     let Token { token } = read(&request, payload).await?;
-    as_caller(&request, &edge, access_token, move |authority, caller| {
+    as_caller(&request, &state, access_token, move |authority, caller| {
         authority.confirm_email(caller, &token)
     })
     .await?;
@@ -165,11 +165,11 @@ async fn confirm_email(request: HttpRequest, payload: Payload, edge: Data<Edge>)
     security(("access_token" = [])),
     responses((status = 200, body = SecondFactor), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 409, description = "One is in use", body = Problem), (status = 429, body = Problem)))]
-async fn begin_second_factor(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
-    let token = bearer(&request, &edge)?;
+async fn begin_second_factor(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
+    let token = bearer(&request, &state)?;
     let body: Password = read(&request, payload).await?;
     let password = PlainSecret::new(body.current_password);
-    let new = as_caller(&request, &edge, token, move |authority, caller| {
+    let new = as_caller(&request, &state, token, move |authority, caller| {
         authority.begin_second_factor(caller, &password)
     })
     .await?;
@@ -183,11 +183,11 @@ async fn begin_second_factor(request: HttpRequest, payload: Payload, edge: Data<
     responses((status = 200, body = RecoveryCodes), (status = 401, body = Problem),
         (status = 403, description = "The code is wrong", body = Problem), (status = 409, body = Problem),
         (status = 429, body = Problem)))]
-async fn confirm_second_factor(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
-    let token = bearer(&request, &edge)?;
+async fn confirm_second_factor(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
+    let token = bearer(&request, &state)?;
     let Otp { otp } = read(&request, payload).await?;
     let otp = PlainSecret::new(otp);
-    let codes = as_caller(&request, &edge, token, move |authority, caller| {
+    let codes = as_caller(&request, &state, token, move |authority, caller| {
         authority.confirm_second_factor(caller, &otp)
     })
     .await?;
@@ -200,11 +200,11 @@ async fn confirm_second_factor(request: HttpRequest, payload: Payload, edge: Dat
     request_body = SecondFactorRemoval, security(("access_token" = [])),
     responses((status = 204, description = "It is gone"), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 409, description = "There is none", body = Problem), (status = 429, body = Problem)))]
-async fn remove_second_factor(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Answer {
-    let token = bearer(&request, &edge)?;
+async fn remove_second_factor(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
+    let token = bearer(&request, &state)?;
     let body: SecondFactorRemoval = read(&request, payload).await?;
     let (password, otp) = (PlainSecret::new(body.current_password), body.otp.map(PlainSecret::new));
-    as_caller(&request, &edge, token, move |authority, caller| {
+    as_caller(&request, &state, token, move |authority, caller| {
         authority.remove_second_factor(caller, &password, otp.as_ref())
     })
     .await?;
@@ -214,9 +214,9 @@ async fn remove_second_factor(request: HttpRequest, payload: Payload, edge: Data
 /// The sessions of the account that are alive.
 #[utoipa::path(get, path = "/api/account/v1/sessions", tag = "sessions", security(("access_token" = [])),
     responses((status = 200, body = Sessions), (status = 401, body = Problem)))]
-async fn sessions(request: HttpRequest, edge: Data<Edge>) -> Answer {
-    let token = bearer(&request, &edge)?;
-    let sessions = as_caller(&request, &edge, token, |authority, caller| {
+async fn sessions(request: HttpRequest, state: Data<HttpState>) -> Answer {
+    let token = bearer(&request, &state)?;
+    let sessions = as_caller(&request, &state, token, |authority, caller| {
         let seen = authority.sessions_of(caller)?;
         let shown = |seen: crate::storage::SessionSeen| Session {
             current: seen.id == caller.session_id,
@@ -236,9 +236,9 @@ async fn sessions(request: HttpRequest, edge: Data<Edge>) -> Answer {
 /// Ends all other sessions.
 #[utoipa::path(delete, path = "/api/account/v1/sessions", tag = "sessions", security(("access_token" = [])),
     responses((status = 200, body = Ended), (status = 401, body = Problem)))]
-async fn end_other_sessions(request: HttpRequest, edge: Data<Edge>) -> Answer {
-    let token = bearer(&request, &edge)?;
-    let ended = as_caller(&request, &edge, token, |authority, caller| authority.end_other_sessions(caller));
+async fn end_other_sessions(request: HttpRequest, state: Data<HttpState>) -> Answer {
+    let token = bearer(&request, &state)?;
+    let ended = as_caller(&request, &state, token, |authority, caller| authority.end_other_sessions(caller));
     Ok(no_store(HttpResponse::Ok()).json(Ended { sessions_ended: ended.await? }))
 }
 
@@ -246,9 +246,9 @@ async fn end_other_sessions(request: HttpRequest, edge: Data<Edge>) -> Answer {
 #[utoipa::path(delete, path = "/api/account/v1/sessions/{id}", tag = "sessions", security(("access_token" = [])),
     params(("id" = String, Path, description = "As in the list")),
     responses((status = 204, description = "It has ended"), (status = 401, body = Problem), (status = 404, body = Problem)))]
-async fn end_session(request: HttpRequest, id: Path<String>, edge: Data<Edge>) -> Answer {
-    let token = bearer(&request, &edge)?;
-    as_caller(&request, &edge, token, move |authority, caller| authority.end_own_session(caller, &id))
+async fn end_session(request: HttpRequest, id: Path<String>, state: Data<HttpState>) -> Answer {
+    let token = bearer(&request, &state)?;
+    as_caller(&request, &state, token, move |authority, caller| authority.end_own_session(caller, &id))
         .await?;
     Ok(done())
 }
@@ -256,9 +256,9 @@ async fn end_session(request: HttpRequest, id: Path<String>, edge: Data<Edge>) -
 /// The caller's account.
 #[utoipa::path(get, path = "/api/account/v1/me", tag = "account", security(("access_token" = [])),
     responses((status = 200, body = Account), (status = 401, body = Problem)))]
-async fn me(request: HttpRequest, edge: Data<Edge>) -> Answer {
-    let token = bearer(&request, &edge)?;
-    let account = as_caller(&request, &edge, token, |authority, caller| {
+async fn me(request: HttpRequest, state: Data<HttpState>) -> Answer {
+    let token = bearer(&request, &state)?;
+    let account = as_caller(&request, &state, token, |authority, caller| {
         let own = authority.own_account(caller)?;
         Ok(Account {
             id: own.user.id,
@@ -281,25 +281,25 @@ fn done() -> HttpResponse {
 /// Runs what a caller asks for, once it is known who calls.
 async fn as_caller<T: Send + 'static>(
     request: &HttpRequest,
-    edge: &Edge,
+    state: &HttpState,
     token: String,
     work: impl FnOnce(&crate::authority::Authority, &Caller) -> crate::error::Result<T> + Send + 'static,
 ) -> Result<T, Refused> {
-    let peer = peer(request, &edge.proxies);
+    let peer = peer(request, &state.proxies);
     let work = move |authority: &crate::authority::Authority| {
         let caller = authority.authenticate_caller(&token, peer)?;
         work(authority, &caller)
     };
-    Ok(edge.blocking.run(work).await?)
+    Ok(state.blocking.run(work).await?)
 }
 
 /// The token of `Authorization` (RFC 6750 section 2.1), behind one of the words that are set.
-fn bearer(request: &HttpRequest, edge: &Edge) -> Result<String, Refused> {
+fn bearer(request: &HttpRequest, state: &HttpState) -> Result<String, Refused> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let (Some(header), None) = (headers.next(), headers.next()) else { return Err(Refused::NoToken) };
     let text = header.to_str().map_err(|_| Refused::NoToken)?;
     let (scheme, token) = text.split_once(' ').ok_or(Refused::NoToken)?;
-    let known = edge.header_types.iter().any(|known| known.eq_ignore_ascii_case(scheme));
+    let known = state.header_types.iter().any(|known| known.eq_ignore_ascii_case(scheme));
     if known && !token.is_empty() { Ok(token.to_owned()) } else { Err(Refused::NoToken) }
 }
 

@@ -15,7 +15,7 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
         ErrorKind::InvalidRequest(hint) => (bad, "invalid_request", hint),
         ErrorKind::InvalidCredentials => (bad, "invalid_grant", "the credentials are not valid"),
         ErrorKind::AccountInactive => (bad, "invalid_grant", "the account is not active"),
-        ErrorKind::Token(TokenFault::Invalid | TokenFault::Lacks(_)) => {
+        ErrorKind::Token(TokenFault::Invalid | TokenFault::Missing(_)) => {
             (bad, "invalid_grant", "the token is not valid")
         }
         ErrorKind::Token(TokenFault::Expired | TokenFault::RefreshEnded) => {

@@ -5,18 +5,18 @@ use serde_json::json;
 use super::client_auth;
 use super::errors::{Refused, no_store};
 use super::token::subject_token;
-use crate::http::Edge;
+use crate::http::HttpState;
 use crate::tokens::Introspection;
 
 /// `POST /oauth2/introspect` (RFC 7662 section 2).
 pub async fn introspect(
     request: HttpRequest,
     payload: Payload,
-    edge: Data<Edge>,
+    state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
-    let client = edge.blocking.authenticate(credentials).await?;
-    let answer = edge.blocking.introspect(client, subject_token(&parameters)?).await?;
+    let client = state.blocking.authenticate(credentials).await?;
+    let answer = state.blocking.introspect(client, subject_token(&parameters)?).await?;
     Ok(match answer {
         Introspection::Inactive => no_store(HttpResponse::Ok()).json(json!({"active": false})),
         Introspection::Active(token) => no_store(HttpResponse::Ok()).json(token),

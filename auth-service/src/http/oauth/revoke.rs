@@ -5,18 +5,18 @@ use serde_json::json;
 use super::client_auth;
 use super::errors::{Refused, no_store};
 use super::token::subject_token;
-use crate::http::Edge;
+use crate::http::HttpState;
 
 /// `POST /oauth2/revoke` (RFC 7009 section 2): 200, also for an unknown token. The body says nothing; it is there for
 /// client libraries that parse every answer as JSON.
 pub async fn revoke(
     request: HttpRequest,
     payload: Payload,
-    edge: Data<Edge>,
+    state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
-    let client = edge.blocking.authenticate(credentials).await?;
+    let client = state.blocking.authenticate(credentials).await?;
     let token = subject_token(&parameters)?;
-    edge.blocking.run(move |authority| authority.revoke_token(&client, &token)).await?;
+    state.blocking.run(move |authority| authority.revoke_token(&client, &token)).await?;
     Ok(no_store(HttpResponse::Ok()).json(json!({})))
 }

@@ -7,19 +7,19 @@ use super::errors::{Refused, no_store};
 use super::parameters::Parameters;
 use crate::error::{Error, ErrorKind};
 use crate::grants::Grant;
-use crate::http::Edge;
+use crate::http::HttpState;
 use crate::tokens::IssuedTokens;
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).
 pub async fn token(
     request: HttpRequest,
     payload: Payload,
-    edge: Data<Edge>,
+    state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
     // The client first: who it is must be known before anything is said about the rest.
-    let client = edge.blocking.authenticate(credentials).await?;
-    let issued = edge.blocking.grant(client, grant(&parameters)?).await?;
+    let client = state.blocking.authenticate(credentials).await?;
+    let issued = state.blocking.grant(client, grant(&parameters)?).await?;
     Ok(no_store(HttpResponse::Ok()).json(body(&issued)))
 }
 

@@ -4,7 +4,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, ErrorKind, Lack, TokenFault};
+use crate::error::{Error, ErrorKind, MissingPart, TokenFault};
 use crate::http::refusal::advise;
 
 /// The table: status and body of simplejwt 5.5.1 for each failure of the core.
@@ -25,9 +25,9 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
         ErrorKind::Token(TokenFault::WrongType) => token("Token has wrong type"),
         ErrorKind::Token(TokenFault::Revoked) => token("Token is blacklisted"),
         ErrorKind::Token(TokenFault::RefreshEnded) => token("Token 'refresh_exp' claim has expired"),
-        ErrorKind::Token(TokenFault::Lacks(Lack::Expiry)) => token("Token has no 'exp' claim"),
-        ErrorKind::Token(TokenFault::Lacks(Lack::Id)) => token("Token has no id"),
-        ErrorKind::Token(TokenFault::Lacks(Lack::Type)) => token("Token has no type"),
+        ErrorKind::Token(TokenFault::Missing(MissingPart::Expiry)) => token("Token has no 'exp' claim"),
+        ErrorKind::Token(TokenFault::Missing(MissingPart::Id)) => token("Token has no id"),
+        ErrorKind::Token(TokenFault::Missing(MissingPart::Type)) => token("Token has no type"),
         ErrorKind::InvalidRequest(hint) => detail(StatusCode::BAD_REQUEST, hint),
         ErrorKind::SecondFactorRequired => (
             StatusCode::UNAUTHORIZED,

@@ -25,7 +25,7 @@ use errors::{Refused, answer};
 use request::{Field, Submitted};
 
 use crate::grants::PasswordLogin;
-use crate::http::{Edge, device, peer};
+use crate::http::{HttpState, device, peer};
 use crate::secret::PlainSecret;
 
 pub fn routes(app: &mut web::ServiceConfig, base: &str, sliding: bool) {
@@ -48,7 +48,7 @@ async fn name_the_scheme(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> actix_web::Result<ServiceResponse<impl MessageBody>> {
-    let challenge = request.app_data::<Data<Edge>>().map(|edge| edge.challenge.clone());
+    let challenge = request.app_data::<Data<HttpState>>().map(|state| state.challenge.clone());
     let mut response = next.call(request).await?;
     let refused = response.headers_mut().get_mut(header::WWW_AUTHENTICATE);
     if let (Some(refused), Some(challenge)) = (refused, challenge) {
@@ -57,74 +57,86 @@ async fn name_the_scheme(
     Ok(response)
 }
 
-async fn obtain(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Result<HttpResponse, Refused> {
-    let login = login(&request, payload, &edge).await?;
-    let issued = edge.blocking.run(move |authority| authority.obtain_pair(&login)).await?;
+async fn obtain(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Refused> {
+    let login = login(&request, payload, &state).await?;
+    let issued = state.blocking.run(move |authority| authority.obtain_pair(&login)).await?;
     Ok(answer(HttpResponse::Ok()).json(Pair { refresh: issued.refresh_token, access: issued.access_token }))
 }
 
 async fn obtain_sliding(
     request: HttpRequest,
     payload: Payload,
-    edge: Data<Edge>,
+    state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
-    let login = login(&request, payload, &edge).await?;
-    let token = edge.blocking.run(move |authority| authority.obtain_sliding(&login)).await?;
+    let login = login(&request, payload, &state).await?;
+    let token = state.blocking.run(move |authority| authority.obtain_sliding(&login)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
 }
 
 async fn refresh_sliding(
     request: HttpRequest,
     payload: Payload,
-    edge: Data<Edge>,
+    state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "token").await?;
-    let token = edge.blocking.run(move |authority| authority.refresh_sliding(&token)).await?;
+    let token = state.blocking.run(move |authority| authority.refresh_sliding(&token)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
 }
 
-async fn login(request: &HttpRequest, payload: Payload, edge: &Edge) -> Result<PasswordLogin, Refused> {
+async fn login(request: &HttpRequest, payload: Payload, state: &HttpState) -> Result<PasswordLogin, Refused> {
     let mut submitted = Submitted::read(request, payload).await?;
-    let (username, password) = (submitted.trimmed(&edge.username_field), submitted.untrimmed("password"));
+    let (username, password) = (submitted.trimmed(&state.username_field), submitted.untrimmed("password"));
     // simplejwt's clients send none; those of an account with a second factor do.
     let otp = match submitted.trimmed("otp") {
         Field::Text(text) if !text.is_empty() => Some(PlainSecret::new(text)),
         _ => None,
     };
-    let [username, password] = fields::all([(&edge.username_field, username), ("password", password)])?;
+    let [username, password] = fields::all([(&state.username_field, username), ("password", password)])?;
     Ok(PasswordLogin {
-        client: Arc::clone(&edge.authority.first_party),
+        client: Arc::clone(&state.authority.first_party),
         unverified_username: username,
         password: PlainSecret::new(password),
         otp,
-        peer: peer(request, &edge.proxies),
+        peer: peer(request, &state.proxies),
         unverified_device: device(request),
         scope: None,
         audience: None,
     })
 }
 
-async fn refresh(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Result<HttpResponse, Refused> {
+async fn refresh(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "refresh").await?;
-    let client = Arc::clone(&edge.authority.first_party);
-    let issued = edge.blocking.refresh(client, token, None).await?;
+    let client = Arc::clone(&state.authority.first_party);
+    let issued = state.blocking.refresh(client, token, None).await?;
     Ok(answer(HttpResponse::Ok())
         .json(Rotated { access: issued.access_token, refresh: issued.refresh_token }))
 }
 
-async fn verify(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> Result<HttpResponse, Refused> {
+async fn verify(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "token").await?;
-    edge.blocking.verify(token).await?;
+    state.blocking.verify(token).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({})))
 }
 
 async fn blacklist(
     request: HttpRequest,
     payload: Payload,
-    edge: Data<Edge>,
+    state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "refresh").await?;
-    edge.blocking.run(move |authority| authority.blacklist(&token)).await?;
+    state.blocking.run(move |authority| authority.blacklist(&token)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({})))
 }
 
@@ -136,9 +148,9 @@ async fn only_field(request: &HttpRequest, payload: Payload, name: &'static str)
 }
 
 /// OPTIONS describes the endpoint; every other method is refused.
-async fn not_post(request: HttpRequest, edge: Data<Edge>) -> HttpResponse {
+async fn not_post(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     if request.method() == Method::OPTIONS {
-        return answer(HttpResponse::Ok()).json(describe::endpoint(request.path(), &edge.username_field));
+        return answer(HttpResponse::Ok()).json(describe::endpoint(request.path(), &state.username_field));
     }
     let mut response = answer(HttpResponse::MethodNotAllowed());
     if request.method() == Method::HEAD {

@@ -15,7 +15,7 @@ use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
 use rustix::process::setpriority_process;
 
-use crate::measures;
+use crate::metrics;
 use crate::secret::PlainSecret;
 
 pub use dummy::{Dummies, SchemeInUse};
@@ -44,7 +44,7 @@ const NICENESS: i32 = 4;
 /// The only place where passwords are hashed: a thread a core, and a short queue.
 pub struct PasswordHasher {
     queue: Arc<Queue<Job>>,
-    free_places: AtomicUsize,
+    free_slots: AtomicUsize,
 }
 
 /// Whether a user has logged in from there before.
@@ -55,14 +55,14 @@ pub enum Origin {
 }
 
 /// A place in the queue: taken before anything is looked up, so that a login which is shed costs nothing.
-pub struct Place<'a> {
+pub struct QueueSlot<'a> {
     hasher: &'a PasswordHasher,
     origin: Origin,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
-        self.hasher.free_places.fetch_add(1, Ordering::Relaxed);
+        self.hasher.free_slots.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -102,17 +102,17 @@ impl PasswordHasher {
                 })
                 .map_err(|error| error.to_string())?;
         }
-        Ok(Self { queue, free_places: AtomicUsize::new(places) })
+        Ok(Self { queue, free_slots: AtomicUsize::new(places) })
     }
 
     /// # Errors
     /// [`HasherBusy`].
-    pub fn take_place(&self, origin: Origin) -> Result<Place<'_>, HasherBusy> {
+    pub fn acquire_slot(&self, origin: Origin) -> Result<QueueSlot<'_>, HasherBusy> {
         let kept = if origin == Origin::Known { 0 } else { RESERVED_FOR_KNOWN };
         let take = |free: usize| (free > kept).then(|| free - 1);
-        let taken = self.free_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-        taken.map(|_| Place { hasher: self, origin }).map_err(|_| {
-            measures::hash_shed();
+        let taken = self.free_slots.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        taken.map(|_| QueueSlot { hasher: self, origin }).map_err(|_| {
+            metrics::hash_shed();
             HasherBusy
         })
     }
@@ -123,7 +123,7 @@ impl PasswordHasher {
     /// [`HasherBusy`].
     pub fn hash(&self, password: &PlainSecret) -> Result<String, HasherBusy> {
         let password = password.clone();
-        self.take_place(Origin::Unknown)?
+        self.acquire_slot(Origin::Unknown)?
             .run(move |argon2| {
                 let normal = spelling::normal(password.expose());
                 argon2.hash_password(normal.as_bytes()).map(|hash| hash.to_string())
@@ -140,7 +140,7 @@ pub fn is_ours(stored: &str) -> bool {
             .is_ok_and(|hash| hash.scheme() == format!("argon2:m={MEMORY_KIB},t={PASSES},p={LANES}"))
 }
 
-impl Place<'_> {
+impl QueueSlot<'_> {
     /// Whether the password, in one of the ways in which it may be spelt, fits the stored hash. One that nothing
     /// can fit is to be replaced by a dummy before: it would answer at once.
     ///
@@ -167,10 +167,10 @@ impl Place<'_> {
         let (reply, answer) = sync_channel(1);
         let queued = Instant::now();
         let job: Job = Box::new(move |argon2| {
-            measures::hash_begun(queued.elapsed());
+            metrics::hash_begun(queued.elapsed());
             drop(reply.send(work(argon2)));
         });
-        measures::hash_queued();
+        metrics::hash_queued();
         self.hasher.queue.push(self.origin, job);
         answer.recv().map_err(|_| HasherBusy)
     }
@@ -185,7 +185,7 @@ mod tests {
         let hasher = PasswordHasher::start(1).unwrap();
         let fits = |password: &str, stored: &str| {
             hasher
-                .take_place(Origin::Unknown)
+                .acquire_slot(Origin::Unknown)
                 .unwrap()
                 .verify(&PlainSecret::new(password.to_owned()), stored)
                 .unwrap()
@@ -206,7 +206,7 @@ mod tests {
         let stored = hasher.hash(&PlainSecret::new("\u{212b}ngstrom horse".to_owned())).unwrap();
         let time = |password: &str| {
             let begun = std::time::Instant::now();
-            let place = hasher.take_place(Origin::Unknown).unwrap();
+            let place = hasher.acquire_slot(Origin::Unknown).unwrap();
             place.verify(&PlainSecret::new(password.to_owned()), &stored).unwrap();
             begun.elapsed()
         };
@@ -218,16 +218,16 @@ mod tests {
     #[test]
     fn a_place_is_refused_when_all_are_taken_and_free_again_when_one_is_left() {
         let hasher = PasswordHasher::start(1).unwrap();
-        let take = |origin, most: usize| -> Vec<Place<'_>> {
-            (0..most).map_while(|_| hasher.take_place(origin).ok()).collect()
+        let take = |origin, most: usize| -> Vec<QueueSlot<'_>> {
+            (0..most).map_while(|_| hasher.acquire_slot(origin).ok()).collect()
         };
         let mut others = take(Origin::Unknown, 1000);
         assert_eq!(others.len(), 1 + MAX_WAITING - RESERVED_FOR_KNOWN);
         let known = take(Origin::Known, 1000);
         assert_eq!(known.len(), RESERVED_FOR_KNOWN, "whatever floods the others");
-        assert!(hasher.take_place(Origin::Known).is_err());
+        assert!(hasher.acquire_slot(Origin::Known).is_err());
         drop((others.pop(), known));
-        assert!(hasher.take_place(Origin::Unknown).is_ok());
+        assert!(hasher.acquire_slot(Origin::Unknown).is_ok());
     }
 
     #[test]

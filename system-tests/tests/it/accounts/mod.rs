@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use shared_claims::clock::unix_now;
 use signet_proto::auth::v1::ObtainPairRequest;
 use system_tests::database::execute;
-use system_tests::mouth::{as_gateway, client, unverified_claims};
+use system_tests::protocol::{as_gateway, client, unverified_claims};
 use system_tests::system::{PASSWORD, USER, cli};
-use system_tests::{Database, Mouth, System, eventually, on_both_databases};
+use system_tests::{Database, Protocol, System, eventually, on_both_databases};
 use tokio::task::JoinSet;
 use tonic::Code;
 use totp_rs::{Builder, Secret, Totp};
@@ -70,7 +70,7 @@ impl World {
     }
 
     async fn login(&self, name: &str, password: &str) -> Option<(String, String)> {
-        let pair = Mouth::Http.obtain(&self.system, name, password).await.ok()?;
+        let pair = Protocol::Http.obtain(&self.system, name, password).await.ok()?;
         self.open_account(&pair.access, &pair.refresh).await;
         Some((pair.access, pair.refresh))
     }
@@ -186,7 +186,7 @@ async fn another_password_by_letter_ends_everything_that_the_old_one_began(datab
     assert_eq!(world.post("/password/reset/confirm", reset).await.1["code"], "link_invalid", "once");
     assert!(world.login(USER, PASSWORD).await.is_none());
     assert!(world.login(USER, NEW_PASSWORD).await.is_some());
-    assert!(Mouth::Http.refresh(&world.system, &refresh).await.is_err());
+    assert!(Protocol::Http.refresh(&world.system, &refresh).await.is_err());
     assert_eq!(world.ask("GET", "/me", Some(&access), None).await.0, 401);
     world.system.notes_come_to_refuse(&access).await;
 
@@ -220,8 +220,8 @@ async fn a_changed_password_ends_all_sessions_but_the_one_that_changed_it(databa
     assert_eq!(world.ask("GET", "/me", Some(&other), None).await.0, 401);
     world.system.notes_come_to_refuse(&other).await;
     assert!(world.system.notes_accept(&mine).await);
-    Mouth::Http.refresh(&world.system, &my_refresh).await.expect("it goes on");
-    assert!(Mouth::Http.refresh(&world.system, &other_refresh).await.is_err());
+    Protocol::Http.refresh(&world.system, &my_refresh).await.expect("it goes on");
+    assert!(Protocol::Http.refresh(&world.system, &other_refresh).await.is_err());
     assert!(world.login(USER, PASSWORD).await.is_none() && world.login(USER, NEW_PASSWORD).await.is_some());
     let decomposed = "cafe\u{301} au lait, deux fois";
     assert_eq!(world.ask("PUT", "/password", Some(&mine), change(NEW_PASSWORD, decomposed)).await.0, 200);
@@ -453,11 +453,11 @@ async fn what_is_described_is_there_and_what_is_sent_wrong_is_named() {
     assert_eq!(large.status(), 413);
 
     // A token that another application got is for its use, and opens no account.
-    let foreign = Mouth::Grpc.obtain(&world.system, USER, PASSWORD).await.unwrap();
+    let foreign = Protocol::Grpc.obtain(&world.system, USER, PASSWORD).await.unwrap();
     let (status, body) = world.ask("GET", "/me", Some(&foreign.access), None).await;
     assert_eq!((status, &body["code"]), (403, &json!("insufficient_scope")));
     // What a service is shown does not open the account either: it could read the address and end sessions with it.
-    let shown = Mouth::Http.obtain(&world.system, USER, PASSWORD).await.unwrap();
+    let shown = Protocol::Http.obtain(&world.system, USER, PASSWORD).await.unwrap();
     assert!(world.system.notes_accept(&shown.access).await);
     let (status, body) = world.ask("GET", "/me", Some(&shown.access), None).await;
     assert_eq!((status, &body["code"]), (403, &json!("insufficient_scope")));
@@ -465,7 +465,7 @@ async fn what_is_described_is_there_and_what_is_sent_wrong_is_named() {
     let own = own["access"].as_str().unwrap();
     assert_eq!(world.ask("GET", "/me", Some(own), None).await.0, 200);
     assert!(!world.system.notes_accept(own).await, "nor the reverse");
-    Mouth::Http.refresh(&world.system, &shown.refresh).await.expect("it was not spent");
+    Protocol::Http.refresh(&world.system, &shown.refresh).await.expect("it was not spent");
     for refresh in [shown.access.as_str(), foreign.refresh.as_str(), "a.b.c", ""] {
         assert_eq!(world.post("/token", json!({"refresh": refresh})).await.0, 401, "{refresh}");
     }

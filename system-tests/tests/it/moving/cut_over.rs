@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use shared_claims::clock::unix_now;
-use system_tests::mouth::unverified_claims;
 use system_tests::processes::{Service, run};
+use system_tests::protocol::unverified_claims;
 use system_tests::system::PASSWORD;
 use system_tests::{Database, System, eventually, on_both_databases};
 

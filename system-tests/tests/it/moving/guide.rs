@@ -182,7 +182,7 @@ impl Shop {
         eventually(&format!("logins are answered with {algorithm}"), || async {
             let (status, pair) = self.login(name, PASSWORD).await;
             let access = pair["access"].as_str()?;
-            let header = system_tests::mouth::unverified_header(access);
+            let header = system_tests::protocol::unverified_header(access);
             (status == 200 && header["alg"] == algorithm && self.orders(&pair["access"]).await.0 == 200)
                 .then_some(pair)
         })

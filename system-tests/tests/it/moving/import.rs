@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use system_tests::database::execute;
-use system_tests::mouth::unverified_claims;
 use system_tests::processes::{Env, run};
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{PASSWORD, auth_env};
-use system_tests::{Database, Mouth, System, on_both_databases};
+use system_tests::{Database, Protocol, System, on_both_databases};
 
 use super::{Project, settings_file};
 
@@ -58,7 +58,7 @@ async fn every_account_moves_in_from_a_dump_with_its_password_and_a_repeat_chang
 
     let (weighed, whole) = import(&system, &[dump, "--dry-run"]);
     assert!(!whole && weighed["dry_run"] == true);
-    assert!(Mouth::Http.obtain(&system, "md5-6", PASSWORD).await.is_err(), "nothing was written");
+    assert!(Protocol::Http.obtain(&system, "md5-6", PASSWORD).await.is_err(), "nothing was written");
 
     let (report, whole) = import(&system, &[dump]);
     assert!(!whole, "one account could not be taken over, and the exit code says so");
@@ -78,28 +78,28 @@ async fn every_account_moves_in_from_a_dump_with_its_password_and_a_repeat_chang
 
     for (number, format) in FORMATS.iter().enumerate() {
         let name = format!("{format}-{number}");
-        assert!(Mouth::Http.obtain(&system, &name, "wrong").await.is_err(), "{name}");
-        Mouth::Http
+        assert!(Protocol::Http.obtain(&system, &name, "wrong").await.is_err(), "{name}");
+        Protocol::Http
             .obtain(&system, &name, PASSWORD)
             .await
             .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         // The second time with the hash that the first one left.
-        Mouth::Grpc
+        Protocol::Grpc
             .obtain(&system, &name, PASSWORD)
             .await
             .unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
     for (name, password) in [("nobody", PASSWORD), ("nobody", "!"), ("gone", PASSWORD), ("alien", PASSWORD)] {
-        assert!(Mouth::Http.obtain(&system, name, password).await.is_err(), "{name}");
+        assert!(Protocol::Http.obtain(&system, name, password).await.is_err(), "{name}");
     }
-    Mouth::Http.obtain(&system, "ｔｗｉｎ", PASSWORD).await.expect("in any spelling of the name");
+    Protocol::Http.obtain(&system, "ｔｗｉｎ", PASSWORD).await.expect("in any spelling of the name");
 
     let (again, _) = import(&system, &[dump]);
     assert_eq!(counts(&again), [0, 0, 75, 1]);
     let upgraded = import(&system, &[dump, "--dry-run"]).0;
     assert_eq!(counts(&upgraded), [0, 0, 75, 1]);
     for name in ["bcrypt-4", "scrypt-5"] {
-        Mouth::Http.obtain(&system, name, PASSWORD).await.expect("what was hashed anew stays");
+        Protocol::Http.obtain(&system, name, PASSWORD).await.expect("what was hashed anew stays");
     }
 }
 
@@ -115,8 +115,8 @@ async fn what_changed_there_changes_here_and_what_changed_here_stays(database: D
     let arguments = [dump.to_str().unwrap(), "--config", &file];
     assert_eq!(counts(&import(&system, &arguments).0), [19, 0, 0, 1]);
 
-    let held = Mouth::Http.obtain(&system, "scrypt-5", PASSWORD).await.unwrap();
-    let kept = Mouth::Http.obtain(&system, "md5-6", PASSWORD).await.unwrap();
+    let held = Protocol::Http.obtain(&system, "scrypt-5", PASSWORD).await.unwrap();
+    let kept = Protocol::Http.obtain(&system, "md5-6", PASSWORD).await.unwrap();
     let here = ["user", "passwd", "bcrypt-4", "--password-stdin"];
     let _ = system_tests::system::cli(system.folder.path(), &system.auth_env, &here, "set at the new place");
 
@@ -128,15 +128,15 @@ async fn what_changed_there_changes_here_and_what_changed_here_stays(database: D
     let arguments = [dump.to_str().unwrap(), "--config", &file];
     assert_eq!(counts(&import(&system, &arguments).0), [0, 4, 15, 1]);
 
-    assert!(Mouth::Http.obtain(&system, "scrypt-5", PASSWORD).await.is_err());
-    Mouth::Http.obtain(&system, "scrypt-5", "another one there").await.expect("its new password");
-    assert!(Mouth::Http.refresh(&system, &held.refresh).await.is_err(), "its sessions are over");
-    Mouth::Http.refresh(&system, &kept.refresh).await.expect("another address ends nothing");
-    assert!(Mouth::Http.obtain(&system, "argon2-2", PASSWORD).await.is_err());
-    let pair = Mouth::Http.obtain(&system, "bcrypt-4", "set at the new place").await;
+    assert!(Protocol::Http.obtain(&system, "scrypt-5", PASSWORD).await.is_err());
+    Protocol::Http.obtain(&system, "scrypt-5", "another one there").await.expect("its new password");
+    assert!(Protocol::Http.refresh(&system, &held.refresh).await.is_err(), "its sessions are over");
+    Protocol::Http.refresh(&system, &kept.refresh).await.expect("another address ends nothing");
+    assert!(Protocol::Http.obtain(&system, "argon2-2", PASSWORD).await.is_err());
+    let pair = Protocol::Http.obtain(&system, "bcrypt-4", "set at the new place").await;
     let claims = unverified_claims(&pair.expect("a password that was set here stays").access);
     assert_eq!(claims["roles"], json!(["editor", "manager"]));
-    let editor = Mouth::Http.obtain(&system, "editor", PASSWORD).await.unwrap();
+    let editor = Protocol::Http.obtain(&system, "editor", PASSWORD).await.unwrap();
     assert_eq!(unverified_claims(&editor.access)["roles"], json!(["chief", "editor", "manager"]));
 }
 
@@ -150,7 +150,7 @@ async fn accounts_move_in_from_djangos_own_database(database: Database) {
     assert_eq!(counts(&report), [40, 0, 0, 1]);
     let (same, _) = import(&system, &[project.dump().to_str().unwrap()]);
     assert_eq!(counts(&same), [0, 0, 40, 1], "a dump says the same as the database, to the letter");
-    let pair = Mouth::Http.obtain(&system, "pbkdf2_sha1-1", PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, "pbkdf2_sha1-1", PASSWORD).await.unwrap();
     assert_eq!(unverified_claims(&pair.access)["user_id"], "2", "its primary key there");
     assert_ne!(unverified_claims(&pair.access)["sub"], "2");
 }
@@ -216,15 +216,15 @@ async fn the_id_of_tokens_is_a_number_where_services_want_one_and_new_accounts_g
     project.manage(&["seed", "7"]);
     let integer = [("AUTH__SIMPLEJWT__USER_ID", "integer")];
     let system = System::with(Database::Sqlite, &integer).await;
-    let own = Mouth::Http.obtain(&system, system_tests::system::USER, PASSWORD).await.unwrap();
+    let own = Protocol::Http.obtain(&system, system_tests::system::USER, PASSWORD).await.unwrap();
     let own = unverified_claims(&own.access)["user_id"].as_i64().unwrap();
     assert!(own > 1_000_000_000, "a sign-up there in the meantime does not get it: {own}");
     let (report, _) = import(&system, &[project.dump().to_str().unwrap()]);
-    let pair = Mouth::Http.obtain(&system, "argon2-2", PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, "argon2-2", PASSWORD).await.unwrap();
     assert_eq!(unverified_claims(&pair.access)["user_id"], 3, "{report}");
     let made = ["user", "create", "newcomer", "--password-stdin"];
     let _ = system_tests::system::cli(system.folder.path(), &system.auth_env, &made, PASSWORD);
-    let pair = Mouth::Http.obtain(&system, "newcomer", PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, "newcomer", PASSWORD).await.unwrap();
     assert_eq!(unverified_claims(&pair.access)["user_id"], own + 1);
 }
 
@@ -240,12 +240,12 @@ async fn an_account_that_was_made_here_is_left_alone_unless_it_is_to_become_the_
     assert_eq!(counts(&report), [11, 0, 0, 2]);
     let was_made_here = |line: &String| line.contains("an account of this name was made here");
     assert!(named(&report).iter().any(was_made_here), "{report}");
-    let held = Mouth::Http.obtain(&system, "editor", "made at this place").await.unwrap();
+    let held = Protocol::Http.obtain(&system, "editor", "made at this place").await.unwrap();
     let (report, _) = import(&system, &[dump.to_str().unwrap(), "--adopt"]);
     assert_eq!(counts(&report), [0, 1, 11, 1]);
-    assert!(Mouth::Http.obtain(&system, "editor", "made at this place").await.is_err());
-    assert!(Mouth::Http.refresh(&system, &held.refresh).await.is_err());
-    Mouth::Http.obtain(&system, "editor", PASSWORD).await.expect("it is the one from there");
+    assert!(Protocol::Http.obtain(&system, "editor", "made at this place").await.is_err());
+    assert!(Protocol::Http.refresh(&system, &held.refresh).await.is_err());
+    Protocol::Http.obtain(&system, "editor", PASSWORD).await.expect("it is the one from there");
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use system_tests::mouth::{unverified_claims, unverified_header};
+use system_tests::protocol::{unverified_claims, unverified_header};
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, Mouth, System};
+use system_tests::{Database, Protocol, System};
 
 /// What it does with a question.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ async fn what_it_says_is_in_tokens_and_what_is_reserved_is_not() {
     let hook =
         Hook::start(Manner::Says(json!({"plan": "gold", "sub": "somebody", "roles": ["root"], "exp": 1})));
     let system = hook.system(&[]).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let said = unverified_claims(&pair.access);
     assert_eq!(said["plan"], "gold");
     assert_ne!(said["sub"], "somebody");
@@ -119,7 +119,7 @@ async fn what_it_says_is_in_tokens_and_what_is_reserved_is_not() {
     assert!(!system.notes_accept(&question).await, "a question is no access token");
 
     hook.turn(Manner::Says(json!({"plan": "iron"})));
-    let next = Mouth::Http.refresh(&system, &pair.refresh).await.unwrap();
+    let next = Protocol::Http.refresh(&system, &pair.refresh).await.unwrap();
     assert_eq!(unverified_claims(&next.access)["plan"], "gold", "an answer is good for a minute");
     assert_eq!(hook.asked(), 1);
 }
@@ -129,7 +129,7 @@ async fn a_refresh_that_cannot_be_answered_spends_nothing() {
     let hook = Hook::start(Manner::Says(json!({"plan": "gold"})));
     let system =
         hook.system(&[("AUTH__CLAIMS_WEBHOOK__CACHE", "0s"), ("AUTH__TOKENS__REFRESH_GRACE", "0s")]).await;
-    let pair = Mouth::Http.obtain(&system, USER, PASSWORD).await.unwrap();
+    let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     hook.turn(Manner::Hangs);
     let begun = std::time::Instant::now();
     let body = json!({"refresh": pair.refresh});
@@ -137,7 +137,7 @@ async fn a_refresh_that_cannot_be_answered_spends_nothing() {
     assert_eq!(refused.status(), 503);
     assert!(begun.elapsed() < Duration::from_secs(5), "it is not waited for without end");
     hook.turn(Manner::Says(json!({"plan": "silver"})));
-    let next = Mouth::Http.refresh(&system, &pair.refresh).await.expect("the token was not spent");
+    let next = Protocol::Http.refresh(&system, &pair.refresh).await.expect("the token was not spent");
     assert_eq!(unverified_claims(&next.access)["plan"], "silver");
 }
 

@@ -14,10 +14,10 @@ use tonic_types::StatusExt;
 
 use crate::system::{GATEWAY, NOTES, System};
 
-/// By which mouth a test speaks to the authority. Over HTTP people use simplejwt's endpoints and
+/// By which protocol a test speaks to the authority. Over HTTP people use simplejwt's endpoints and
 /// clients OAuth's; over gRPC everything is one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mouth {
+pub enum Protocol {
     Http,
     Grpc,
 }
@@ -29,7 +29,7 @@ pub struct Pair {
     pub refresh: String,
 }
 
-/// Why it did not, in words that both mouths share.
+/// Why it did not, in words that both protocols share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
     Credentials,
@@ -42,7 +42,7 @@ pub enum Refused {
     Client(String),
 }
 
-impl Mouth {
+impl Protocol {
     /// # Errors
     /// [`Refused`].
     pub async fn obtain(self, system: &System, username: &str, password: &str) -> Result<Pair, Refused> {

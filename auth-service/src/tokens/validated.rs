@@ -10,10 +10,10 @@ use crate::authority::Authority;
 use crate::clients::{Client, ClientId, TokenType};
 use crate::clock::Timestamp;
 use crate::error::{Result, TokenFault};
-use crate::sessions::{Judgement, Presented};
+use crate::sessions::{Evaluation, Presented};
 
 /// A token that was issued here and has not expired. Whether it was taken back is not known yet.
-pub(super) enum KnownToken {
+pub(super) enum ValidatedToken {
     Access(Arc<AccessClaims>),
     Refresh(RefreshClaims),
 }
@@ -31,15 +31,15 @@ impl Authority {
         &self,
         unverified: &str,
         now: Timestamp,
-    ) -> std::result::Result<KnownToken, TokenFault> {
+    ) -> std::result::Result<ValidatedToken, TokenFault> {
         let token = refresh_token::parse(unverified)?;
         let header = token.header().map_err(|_| TokenFault::Invalid)?;
         if refresh_token::is_one(&header) {
-            return self.refresh_tokens.read(&header, &token, now).map(KnownToken::Refresh);
+            return self.refresh_tokens.read(&header, &token, now).map(ValidatedToken::Refresh);
         }
         let token_type = TokenType::ALL.into_iter().find(|known| header.is_of_type(known.as_str()));
         let token_type = token_type.ok_or(TokenFault::Invalid)?;
-        self.read_access_token(unverified, token_type, now).map(KnownToken::Access)
+        self.read_access_token(unverified, token_type, now).map(ValidatedToken::Access)
     }
 
     fn read_access_token(
@@ -73,8 +73,8 @@ impl Authority {
         now: Timestamp,
     ) -> std::result::Result<RefreshClaims, TokenFault> {
         match self.read_token(unverified, now)? {
-            KnownToken::Refresh(claims) => Ok(claims),
-            KnownToken::Access(_) => Err(TokenFault::WrongType),
+            ValidatedToken::Refresh(claims) => Ok(claims),
+            ValidatedToken::Access(_) => Err(TokenFault::WrongType),
         }
     }
 
@@ -99,15 +99,15 @@ impl Authority {
         let token = self.read_token(unverified, now)?;
         self.check_holds(&token, now)?;
         match token {
-            KnownToken::Access(claims) => Ok(claims),
-            KnownToken::Refresh(_) => Err(TokenFault::WrongType.into()),
+            ValidatedToken::Access(claims) => Ok(claims),
+            ValidatedToken::Refresh(_) => Err(TokenFault::WrongType.into()),
         }
     }
 
     /// An access token that is also exchanged for a later one.
     pub(crate) fn read_sliding_token(&self, unverified: &str, now: Timestamp) -> Result<SlidingClaims> {
         let token = self.read_token(unverified, now)?;
-        let KnownToken::Access(claims) = &token else { return Err(TokenFault::WrongType.into()) };
+        let ValidatedToken::Access(claims) = &token else { return Err(TokenFault::WrongType.into()) };
         let refresh_exp = claims.extra.get("refresh_exp").and_then(serde_json::Value::as_i64);
         let (Some(refresh_exp), Some(session_id)) = (refresh_exp, claims.sid.clone()) else {
             return Err(TokenFault::WrongType.into());
@@ -124,13 +124,13 @@ impl Authority {
     ///
     /// # Errors
     /// `Token(Revoked)`, or `Unavailable` when the database cannot say.
-    pub(super) fn check_holds(&self, token: &KnownToken, now: Timestamp) -> Result<()> {
+    pub(super) fn check_holds(&self, token: &ValidatedToken, now: Timestamp) -> Result<()> {
         let holds = match token {
-            KnownToken::Access(claims) => {
+            ValidatedToken::Access(claims) => {
                 self.check_fresh()?;
                 self.access_token_holds(claims)
             }
-            KnownToken::Refresh(claims) => self.refresh_token_holds(claims, now)?,
+            ValidatedToken::Refresh(claims) => self.refresh_token_holds(claims, now)?,
         };
         if holds { Ok(()) } else { Err(TokenFault::Revoked.into()) }
     }
@@ -143,7 +143,7 @@ impl Authority {
     pub(super) fn refresh_token_holds(&self, claims: &RefreshClaims, now: Timestamp) -> Result<bool> {
         let Some(session) = self.storage.find_session(&claims.session_id)? else { return Ok(false) };
         let judgement = session.judge(&self.presented(claims, &claims.client_id, now));
-        let current = matches!(judgement, Judgement::Current | Judgement::Repeated);
+        let current = matches!(judgement, Evaluation::Current | Evaluation::Repeated);
         Ok(current && self.client_may_act(claims.client_id.as_str()))
     }
 

@@ -1,6 +1,6 @@
 //! What is written to people. Each letter says who sent it, why, and what to do when one did not ask for it.
 
-use crate::mail::Letter;
+use crate::mail::EmailMessage;
 
 /// Where the applications are that take a token from a letter: `{token}` stands for it, best behind a `#`, which is
 /// sent to nobody. Empty for a letter with the token alone.
@@ -18,7 +18,7 @@ pub struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    pub fn registration(&self, to: &str, token: &str) -> Letter {
+    pub fn registration(&self, to: &str, token: &str) -> EmailMessage {
         let way = way(&self.links.registration, token);
         self.asked(to, "Confirm your account", &format!(
             "somebody, most likely you, asked for an account with this address. To confirm it, within 24 hours, with the \
@@ -26,14 +26,14 @@ impl Writer<'_> {
         ))
     }
 
-    pub fn has_an_account(&self, to: &str, username: &str) -> Letter {
+    pub fn has_an_account(&self, to: &str, username: &str) -> EmailMessage {
         self.asked(to, "You have an account", &format!(
             "somebody, most likely you, asked for another account with this address. You have one already: \
              \"{username}\". If you have forgotten its password, ask for another one."
         ))
     }
 
-    pub fn reset(&self, to: &str, username: &str, token: &str) -> Letter {
+    pub fn reset(&self, to: &str, username: &str, token: &str) -> EmailMessage {
         let way = way(&self.links.reset, token);
         self.asked(to, "Set another password", &format!(
             "somebody, most likely you, asked for another password of the account \"{username}\". To set it, within an \
@@ -41,27 +41,27 @@ impl Writer<'_> {
         ))
     }
 
-    pub fn email(&self, to: &str, username: &str, token: &str) -> Letter {
+    pub fn email(&self, to: &str, username: &str, token: &str) -> EmailMessage {
         let way = way(&self.links.email, token);
         self.asked(to, "Confirm your address", &format!(
             "this address is to become the one of the account \"{username}\". To confirm it, within 24 hours:\n\n{way}"
         ))
     }
 
-    pub fn email_has_changed(&self, to: &str, username: &str) -> Letter {
+    pub fn email_has_changed(&self, to: &str, username: &str) -> EmailMessage {
         self.letter(to, "Your address has changed", &format!(
             "the account \"{username}\" has another address from now on. If that was not you, ask the operator for help."
         ))
     }
 
-    pub fn password_has_changed(&self, to: &str, username: &str) -> Letter {
+    pub fn password_has_changed(&self, to: &str, username: &str) -> EmailMessage {
         self.letter(to, "Your password has changed", &format!(
             "the password of the account \"{username}\" was set anew, and its other sessions have ended. If that was not \
              you, ask for another one now."
         ))
     }
 
-    pub fn second_factor_has_changed(&self, to: &str, username: &str, on: bool) -> Letter {
+    pub fn second_factor_has_changed(&self, to: &str, username: &str, on: bool) -> EmailMessage {
         let what = if on {
             "asks for a one-time password from now on"
         } else {
@@ -75,13 +75,13 @@ impl Writer<'_> {
     }
 
     /// Somebody asked for something: without a click nothing comes of it.
-    fn asked(&self, to: &str, subject: &str, text: &str) -> Letter {
+    fn asked(&self, to: &str, subject: &str, text: &str) -> EmailMessage {
         self.letter(to, subject, &format!("{text}\n\nIf this was not you, nothing has to be done."))
     }
 
-    fn letter(&self, to: &str, subject: &str, text: &str) -> Letter {
+    fn letter(&self, to: &str, subject: &str, text: &str) -> EmailMessage {
         let text = format!("Hello,\n\n{text}\n\n-- \n{}\n", self.issuer);
-        Letter { to: to.to_owned(), subject: subject.to_owned(), text }
+        EmailMessage { to: to.to_owned(), subject: subject.to_owned(), text }
     }
 }
 

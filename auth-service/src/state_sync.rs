@@ -36,7 +36,7 @@ const GIVEN_UP: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(750);
 
 /// What the memory holds, as the counters stood when it was loaded.
-pub(crate) struct SeenChanges {
+pub(crate) struct SyncState {
     last: Mutex<Option<(ChangeCounters, Timestamp)>>,
     /// When the revocations were last in step, by a clock that only goes forward.
     looked: ArcSwapOption<Instant>,
@@ -48,11 +48,11 @@ pub(crate) struct SeenChanges {
 }
 
 enum Signal {
-    LookNow,
+    PollNow,
     Stop,
 }
 
-impl SeenChanges {
+impl SyncState {
     pub fn new() -> Self {
         let (wake, signals) = sync_channel(1);
         let last = Mutex::new(None);
@@ -87,12 +87,12 @@ impl SeenChanges {
     /// Something was written here: look at once instead of at the next interval.
     pub fn wake(&self) {
         // A full channel means that a look is about to happen anyway.
-        let _ = self.wake.try_send(Signal::LookNow);
+        let _ = self.wake.try_send(Signal::PollNow);
     }
 }
 
 /// The thread that keeps the memory in step; stops when told to.
-pub struct Keeper {
+pub struct StateSync {
     authority: Arc<Authority>,
     thread: Option<JoinHandle<()>>,
     _verifiers: Background,
@@ -100,12 +100,12 @@ pub struct Keeper {
     _listener: Option<Listener>,
 }
 
-impl Keeper {
+impl StateSync {
     /// # Errors
     /// `Internal` when the system gives no thread, or for a second keeper.
     pub fn start(authority: Arc<Authority>) -> Result<Self> {
         let internal = |cause: &str| Error::new(ErrorKind::Internal, cause);
-        let signals = authority.seen.signals.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let signals = authority.sync.signals.lock().unwrap_or_else(PoisonError::into_inner).take();
         let signals = signals.ok_or_else(|| internal("there is a keeper already"))?;
         let for_thread = Arc::clone(&authority);
         let thread = thread::Builder::new()
@@ -113,7 +113,7 @@ impl Keeper {
             .spawn(move || keep(&for_thread, &signals))
             .map_err(|error| internal(&error.to_string()))?;
         let told = Arc::clone(&authority);
-        let listener = authority.storage.listen(move || told.seen.wake())?;
+        let listener = authority.storage.listen(move || told.sync.wake())?;
         let verifiers = verifiers::keep(Arc::clone(&authority))?;
         let probed = Arc::clone(&authority);
         let write_probe =
@@ -123,7 +123,7 @@ impl Keeper {
     }
 
     pub fn stop(mut self) {
-        let _ = self.authority.seen.wake.send(Signal::Stop);
+        let _ = self.authority.sync.wake.send(Signal::Stop);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -136,7 +136,7 @@ fn keep(authority: &Authority, signals: &Receiver<Signal>) {
     let mut last_failure: Option<String> = None;
     loop {
         match signals.recv_timeout(INTERVAL) {
-            Ok(Signal::LookNow) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Signal::PollNow) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
         // A defect must not stop the clock of everything: the next look may go well.
@@ -167,16 +167,16 @@ impl Authority {
     /// # Errors
     /// `Unavailable`; what is in memory stays.
     pub fn refresh_state(&self) -> Result<()> {
-        let mut last = self.seen.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let poll = self.seen.polls.fetch_add(1, Ordering::AcqRel) + 1;
+        let mut last = self.sync.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let poll = self.sync.polls.fetch_add(1, Ordering::AcqRel) + 1;
         // Counters first: a change in between is seen twice, never missed. One look at a time, or an older one
         // could undo what a newer one has found.
-        let counters = self.seen.asking(|| self.storage.change_counters())?;
+        let counters = self.sync.asking(|| self.storage.change_counters())?;
         let longest_token = u64::try_from(counters.longest_token).unwrap_or_default();
         self.longest_token.store(longest_token, Ordering::Relaxed);
         let now = self.now();
         self.refresh_revocations(counters, now)?;
-        self.seen.looked();
+        self.sync.looked();
         self.tell();
         let key_due = self.keys.ring().next_change.is_some_and(|at| at <= now);
         if last.is_none_or(|(seen, _)| seen.keys != counters.keys) || key_due {
@@ -231,16 +231,16 @@ impl Authority {
     }
 
     pub(crate) fn sees_the_database_often_enough(&self) -> bool {
-        self.seen.age() <= self.policy.offline_issuing
+        self.sync.age() <= self.policy.offline_issuing
     }
 
     pub(crate) fn is_fresh(&self) -> bool {
-        self.seen.age() <= FRESH
+        self.sync.age() <= FRESH
     }
 
     /// Whether there is no use in waiting for the database: whoever does is told to come back.
     pub(crate) fn database_is_silent(&self) -> bool {
-        self.seen.has_waited() > SILENCE || self.seen.age() > GIVEN_UP
+        self.sync.has_waited() > SILENCE || self.sync.age() > GIVEN_UP
     }
 
     pub(crate) fn database_answers(&self) -> bool {

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use metrics::{
+use ::metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
 };
@@ -18,10 +18,10 @@ use crate::keys::{Algorithm, KeyState};
 use crate::revocations::RevocationTarget;
 use crate::sessions::Rotation;
 
-static MEASURES: LazyLock<Measures> = LazyLock::new(Measures::new);
+static METRICS: LazyLock<Handles> = LazyLock::new(Handles::new);
 
 /// Handles, so that counting costs an addition and no look-up.
-struct Measures {
+struct Handles {
     issued: Family<3>,
     logins: Family<6>,
     refreshes: Family<7>,
@@ -34,7 +34,7 @@ struct Measures {
     sweep_failures: Counter,
 }
 
-impl Measures {
+impl Handles {
     fn new() -> Self {
         Self {
             issued: Family::new("signet_tokens_issued_total", "grant", GrantType::ALL.map(GrantType::as_str)),
@@ -80,7 +80,7 @@ impl<const N: usize> Family<N> {
 
 /// Makes every series, at zero, and says what it is.
 pub fn begin() {
-    LazyLock::force(&MEASURES);
+    LazyLock::force(&METRICS);
     describe_counter!("signet_tokens_issued_total", "Access tokens handed out, by how they were earned");
     describe_counter!("signet_logins_total", "Logins by name and password, by how they ended");
     describe_counter!("signet_refreshes_total", "Refreshes that reached the storage, by how they ended");
@@ -119,11 +119,11 @@ pub fn begin() {
 
 /// An access token was handed out.
 pub fn issued(grant: GrantType) {
-    MEASURES.issued.count(grant.as_str());
+    METRICS.issued.count(grant.as_str());
 }
 
 pub fn login<T>(outcome: &Result<T>) {
-    MEASURES.logins.count(match outcome {
+    METRICS.logins.count(match outcome {
         Ok(_) => "ok",
         Err(Error { kind: ErrorKind::TooManyAttempts(_), .. }) => "limited",
         Err(Error { kind: ErrorKind::Overloaded, .. }) => "overloaded",
@@ -135,7 +135,7 @@ pub fn login<T>(outcome: &Result<T>) {
 
 /// What the storage decided about a refresh; `None` when it could not.
 pub fn refresh(rotation: Option<&Rotation>) {
-    MEASURES.refreshes.count(match rotation {
+    METRICS.refreshes.count(match rotation {
         Some(Rotation::Holds { repeated: false, .. }) => "rotated",
         Some(Rotation::Holds { repeated: true, .. }) => "repeated",
         Some(Rotation::Reused { .. }) => "reused",
@@ -148,7 +148,7 @@ pub fn refresh(rotation: Option<&Rotation>) {
 
 /// Something came into the log of what was taken back, whoever took it back.
 pub fn revoked(target: &RevocationTarget) {
-    MEASURES.revocations.count(match target {
+    METRICS.revocations.count(match target {
         RevocationTarget::Session(_) => "session",
         RevocationTarget::Token(_) => "token",
         RevocationTarget::Subject { .. } => "subject",
@@ -157,26 +157,26 @@ pub fn revoked(target: &RevocationTarget) {
 }
 
 pub fn waited_for_connection(waited: Duration, got_one: bool) {
-    MEASURES.pool_wait.record(waited.as_secs_f64());
+    METRICS.pool_wait.record(waited.as_secs_f64());
     if !got_one {
-        MEASURES.pool_exhausted.increment(1);
+        METRICS.pool_exhausted.increment(1);
     }
 }
 
 /// A password came into the queue of the hasher.
 pub fn hash_queued() {
-    MEASURES.hash_waiting.increment(1.0);
+    METRICS.hash_waiting.increment(1.0);
 }
 
 /// A password left the queue, after this time.
 pub fn hash_begun(waited: Duration) {
-    MEASURES.hash_waiting.decrement(1.0);
-    MEASURES.hash_wait.record(waited.as_secs_f64());
+    METRICS.hash_waiting.decrement(1.0);
+    METRICS.hash_wait.record(waited.as_secs_f64());
 }
 
 /// A password that came found the queue full.
 pub fn hash_shed() {
-    MEASURES.hash_shed.increment(1);
+    METRICS.hash_shed.increment(1);
 }
 
 /// A letter was sent, or given up.
@@ -201,7 +201,7 @@ pub fn audit_entries(seq: i64) {
 }
 
 pub fn sweep_failed() {
-    MEASURES.sweep_failures.increment(1);
+    METRICS.sweep_failures.increment(1);
 }
 
 /// One more, or one less, stream of a feed.
@@ -211,12 +211,12 @@ pub fn watching(feed: &'static str, change: f64) {
 
 impl Authority {
     /// Sets the gauges that are read off when somebody asks for them.
-    pub fn sample_measures(&self) {
+    pub fn sample_metrics(&self) {
         let now = self.now();
         gauge!("signet_ready").set(u8::from(self.check_ready().is_ok()));
         let answers = self.database_answers();
         gauge!("signet_database_answers").set(u8::from(answers));
-        gauge!("signet_feed_age_seconds").set(self.seen.age().as_secs_f64().min(1e9));
+        gauge!("signet_feed_age_seconds").set(self.sync.age().as_secs_f64().min(1e9));
         let position = self.revocations.position();
         #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
         gauge!("signet_feed_position").set(position.seq as f64);
