@@ -1,9 +1,9 @@
-//! What is written to people. Each letter says who sent it, why, and what to do when one did not ask for it.
+//! The e-mails to users. Each says why it was sent, what to do, and what to do if the user did not request it.
 
 use crate::mail::EmailMessage;
 
-/// Where the applications are that take a token from a letter: `{token}` stands for it, best behind a `#`, which is
-/// sent to nobody. Empty for a letter with the token alone.
+/// URLs of the applications that take a token from an e-mail. `{token}` stands for the token, best behind a `#`, which
+/// browsers send to no server. An empty URL puts the token alone into the e-mail.
 #[derive(Debug, Clone, Default)]
 pub struct Links {
     pub registration: String,
@@ -11,7 +11,7 @@ pub struct Links {
     pub reset: String,
 }
 
-/// The service, as its letters name it.
+/// Writes the e-mails of one authority.
 pub struct Writer<'a> {
     pub issuer: &'a str,
     pub links: &'a Links,
@@ -19,72 +19,79 @@ pub struct Writer<'a> {
 
 impl Writer<'_> {
     pub fn registration(&self, to: &str, token: &str) -> EmailMessage {
-        let way = way(&self.links.registration, token);
-        self.asked(to, "Confirm your account", &format!(
-            "somebody, most likely you, asked for an account with this address. To confirm it, within 24 hours, with the \
-             password that you chose:\n\n{way}"
-        ))
+        let link = link(&self.links.registration, token);
+        let text = format!(
+            "an account was requested with this address. Confirm it within 24 hours, with the password that you chose:\
+             \n\n{link}"
+        );
+        self.requested(to, "Confirm your account", &text)
     }
 
     pub fn has_an_account(&self, to: &str, username: &str) -> EmailMessage {
-        self.asked(to, "You have an account", &format!(
-            "somebody, most likely you, asked for another account with this address. You have one already: \
-             \"{username}\". If you have forgotten its password, ask for another one."
-        ))
+        let text = format!(
+            "another account was requested with this address. You already have one: \"{username}\". If you have \
+             forgotten its password, reset the password."
+        );
+        self.requested(to, "You already have an account", &text)
     }
 
     pub fn reset(&self, to: &str, username: &str, token: &str) -> EmailMessage {
-        let way = way(&self.links.reset, token);
-        self.asked(to, "Set another password", &format!(
-            "somebody, most likely you, asked for another password of the account \"{username}\". To set it, within an \
-             hour:\n\n{way}"
-        ))
+        let link = link(&self.links.reset, token);
+        let text = format!(
+            "a new password was requested for the account \"{username}\". Set it within one hour:\n\n{link}"
+        );
+        self.requested(to, "Reset your password", &text)
     }
 
     pub fn email(&self, to: &str, username: &str, token: &str) -> EmailMessage {
-        let way = way(&self.links.email, token);
-        self.asked(to, "Confirm your address", &format!(
-            "this address is to become the one of the account \"{username}\". To confirm it, within 24 hours:\n\n{way}"
-        ))
+        let link = link(&self.links.email, token);
+        let text = format!(
+            "this address was entered as the new address of the account \"{username}\". Confirm it within 24 hours:\
+             \n\n{link}"
+        );
+        self.requested(to, "Confirm your e-mail address", &text)
     }
 
     pub fn email_has_changed(&self, to: &str, username: &str) -> EmailMessage {
-        self.letter(to, "Your address has changed", &format!(
-            "the account \"{username}\" has another address from now on. If that was not you, ask the operator for help."
-        ))
+        let text = format!(
+            "the account \"{username}\" now has a different e-mail address. If you did not change it, contact the \
+             operator of this service."
+        );
+        self.message(to, "Your e-mail address was changed", &text)
     }
 
     pub fn password_has_changed(&self, to: &str, username: &str) -> EmailMessage {
-        self.letter(to, "Your password has changed", &format!(
-            "the password of the account \"{username}\" was set anew, and its other sessions have ended. If that was not \
-             you, ask for another one now."
-        ))
+        let text = format!(
+            "the password of the account \"{username}\" was changed, and its other sessions were ended. If you did not \
+             change it, reset the password now."
+        );
+        self.message(to, "Your password was changed", &text)
     }
 
     pub fn second_factor_has_changed(&self, to: &str, username: &str, on: bool) -> EmailMessage {
-        let what = if on {
-            "asks for a one-time password from now on"
-        } else {
-            "asks for no one-time password any more"
-        };
-        self.letter(
+        let what = if on { "now requires" } else { "no longer requires" };
+        let text = format!(
+            "the account \"{username}\" {what} a one-time password at login. If you did not change this, change your \
+             password now."
+        );
+        self.message(to, "Your second factor was changed", &text)
+    }
+
+    /// An e-mail with a link: nothing happens unless the user follows it.
+    fn requested(&self, to: &str, subject: &str, text: &str) -> EmailMessage {
+        self.message(
             to,
-            "Your second factor has changed",
-            &format!("the account \"{username}\" {what}. If that was not you, set another password now."),
+            subject,
+            &format!("{text}\n\nIf you did not request this, you can ignore this e-mail."),
         )
     }
 
-    /// Somebody asked for something: without a click nothing comes of it.
-    fn asked(&self, to: &str, subject: &str, text: &str) -> EmailMessage {
-        self.letter(to, subject, &format!("{text}\n\nIf this was not you, nothing has to be done."))
-    }
-
-    fn letter(&self, to: &str, subject: &str, text: &str) -> EmailMessage {
+    fn message(&self, to: &str, subject: &str, text: &str) -> EmailMessage {
         let text = format!("Hello,\n\n{text}\n\n-- \n{}\n", self.issuer);
         EmailMessage { to: to.to_owned(), subject: subject.to_owned(), text }
     }
 }
 
-fn way(link: &str, token: &str) -> String {
-    if link.is_empty() { token.to_owned() } else { link.replace("{token}", token) }
+fn link(url: &str, token: &str) -> String {
+    if url.is_empty() { token.to_owned() } else { url.replace("{token}", token) }
 }

@@ -14,15 +14,15 @@ use crate::storage::StorageError;
 
 #[derive(Debug, Subcommand)]
 pub enum AudienceCommand {
-    /// Register an audience, so that clients can be given it.
+    /// Create an audience, so that clients can request tokens for it.
     Create {
         /// The `aud` of its tokens, byte by byte: a name, or an absolute URI.
         name: String,
-        /// EdDSA, ES256 or RS256, when its verifiers do not know the default one.
+        /// EdDSA, ES256 or RS256, if its verifiers do not support the default one.
         #[arg(long)]
         algorithm: Option<String>,
-        /// A JWKS with its public encryption key: nobody else can read its access tokens then. Such a key is
-        /// made by `resource-service encryption-key FILE`.
+        /// A JWKS with the audience's public encryption key: only the audience can then read its access tokens. Create
+        /// one with `resource-service encryption-key FILE`.
         #[arg(long, value_name = "FILE")]
         encryption_jwks: Option<PathBuf>,
         /// `typ` of its access tokens: at+jwt, or JWT where verifiers refuse that (Spring Security, Nimbus, hono do by
@@ -30,13 +30,13 @@ pub enum AudienceCommand {
         #[arg(long, default_value = "at+jwt", value_name = "TYPE")]
         typ: String,
     },
-    /// Encrypt the tokens of an audience to another key from now on, or no longer.
+    /// Change or remove the encryption key of an audience.
     Encrypt {
         name: String,
         /// A JWKS with its public encryption key.
         #[arg(long, value_name = "FILE", required_unless_present = "off", conflicts_with = "off")]
         encryption_jwks: Option<PathBuf>,
-        /// In clear, as for every other audience.
+        /// Stop encrypting the tokens of this audience.
         #[arg(long)]
         off: bool,
     },
@@ -49,7 +49,7 @@ impl AudienceCommand {
         match self {
             Self::Create { name, algorithm, encryption_jwks, typ } => {
                 let token_type = TokenType::parse(&typ).ok_or_else(|| {
-                    Failure::Usage(format!("{typ} is no type of access tokens: at+jwt, JWT"))
+                    Failure::Usage(format!("unknown access token type {typ:?}: expected at+jwt or JWT"))
                 })?;
                 let algorithm = algorithm.as_deref().map(parse_algorithm).transpose()?;
                 let encryption_jwks = encryption_jwks.as_deref().map(read_jwks).transpose()?;
@@ -74,36 +74,37 @@ fn create(authority: &Authority, output: &Output, audience: Audience) -> Done {
         return Err(Failure::Usage(rule.to_owned()));
     }
     authority.storage.create_audience(&audience, authority.now()).map_err(|error| match error {
-        StorageError::Taken => Failure::Wrong(format!("the audience {name} is registered already")),
+        StorageError::Taken => Failure::Wrong(format!("audience {name:?} already exists")),
         other => other.into(),
     })?;
-    // The first key of its algorithm is made now, not when the first token is asked for.
+    // Creates the first key of its algorithm now, not when the first token is requested.
     authority.refresh_state()?;
     let document = described(authority, &audience);
     let algorithm = audience.algorithm.unwrap_or(authority.default_algorithm);
     let encrypted = match document["encryption_kid"].as_str() {
-        Some(kid) => format!(", and encrypted to the key {kid}"),
+        Some(kid) => format!(" and encrypted to the key {kid}"),
         None => String::new(),
     };
     let advice = match (audience.algorithm, algorithm) {
         (None, Algorithm::EdDsa) => {
-            "\nMany libraries know no EdDSA: for verifiers other than Signet's own choose `--algorithm RS256` or ES256"
+            "\nMany libraries do not support EdDSA: for verifiers other than Signet's own use `--algorithm RS256` or ES256"
         }
         _ => "",
     };
-    let text = format!("registered the audience {name}, signed with {algorithm}{encrypted}{advice}");
+    let text =
+        format!("created the audience {name}; its tokens are signed with {algorithm}{encrypted}{advice}");
     output.result(&document, &text);
     Ok(())
 }
 
 fn encrypt(authority: &Authority, output: &Output, name: &str, jwks: Option<String>) -> Done {
     if !authority.storage.set_audience_encryption(name, jwks.clone())? {
-        return Err(Failure::Wrong(format!("there is no audience {name}")));
+        return Err(Failure::Wrong(format!("audience {name:?} not found")));
     }
     let audience = Audience { encryption_jwks: jwks, ..Audience::named(name) };
     let kid = encryption_kid(&audience);
     let text = match kid.as_str() {
-        Some(kid) => format!("tokens for {name} are encrypted to the key {kid} from now on"),
+        Some(kid) => format!("tokens for {name} are now encrypted to the key {kid}"),
         None => format!("tokens for {name} are no longer encrypted"),
     };
     output.result(&json!({"audience": name, "encryption_kid": kid}), &text);
@@ -139,7 +140,7 @@ fn encryption_kid(audience: &Audience) -> Value {
     key.map_or(Value::Null, |key| json!(key.kid()))
 }
 
-/// What is stored was checked here.
+/// Checks the JWKS before it is stored.
 fn read_jwks(file: &Path) -> Result<String, Failure> {
     let wrong = |cause: String| Failure::Usage(format!("{}: {cause}", file.display()));
     let jwks = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;

@@ -12,21 +12,21 @@ const PAGE: i64 = 1000;
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Check that no entry was altered or taken out, and with --head that the end was not cut off either.
+    /// Verify that no entry was altered or removed; with --head also that the end was not cut off.
     Verify {
-        /// A head that was kept elsewhere, as SEQ:MAC. Whoever can write to the database can cut off the end of the log
-        /// and set its counter back; only who knows a later head sees that.
+        /// A head that you stored elsewhere, as SEQ:MAC. An attacker who can write to the database can cut off the end of
+        /// the log and reset its counter; only a comparison with a later head detects that.
         #[arg(long, value_name = "SEQ:MAC", value_parser = parse_head)]
         head: Option<Head>,
     },
-    /// Print the head of the log, to be kept elsewhere.
+    /// Print the head of the log, to store it elsewhere.
     Head,
-    /// Print entries, oldest first.
+    /// List entries, oldest first.
     List {
-        /// Those behind this number.
+        /// Only entries after this number.
         #[arg(long, default_value_t = 0, value_name = "NUMBER", conflicts_with = "last")]
         after: i64,
-        /// Only so many of the newest.
+        /// Only the newest COUNT entries.
         #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
         last: Option<u32>,
     },
@@ -48,11 +48,11 @@ impl AuditCommand {
     }
 }
 
-/// An entry that is known to have been written.
+/// The number and the MAC of an entry that was written.
 #[derive(Debug, Clone)]
 pub struct Head {
     seq: i64,
-    /// Hexadecimal, in small letters.
+    /// Hexadecimal, in lower case.
     mac: String,
 }
 
@@ -64,12 +64,12 @@ fn parse_head(text: &str) -> Result<Head, String> {
         {
             Ok(Head { seq, mac: mac.to_ascii_lowercase() })
         }
-        _ => Err("a head is SEQ:MAC, as `audit head` prints it".to_owned()),
+        _ => Err("expected SEQ:MAC, as `audit head` prints it".to_owned()),
     }
 }
 
 fn verify(authority: &Authority, output: &Output, kept: Option<&Head>) -> Done {
-    // Before the walk: what is appended meanwhile is no trouble.
+    // Read before the entries: more may be appended meanwhile.
     let written = authority.storage.audit_length()?;
     let chain = authority.storage.audit_chain()?;
     let mut last: Option<Link> = None;
@@ -78,7 +78,7 @@ fn verify(authority: &Authority, output: &Output, kept: Option<&Head>) -> Done {
         if kept.is_some_and(|kept| kept.seq == link.entry.seq && kept.mac != hex(&link.mac)) {
             let seq = link.entry.seq;
             return Err(Failure::Failed(format!(
-                "entry {seq} is not the one whose head was kept: the log was begun anew"
+                "entry {seq} differs from the stored head: the log was replaced"
             )));
         }
         last = Some(link);
@@ -95,12 +95,10 @@ fn verify(authority: &Authority, output: &Output, kept: Option<&Head>) -> Done {
         None => "the audit log is empty".to_owned(),
         Some(head) => {
             let end = match kept {
-                Some(_) => "none was altered, taken out or cut off up to the head that was kept",
-                None => {
-                    "none was altered or taken out; with --head it is also seen whether the end was cut off"
-                }
+                Some(_) => "none was altered or removed up to the stored head",
+                None => "none was altered or removed; --head also detects a log whose end was cut off",
             };
-            format!("{last_seq} entries: {end}\nhead {head}: keep it elsewhere")
+            format!("{last_seq} entries: {end}\nhead {head}: store it elsewhere")
         }
     };
     output.result(&document, &text);
@@ -130,7 +128,7 @@ fn list(authority: &Authority, output: &Output, after: i64) -> Done {
     Ok(())
 }
 
-/// Walks through the log behind a number, a page at a time.
+/// Reads the entries after a number, a page at a time.
 fn for_each_behind(authority: &Authority, mut after: i64, mut see: impl FnMut(Link) -> Done) -> Done {
     loop {
         let page = authority.storage.audit_entries(after, PAGE)?;

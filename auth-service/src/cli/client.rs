@@ -14,30 +14,30 @@ use crate::storage::StorageError;
 
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Register a client; its secret is shown once.
+    /// Create a client. Its secret is shown once.
     Create {
         /// 1 to 64 characters of A-Z a-z 0-9 . _ -
         id: String,
-        /// How it may earn tokens: client_credentials, refresh_token, password (first-party only);
-        /// may be repeated.
+        /// An allowed grant type: client_credentials, refresh_token, password (first-party applications only). May be
+        /// repeated.
         #[arg(long = "grant", value_name = "GRANT", default_value = "client_credentials")]
         grants: Vec<String>,
-        /// The most that it may have, space-separated; nothing by default.
+        /// The scopes that it may request, separated by spaces. None by default.
         #[arg(long, default_value = "")]
         scope: String,
-        /// Where its tokens may be used; may be repeated, the first is the default.
+        /// An audience that it may request tokens for. May be repeated; the first one is the default.
         #[arg(long = "audience", value_name = "NAME")]
         audiences: Vec<String>,
-        /// An audience whose tokens it may introspect, beside that of its own name: it verifies for it. May be repeated.
+        /// An audience whose tokens it may introspect, besides the one named like the client. May be repeated.
         #[arg(long, value_name = "AUDIENCE")]
         introspects: Vec<String>,
     },
-    /// Disable a client, end its sessions and take its tokens back.
+    /// Disable a client, end its sessions and revoke its tokens.
     Disable { id: String },
-    /// Give a client a new secret, shown once.
+    /// Create a new secret for a client. It is shown once.
     Secret {
         id: String,
-        /// How long the old secret stays good, in seconds, so that nothing fails meanwhile.
+        /// How long the old secret stays valid, in seconds, while its users change to the new one.
         #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=2_592_000))]
         overlap: u64,
     },
@@ -71,7 +71,7 @@ fn new_client(
     let grant = |text: &String| {
         GrantType::parse(text).ok_or_else(|| {
             let known = GrantType::ALL.map(GrantType::as_str).join(", ");
-            Failure::Usage(format!("{text} is no grant: {known}"))
+            Failure::Usage(format!("unknown grant type {text:?}: expected one of {known}"))
         })
     };
     Ok(Client {
@@ -93,23 +93,26 @@ fn check_registered(authority: &Authority, audiences: &[String]) -> Done {
         None => Ok(()),
         Some(unknown) => {
             let advice = format!("auth-service audience create {unknown}");
-            Err(Failure::Wrong(format!("the audience {unknown} is not registered: run `{advice}`")))
+            Err(Failure::Wrong(format!("audience {unknown:?} not found: create it with `{advice}`")))
         }
     }
 }
 
 fn create(authority: &Authority, output: &Output, client: &Client) -> Done {
     if client.id == authority.first_party.id {
-        return Err(Failure::Wrong(format!("{} is the client behind simplejwt's endpoints", client.id)));
+        return Err(Failure::Wrong(format!(
+            "{} is the name of the client behind the simplejwt endpoints",
+            client.id
+        )));
     }
     let secret = PlainSecret::generate().map_err(Error::from)?;
     authority.storage.create_client(client, &HashedSecret::of(&secret)).map_err(|error| match error {
-        StorageError::Taken => Failure::Wrong(format!("there is a client {} already", client.id)),
+        StorageError::Taken => Failure::Wrong(format!("client {} already exists", client.id)),
         other => other.into(),
     })?;
     let mut document = describe(client);
     document["client_secret"] = json!(secret.expose());
-    let text = format!("registered the client {}\nsecret, shown once: {}", client.id, secret.expose());
+    let text = format!("created the client {}\nsecret, shown once: {}", client.id, secret.expose());
     output.result(&document, &text);
     Ok(())
 }
@@ -165,5 +168,5 @@ fn parse(id: &str) -> Result<ClientId, Failure> {
 }
 
 fn unknown(id: &str) -> Failure {
-    Failure::Wrong(format!("there is no client {id}"))
+    Failure::Wrong(format!("client {id:?} not found"))
 }

@@ -1,4 +1,4 @@
-//! Looks at everything that a start needs, changes nothing, and says what to do.
+//! Checks everything that a start needs and prints what to do. Changes nothing.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -16,42 +16,42 @@ use crate::settings::Settings;
 use crate::startup;
 use crate::storage::{DatabaseUrl, Storage};
 
-/// Least room on the disk of a SQLite file, in bytes.
-const LEAST_ROOM: u64 = 100 << 20;
+/// Free space on the disk of a SQLite file below which the check warns, in bytes.
+const LEAST_FREE: u64 = 100 << 20;
 
 /// Entries of the audit log that are checked; `audit verify` checks all.
 const LAST_ENTRIES: i64 = 1000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Well,
-    /// It starts, and somebody should look.
-    Odd,
+enum Outcome {
+    Ok,
+    /// It starts, but an operator should look at it.
+    Warn,
     /// It does not start, or does not work.
-    Wrong,
+    Fail,
 }
 
-/// What was found, check by check.
+/// The result of each check.
 #[derive(Default)]
-struct Findings(Vec<(&'static str, Verdict, String)>);
+struct Findings(Vec<(&'static str, Outcome, String)>);
 
 impl Findings {
-    fn well(&mut self, what: &'static str, says: impl Into<String>) {
-        self.0.push((what, Verdict::Well, says.into()));
+    fn ok(&mut self, what: &'static str, says: impl Into<String>) {
+        self.0.push((what, Outcome::Ok, says.into()));
     }
 
-    fn odd(&mut self, what: &'static str, says: impl Into<String>) {
-        self.0.push((what, Verdict::Odd, says.into()));
+    fn warn(&mut self, what: &'static str, says: impl Into<String>) {
+        self.0.push((what, Outcome::Warn, says.into()));
     }
 
-    fn wrong(&mut self, what: &'static str, says: impl Into<String>) {
-        self.0.push((what, Verdict::Wrong, says.into()));
+    fn fail(&mut self, what: &'static str, says: impl Into<String>) {
+        self.0.push((what, Outcome::Fail, says.into()));
     }
 
-    fn note(&mut self, what: &'static str, outcome: Result<String, String>) {
-        match outcome {
-            Ok(says) => self.well(what, says),
-            Err(says) => self.wrong(what, says),
+    fn note(&mut self, what: &'static str, result: Result<String, String>) {
+        match result {
+            Ok(says) => self.ok(what, says),
+            Err(says) => self.fail(what, says),
         }
     }
 }
@@ -75,17 +75,20 @@ pub fn run(settings: &Settings, unknown: &[String], output: &Output) -> Done {
 
 fn check_settings(settings: &Settings, unknown: &[String], found: &mut Findings) {
     for key in unknown {
-        found.odd("settings", format!("`{key}` is no setting: is it misspelt?"));
+        found.warn("settings", format!("unknown setting `{key}`: check its spelling"));
     }
     if settings.issuer.starts_with("http://") && !settings.http.bind.ip().is_loopback() {
-        found.odd("settings", "the issuer is not https, and the listener is not only this machine's");
+        found.warn(
+            "settings",
+            "the issuer is not https, and the listener accepts connections from other machines",
+        );
     }
     if unknown.is_empty() {
-        found.well("settings", format!("issuer {}", settings.issuer));
+        found.ok("settings", format!("issuer {}", settings.issuer));
     }
 }
 
-/// The key of the system that was moved from is for the time of the move.
+/// The key of the previous issuer is needed only until its last refresh token has expired.
 fn check_old_key(settings: &Settings, clock: &SystemClock, found: &mut Findings) {
     let (Some(file), Some(until)) = (&settings.simplejwt.legacy_key_file, settings.simplejwt.legacy_until)
     else {
@@ -93,37 +96,35 @@ fn check_old_key(settings: &Settings, clock: &SystemClock, found: &mut Findings)
     };
     let left = until.0.saturating_sub(clock.now().0) / 3_600_000;
     match left {
-        ..=0 => {
-            found.odd("old key", format!("{} is good for nothing any more: take it away", file.display()))
-        }
-        hours => found.well("old key", format!("refresh tokens under it are exchanged for {hours} h more")),
+        ..=0 => found.warn("old key", format!("{} is no longer needed: remove it", file.display())),
+        hours => found.ok("old key", format!("its refresh tokens are exchanged for another {hours} h")),
     }
 }
 
 fn check_database(settings: &Settings, clock: &SystemClock, found: &mut Findings) {
     let url = match startup::database_url(settings) {
         Ok(url) => url,
-        Err(wrong) => return found.wrong("database", wrong),
+        Err(wrong) => return found.fail("database", wrong),
     };
     if let DatabaseUrl::Sqlite(path) = &url {
         if !path.exists() {
-            let advice = "the first start makes it; if there was one, restore it";
-            return found.wrong("database", format!("{url} does not exist: {advice}"));
+            let advice = "the first start creates it; if there was one, restore it";
+            return found.fail("database", format!("{url} does not exist: {advice}"));
         }
         check_disk(path, found);
     }
     match Storage::pending_migrations(&url) {
-        Err(error) => return found.wrong("database", format!("{url}: {error}")),
+        Err(error) => return found.fail("database", format!("{url}: {error}")),
         Ok(pending) if !pending.is_empty() => {
             let missing = pending.join(", ");
-            return found.wrong("schema", format!("lacks {missing}: run `auth-service migrate`"));
+            return found.fail("schema", format!("is missing {missing}: run `auth-service migrate`"));
         }
-        Ok(_) => found.well("schema", "up to date"),
+        Ok(_) => found.ok("schema", "up to date"),
     }
     let begun = Instant::now();
     let storage = match Storage::connect(&url, 1) {
         Ok(storage) => storage,
-        Err(error) => return found.wrong("database", format!("{url}: {error}")),
+        Err(error) => return found.fail("database", format!("{url}: {error}")),
     };
     let read = storage.change_counters().map_err(|error| format!("{url}: {error}"));
     if let Ok(counters) = &read {
@@ -133,38 +134,41 @@ fn check_database(settings: &Settings, clock: &SystemClock, found: &mut Findings
     match storage.clock() {
         Ok(Some(theirs)) if theirs.distance(clock.now()) > CLOCK_DIFFERENCE => {
             let apart = theirs.distance(clock.now()).as_secs();
-            found.wrong("clock", format!("{apart} s from that of the database: set both by NTP"));
+            found.fail(
+                "clock",
+                format!("differs by {apart} s from that of the database: synchronize both by NTP"),
+            );
         }
         Ok(_) => {}
-        Err(error) => found.wrong("database", error.to_string()),
+        Err(error) => found.fail("database", error.to_string()),
     }
     check_keys(&settings.keys.master_key_file, &storage, clock, found);
 }
 
-/// Each epoch is later than the one before; one that a wrong clock has made counts on from there, and is none the worse,
-/// but feeds without a signed time refuse it.
+/// Each epoch is later than the one before. An epoch from a wrong clock still works, but verifiers without a signed time
+/// refuse it.
 fn check_epoch(epoch: i64, clock: &SystemClock, found: &mut Findings) {
     let ahead = Duration::from_millis(u64::try_from(epoch.saturating_sub(clock.now().0)).unwrap_or(0));
     if ahead > FAR_AHEAD {
         let days = ahead.as_secs() / 86_400;
-        let advice = "a clock was wrong when it began; verifiers older than this version refuse it, upgrade them first";
-        found.odd("epoch", format!("lies {days} days ahead of the clock: {advice}"));
+        let advice = "a clock was wrong when it started; verifiers older than this version refuse it, upgrade them first";
+        found.warn("epoch", format!("lies {days} days ahead of the clock: {advice}"));
     }
 }
 
-/// A clock that is a day behind is the most that verifiers without a signed time forgive.
+/// Verifiers without a signed time allow a clock that is one day behind, no more.
 const FAR_AHEAD: Duration = Duration::from_secs(86_400);
 
 fn check_disk(file: &Path, found: &mut Findings) {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match rustix::fs::statvfs(folder) {
-        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST_ROOM => {
-            found.odd("disk", format!("{} has less than 100 MiB of room", folder.display()));
+        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST_FREE => {
+            found.warn("disk", format!("{} has less than 100 MiB free", folder.display()));
         }
         Ok(disk) => {
-            found.well("disk", format!("{} MiB of room", (disk.f_bavail.saturating_mul(disk.f_frsize)) >> 20))
+            found.ok("disk", format!("{} MiB free", (disk.f_bavail.saturating_mul(disk.f_frsize)) >> 20))
         }
-        Err(error) => found.wrong("disk", format!("{}: {error}", folder.display())),
+        Err(error) => found.fail("disk", format!("{}: {error}", folder.display())),
     }
 }
 
@@ -172,13 +176,13 @@ fn check_keys(file: &Path, storage: &Storage, clock: &SystemClock, found: &mut F
     let master = match MasterKey::read(file) {
         Ok(Some(master)) => master,
         Ok(None) => {
-            return found.wrong("master key", format!("{} does not exist: restore it", file.display()));
+            return found.fail("master key", format!("{} does not exist: restore it", file.display()));
         }
-        Err(error) => return found.wrong("master key", error.to_string()),
+        Err(error) => return found.fail("master key", error.to_string()),
     };
     let secrets = match startup::open_secrets(&master, file, storage) {
         Ok(secrets) => secrets,
-        Err(wrong) => return found.wrong("master key", wrong),
+        Err(wrong) => return found.fail("master key", wrong),
     };
     let now = clock.now();
     let loaded = storage.all_keys().map_err(|error| error.to_string()).and_then(|records| {
@@ -187,15 +191,15 @@ fn check_keys(file: &Path, storage: &Storage, clock: &SystemClock, found: &mut F
         Ok(keys.ring())
     });
     match loaded {
-        Err(wrong) => found.wrong("keys", wrong),
+        Err(wrong) => found.fail("keys", wrong),
         Ok(ring) => {
             let active = ring.records.iter().find(|key| matches!(key.state(now), KeyState::Active { .. }));
             let records = ring.records.len();
             match active {
                 Some(key) => {
-                    found.well("keys", format!("{records} in all; {} signs ({})", key.kid, key.algorithm))
+                    found.ok("keys", format!("{records} keys; {} signs ({})", key.kid, key.algorithm))
                 }
-                None => found.odd("keys", "none signs yet: the first start makes one"),
+                None => found.warn("keys", "none signs yet: the first start creates one"),
             }
         }
     }
@@ -211,41 +215,41 @@ fn check_last_entries(storage: &Storage) -> Result<String, String> {
     for pair in links.windows(2) {
         chain.check(Some(&pair[0]), &pair[1]).map_err(|broken| broken.to_string())?;
     }
-    Ok(format!("{length} entries; the last {} follow on one another", links.len()))
+    Ok(format!("{length} entries; the last {} are linked correctly", links.len()))
 }
 
 /// Free, or taken by an authority that answers.
 fn check_listener(what: &'static str, bind: Option<SocketAddr>, http: SocketAddr, found: &mut Findings) {
-    let Some(bind) = bind else { return found.well(what, "off") };
+    let Some(bind) = bind else { return found.ok(what, "off") };
     match TcpListener::bind(bind) {
-        Ok(_) => found.well(what, format!("{bind} is free")),
+        Ok(_) => found.ok(what, format!("{bind} is free")),
         Err(error) => match service_kit::healthcheck::ask(http) {
-            Ok(()) => found.well(what, format!("{bind} is taken; an authority that is ready runs here")),
-            Err(_) => found.wrong(what, format!("{bind}: {error}, and no authority is ready at {http}")),
+            Ok(()) => found.ok(what, format!("{bind} is in use by an authority that is ready")),
+            Err(_) => found.fail(what, format!("{bind}: {error}, and no authority is ready at {http}")),
         },
     }
 }
 
 fn report(found: &Findings, output: &Output) -> Done {
-    let word = |verdict: Verdict| match verdict {
-        Verdict::Well => "ok",
-        Verdict::Odd => "look",
-        Verdict::Wrong => "WRONG",
+    let word = |outcome: Outcome| match outcome {
+        Outcome::Ok => "ok",
+        Outcome::Warn => "warn",
+        Outcome::Fail => "FAIL",
     };
-    let wrong = found.0.iter().filter(|(_, verdict, _)| *verdict == Verdict::Wrong).count();
+    let wrong = found.0.iter().filter(|(_, outcome, _)| *outcome == Outcome::Fail).count();
     let checks: Vec<Value> = found
         .0
         .iter()
-        .map(|(what, verdict, says)| json!({"check": what, "verdict": word(*verdict), "says": says}))
+        .map(|(what, outcome, says)| json!({"check": what, "outcome": word(*outcome), "message": says}))
         .collect();
     let lines: Vec<String> = found
         .0
         .iter()
-        .map(|(what, verdict, says)| format!("{:<6} {what:<11} {says}", word(*verdict)))
+        .map(|(what, outcome, says)| format!("{:<5} {what:<11} {says}", word(*outcome)))
         .collect();
     output.result(&json!({"healthy": wrong == 0, "checks": checks}), &lines.join("\n"));
     match wrong {
         0 => Ok(()),
-        _ => Err(Failure::Failed(format!("{wrong} of {} checks found something wrong", found.0.len()))),
+        _ => Err(Failure::Failed(format!("{wrong} of {} checks failed", found.0.len()))),
     }
 }

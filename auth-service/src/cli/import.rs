@@ -12,9 +12,9 @@ use crate::storage::DatabaseUrl;
 
 #[derive(Debug, Subcommand)]
 pub enum ImportCommand {
-    /// Accounts and blacklisted tokens of a Django project. May be repeated: it changes only what has changed there.
+    /// Import users and blacklisted tokens of a Django project. Can be repeated: it updates what has changed in Django.
     Django(Django),
-    /// Print our settings for a `SIMPLE_JWT` dictionary in JSON, and name what has no counterpart.
+    /// Convert a `SIMPLE_JWT` dictionary (JSON) to Signet's settings, and list what has no equivalent.
     DjangoSettings {
         /// The file; `-` for standard input.
         file: PathBuf,
@@ -23,16 +23,16 @@ pub enum ImportCommand {
 
 #[derive(Debug, Args)]
 pub struct Django {
-    /// What `manage.py dumpdata auth token_blacklist contenttypes` wrote.
+    /// The output of `manage.py dumpdata auth token_blacklist contenttypes`.
     #[arg(required_unless_present = "database_url_file", conflicts_with = "database_url_file")]
     dump: Option<PathBuf>,
-    /// Read from Django's own database: a file that holds its URL, `postgres://...` or `sqlite://...`.
+    /// Read Django's database instead: a file that holds its URL, `postgres://...` or `sqlite://...`.
     #[arg(long, value_name = "FILE")]
     database_url_file: Option<PathBuf>,
-    /// Write nothing; say what would come of it.
+    /// Write nothing; print what an import would do.
     #[arg(long)]
     dry_run: bool,
-    /// Accounts that were made here become those of the same name from there.
+    /// Users that were created here are overwritten by imported users of the same name.
     #[arg(long)]
     adopt: bool,
 }
@@ -66,13 +66,13 @@ impl Django {
     }
 }
 
-/// Somebody should look at what was left out: the command has done all that can be done, and says so.
+/// An operator should look at the skipped records; everything else was imported.
 fn outcome(report: &Report) -> Done {
     if report.left_out == 0 {
         return Ok(());
     }
     Err(Failure::Failed(format!(
-        "{} records were left out; everything else is as the report says",
+        "{} records were skipped; everything else was imported as reported",
         report.left_out
     )))
 }
@@ -89,12 +89,12 @@ pub fn django_settings(file: &Path, output: &Output) -> Done {
     output.result(&converted.document(), &converted.text());
     if converted.has_wrong() {
         let names: Vec<&str> = converted.wrong_names().collect();
-        return Err(Failure::Failed(format!("left out: {}", names.join(", "))));
+        return Err(Failure::Failed(format!("not converted: {}", names.join(", "))));
     }
     Ok(())
 }
 
-/// Says how far it is, ten times a second to a person and every ten seconds to a log.
+/// Prints progress: ten times a second on a terminal, every ten seconds elsewhere.
 struct Bar {
     begun: Instant,
     last: Option<Instant>,
@@ -118,7 +118,7 @@ impl Bar {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 40")]
         let filled = (part.clamp(0.0, 1.0) * 40.0) as usize;
         Some(format!(
-            "[{}{}] {:>3.0} %  {accounts} accounts, {rate:.0} a second",
+            "[{}{}] {:>3.0} %  {accounts} users, {rate:.0} per second",
             "#".repeat(filled),
             ".".repeat(40 - filled),
             part.clamp(0.0, 1.0) * 100.0

@@ -26,7 +26,7 @@ pub enum KeyCommand {
         /// unless it was published a moment ago: `key list` shows since when.
         #[arg(long)]
         now: bool,
-        /// Longest wait for the connected verifiers: `10s`, `2m`; `0s` for none.
+        /// How long to wait for the connected verifiers: `10s`, `2m`; `0s` does not wait.
         #[arg(long, default_value = "10s", value_parser = parse_wait)]
         wait: Duration,
     },
@@ -40,7 +40,7 @@ pub enum KeyCommand {
         /// first tokens until they fetch it.
         #[arg(long)]
         now: bool,
-        /// Longest wait for the connected verifiers.
+        /// How long to wait for the connected verifiers.
         #[arg(long, default_value = "10s", value_parser = parse_wait)]
         wait: Duration,
     },
@@ -181,8 +181,8 @@ impl Rotation {
     }
 }
 
-/// Waits until every connected verifier holds a key, but no longer than `wait`: how many there are, and who
-/// does not hold it.
+/// Waits until every connected verifier holds a key, but no longer than `wait`. Returns how many are connected, and
+/// those that do not hold it.
 fn wait_for_verifiers(
     authority: &Authority,
     kid: &str,
@@ -199,10 +199,10 @@ fn wait_for_verifiers(
     }
 }
 
-/// By then each replica has written down the verifiers that were connected when the command began.
+/// By then each replica has stored the verifiers that were connected when the command started.
 const SETTLED: Duration = Duration::from_secs(1);
 
-#[expect(clippy::disallowed_methods, reason = "the database tells nobody when a verifier has answered")]
+#[expect(clippy::disallowed_methods, reason = "the database does not notify when a verifier has answered")]
 fn pause() {
     std::thread::sleep(Duration::from_millis(50));
 }
@@ -219,7 +219,7 @@ fn parse_wait(text: &str) -> Result<Duration, String> {
 
 fn revoke(authority: &Authority, output: &Output, kid: &str) -> Done {
     if !authority.storage.revoke_key(kid, authority.now())? {
-        return Err(Failure::Wrong(format!("there is no key {kid} that could be revoked")));
+        return Err(Failure::Wrong(format!("key {kid:?} not found, or already revoked")));
     }
     // The standby key takes its place if nothing else of its algorithm signs.
     authority.refresh_state()?;
@@ -233,6 +233,7 @@ fn revoke(authority: &Authority, output: &Output, kid: &str) -> Done {
 }
 
 pub(super) fn parse_algorithm(text: &str) -> Result<Algorithm, Failure> {
-    Algorithm::parse(text)
-        .ok_or_else(|| Failure::Usage(format!("{text} is no algorithm: EdDSA, ES256 or RS256")))
+    Algorithm::parse(text).ok_or_else(|| {
+        Failure::Usage(format!("unsupported algorithm {text:?}: expected EdDSA, ES256 or RS256"))
+    })
 }

@@ -11,11 +11,11 @@ use crate::storage::{Resealed, Resting};
 
 #[derive(Debug, Subcommand)]
 pub enum MasterKeyCommand {
-    /// Seal everything under the master key of another file, which is made if it does not exist. Sessions go on.
+    /// Encrypt all keys under the master key in another file, which is created if it does not exist. Sessions continue.
     Change {
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
-        /// The present one has leaked: what was derived from it is made anew too, and every session ends.
+        /// The current master key has leaked: create new secrets as well. All sessions end.
         #[arg(long)]
         leaked: bool,
     },
@@ -25,19 +25,19 @@ impl MasterKeyCommand {
     pub fn run(self, authority: &Authority, present: &Path, output: &Output) -> Done {
         let Self::Change { to, leaked } = self;
         let read = |file: &Path| MasterKey::read(file).map_err(|error| Failure::Failed(error.to_string()));
-        let old = read(present)?.ok_or_else(|| Failure::Failed(format!("{} is gone", present.display())))?;
+        let old =
+            read(present)?.ok_or_else(|| Failure::Failed(format!("{} does not exist", present.display())))?;
         let new = match read(&to)? {
             Some(key) => key,
             None => MasterKey::create(&to).map_err(|error| Failure::Failed(error.to_string()))?,
         };
         if old.is(&new) {
-            return Err(Failure::Usage(format!("{} holds the present master key", to.display())));
+            return Err(Failure::Usage(format!("{} holds the current master key", to.display())));
         }
-        let detail = if leaked { "it had leaked: secrets renewed" } else { "" };
+        let detail = if leaked { "leaked: secrets renewed" } else { "" };
         let plan = move |resting: &Resting| reseal(&old, &new, resting, leaked);
         if !authority.storage.change_master_key(detail, plan)? {
-            let cause =
-                format!("{}: is this the master key that the database was made with?", present.display());
+            let cause = format!("{}: not the master key of this database", present.display());
             return Err(Failure::Failed(cause));
         }
         let document = json!({"master_key_file": to, "leaked": leaked});
@@ -46,7 +46,7 @@ impl MasterKeyCommand {
     }
 }
 
-/// `None` when something does not open under the old one, or the system has no randomness.
+/// `None` if something cannot be decrypted with the old key, or the system has no randomness.
 fn reseal(old: &MasterKey, new: &MasterKey, resting: &Resting, leaked: bool) -> Option<Resealed> {
     let secrets = Secrets::open(old, &resting.secrets).ok()?;
     if !leaked {
@@ -70,15 +70,15 @@ fn next_steps(present: &Path, to: &Path, leaked: bool) -> String {
     let (present, to) = (present.display(), to.display());
     if leaked {
         return format!(
-            "everything is sealed under {to}, and every session is over\n\
-             now: let AUTH__KEYS__MASTER_KEY_FILE name it and restart every replica at once\n\
-             then: `auth-service key revoke KID` for each signing key, if the database may have leaked too\n\
-             a backup from before can be opened with {present} only"
+            "all keys are encrypted under {to}; all sessions have ended\n\
+             now: set AUTH__KEYS__MASTER_KEY_FILE to it and restart all replicas at once\n\
+             then, if the database may have leaked too: `auth-service key revoke KID` for each signing key\n\
+             older backups need {present}"
         );
     }
     format!(
-        "everything is sealed under {to}\n\
-         now: let AUTH__KEYS__MASTER_KEY_FILE name it and restart the replicas one by one; those that run go on\n\
-         keep {present} as long as backups from before are kept: they can be opened with it only"
+        "all keys are encrypted under {to}\n\
+         now: set AUTH__KEYS__MASTER_KEY_FILE to it and restart the replicas one by one; running ones keep working\n\
+         keep {present} as long as you keep older backups: they need it"
     )
 }

@@ -1,7 +1,7 @@
-//! The command line. Without a command it serves. Every command prints what a person needs next, or
-//! one JSON document with `--json`; secrets are shown once and never again.
+//! The command line. Without a command it serves. Every command prints its result and the next step, or one JSON
+//! document with `--json`. A secret is shown once and never again.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such thing or the name is taken.
+//! Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, or the name is taken.
 
 mod audience;
 mod audit;
@@ -26,11 +26,11 @@ use crate::settings::{self, Settings};
 use crate::startup;
 use output::Output;
 
-/// Signet's authority: issues tokens over HTTP and gRPC.
+/// Signet, an authorization server: issues tokens over HTTP and gRPC.
 #[derive(Debug, Parser)]
 #[command(name = "auth-service", version)]
 pub struct Cli {
-    /// Settings file (TOML); the environment, `AUTH__SECTION__KEY`, wins over it.
+    /// Settings file (TOML). Environment variables, `AUTH__SECTION__KEY`, override it.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print one JSON document instead of text.
@@ -46,42 +46,43 @@ enum Command {
     Serve,
     /// Bring the database schema up to date.
     Migrate,
-    /// People.
+    /// Manage users.
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Services that ask for tokens.
+    /// Manage clients: services and applications that request tokens.
     #[command(subcommand)]
     Client(client::ClientCommand),
-    /// Services that accept tokens.
+    /// Manage audiences: services that accept tokens.
     #[command(subcommand)]
     Audience(audience::AudienceCommand),
-    /// Move in from another system.
+    /// Import users and settings from a Django project.
     #[command(subcommand)]
     Import(import::ImportCommand),
-    /// Signing keys.
+    /// Manage signing keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// The key that seals all others.
+    /// Change the master key, which encrypts all other keys.
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
-    /// What was done, by whom.
+    /// Verify and list the audit log.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Run once after a backup of the database was put back: verifiers take all revocations and keys anew.
+    /// Announce that a backup of the database was restored: verifiers load all revocations and keys again. Run it once
+    /// after each restore.
     Restored,
-    /// Look at settings, clock, database, keys and listeners, change nothing, and say what is to be done.
+    /// Check settings, clock, database, keys and listeners, and print what to do. Changes nothing.
     Doctor,
-    /// Ask a running authority whether it is ready; for container health checks.
+    /// Check that the running authority is ready, for container health checks.
     Healthcheck,
 }
 
-/// Why a command did not do its work.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Failed(String),
-    /// An argument or an input that can never be right.
+    /// An invalid argument or input.
     Usage(String),
-    /// No such thing, or the name is taken.
+    /// Not found, or the name is taken.
     Wrong(String),
 }
 
@@ -137,17 +138,17 @@ fn run(cli: Cli, output: &Output) -> Done {
     let command = cli.command.unwrap_or(Command::Serve);
     let mut settings = loaded.settings;
     if !matches!(command, Command::Serve) && settings.log.level == "info" {
-        // A person at a terminal reads the result, not how it came about.
+        // On a terminal the result matters, not the steps to it.
         "warn".clone_into(&mut settings.log.level);
     }
-    // Held to the end: what is under way to the collector then is sent.
+    // Kept until the end, so that the last spans reach the collector.
     let exporting = match command {
         Command::Serve => service_kit::traces::start("auth-service", &settings.traces)?,
         _ => None,
     };
     service_kit::logging::start(&settings.log, exporting.as_ref())?;
     for key in &loaded.unknown {
-        tracing::warn!(key, "unknown setting: is it misspelt?");
+        tracing::warn!(key, "unknown setting; check its spelling");
     }
     match command {
         Command::Serve => serve::run(&settings, output),
@@ -172,7 +173,7 @@ fn run(cli: Cli, output: &Output) -> Done {
     }
 }
 
-/// The authority as a command of its operator.
+/// The authority, with the operator as the actor of its audit entries.
 fn authority(settings: &Settings) -> Result<Arc<Authority>, Failure> {
     authority_as(settings, Actor::Operator(rustix::process::getuid().as_raw()))
 }
@@ -195,14 +196,14 @@ fn migrate(settings: &Settings, output: &Output) -> Done {
     Ok(())
 }
 
-/// A backup knows less than verifiers do. In a history that goes on with numbers they have seen already, they
-/// would take what is new for what they have.
+/// Verifiers may know revocations that are newer than the backup. If the numbers went on from the backup's, they would
+/// mistake new revocations for ones that they have.
 fn restored(authority: &Authority, output: &Output) -> Done {
     authority.storage.begin_epoch(random_step()?)?;
     let epoch = authority.storage.change_counters()?.revocations_position().epoch;
     output.result(
         &serde_json::json!({"epoch": epoch}),
-        "a new epoch has begun; verifiers take everything anew",
+        "started a new epoch; verifiers now load all revocations and keys again",
     );
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::secret::PlainSecret;
 
-/// Where results go: text for people, or one JSON document for machines.
+/// Prints results: as text, or as one JSON document.
 pub struct Output {
     json: bool,
 }
@@ -15,13 +15,13 @@ impl Output {
         Self { json }
     }
 
-    /// A reader that went away (`| head`) is no failure of the command.
+    /// A closed pipe (`| head`) is not a failure of the command.
     pub fn result(&self, document: &Value, text: &str) {
         let line = if self.json { document.to_string() } else { text.to_owned() };
         let _ = writeln!(io::stdout().lock(), "{line}");
     }
 
-    /// How far something long has come: one line that is written over on a terminal, lines elsewhere.
+    /// Prints progress: on a terminal one line that is overwritten, elsewhere one line each time.
     pub fn progress(&self, line: &str) {
         let mut stderr = io::stderr().lock();
         let _ = if stderr.is_terminal() { write!(stderr, "\r{line}") } else { writeln!(stderr, "{line}") };

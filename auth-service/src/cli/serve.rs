@@ -25,7 +25,8 @@ fn make_first_administrator(authority: &Authority, output: &Output) -> Done {
     if authority.storage.has_users()? {
         return Ok(());
     }
-    let name = Username::parse("admin").ok_or_else(|| Failure::Failed("`admin` is no name".to_owned()))?;
+    let name = Username::parse("admin")
+        .ok_or_else(|| Failure::Failed("`admin` is not a valid username".to_owned()))?;
     let password = PlainSecret::generate().map_err(crate::error::Error::from)?;
     let user = new_user(authority, &name, vec!["admin".to_owned()], &password)?;
     match authority.storage.create_user(&user, authority.simplejwt.numbers_users()) {

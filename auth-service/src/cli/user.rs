@@ -12,21 +12,21 @@ use crate::users::{Attributes, PasswordRules, User, Username};
 
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Make an account; without --password-stdin its password is generated and shown once.
+    /// Create a user. Without --password-stdin the password is generated and shown once.
     Create {
         username: String,
-        /// A role in the account's tokens; may be repeated.
+        /// A role in the user's tokens. May be repeated.
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
         /// Read the password from the first line of standard input.
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Disable an account and end its sessions.
+    /// Disable a user and end their sessions.
     Disable { username: String },
-    /// Take the second factor of an account away, whose owner has lost it.
+    /// Remove the second factor of a user who has lost it.
     RemoveSecondFactor { username: String },
-    /// Set a password and end the sessions that the old one started.
+    /// Set the password of a user and end the user's sessions.
     Passwd {
         username: String,
         /// Read the password from the first line of standard input.
@@ -56,7 +56,7 @@ fn create(
 ) -> Done {
     let name = Username::new(username).map_err(|fault| Failure::Usage(fault.to_string()))?;
     if roles.iter().any(|role| role.is_empty() || role.contains(char::is_whitespace)) {
-        return Err(Failure::Usage("a role is one word".to_owned()));
+        return Err(Failure::Usage("a role has no spaces and is not empty".to_owned()));
     }
     let password = password(&authority.rules, name.as_str(), from_stdin)?;
     let user = new_user(authority, &name, roles, &password)?;
@@ -69,7 +69,7 @@ fn create(
         },
     )?;
     let mut document = json!({"username": name.as_str(), "id": user.id, "roles": user.attributes.roles});
-    let mut text = format!("made the account {} ({})", name.as_str(), user.id);
+    let mut text = format!("created the user {} ({})", name.as_str(), user.id);
     show_generated(from_stdin, &password, &mut document, &mut text);
     output.result(&document, &text);
     Ok(())
@@ -88,7 +88,7 @@ fn remove_second_factor(authority: &Authority, output: &Output, username: &str) 
     let user = authority.storage.find_user(&parse(username)?)?.ok_or_else(|| unknown(username))?;
     let removed = authority.storage.remove_second_factor(&user.id)?;
     let document = json!({"username": username, "removed": removed});
-    let what = if removed { "has no second factor any more" } else { "had no second factor" };
+    let what = if removed { "no longer has a second factor" } else { "had no second factor" };
     output.result(&document, &format!("{username} {what}"));
     Ok(())
 }
@@ -107,7 +107,7 @@ fn passwd(authority: &Authority, output: &Output, username: &str, from_stdin: bo
     Ok(())
 }
 
-/// A new account with its password hashed.
+/// A new user with the password hashed.
 pub(super) fn new_user(
     authority: &Authority,
     name: &Username,
@@ -147,10 +147,11 @@ fn show_generated(
 }
 
 fn parse(username: &str) -> Result<Username, Failure> {
-    Username::parse(username)
-        .ok_or_else(|| Failure::Usage("a name has 1 to 150 characters and no control characters".to_owned()))
+    Username::parse(username).ok_or_else(|| {
+        Failure::Usage("a username has 1 to 150 characters and no control characters".to_owned())
+    })
 }
 
 fn unknown(username: &str) -> Failure {
-    Failure::Wrong(format!("there is no account named {username}"))
+    Failure::Wrong(format!("user {username:?} not found"))
 }

@@ -104,7 +104,7 @@ async fn an_end_that_was_cut_off_without_a_trace_is_missed_by_whoever_kept_a_hea
         Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     }
     let complaint = system.cli_fails(&["audit", "verify", "--head", &head]);
-    assert!(complaint.contains("begun anew"), "{complaint}");
+    assert!(complaint.contains("replaced"), "{complaint}");
     for wrong in ["x", "0:aa", "1", &format!("{last}:zz"), ":"] {
         let complaint = system.cli_fails(&["audit", "verify", "--head", wrong]);
         assert!(complaint.contains("audit head"), "{wrong}: {complaint}");

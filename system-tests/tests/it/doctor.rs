@@ -25,10 +25,10 @@ fn doctor(folder: &std::path::Path, env: &Env) -> (i32, Value) {
     )
 }
 
-fn says<'a>(report: &'a Value, check: &str, verdict: &str) -> &'a str {
+fn says<'a>(report: &'a Value, check: &str, outcome: &str) -> &'a str {
     let checks = report["checks"].as_array().unwrap();
-    let of = |entry: &&Value| entry["check"] == check && entry["verdict"] == verdict;
-    checks.iter().find(of).unwrap_or_else(|| panic!("{check} {verdict}: {report}"))["says"].as_str().unwrap()
+    let of = |entry: &&Value| entry["check"] == check && entry["outcome"] == outcome;
+    checks.iter().find(of).unwrap_or_else(|| panic!("{check} {outcome}: {report}"))["message"].as_str().unwrap()
 }
 
 async fn a_healthy_authority_is_found_healthy_also_while_it_runs(database: Database) {
@@ -41,7 +41,7 @@ async fn a_healthy_authority_is_found_healthy_also_while_it_runs(database: Datab
     env.insert("AUTH__HTTP__BIND".to_owned(), system.auth.http.to_string());
     let (code, report) = doctor(system.folder.path(), &env);
     assert_eq!(code, 0, "{report}");
-    assert!(says(&report, "http", "ok").contains("runs here"));
+    assert!(says(&report, "http", "ok").contains("in use by an authority"));
 }
 
 async fn an_epoch_that_a_wrong_clock_has_made_is_named(database: Database) {
@@ -50,7 +50,7 @@ async fn an_epoch_that_a_wrong_clock_has_made_is_named(database: Database) {
     let far = (shared_claims::clock::unix_now() + 40 * 86_400) * 1000 + 60_000;
     execute(url, &format!("UPDATE counters SET value = {far} WHERE name = 'epoch'")).unwrap();
     let (_, report) = doctor(system.folder.path(), &system.auth_env);
-    assert!(says(&report, "epoch", "look").contains("40 days ahead"), "{report}");
+    assert!(says(&report, "epoch", "warn").contains("40 days ahead"), "{report}");
 }
 
 async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
@@ -58,10 +58,10 @@ async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
     let mut env = auth_env(database, folder.path(), &[("AUTH__TOKENS__ACCES_TTL", "5m")]);
     let (code, report) = doctor(folder.path(), &env);
     assert_eq!(code, 1);
-    assert!(says(&report, "settings", "look").contains("acces_ttl"));
+    assert!(says(&report, "settings", "warn").contains("acces_ttl"));
     match database {
-        Database::Sqlite => assert!(says(&report, "database", "WRONG").contains("does not exist")),
-        Database::Postgres => assert!(says(&report, "schema", "WRONG").contains("auth-service migrate")),
+        Database::Sqlite => assert!(says(&report, "database", "FAIL").contains("does not exist")),
+        Database::Postgres => assert!(says(&report, "schema", "FAIL").contains("auth-service migrate")),
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
 
@@ -74,7 +74,7 @@ async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
     fs::set_permissions(&master, fs::Permissions::from_mode(0o644)).unwrap();
     let (code, report) = doctor(folder.path(), &env);
     assert_eq!(code, 1);
-    assert!(says(&report, "master key", "WRONG").contains("chmod 600"));
+    assert!(says(&report, "master key", "FAIL").contains("chmod 600"));
     fs::set_permissions(&master, fs::Permissions::from_mode(0o600)).unwrap();
 
     let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -82,7 +82,7 @@ async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
     env.insert("AUTH__GRPC__BIND".to_owned(), taken.clone());
     let (code, report) = doctor(folder.path(), &env);
     assert_eq!(code, 1);
-    assert!(says(&report, "grpc", "WRONG").contains(&taken));
+    assert!(says(&report, "grpc", "FAIL").contains(&taken));
     env.insert("AUTH__GRPC__BIND".to_owned(), "127.0.0.1:0".to_owned());
 
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -92,8 +92,8 @@ async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
     env.insert("AUTH__SIMPLEJWT__LEGACY_UNTIL".to_owned(), "2026-01-01T00:00:00Z".to_owned());
     let (code, report) = doctor(folder.path(), &env);
     assert_eq!(code, 1);
-    let _ = says(&report, "mail", "WRONG");
-    assert!(says(&report, "old key", "look").contains("take it away"));
+    let _ = says(&report, "mail", "FAIL");
+    assert!(says(&report, "old key", "warn").contains("remove it"));
     env.retain(|name, _| !name.contains("MAIL") && !name.contains("LEGACY"));
 
     // Longer than its counter says: somebody has put an entry behind the last one.
@@ -104,11 +104,11 @@ async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
         .unwrap();
     let (code, report) = doctor(folder.path(), &env);
     assert_eq!(code, 1, "{report}");
-    assert!(says(&report, "audit log", "WRONG").contains("altered"));
+    assert!(says(&report, "audit log", "FAIL").contains("altered"));
 
     fs::remove_file(&master).unwrap();
     let (code, report) = doctor(folder.path(), &env);
     assert_eq!(code, 1);
-    assert!(says(&report, "master key", "WRONG").contains("restore it"));
+    assert!(says(&report, "master key", "FAIL").contains("restore it"));
     assert!(!master.exists(), "it makes none");
 }

@@ -128,7 +128,7 @@ async fn an_account_is_made_when_its_address_is_proved_and_no_stranger_learns_wh
         // With a Cyrillic letter: another spelling that looks the same.
         ("b\u{43e}b", "third@example.org", "third@example.org", "Confirm your account"),
         // What is spelled alike may be somebody else's: the owner is written to.
-        ("carol", "BOB@example.org", "bob@example.org", "You have an account"),
+        ("carol", "BOB@example.org", "bob@example.org", "You already have an account"),
         ("carol", "carol@example.org", "carol@example.org", "Confirm your account"),
     ] {
         let answer = world.post("/registration", register(name, email)).await;
@@ -182,7 +182,7 @@ async fn another_password_by_letter_ends_everything_that_the_old_one_began(datab
     assert_eq!((status, &body["code"]), (400, &json!("password_refused")), "and the token is still good");
     let reset = json!({"token": token, "new_password": NEW_PASSWORD});
     assert_eq!(world.post("/password/reset/confirm", reset.clone()).await.0, 204);
-    assert_eq!(world.postbox.letter("alice@example.org").await.0, "Your password has changed");
+    assert_eq!(world.postbox.letter("alice@example.org").await.0, "Your password was changed");
     assert_eq!(world.post("/password/reset/confirm", reset).await.1["code"], "link_invalid", "once");
     assert!(world.login(USER, PASSWORD).await.is_none());
     assert!(world.login(USER, NEW_PASSWORD).await.is_some());
@@ -250,7 +250,7 @@ async fn an_address_is_the_accounts_when_it_is_proved(database: Database) {
     assert_eq!(world.ask("POST", "/email/confirm", Some(&access), body()).await.0, 204);
     assert_eq!(world.ask("POST", "/email/confirm", Some(&access), body()).await.0, 400, "once");
     assert_eq!(world.ask("GET", "/me", Some(&access), None).await.1["email"], "new@example.org");
-    assert_eq!(world.postbox.letter("alice@example.org").await.0, "Your address has changed");
+    assert_eq!(world.postbox.letter("alice@example.org").await.0, "Your e-mail address was changed");
 }
 
 /// What an authenticator app makes of the secret.
