@@ -56,7 +56,7 @@ impl KeyCommand {
                 let algorithm =
                     algorithm.as_deref().map_or(Ok(authority.default_algorithm), parse_algorithm)?;
                 let (kid, activates_at) =
-                    authority.rotate_key(algorithm, authority.now()).map_err(refused_input)?;
+                    authority.rotate_key(algorithm, now, authority.now()).map_err(refused_input)?;
                 let rotation = Rotation { kid, algorithm, activates_at, at_once: now, wait };
                 rotation.finish(authority, output)
             }
@@ -218,11 +218,9 @@ fn parse_wait(text: &str) -> Result<Duration, String> {
 }
 
 fn revoke(authority: &Authority, output: &Output, kid: &str) -> Done {
-    if !authority.storage.revoke_key(kid, authority.now())? {
+    if !authority.revoke_key(kid, authority.now())? {
         return Err(Failure::Wrong(format!("key {kid:?} not found, or already revoked")));
     }
-    // The standby key takes its place if nothing else of its algorithm signs.
-    authority.refresh_state()?;
     let now = authority.now();
     let ring = authority.keys.ring();
     let active = ring.records.iter().filter(|key| matches!(key.state(now), KeyState::Active { .. }));

@@ -1,5 +1,6 @@
 //! Creating and scheduling the keys that are needed, due, or asked for by an operator.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -39,11 +40,11 @@ impl Authority {
             if algorithm != self.default_algorithm && !demand.by_audience {
                 continue;
             }
-            // At most a key that signs, and its standby key.
-            for _ in 0..2 {
-                let Some(step) = next_step(&self.keys.ring().records, demand, now, &self.key_policy) else {
-                    break;
-                };
+            // At most a key that signs, its successor, and a standby key.
+            for _ in 0..3 {
+                let ring = self.keys.ring();
+                let records = usable(&ring.records, &ring.unusable);
+                let Some(step) = next_step(&records, demand, now, &self.key_policy) else { break };
                 self.take_step(step, demand, now)?;
             }
         }
@@ -89,15 +90,23 @@ impl Authority {
     }
 
     /// Schedules the key that takes over next: the one that is scheduled already, or the standby key after the publish
-    /// lead, or a new one where there is none. Returns its `kid` and when it signs.
+    /// lead, or a new one where there is none; for a rotation `at_once` the one that was published first. Returns its
+    /// `kid` and when it signs.
     ///
     /// # Errors
     /// `Unavailable`; `InvalidRequest` when no more can be published.
-    pub fn rotate_key(&self, algorithm: Algorithm, now: Timestamp) -> Result<(String, Timestamp)> {
+    pub fn rotate_key(
+        &self,
+        algorithm: Algorithm,
+        at_once: bool,
+        now: Timestamp,
+    ) -> Result<(String, Timestamp)> {
         let activates_at = now.plus(self.key_policy.publish_lead);
+        // The key that `activate_key` can let sign at once, after the verifiers were waited for.
+        let wanted_at = if at_once { now } else { activates_at };
         let policy = self.retirement_policy();
         let scheduled = self.schedule_key(now, move |records| {
-            let waiting = successor_candidate(records, algorithm, now)?;
+            let waiting = successor_candidate(records, algorithm, now, wanted_at)?;
             takeover(records, &waiting.kid, now, activates_at, &policy)
         })?;
         let next = match scheduled {
@@ -125,12 +134,41 @@ impl Authority {
         Ok(())
     }
 
+    /// Revokes a key. If it was the only one that signed, the standby key takes its place in the same transaction: there
+    /// is no moment without a key that signs. `Ok(false)` when there is no such key, or it was revoked before.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn revoke_key(&self, kid: &str, now: Timestamp) -> Result<bool> {
+        let (default, by_audience) = (self.default_algorithm, self.clients.algorithms());
+        let (policy, unusable) = (self.retirement_policy(), self.keys.ring().unusable.clone());
+        let wanted = kid.to_owned();
+        let revoked = self.storage.revoke_key(kid, now, move |records| {
+            let algorithm = records.iter().find(|key| key.kid == wanted)?.algorithm;
+            let demand = KeyDemand { algorithm, by_audience: by_audience.contains(&algorithm) };
+            if algorithm != default && !demand.by_audience {
+                return None;
+            }
+            let records = usable(records, &unusable);
+            match next_step(&records, demand, now, &policy)? {
+                KeyStep::Schedule { kid, activates_at } if activates_at <= now => {
+                    takeover(&records, &kid, now, now.minus(CLOCK_DIFFERENCE), &policy)
+                }
+                KeyStep::Schedule { .. } | KeyStep::Create { .. } => None,
+            }
+        })?;
+        self.reload_keys(now)?;
+        self.maintain_keys(now)?;
+        Ok(revoked)
+    }
+
     fn schedule_key(
         &self,
         now: Timestamp,
         plan: impl FnOnce(&[KeyRecord]) -> Option<Takeover> + Send + 'static,
     ) -> Result<Option<Takeover>> {
-        let scheduled = self.storage.schedule_key(plan)?;
+        let unusable = self.keys.ring().unusable.clone();
+        let scheduled = self.storage.schedule_key(move |records| plan(&usable(records, &unusable)))?;
         // Also when another replica was quicker: its step is the one that was needed here.
         self.reload_keys(now)?;
         if let Some(Takeover { kid, activates_at, .. }) = &scheduled {
@@ -155,7 +193,9 @@ impl Authority {
         let record = self.keys.record(key, now, activates_at);
         let record = record.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         let (kid, algorithm, policy) = (record.kid.clone(), record.algorithm, self.retirement_policy());
+        let unusable = self.keys.ring().unusable.clone();
         let added = self.storage.add_key(move |records| {
+            let records = &usable(records, &unusable);
             let wanted = match reason {
                 KeyReason::Due(demand) => {
                     next_step(records, demand, now, &policy) == Some(KeyStep::Create { activates_at })
@@ -180,6 +220,11 @@ impl Authority {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Without the keys that cannot be opened.
+fn usable(records: &[KeyRecord], unusable: &HashSet<String>) -> Vec<KeyRecord> {
+    records.iter().filter(|key| !unusable.contains(&key.kid)).cloned().collect()
 }
 
 /// `None` for a key that nothing is scheduled for.

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -33,6 +33,8 @@ pub struct KeyRing {
     pub etag: String,
     /// When a key next changes its state by the clock.
     pub next_change: Option<Timestamp>,
+    /// IDs of keys that wait to sign and cannot be opened: they are not published, and take over from no key.
+    pub unusable: HashSet<String>,
 }
 
 /// A key that signs now.
@@ -136,12 +138,17 @@ impl Keys {
         now: Timestamp,
     ) -> Result<(), UnusableKey> {
         let mut signers: HashMap<Algorithm, (Timestamp, Arc<Signer>)> = HashMap::new();
+        let mut unusable = HashSet::new();
         for record in &records {
             let since = match record.state(now) {
                 KeyState::Active { since } => since,
                 KeyState::Standby | KeyState::Published { .. } => {
-                    // A key that cannot be opened is found now, not on the day on which it has to sign.
-                    self.parse(record)?;
+                    // A key that cannot be opened is found now, not on the day on which it has to sign. It must not
+                    // keep other changes out, for example the revocation of the key that signs.
+                    if let Err(error) = self.parse(record) {
+                        self.report_unusable(&record.kid, &error);
+                        unusable.insert(record.kid.clone());
+                    }
                     continue;
                 }
                 _ => continue,
@@ -153,8 +160,16 @@ impl Keys {
             }
         }
         let signers = signers.into_iter().map(|(algorithm, (_, signer))| (algorithm, signer)).collect();
-        self.ring.store(Arc::new(KeyRing::new(signers, records, (position, now))?));
+        self.ring.store(Arc::new(KeyRing::new(signers, records, unusable, (position, now))?));
         Ok(())
+    }
+
+    /// Once for each key, not at each reload.
+    fn report_unusable(&self, kid: &str, error: &UnusableKey) {
+        let known = self.ring.load().unusable.contains(kid);
+        if !known {
+            tracing::error!(kid, %error, "a key that waits to sign is unusable: run `auth-service key revoke`");
+        }
     }
 
     /// Opens a private key once, and makes sure that it signs for the public key that is published.
@@ -188,15 +203,19 @@ impl KeyRing {
             position: Position::default(),
             etag: "\"empty\"".to_owned(),
             next_change: None,
+            unusable: HashSet::new(),
         }
     }
 
     fn new(
         signers: HashMap<Algorithm, Arc<Signer>>,
         records: Vec<KeyRecord>,
+        unusable: HashSet<String>,
         (position, now): (Position, Timestamp),
     ) -> Result<Self, UnusableKey> {
-        let public: Vec<&KeyRecord> = records.iter().filter(|record| record.state(now).is_public()).collect();
+        let is_published =
+            |record: &&KeyRecord| record.state(now).is_public() && !unusable.contains(&record.kid);
+        let public: Vec<&KeyRecord> = records.iter().filter(is_published).collect();
         let jwks = jwks(&public).map_err(|error| UnusableKey::KeySet(error.to_string()))?;
         let key_set = match public.is_empty() {
             true => KeySet::default(),
@@ -210,7 +229,7 @@ impl KeyRing {
             [Some(record.published_at), Some(record.activates_at), record.retires_at, record.removed_at]
         });
         let next_change = instants.flatten().filter(|at| *at > now && *at != UNSCHEDULED).min();
-        Ok(Self { records, signers, key_set, jwks, position, etag, next_change })
+        Ok(Self { records, signers, key_set, jwks, position, etag, next_change, unusable })
     }
 
     /// The key that signs for an algorithm, if one is active.
@@ -290,5 +309,23 @@ mod tests {
             Err(UnusableKey::Mismatched(_))
         ));
         assert_eq!(keys.ring().signer(Algorithm::EdDsa).unwrap().kid, good.kid);
+    }
+
+    #[test]
+    fn a_waiting_key_that_cannot_be_opened_is_left_out_and_keeps_nothing_else_from_happening() {
+        let (keys, now) = (keys(), Timestamp(1_800_000_000_000));
+        let generate = || SigningKey::generate(Algorithm::EdDsa).unwrap();
+        let good = keys.record(&generate(), now, now).unwrap();
+        let standby = keys.record(&generate(), now, UNSCHEDULED).unwrap();
+        let damaged = KeyRecord { sealed_private_key: vec![0; 40], ..standby.clone() };
+        keys.rebuild(vec![good.clone(), damaged.clone()], Position::default(), now).unwrap();
+        let ring = keys.ring();
+        assert!(ring.unusable.contains(&damaged.kid) && !ring.jwks.contains(&damaged.kid));
+        assert!(ring.jwks.contains(&good.kid));
+        let revoked = KeyRecord { revoked_at: Some(now), ..good.clone() };
+        keys.rebuild(vec![revoked, damaged], Position::default(), now).unwrap();
+        assert!(!keys.ring().jwks.contains(&good.kid), "a revocation goes through");
+        keys.rebuild(vec![good, standby.clone()], Position::default(), now).unwrap();
+        assert!(keys.ring().jwks.contains(&standby.kid), "a whole one is published");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Algorithm, KeyRecord, KeyState, UNSCHEDULED};
-use crate::clock::Timestamp;
+use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 
 /// Verifiers refuse a key set of more than 50; a rotation by hand stops before.
 const MOST_PUBLIC_KEYS: usize = 40;
@@ -65,7 +65,7 @@ pub fn next_step(
     let keys = || records.iter().filter(|key| key.algorithm == demand.algorithm);
     let due = activation_due(records, demand, now, policy);
     if let Some(activates_at) = due {
-        let waiting = successor_candidate(records, demand.algorithm, now);
+        let waiting = successor_candidate(records, demand.algorithm, now, activates_at);
         return Some(match waiting {
             Some(key) => KeyStep::Schedule { kid: key.kid.clone(), activates_at },
             None => KeyStep::Create { activates_at },
@@ -76,19 +76,23 @@ pub fn next_step(
     (in_use && !standby && has_room(records, now)).then_some(KeyStep::Create { activates_at: UNSCHEDULED })
 }
 
-/// The key that takes over next: the one that verifiers have had the longest time to fetch.
+/// The key that takes over at `activates_at`. At once it is the one that verifiers have had the longest time to fetch; else
+/// the one that is scheduled first, then the standby key.
 #[must_use]
 pub fn successor_candidate(
     records: &[KeyRecord],
     algorithm: Algorithm,
     now: Timestamp,
+    activates_at: Timestamp,
 ) -> Option<&KeyRecord> {
-    let waits = |key: &&KeyRecord| matches!(key.state(now), KeyState::Published { .. } | KeyState::Standby);
-    records
-        .iter()
-        .filter(|key| key.algorithm == algorithm)
-        .filter(waits)
-        .min_by_key(|key| (key.activates_at, key.published_at))
+    let waits = |key: &&KeyRecord| {
+        key.algorithm == algorithm && matches!(key.state(now), KeyState::Published { .. } | KeyState::Standby)
+    };
+    let waiting = records.iter().filter(waits);
+    if activates_at <= now {
+        return waiting.min_by_key(|key| (key.published_at, key.activates_at));
+    }
+    waiting.min_by_key(|key| (key.activates_at, key.published_at))
 }
 
 /// Whether one more key may be published.
@@ -111,7 +115,10 @@ fn activation_due(
     });
     let mut own = records.iter().filter(|key| key.algorithm == demand.algorithm && active(key)).peekable();
     if own.peek().is_none() {
-        if demand.by_audience || !records.iter().any(active) {
+        // Its key was revoked: the standby key is known to verifiers for long enough. Another algorithm would not do.
+        let known = successor_candidate(records, demand.algorithm, now, now)
+            .is_some_and(|key| key.published_at.plus(CLOCK_DIFFERENCE + policy.publish_lead) <= now);
+        if known || demand.by_audience || !records.iter().any(active) {
             return Some(now);
         }
         return (!scheduled).then(|| now.plus(policy.publish_lead));
@@ -227,11 +234,23 @@ mod tests {
         assert_eq!(step(std::slice::from_ref(&revoked), ed, false, 5000), create(5000), "none is left");
         let with_standby = [revoked.clone(), standby("b", ed)];
         assert_eq!(step(&with_standby, ed, false, 5000), schedule("b", 5000));
-        let with_both = [revoked, standby("b", ed), key("c", ed, 9000)];
-        assert_eq!(step(&with_both, ed, false, 5000), schedule("c", 5000), "what is scheduled comes first");
-        let elsewhere = [key("a", Algorithm::Es256, 0), key("c", ed, 9000), standby("d", ed)];
-        assert_eq!(step(&elsewhere, ed, false, 5000), None, "another algorithm signs meanwhile");
-        assert_eq!(step(&elsewhere, ed, true, 5000), schedule("c", 5000));
+        let imported = KeyRecord { published_at: Timestamp(4000), ..key("c", ed, 9000) };
+        let with_both = [revoked, standby("b", ed), imported];
+        assert_eq!(
+            step(&with_both, ed, false, 5000),
+            schedule("b", 5000),
+            "the one that was published first"
+        );
+        let other = key("a", Algorithm::Es256, 0);
+        let new = [other.clone(), key("c", ed, 200_000), standby("d", ed)];
+        assert_eq!(step(&new, ed, false, 5000), None, "a new default waits: verifiers may not have it yet");
+        assert_eq!(step(&new, ed, true, 5000), schedule("c", 5000), "an audience does not wait");
+        let known = [other, standby("d", ed)];
+        assert_eq!(
+            step(&known, ed, false, 105_000),
+            schedule("d", 105_000),
+            "not signed by another algorithm"
+        );
     }
 
     #[test]
@@ -277,6 +296,10 @@ mod tests {
         assert_eq!(take("c", 1_000_000), Some(expected));
         assert_eq!(take("a", 1_000_000), None, "it signs already");
         assert_eq!(take("nokey", 1_000_000), None);
+        let two = [key("a", ed, 0), key("c", ed, 950_000), key("d", ed, 960_000)];
+        let first = takeover(&two, "c", now, Timestamp(950_000), &POLICY).unwrap();
+        let retired_kids: Vec<&str> = first.retirements.iter().map(|retired| retired.kid.as_str()).collect();
+        assert_eq!(retired_kids, ["a", "d"], "it is the last one: nothing is left that would retire it");
         let scheduled = [key("a", ed, 0), key("c", ed, 950_000)];
         let sooner = takeover(&scheduled, "c", now, Timestamp(1_000_000), &POLICY).unwrap();
         assert_eq!(sooner.activates_at, Timestamp(950_000), "a schedule is never put off");

@@ -33,15 +33,15 @@ pub fn load(file: Option<&Path>) -> Result<Loaded<Settings>, String> {
     }
     if settings.accounts.registration && settings.mail.url.is_none() {
         return Err(
-            "settings: accounts.registration needs mail.url: an address is proved by a letter".to_owned()
+            "settings: accounts.registration needs mail.url: addresses are verified by e-mail".to_owned()
         );
     }
     if settings.keys.publish_lead >= settings.keys.rotation_period {
         return Err("settings: keys.publish_lead is not shorter than keys.rotation_period".to_owned());
     }
-    if settings.keys.jwks_max_age.is_some_and(|age| age > settings.keys.publish_lead) {
-        return Err("settings: keys.jwks_max_age is longer than keys.publish_lead: caches would still hold the key set \
-                    without a new key when it signs"
+    if settings.keys.jwks_max_age.is_some_and(|age| age > settings.keys.publish_lead / 2) {
+        return Err("settings: keys.jwks_max_age is longer than half of keys.publish_lead: caches could still hold the \
+                    key set without a new key when it signs"
             .to_owned());
     }
     Ok(loaded)

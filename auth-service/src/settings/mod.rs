@@ -128,7 +128,7 @@ pub struct Keys {
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub publish_lead: Duration,
     /// `AUTH__KEYS__JWKS_MAX_AGE`: how long HTTP caches may hold the key set and the metadata, 1 second to 1 day, at
-    /// most the publish lead. Default: half of the publish lead.
+    /// most half of the publish lead. Default: half of the publish lead.
     #[serde(deserialize_with = "duration::optional", serialize_with = "duration::write_optional")]
     pub jwks_max_age: Option<Duration>,
 }

@@ -65,32 +65,53 @@ impl Storage {
         self.write_audited(move |connection| {
             count_up(connection, "keys")?;
             let Some(takeover) = plan(&all_keys(connection)?) else { return Ok((None, None)) };
-            diesel::update(signing_keys::table.find(&takeover.kid))
-                .set(signing_keys::activates_at.eq(takeover.activates_at.0))
-                .execute(connection)?;
-            retire(connection, &takeover.retirements)?;
+            take_over(connection, &takeover)?;
             let detail = signs_from(takeover.activates_at);
             let event = Event::of(Action::KeyScheduled).key(&takeover.kid).detail(detail);
             Ok((Some(takeover), Some(event)))
         })
     }
 
-    /// Takes a key out of use at once. `Ok(false)` when there is no such key, or it was revoked before.
+    /// Revokes a key, and lets another one take over in the same step. `plan` sees the keys with the revoked one as such.
+    /// `Ok(false)` when there is no such key, or it was revoked before.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn revoke_key(&self, kid: &str, now: Timestamp) -> Result<bool, StorageError> {
+    pub fn revoke_key(
+        &self,
+        kid: &str,
+        now: Timestamp,
+        plan: impl FnOnce(&[KeyRecord]) -> Option<Takeover> + Send + 'static,
+    ) -> Result<bool, StorageError> {
         let kid = kid.to_owned();
         self.write_audited(move |connection| {
-            let good = signing_keys::table
+            count_up(connection, "keys")?;
+            let valid = signing_keys::table
                 .filter(signing_keys::kid.eq(&kid))
                 .filter(signing_keys::revoked_at.is_null());
-            let revoked = diesel::update(good).set(signing_keys::revoked_at.eq(now.0)).execute(connection)?;
-            count_up(connection, "keys")?;
-            let event = (revoked > 0).then(|| Event::of(Action::KeyRevoked).key(&kid));
-            Ok((revoked > 0, event))
+            let revoked =
+                diesel::update(valid).set(signing_keys::revoked_at.eq(now.0)).execute(connection)?;
+            if revoked == 0 {
+                return Ok((false, None));
+            }
+            let event = Event::of(Action::KeyRevoked).key(&kid);
+            let Some(takeover) = plan(&all_keys(connection)?) else { return Ok((true, Some(event))) };
+            take_over(connection, &takeover)?;
+            Ok((true, Some(event.detail(format!("successor {}", takeover.kid)))))
         })
     }
+}
+
+/// Lets a key sign from a time on. What it was to retire for before is superseded: it is the last one now.
+fn take_over(connection: &mut AnyConnection, takeover: &Takeover) -> Result<(), StorageError> {
+    diesel::update(signing_keys::table.find(&takeover.kid))
+        .set((
+            signing_keys::activates_at.eq(takeover.activates_at.0),
+            signing_keys::retires_at.eq(None::<i64>),
+            signing_keys::removed_at.eq(None::<i64>),
+        ))
+        .execute(connection)?;
+    retire(connection, &takeover.retirements)
 }
 
 pub(super) fn all_keys(connection: &mut AnyConnection) -> Result<Vec<KeyRecord>, StorageError> {

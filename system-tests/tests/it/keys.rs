@@ -97,9 +97,9 @@ async fn a_revoked_key_is_refused_and_replaced(database: Database) {
 }
 
 async fn keys_rotate_by_themselves_when_their_time_has_come(database: Database) {
-    // The shortest period that the settings allow is a minute; the lead makes the successor appear
-    // after two seconds of it.
-    let settings = [("AUTH__KEYS__ROTATION_PERIOD", "60s"), ("AUTH__KEYS__PUBLISH_LEAD", "58s")];
+    // The shortest period that the settings allow is a minute; the lead lets the rotation be scheduled after 20 seconds
+    // of it, and the first key is dated 5 seconds back.
+    let settings = [("AUTH__KEYS__ROTATION_PERIOD", "60s"), ("AUTH__KEYS__PUBLISH_LEAD", "40s")];
     let system = System::with(database, &settings).await;
     let first = kid(&access(&system).await);
     let held = published(&system).await;
