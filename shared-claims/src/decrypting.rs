@@ -5,6 +5,7 @@ use std::future::Future;
 use std::num::NonZero;
 use std::sync::Arc;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 
 use crate::bearer::Rejection;
@@ -15,7 +16,7 @@ const QUEUE_PER_THREAD: usize = 64;
 /// Bounds how many tokens are opened at once and how many requests wait for it.
 pub(crate) struct Decryptions {
     threads: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
 impl Decryptions {
@@ -26,11 +27,11 @@ impl Decryptions {
     }
 
     fn on(threads: usize) -> Self {
-        let places = threads * (QUEUE_PER_THREAD + 1);
-        Self { threads: Arc::new(Semaphore::new(threads)), places: Arc::new(Semaphore::new(places)) }
+        let slots = threads * (QUEUE_PER_THREAD + 1);
+        Self { threads: Arc::new(Semaphore::new(threads)), slots: Arc::new(Semaphore::new(slots)) }
     }
 
-    /// Runs `work` on a thread of its own when it is its turn.
+    /// Runs `work` on another thread, once one is free.
     ///
     /// # Errors
     /// Those of `work`; [`Rejection::Overloaded`] at once when too many wait.
@@ -39,18 +40,32 @@ impl Decryptions {
         T: Send + 'static,
         W: FnOnce() -> Result<T, Rejection> + Send + 'static,
     {
-        let place = Arc::clone(&self.places).try_acquire_owned();
+        let slot = Arc::clone(&self.slots).try_acquire_owned();
         let threads = Arc::clone(&self.threads);
         async move {
-            let place = place.map_err(|_| Rejection::Overloaded)?;
+            let slot = slot.map_err(|_| Rejection::Overloaded)?;
             let thread = threads.acquire_owned().await.map_err(|_| Rejection::Overloaded)?;
             let outcome = tokio::task::spawn_blocking(move || {
                 // Held until the work is done, also when the caller has hung up meanwhile.
-                let _held = (place, thread);
+                let _held = (slot, thread);
                 work()
             });
             outcome.await.unwrap_or(Err(Rejection::Overloaded))
         }
+    }
+
+    /// Runs `work` on this thread, while the runtime moves this thread's tasks elsewhere. Never waits.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Rejection::Overloaded`] when no thread is free for it, or the runtime has only this one.
+    pub(crate) fn run_here<T>(&self, work: impl FnOnce() -> Result<T, Rejection>) -> Result<T, Rejection> {
+        let several = Handle::try_current()
+            .is_ok_and(|runtime| runtime.runtime_flavor() != RuntimeFlavor::CurrentThread);
+        if !several {
+            return Err(Rejection::Overloaded);
+        }
+        let _thread = self.threads.try_acquire().map_err(|_| Rejection::Overloaded)?;
+        tokio::task::block_in_place(work)
     }
 }
 
@@ -70,8 +85,8 @@ mod tests {
 
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let places = 2 * (QUEUE_PER_THREAD + 1);
-        let waiting: Vec<_> = (0..places)
+        let slots = 2 * (QUEUE_PER_THREAD + 1);
+        let waiting: Vec<_> = (0..slots)
             .map(|_| {
                 let (gate, running, most) = (Arc::clone(&gate), Arc::clone(&running), Arc::clone(&most));
                 tokio::spawn(decryptions.run(move || {
@@ -92,5 +107,36 @@ mod tests {
         }
         assert_eq!(most.load(Ordering::SeqCst), 2);
         assert_eq!(decryptions.run(|| Ok(())).await, Ok(()), "there is room again");
+    }
+
+    /// Interceptors run on the runtime's own threads: were one to wait for another thread, as many as there are could wait
+    /// for each other for ever.
+    #[test]
+    fn more_callers_than_threads_never_wait_for_one_another() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let decryptions = Arc::new(Decryptions::on(1));
+        let done = runtime.block_on(async {
+            let callers = (0..200).map(|_| {
+                let decryptions = Arc::clone(&decryptions);
+                tokio::spawn(async move { decryptions.run_here(|| Ok(())) })
+            });
+            let mut done = 0;
+            for caller in callers.collect::<Vec<_>>() {
+                match caller.await.unwrap() {
+                    Ok(()) => done += 1,
+                    Err(refused) => assert_eq!(refused, Rejection::Overloaded),
+                }
+            }
+            done
+        });
+        assert!(done > 0);
+        let alone = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let refused = alone.block_on(async { decryptions.run_here(|| Ok(())) });
+        assert_eq!(refused, Err(Rejection::Overloaded), "nothing else would run meanwhile");
     }
 }

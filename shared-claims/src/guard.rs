@@ -80,6 +80,24 @@ impl Guard {
         }
     }
 
+    /// As [`Guard::authenticate`], for callers on a runtime that cannot wait, as a tonic interceptor: a token that an RSA
+    /// key has to open is opened on this thread, whose other tasks move to another one meanwhile. It waits for nothing:
+    /// interceptors that waited for threads could hold all threads that there are.
+    ///
+    /// # Errors
+    /// As [`Guard::authenticate`]; [`Rejection::Overloaded`] when as many tokens are being opened as may be at once, and on
+    /// a runtime with one thread only.
+    pub fn authenticate_at_once<'a>(
+        &self,
+        headers: impl Iterator<Item = &'a str>,
+    ) -> Result<Arc<AccessClaims>, Rejection> {
+        let token = unverified_bearer_token(headers)?;
+        if self.verifier.opens_with_rsa(token) {
+            return self.decryptions.run_here(|| self.check_logged(token));
+        }
+        self.check_logged(token)
+    }
+
     /// The claims behind a request's `Authorization` headers, on this thread.
     ///
     /// # Errors

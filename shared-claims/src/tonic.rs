@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tonic::service::Interceptor;
 use tonic::{Code, Request, Status};
 
 use crate::bearer::Rejection;
 use crate::claims::AccessClaims;
-use crate::guard::{Authentication, Guard, RequiredScope};
+use crate::guard::{Guard, RequiredScope};
 
 /// Lets only requests with a valid token through to the service behind it.
 #[derive(Clone)]
@@ -27,24 +26,9 @@ impl Interceptor for BearerInterceptor {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let headers = request.metadata().get_all("authorization").iter();
         let headers = headers.map(|value| value.to_str().unwrap_or("Bearer"));
-        let claims = finished(self.guard.authenticate_in_loop(headers)).map_err(status)?;
+        let claims = self.guard.authenticate_at_once(headers).map_err(status)?;
         request.extensions_mut().insert(Verified { claims, guard: Arc::clone(&self.guard) });
         Ok(request)
-    }
-}
-
-/// An interceptor cannot wait. Where a token is opened on another thread, the runtime gives this thread's other work to
-/// one that it has to spare; tonic's server needs the runtime with several threads for that.
-fn finished(authentication: Authentication) -> Result<Arc<AccessClaims>, Rejection> {
-    match authentication {
-        Authentication::Done(outcome) => outcome.unwrap_or(Err(Rejection::NotReady)),
-        Authentication::Opening(opening) => {
-            let runtime = Handle::try_current().map_err(|_| Rejection::NotReady)?;
-            if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
-                return Err(Rejection::Overloaded);
-            }
-            tokio::task::block_in_place(|| runtime.block_on(opening))
-        }
     }
 }
 

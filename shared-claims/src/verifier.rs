@@ -80,9 +80,11 @@ impl Verifier {
         Self { decryption: Some(Arc::new(keys)), ..self }
     }
 
-    /// Whether this token is opened with a key set that holds an RSA key, which takes milliseconds.
+    /// Whether this token is opened with an RSA key, which takes milliseconds.
+    #[cfg(feature = "authority")]
     pub(crate) fn opens_with_rsa(&self, unverified_token: &str) -> bool {
-        self.decryption.as_ref().is_some_and(|keys| keys.has_rsa()) && is_encrypted(unverified_token)
+        let Some(keys) = &self.decryption else { return false };
+        is_encrypted(unverified_token) && keys.opens_with_rsa(unverified_token)
     }
 
     /// Accepts `typ: JWT` beside at+jwt, for an audience that was registered with it. Weaker: of a token that says no

@@ -82,11 +82,11 @@ impl CachingVerifier {
         }
     }
 
-    /// Whether this token must be opened with a key set that holds an RSA key: it is encrypted, and not kept.
+    /// Whether this token must be opened with an RSA key: it is encrypted to one, and not kept.
     #[cfg(feature = "authority")]
     pub(crate) fn opens_with_rsa(&self, unverified_token: &str) -> bool {
-        self.verifier.opens_with_rsa(unverified_token)
-            && self.verifier.check_length(unverified_token).is_ok()
+        self.verifier.check_length(unverified_token).is_ok()
+            && self.verifier.opens_with_rsa(unverified_token)
             && self.accepted.get(unverified_token).as_deref().and_then(Option::as_ref).is_none()
     }
 

@@ -82,6 +82,23 @@ impl DecryptionKeys {
         Ok(keys)
     }
 
+    /// Whether the key that a token names is an RSA key.
+    #[must_use]
+    pub fn opens_with_rsa(&self, unverified_token: &str) -> bool {
+        if !self.has_rsa() {
+            return false;
+        }
+        let header = unverified_token.split('.').next().unwrap_or_default();
+        // Longer ones are refused unread.
+        if header.len() > MAX_HEADER_BYTES * 2 {
+            return false;
+        }
+        let Ok(header) = URL_SAFE_NO_PAD.decode(header) else { return false };
+        let named = parse_object(&header);
+        let kid = named.as_ref().and_then(|named| named.get("kid")).and_then(StrictValue::as_str);
+        kid.and_then(|kid| self.keys.get(kid)).is_some_and(|(_, private)| matches!(private, Private::Rsa(_)))
+    }
+
     /// Whether an RSA key is among them.
     #[must_use]
     pub fn has_rsa(&self) -> bool {
