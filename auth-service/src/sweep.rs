@@ -102,6 +102,13 @@ impl Authority {
             walk("sessions", String::new(), &go_on, |after| self.storage.sweep_sessions(&after, before))?;
         let revocations =
             walk("revocations", 0, &go_on, |after| self.storage.sweep_revocations(after, before))?;
+        // Names that an older version wrote, also one that still runs beside this one during an upgrade.
+        let mut after = String::new();
+        while let Some(last) = self.storage.complete_skeletons(&after)?
+            && go_on()
+        {
+            after = last;
+        }
         while self.storage.sweep_failures(now)? > 0 && go_on() {}
         while self.storage.sweep_legacy_tokens(before)? > 0 && go_on() {}
         if sessions + revocations > 0 {

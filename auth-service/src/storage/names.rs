@@ -46,14 +46,6 @@ pub(super) fn insert_new(
     Ok(())
 }
 
-/// A user whose name is missing a key or the skeleton.
-#[derive(Queryable)]
-struct Incomplete {
-    id: String,
-    username: String,
-    name_key: Option<String>,
-}
-
 impl Storage {
     /// Gives users the keys of their names that an older version did not write, and a number where each is to have one.
     /// Where another user has the key, the row stays without: it is still found by the exact name.
@@ -63,49 +55,55 @@ impl Storage {
     pub fn complete_users(&self, with_numbers: bool) -> Result<(), StorageError> {
         let mut after = String::new();
         loop {
-            let incomplete = users::name_key.is_null().or(users::name_skeleton.is_null());
-            let page = users::table.filter(incomplete).filter(users::id.gt(&after)).order(users::id);
-            let page = page.limit(PAGE).select((users::id, users::username, users::name_key));
-            let page: Vec<Incomplete> = self.read(|connection| Ok(page.load(connection)?))?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.id);
-            self.complete(page)?;
+            let keyless = users::table.filter(users::name_key.is_null()).filter(users::id.gt(&after));
+            let page = keyless.order(users::id).limit(PAGE).select((users::id, users::username));
+            let page: Vec<(String, String)> = self.read(|connection| Ok(page.load(connection)?))?;
+            let Some((last, _)) = page.last() else { break };
+            after.clone_from(last);
+            page.into_iter().try_for_each(|(id, username)| self.give_key(id, &username))?;
         }
         if with_numbers { self.number_users() } else { Ok(()) }
     }
 
-    /// A page in one transaction; where two of its users share a key, each row alone.
-    fn complete(&self, page: Vec<Incomplete>) -> Result<(), StorageError> {
-        let names: Vec<(String, Username, bool)> = page
-            .into_iter()
-            .filter_map(|row| Some((row.id, Username::parse(&row.username)?, row.name_key.is_some())))
-            .collect();
-        let rows = names.clone();
+    /// Gives up to 500 users behind an ID the skeletons of their names, where an older version wrote none. Returns the
+    /// last ID, `None` at the end. Where another user has the skeleton, the row stays without.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn complete_skeletons(&self, after: &str) -> Result<Option<String>, StorageError> {
+        let incomplete = users::table.filter(users::name_skeleton.is_null()).filter(users::id.gt(after));
+        let page = incomplete.order(users::id).limit(PAGE).select((users::id, users::username));
+        let page: Vec<(String, String)> = self.read(|connection| Ok(page.load(connection)?))?;
+        let Some((last, _)) = page.last().cloned() else { return Ok(None) };
+        let rows = page.clone();
         let written = self.write(move |connection| {
-            rows.iter().try_for_each(|(id, name, _)| complete_row(connection, id, name))
+            // The lock that an import takes first: two that lock these rows in different orders could wait for each
+            // other.
+            raise_numbers(connection, 0)?;
+            rows.iter().try_for_each(|(id, username)| give_skeleton(connection, id, username))
         });
         match written {
-            Err(StorageError::Taken) => {
-                names.into_iter().try_for_each(|(id, name, had_key)| self.complete_one(id, name, had_key))
-            }
-            outcome => outcome,
+            Err(StorageError::Taken) => {}
+            outcome => return outcome.map(|()| Some(last)),
         }
+        for (id, username) in page {
+            match self.write(move |connection| give_skeleton(connection, &id, &username)) {
+                Ok(()) | Err(StorageError::Taken) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(last))
     }
 
-    /// What fits of both columns: a name that looks like another's still has a key of its own.
-    fn complete_one(&self, id: String, name: Username, has_key: bool) -> Result<(), StorageError> {
-        let row = (id.clone(), name.clone());
-        match self.write(move |connection| complete_row(connection, &row.0, &row.1)) {
-            Err(StorageError::Taken) if has_key => return Ok(()),
-            Err(StorageError::Taken) => {}
-            outcome => return outcome,
-        }
-        let key_alone = self.write(move |connection| {
-            let key = users::name_key.eq(name.key());
-            diesel::update(users::table.find(&id)).set(key).execute(connection)?;
+    fn give_key(&self, id: String, username: &str) -> Result<(), StorageError> {
+        let Some(name) = Username::parse(username) else { return Ok(()) };
+        let given = self.write(move |connection| {
+            let row = users::table.find(&id).filter(users::name_key.is_null());
+            let unchanged = row.filter(users::username.eq(name.as_str()));
+            diesel::update(unchanged).set(users::name_key.eq(name.key())).execute(connection)?;
             Ok(())
         });
-        match key_alone {
+        match given {
             Err(StorageError::Taken) => {
                 tracing::warn!("two users have names that differ in their spelling alone; both keep them");
                 Ok(())
@@ -135,9 +133,12 @@ impl Storage {
     }
 }
 
-fn complete_row(connection: &mut AnyConnection, id: &str, name: &Username) -> Result<(), StorageError> {
-    let columns = (users::name_key.eq(name.key()), users::name_skeleton.eq(name.skeleton()));
-    diesel::update(users::table.find(id)).set(columns).execute(connection)?;
+/// Of a row as it was read: an import may have renamed the user since.
+fn give_skeleton(connection: &mut AnyConnection, id: &str, username: &str) -> Result<(), StorageError> {
+    let Some(name) = Username::parse(username) else { return Ok(()) };
+    let row = users::table.find(id).filter(users::name_skeleton.is_null());
+    let unchanged = row.filter(users::username.eq(username));
+    diesel::update(unchanged).set(users::name_skeleton.eq(name.skeleton())).execute(connection)?;
     Ok(())
 }
 

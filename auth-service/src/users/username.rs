@@ -41,12 +41,13 @@ impl Username {
     pub fn new(text: &str) -> Result<Self, UsernameFault> {
         let length = UsernameFault("`username` has 1 to 150 characters and no control characters");
         let name = Self::parse(text).ok_or(length)?;
-        if name.text.contains(['/', ':']) {
-            return Err(UsernameFault("`username` may not contain `/` or `:`"));
-        }
         let enforced = UsernameCasePreserved::enforce(name.text.as_str()).map_err(|_| {
             UsernameFault("`username` consists of letters, digits and visible ASCII characters, without spaces (RFC 8265)")
         })?;
+        // In the enforced form: full-width characters become these.
+        if enforced.contains(['/', ':']) {
+            return Err(UsernameFault("`username` may not contain `/` or `:`"));
+        }
         Self::parse(&enforced).ok_or(length)
     }
 
@@ -132,6 +133,8 @@ mod tests {
             "http://evil.example",
             "alice:admin",
             "a/b",
+            "a\u{ff0f}b",
+            "http\u{ff1a}\u{ff0f}\u{ff0f}evil.example",
             "\u{1d44e}lice",
             "al\u{e000}ice",
         ];
