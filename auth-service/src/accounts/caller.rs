@@ -106,7 +106,7 @@ impl Authority {
     ) -> Result<()> {
         let attempt = Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.peer);
         let place = self.hasher.acquire_slot(Origin::Known)?;
-        self.check_limit(&attempt, TOO_MANY_LOGINS, || Ok(limited_by(&user.id)))?;
+        self.check_limit(&attempt, TOO_MANY_LOGINS, || limited_by(&user.id))?;
         if user.has_password() && place.verify(password, &user.password_hash)? {
             self.give_back(&attempt);
             return Ok(());

@@ -20,7 +20,7 @@ struct NewEmail {
 
 impl Kind for NewEmail {
     const NAME: &'static str = "email";
-    const LIMIT_REALM: &'static str = "letters: email";
+    const LIMIT_REALM: &'static str = "e-mails: email";
     const TTL: Duration = Duration::from_secs(24 * 3600);
 }
 

@@ -73,14 +73,14 @@ mod tests {
     struct One(String);
     impl Kind for One {
         const NAME: &'static str = "one";
-        const LIMIT_REALM: &'static str = "letters: one";
+        const LIMIT_REALM: &'static str = "e-mails: one";
         const TTL: Duration = Duration::from_secs(60);
     }
     #[derive(Debug, Serialize, Deserialize)]
     struct Other(String);
     impl Kind for Other {
         const NAME: &'static str = "other";
-        const LIMIT_REALM: &'static str = "letters: other";
+        const LIMIT_REALM: &'static str = "e-mails: other";
         const TTL: Duration = Duration::from_secs(60);
     }
 

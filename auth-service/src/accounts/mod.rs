@@ -91,9 +91,7 @@ impl Authority {
     /// Counts a letter that is asked for, whether or not anybody gets one.
     fn check_email_limit<K: Kind>(&self, address: &Address, peer: Option<Peer>) -> Result<()> {
         let attempt = Attempt::new(&self.count_key, &letters(K::LIMIT_REALM), &address.key(), peer);
-        self.check_limit(&attempt, "too many e-mails were requested", || {
-            Ok(Event::of(Action::AttemptsLimited))
-        })
+        self.check_limit(&attempt, "too many e-mails were requested", || Event::of(Action::AttemptsLimited))
     }
 }
 

@@ -21,7 +21,7 @@ struct Reset {
 
 impl Kind for Reset {
     const NAME: &'static str = "password reset";
-    const LIMIT_REALM: &'static str = "letters: password reset";
+    const LIMIT_REALM: &'static str = "e-mails: password reset";
     const TTL: Duration = Duration::from_secs(3600);
 }
 
@@ -117,8 +117,7 @@ impl Authority {
             now,
             revoked_until,
         };
-        let raced =
-            || Error::new(ErrorKind::LinkInvalid, "the password or the address was changed meanwhile");
+        let raced = || Error::new(ErrorKind::LinkInvalid, "the password or the address has changed since");
         let ended = self.storage.change_password(new)?.ok_or_else(raced)?;
         ended.revoked.iter().for_each(|target| self.apply_revocation(target, revoked_until));
         if let Some(email) = email {

@@ -40,7 +40,7 @@ const CONFIRMATIONS: AttemptPolicy = AttemptPolicy {
 
 impl Kind for Pending {
     const NAME: &'static str = "registration";
-    const LIMIT_REALM: &'static str = "letters: registration";
+    const LIMIT_REALM: &'static str = "e-mails: registration";
     const TTL: Duration = Duration::from_secs(24 * 3600);
 }
 
@@ -101,7 +101,7 @@ impl Authority {
         let attempt = Attempt::new(&self.count_key, &CONFIRMATIONS, &pending.email, peer);
         let place = self.hasher.acquire_slot(Origin::Unknown)?;
         self.check_limit(&attempt, "too many passwords were tried for a registration", || {
-            Ok(Event::of(Action::AttemptsLimited))
+            Event::of(Action::AttemptsLimited)
         })?;
         if !place.verify(password, &pending.password_hash)? {
             return Err(Error::new(ErrorKind::InvalidCredentials, "not the password of the registration"));

@@ -79,7 +79,7 @@ impl Authority {
     pub fn confirm_second_factor(&self, caller: &Caller, code: &PlainSecret) -> Result<Vec<PlainSecret>> {
         let user = self.user_of(caller)?;
         let attempt = Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.peer);
-        self.check_limit(&attempt, TOO_MANY_LOGINS, || Ok(limited_by(&user.id)))?;
+        self.check_limit(&attempt, TOO_MANY_LOGINS, || limited_by(&user.id))?;
         let none = || Error::new(ErrorKind::Conflict, "no second factor was begun, or it is in use");
         let factor = self.storage.second_factor(&user.id)?.ok_or_else(none)?;
         if let Some(confirmed_at) = factor.confirmed_at {
@@ -173,7 +173,7 @@ impl Authority {
         };
         let attempt = Attempt::new(&self.count_key, &ONE_TIME_PASSWORDS, &user.id, None);
         // Before the code is looked at, right or wrong: many at one moment are as many.
-        self.check_limit(&attempt, "too many one-time passwords were tried", || Ok(limited_by(&user.id)))?;
+        self.check_limit(&attempt, "too many one-time passwords were tried", || limited_by(&user.id))?;
         if let Some(step) = self.matching_step(user, &factor, code)? {
             return Ok(Some(Shown::Step(step)));
         }

@@ -211,13 +211,10 @@ impl Authority {
     /// The user of a name, if there is one and it may be tried now.
     fn look_up(&self, login: &PasswordLogin, attempt: &Attempt) -> Result<Option<User>> {
         let _turn = self.login_permit(attempt)?;
-        let username = Username::parse(&login.unverified_username);
-        let find = || username.as_ref().map_or(Ok(None), |name| self.storage.find_user(name));
-        self.check_limit(attempt, TOO_MANY_LOGINS, || {
-            let user_id = find()?.map(|user| user.id);
-            Ok(login_event(login, user_id.as_deref()))
-        })?;
-        Ok(find()?)
+        // The user is not looked up before: the time of a refusal must not tell whether there is one.
+        self.check_limit(attempt, TOO_MANY_LOGINS, || login_event(login, None))?;
+        let Some(username) = Username::parse(&login.unverified_username) else { return Ok(None) };
+        Ok(self.storage.find_user(&username)?)
     }
 
     /// Whether the user has logged in from there, as far as this replica remembers: asked before the database is.

@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::time::Duration;
 
 use diesel::prelude::*;
 
@@ -9,7 +8,7 @@ use super::error::StorageError;
 use super::schema::login_failures;
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::users::Attempt;
+use crate::users::{Attempt, Limited};
 
 /// Counts that are deleted in one step.
 const PAGE: i64 = 500;
@@ -39,17 +38,17 @@ impl Storage {
         self.write_audited(move |_| Ok(((), Some(event))))
     }
 
-    /// Counts an attempt as failed before it is made; says how long to wait when there were too many, and counts nothing
+    /// Counts an attempt as failed before it is made; returns why it is refused when there were too many, and counts nothing
     /// then. However many are made at one moment, no more are allowed; what cannot be counted is not tried.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn begin_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Duration>, StorageError> {
+    pub fn begin_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Limited>, StorageError> {
         // Most of a flood ends here, without a row that is written.
         let read: HashMap<String, Timestamp> = self.failures_of(attempt)?.into_iter().collect();
-        let wait = attempt.wait(|id| read.get(id).copied(), now);
-        if wait.is_some() || attempt.counts.is_empty() {
-            return Ok(wait);
+        let limited = attempt.limited(|id| read.get(id).copied(), now);
+        if limited.is_some() || attempt.counts.is_empty() {
+            return Ok(limited);
         }
         let attempt = attempt.clone();
         self.write(move |connection| {
@@ -57,14 +56,14 @@ impl Storage {
             attempt.counts.iter().try_for_each(|count| insert(connection, &count.id, 0).map(drop))?;
             let locked = lock(connection, &attempt)?;
             let stand = |id: &str| locked.get(id).or_else(|| read.get(id)).copied();
-            let wait = attempt.wait(stand, now);
-            if wait.is_none() {
+            let limited = attempt.limited(stand, now);
+            if limited.is_none() {
                 attempt.counts.iter().try_for_each(|count| {
                     let until = attempt.failed(count, locked.get(&count.id).copied(), now);
                     set(connection, &count.id, until).map(drop)
                 })?;
             }
-            Ok(wait)
+            Ok(limited)
         })
     }
 

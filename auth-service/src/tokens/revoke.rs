@@ -50,9 +50,8 @@ impl Authority {
     fn check_revocation_rate(&self, client: &ClientId, now: Timestamp) -> Result<()> {
         let cause = "the client revokes too many tokens one by one";
         let Err(wait) = self.token_revocations.take(client, now) else { return Ok(()) };
-        self.note_limited(format!("client {client}"), cause, || {
-            let by_client = Actor::Client(client.clone());
-            Ok(Event::of(Action::AttemptsLimited).client(client.as_str()).by(by_client))
+        self.note_limited(client.as_str(), cause, || {
+            Event::of(Action::AttemptsLimited).client(client.as_str()).by(Actor::Client(client.clone()))
         })?;
         Err(Error::too_many_attempts(wait, cause))
     }

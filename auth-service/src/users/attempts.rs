@@ -71,6 +71,15 @@ pub struct Attempt {
     window: Duration,
 }
 
+/// An attempt that is refused for a count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limited {
+    /// After which it may be tried.
+    pub wait: Duration,
+    /// ID of the count with the longest wait.
+    pub count: String,
+}
+
 /// How long a network is remembered from which an account has logged in.
 pub const KNOWN_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
 
@@ -103,26 +112,20 @@ impl Attempt {
         Self { counts, known, window: policy.window }
     }
 
-    /// Names the attempt: the same for every one by the same name from the same network.
+    /// Why the attempt is refused, given where the counts stand; `None` when it may be tried now.
     #[must_use]
-    pub fn id(&self) -> String {
-        self.counts.iter().map(|count| count.id.as_str()).collect()
-    }
-
-    /// How long to wait, given where the counts stand; `None` when it may be tried now.
-    #[must_use]
-    pub fn wait(&self, stands: impl Fn(&str) -> Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    pub fn limited(&self, stands: impl Fn(&str) -> Option<Timestamp>, now: Timestamp) -> Option<Limited> {
         let is_known = self.known.as_deref().and_then(&stands).is_some_and(|until| until > now);
-        let wait = |count: &Count| {
+        let limited = |count: &Count| {
             if is_known && count.spares_the_owner {
                 return None;
             }
             let until = stands(&count.id).filter(|until| self.is_possible(*until, now))?;
             // One more step must fit into the window.
             let earliest = until.plus(self.step(count)).minus(self.window);
-            (earliest > now).then(|| earliest.distance(now))
+            (earliest > now).then(|| Limited { wait: earliest.distance(now), count: count.id.clone() })
         };
-        self.counts.iter().filter_map(wait).max()
+        self.counts.iter().filter_map(limited).max_by_key(|limited| limited.wait)
     }
 
     /// Where a count stands after one more failure.
@@ -210,7 +213,9 @@ mod tests {
     impl Kept {
         fn wait(&self, name: &str, peer: &str, at: i64) -> Option<u64> {
             let attempt = Attempt::new(&key(), &POLICY, name, Some(from(peer)));
-            attempt.wait(|id| self.0.get(id).copied(), Timestamp(at * 1000)).map(|wait| wait.as_secs())
+            attempt
+                .limited(|id| self.0.get(id).copied(), Timestamp(at * 1000))
+                .map(|limited| limited.wait.as_secs())
         }
 
         fn fail(&mut self, name: &str, peer: &str, at: i64) {
@@ -286,7 +291,7 @@ mod tests {
         let attempt = Attempt::new(&key(), &POLICY, "alice", None);
         let far = Some(Timestamp(10_000_000));
         assert_eq!(attempt.failed(&attempt.counts[0], far, Timestamp(0)), Timestamp(100_000));
-        assert_eq!(attempt.wait(|_| far, Timestamp(0)), None);
+        assert_eq!(attempt.limited(|_| far, Timestamp(0)), None);
     }
 
     #[test]

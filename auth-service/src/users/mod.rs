@@ -8,7 +8,7 @@ mod username;
 
 use crate::clock::Timestamp;
 
-pub use attempts::{Attempt, AttemptPolicy, Count, CountKey, KNOWN_FOR, Peer};
+pub use attempts::{Attempt, AttemptPolicy, Count, CountKey, KNOWN_FOR, Limited, Peer};
 pub use login_limiter::{LoginLimiter, LoginPermit};
 pub use password_rules::{PasswordFault, PasswordRules};
 pub use passwords::{

