@@ -20,51 +20,51 @@ pub struct Error {
     pub cause: String,
 }
 
-/// What went wrong, in the words of RFC 6749 where it has one.
+/// The kinds of errors, with the names of RFC 6749 where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// `invalid_request`, with a hint that names the parameter.
     InvalidRequest(&'static str),
-    /// Unknown name, wrong password or disabled account: one face for all three.
+    /// Unknown username, wrong password or disabled user: the caller cannot tell which.
     InvalidCredentials,
-    /// The account behind a valid token is disabled or gone.
+    /// The user of a valid token is disabled or deleted.
     AccountInactive,
-    /// A token that was presented does not hold.
+    /// The presented token is not valid.
     Token(TokenFault),
     /// Client authentication failed (RFC 6749 section 5.2).
     InvalidClient,
-    /// The client is known but may not use this grant.
+    /// The client may not use this grant type.
     UnauthorizedClient,
     UnsupportedGrantType,
     /// The scope is malformed or exceeds what the client or session has.
     InvalidScope,
     /// The audience is malformed or not one of the client's (RFC 8707 section 2).
     InvalidTarget,
-    /// The token is of a kind that cannot be taken back (RFC 7009 section 2.2.1).
+    /// Tokens of this type cannot be revoked (RFC 7009 section 2.2.1).
     UnsupportedTokenType,
-    /// A password that may not be set.
+    /// The new password violates a rule.
     PasswordRefused(PasswordFault),
-    /// The password is right, and a one-time password is needed too.
+    /// The password is right, and a one-time password is required.
     SecondFactorRequired,
-    /// A token from a letter that is good for nothing, or not any more.
+    /// A token from an e-mail that is invalid, expired or already used.
     LinkInvalid,
-    /// What is asked for is switched off here.
+    /// The feature is disabled by a setting.
     NotOffered,
-    /// What is asked for does not go with what there is.
+    /// The request conflicts with the current state.
     Conflict,
-    /// No such thing, or not the caller's.
+    /// Not found, or not the caller's.
     NotFound,
-    /// Too many attempts failed: to be tried again after so many seconds.
+    /// Too many failed attempts: try again after this many seconds.
     TooManyAttempts(u32),
-    /// Shed before any work was done; worth a retry in a moment.
+    /// Refused for load, before any work was done. A retry may succeed.
     Overloaded,
-    /// The database cannot be used now; nothing was stored.
+    /// The database is unavailable; nothing was stored.
     Unavailable,
-    /// A defect or a broken machine.
+    /// A defect, or a failure of the machine.
     Internal,
 }
 
-/// Why a presented token does not hold, as far as its holder may know.
+/// Why a presented token is not valid, as far as the caller may know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFault {
     /// Not issued here, altered, or of another client.
@@ -72,15 +72,15 @@ pub enum TokenFault {
     Expired,
     /// An access token where a refresh token belongs, or the reverse.
     WrongType,
-    /// Taken back, used up, or its session has ended.
+    /// Revoked, already used, or its session has ended.
     Revoked,
-    /// A sliding token for which there is no later one any more.
+    /// A sliding token that can no longer be refreshed.
     RefreshEnded,
-    /// A token of the system that was moved from, without something that simplejwt asks for.
+    /// A token of the previous issuer, without a claim that simplejwt requires.
     Missing(MissingPart),
 }
 
-/// What a token of simplejwt must have.
+/// A claim that simplejwt requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingPart {
     Expiry,
@@ -88,7 +88,7 @@ pub enum MissingPart {
     Type,
 }
 
-/// Every kind, for the test that prints the tables side by side.
+/// Every kind, for the test that compares the error tables.
 pub const ALL_KINDS: [ErrorKind; 27] = [
     ErrorKind::InvalidRequest("the parameter `x` is missing"),
     ErrorKind::InvalidCredentials,
@@ -126,20 +126,20 @@ impl Error {
         Self { kind, cause: cause.into() }
     }
 
-    /// `invalid_request`, with a hint that is fit for both readers.
+    /// `invalid_request`, with a hint for both the caller and the operator.
     #[must_use]
     pub fn invalid_request(hint: &'static str) -> Self {
         Self::new(ErrorKind::InvalidRequest(hint), hint)
     }
 
-    /// `TooManyAttempts`, to be tried again after `wait`.
+    /// `TooManyAttempts`: try again after `wait`.
     #[must_use]
     pub fn too_many_attempts(wait: Duration, cause: &str) -> Self {
         let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
         Self::new(ErrorKind::TooManyAttempts(seconds), cause)
     }
 
-    /// Seconds after which another try makes sense, where that is known.
+    /// Seconds after which a retry may succeed, where that is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         match self.kind {
@@ -149,8 +149,8 @@ impl Error {
         }
     }
 
-    /// Logs the failure, once, where it leaves the core: loudly when it is ours, quietly when it is
-    /// the caller's.
+    /// Logs the error, once, where it leaves the use cases: as ERROR or WARN if the server caused it, as INFO if the
+    /// caller did.
     pub fn log(&self) {
         match self.kind {
             ErrorKind::Internal => tracing::error!(kind = ?self.kind, cause = self.cause, "request failed"),
@@ -187,31 +187,31 @@ impl Error {
     }
 }
 
-/// In a flood, or while the database is down, a line for each request would be a flood of lines: one a second says how
-/// many others there were. All of them are in the metrics.
+/// In a flood, or while the database is down, at most one line a second is logged, with the number of suppressed ones.
+/// The metrics count all of them.
 static OVERLOADED: Throttle = Throttle::new();
 static UNAVAILABLE: Throttle = Throttle::new();
 
 struct Throttle {
     last: Mutex<Option<Instant>>,
-    left_out: AtomicU64,
+    suppressed: AtomicU64,
 }
 
 impl Throttle {
     const fn new() -> Self {
-        Self { last: Mutex::new(None), left_out: AtomicU64::new(0) }
+        Self { last: Mutex::new(None), suppressed: AtomicU64::new(0) }
     }
 
-    /// How many lines were left out since the last one, when it is time for another.
+    /// The number of lines suppressed since the last one, when another line may be logged.
     fn take(&self) -> Option<u64> {
         let now = Instant::now();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| now.duration_since(last) < Duration::from_secs(1)) {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
+            self.suppressed.fetch_add(1, Ordering::Relaxed);
             return None;
         }
         *last = Some(now);
-        Some(self.left_out.swap(0, Ordering::Relaxed))
+        Some(self.suppressed.swap(0, Ordering::Relaxed))
     }
 }
 
@@ -246,10 +246,10 @@ impl From<TokenFault> for Error {
         let cause = match fault {
             TokenFault::Invalid => "the token was not issued here, was altered, or is another client's",
             TokenFault::Expired => "the token has expired",
-            TokenFault::WrongType => "the token is of the other kind",
-            TokenFault::Revoked => "the token was taken back or its session has ended",
-            TokenFault::RefreshEnded => "there is no later sliding token any more",
-            TokenFault::Missing(_) => "the token of the old system lacks a claim",
+            TokenFault::WrongType => "the token is of the wrong type",
+            TokenFault::Revoked => "the token was revoked or its session has ended",
+            TokenFault::RefreshEnded => "the sliding token can no longer be refreshed",
+            TokenFault::Missing(_) => "the token of the previous issuer is missing a claim",
         };
         Self::new(ErrorKind::Token(fault), cause)
     }

@@ -71,8 +71,8 @@ impl Mailer {
         }
         self.letters.try_send(letter).map_err(|refused| {
             let cause = match refused {
-                TrySendError::Full(_) => "too many letters wait",
-                TrySendError::Disconnected(_) => "nobody sends letters any more",
+                TrySendError::Full(_) => "too many e-mails are waiting",
+                TrySendError::Disconnected(_) => "the mail thread has stopped",
             };
             Error::new(ErrorKind::Overloaded, cause)
         })
@@ -140,7 +140,7 @@ fn send_all(transport: &SmtpTransport, from: &Mailbox, waiting: &Receiver<Option
         }
         while postponed.len() > MAX_WAITING {
             postponed.remove(0);
-            gave_up("too many letters wait for the mail server");
+            gave_up("too many e-mails are waiting for the mail server");
         }
     }
 }
@@ -164,7 +164,7 @@ fn send_one(transport: &SmtpTransport, message: Message, tries: usize) -> Option
 
 fn gave_up(cause: &str) {
     metrics::letter(false);
-    tracing::error!(cause, "a letter could not be sent");
+    tracing::error!(cause, "an e-mail could not be sent");
 }
 
 fn message(from: &Mailbox, letter: &EmailMessage) -> std::result::Result<Message, String> {

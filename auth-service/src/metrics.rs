@@ -1,7 +1,7 @@
-//! What is counted for the operator, by the names that the field expects. The only file that knows how.
+//! Prometheus metrics. The only file that names them.
 //!
-//! Series exist from the start, so that a rate can be taken of what has not happened yet. No label holds
-//! anything that a caller chose: neither a name nor an address nor an id.
+//! Counters exist from the start, at zero, so that rates can be computed before the first event. No label holds a value
+//! that a caller chose: no username, no address, no ID.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::sessions::Rotation;
 
 static METRICS: LazyLock<Handles> = LazyLock::new(Handles::new);
 
-/// Handles, so that counting costs an addition and no look-up.
+/// Handles: counting costs an addition, no lookup.
 struct Handles {
     issued: Family<3>,
     logins: Family<6>,
@@ -78,46 +78,55 @@ impl<const N: usize> Family<N> {
     }
 }
 
-/// Makes every series, at zero, and says what it is.
+/// Creates and describes the metrics.
 pub fn begin() {
     LazyLock::force(&METRICS);
-    describe_counter!("signet_tokens_issued_total", "Access tokens handed out, by how they were earned");
-    describe_counter!("signet_logins_total", "Logins by name and password, by how they ended");
-    describe_counter!("signet_refreshes_total", "Refreshes that reached the storage, by how they ended");
-    describe_counter!("signet_revocations_total", "Revocations learnt of, whichever replica made them");
-    describe_histogram!("signet_database_pool_wait_seconds", "Waits for a pooled connection");
+    describe_counter!("signet_tokens_issued_total", "Access tokens issued, by grant type");
+    describe_counter!("signet_logins_total", "Password logins, by outcome");
+    describe_counter!("signet_refreshes_total", "Refreshes that reached the database, by outcome");
+    describe_counter!("signet_revocations_total", "Revocations received, from any replica");
+    describe_histogram!(
+        "signet_database_pool_wait_seconds",
+        "Time that requests waited for a database connection"
+    );
     describe_counter!(
         "signet_database_pool_exhausted_total",
-        "Waits for a pooled connection that were in vain"
+        "Requests that got no database connection in time"
     );
-    describe_gauge!("signet_database_connections", "Connections of the pool of readers");
-    describe_histogram!("signet_password_hash_wait_seconds", "Waits of passwords for a hashing thread");
-    describe_gauge!("signet_password_hash_waiting", "Passwords that wait for a hashing thread now");
-    describe_counter!("signet_password_hash_shed_total", "Passwords that found the queue full: 503");
+    describe_gauge!("signet_database_connections", "Database connections of the read pool, by state");
+    describe_histogram!(
+        "signet_password_hash_wait_seconds",
+        "Time that passwords waited for a hashing thread"
+    );
+    describe_gauge!("signet_password_hash_waiting", "Passwords that are waiting for a hashing thread");
     describe_counter!(
-        "signet_claims_webhook_failures_total",
-        "Questions to the claims webhook without an answer"
+        "signet_password_hash_shed_total",
+        "Logins refused with 503 because the hashing queue was full"
     );
-    describe_counter!("signet_swept_rows_total", "Expired rows that this replica has deleted");
-    describe_counter!("signet_sweep_failures_total", "Walks through the tables that broke off");
-    describe_gauge!("signet_feed_subscribers", "Streams of the feeds that are open");
+    describe_counter!("signet_claims_webhook_failures_total", "Requests to the claims webhook that failed");
+    describe_counter!("signet_swept_rows_total", "Expired rows deleted by this replica");
+    describe_counter!("signet_sweep_failures_total", "Sweeps of expired rows that failed");
+    describe_gauge!("signet_feed_subscribers", "Open feed streams");
+    describe_gauge!("signet_feed_age_seconds", "Time since the last successful poll of the database");
     describe_gauge!(
-        "signet_feed_age_seconds",
-        "Time since the database was last seen: how old the feeds are"
+        "signet_feed_position",
+        "Sequence number of the newest revocation that this replica knows"
     );
-    describe_gauge!("signet_feed_position", "Number of the newest revocation that is known here");
     describe_gauge!(
         "signet_live_revocations",
-        "Revocations that can still hit a token; verifiers take 10,000,000 at most"
+        "Revocations that can still match a token; verifiers accept at most 10,000,000"
     );
-    describe_gauge!("signet_audit_entries", "Number of the newest entry of the audit log; it never falls");
-    describe_gauge!("signet_signing_key_age_seconds", "How long the key that signs has done so");
-    describe_gauge!("signet_public_keys", "Keys in the key set");
-    describe_gauge!("signet_ready", "1 when this replica can do its work");
-    describe_gauge!("signet_database_answers", "1 when the database answered when it was last asked");
+    describe_gauge!(
+        "signet_audit_entries",
+        "Sequence number of the newest entry of the audit log; it never decreases"
+    );
+    describe_gauge!("signet_signing_key_age_seconds", "Age of the active signing key");
+    describe_gauge!("signet_public_keys", "Keys in the published key set");
+    describe_gauge!("signet_ready", "1 if this replica is ready");
+    describe_gauge!("signet_database_answers", "1 if the database answered the last poll");
 }
 
-/// An access token was handed out.
+/// An access token was issued.
 pub fn issued(grant: GrantType) {
     METRICS.issued.count(grant.as_str());
 }
@@ -181,7 +190,7 @@ pub fn hash_shed() {
 
 /// A letter was sent, or given up.
 pub fn letter(sent: bool) {
-    counter!("signet_letters_total", "outcome" => if sent { "sent" } else { "failed" }).increment(1);
+    counter!("signet_emails_total", "outcome" => if sent { "sent" } else { "failed" }).increment(1);
 }
 
 /// The claims webhook did not answer, or said nonsense.

@@ -106,10 +106,10 @@ impl StateSync {
     pub fn start(authority: Arc<Authority>) -> Result<Self> {
         let internal = |cause: &str| Error::new(ErrorKind::Internal, cause);
         let signals = authority.sync.signals.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let signals = signals.ok_or_else(|| internal("there is a keeper already"))?;
+        let signals = signals.ok_or_else(|| internal("the state sync runs already"))?;
         let for_thread = Arc::clone(&authority);
         let thread = thread::Builder::new()
-            .name("keeper".to_owned())
+            .name("state-sync".to_owned())
             .spawn(move || keep(&for_thread, &signals))
             .map_err(|error| internal(&error.to_string()))?;
         let told = Arc::clone(&authority);
@@ -127,7 +127,7 @@ impl StateSync {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the keeper thread panicked");
+            tracing::error!("the state sync thread panicked");
         }
     }
 }
@@ -140,11 +140,11 @@ fn keep(authority: &Authority, signals: &Receiver<Signal>) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
         // A defect must not stop the clock of everything: the next look may go well.
-        match caught("keeper", || authority.refresh_state()) {
+        match caught("state-sync", || authority.refresh_state()) {
             Ok(()) => {
                 authority.storage_answers.store(true, Ordering::Relaxed);
                 if last_failure.take().is_some() {
-                    tracing::info!("the memory is in step with the database again");
+                    tracing::info!("the state in memory matches the database again");
                 }
             }
             Err(error) => {

@@ -52,7 +52,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let exporting = if serves { traces::start("resource-service", &settings.traces)? } else { None };
     logging::start(&settings.log, exporting.as_ref())?;
     for key in loaded.unknown {
-        tracing::warn!(key, "unknown setting: is it misspelt?");
+        tracing::warn!(key, "unknown setting; check its spelling");
     }
     if serves { startup::serve(&settings) } else { healthcheck::ask(settings.http.bind) }
 }

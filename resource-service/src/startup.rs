@@ -168,10 +168,10 @@ async fn tell_of_staleness(authority: Arc<Authority>, stale_after: Duration, sto
     while !stop.is_cancelled() {
         let freshness = authority.freshness();
         if !freshness.is_within(stale_after) && !std::mem::replace(&mut stale, true) {
-            tracing::warn!(last_heard = ?freshness.age(), "stale: the authority is not heard");
+            tracing::warn!(last_contact = ?freshness.age(), "stale: no contact with the authority");
         }
         if freshness.is_within(stale_after) && std::mem::take(&mut stale) {
-            tracing::info!("the authority is heard again");
+            tracing::info!("contact with the authority is restored");
         }
         tokio::select! {
             () = stop.cancelled() => {}
@@ -213,17 +213,20 @@ fn not_ready(missing: &str) -> HttpResponse {
 fn describe_metrics() {
     describe_gauge!("signet_ready", "1 when there are keys to verify with");
     describe_gauge!(
-        "signet_authority_last_heard_seconds",
-        "Time since the authority was heard; infinite if never"
+        "signet_authority_last_contact_seconds",
+        "Time since the last contact with the authority; infinite if there was none"
     );
-    describe_gauge!("signet_refused_updates", "Words of the authority that could not be believed");
+    describe_gauge!(
+        "signet_refused_updates",
+        "Updates of the authority that were refused because they are invalid"
+    );
 }
 
 /// The gauges that are read off when somebody asks for them.
 fn sample_metrics(authority: &Authority) {
     gauge!("signet_ready").set(u8::from(authority.is_ready() && !run::is_draining()));
     let age = authority.freshness().age().map_or(f64::INFINITY, |age| age.as_secs_f64());
-    gauge!("signet_authority_last_heard_seconds").set(age);
+    gauge!("signet_authority_last_contact_seconds").set(age);
     #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
     gauge!("signet_refused_updates").set(authority.refused_updates() as f64);
 }

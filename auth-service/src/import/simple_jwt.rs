@@ -116,7 +116,7 @@ fn remark(out: &mut Converted, name: &str, value: &Value) {
         removed if REMOVED.contains(&removed) => {
             out.wrong(name, "was removed from simplejwt; it refuses to start")
         }
-        _ => out.wrong(name, "is no setting of simplejwt 5.5"),
+        _ => out.wrong(name, "is not a setting of simplejwt 5.5"),
     }
 }
 

@@ -239,7 +239,7 @@ fn open_storage(settings: &Settings) -> Result<Storage> {
         let pending = Storage::pending_migrations(&url).map_err(|error| format!("{url}: {error}"))?;
         if !pending.is_empty() {
             let missing = pending.join(", ");
-            return Err(format!("{url}: the schema lacks {missing}: run `auth-service migrate`"));
+            return Err(format!("{url}: the schema is missing {missing}: run `auth-service migrate`"));
         }
     }
     Storage::connect(&url, settings.database.pool_size).map_err(|error| format!("{url}: {error}"))

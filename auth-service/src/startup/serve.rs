@@ -65,7 +65,7 @@ fn end_within(bound: Duration, work: impl FnOnce() + Send + 'static) {
     };
     let started = thread::Builder::new().name("ending".to_owned()).spawn(work);
     if started.is_err() || told.recv_timeout(bound).is_err() {
-        tracing::warn!("the database does not answer: what was asked of it is not waited for");
+        tracing::warn!("the database does not answer; requests that wait for it are abandoned");
     }
 }
 

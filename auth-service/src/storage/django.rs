@@ -71,12 +71,12 @@ impl DjangoTables {
     pub fn open(url: &DatabaseUrl, table: &str, model: &str) -> Result<Self, StorageError> {
         let unavailable = |cause: String| StorageError::Unavailable(cause);
         let table = TableName::parse(table).ok_or_else(|| {
-            let rule = "is no name of a table: write TABLE, SCHEMA.TABLE or \"SCHEMA\".\"TABLE\"";
+            let rule = "is not a table name: expected TABLE, SCHEMA.TABLE or \"SCHEMA\".\"TABLE\"";
             unavailable(format!("django.user_table `{table}` {rule}"))
         })?;
         if !model.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte)) {
             return Err(unavailable(format!(
-                "django.user_model `{model}` is no name of a model: write APP.MODEL"
+                "django.user_model `{model}` is not a model name: expected APP.MODEL"
             )));
         }
         let mut connection = connect(url)?;

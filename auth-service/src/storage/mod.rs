@@ -301,7 +301,7 @@ fn check_encoding(connection: &mut AnyConnection) -> Result<(), StorageError> {
         return Ok(());
     }
     Err(StorageError::Unavailable(format!(
-        "the database's encoding is {encoding}: create it anew by `CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0`"
+        "the database's encoding is {encoding}: create it again with `CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0`"
     )))
 }
 

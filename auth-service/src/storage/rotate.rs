@@ -137,7 +137,7 @@ fn not_rotated(
 /// The update did not match a moment ago and matches now: only another replica's write in between can
 /// do that, and the caller may try again.
 fn changed_meanwhile() -> StorageError {
-    StorageError::Unavailable("the session changed meanwhile".to_owned())
+    StorageError::Unavailable("the session was changed by another request".to_owned())
 }
 
 /// What a token means that did not rotate its session; `None` where only a write can tell.

@@ -28,7 +28,9 @@ fn doctor(folder: &std::path::Path, env: &Env) -> (i32, Value) {
 fn says<'a>(report: &'a Value, check: &str, outcome: &str) -> &'a str {
     let checks = report["checks"].as_array().unwrap();
     let of = |entry: &&Value| entry["check"] == check && entry["outcome"] == outcome;
-    checks.iter().find(of).unwrap_or_else(|| panic!("{check} {outcome}: {report}"))["message"].as_str().unwrap()
+    checks.iter().find(of).unwrap_or_else(|| panic!("{check} {outcome}: {report}"))["message"]
+        .as_str()
+        .unwrap()
 }
 
 async fn a_healthy_authority_is_found_healthy_also_while_it_runs(database: Database) {

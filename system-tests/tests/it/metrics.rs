@@ -91,7 +91,7 @@ async fn what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label(dat
 
     let resource = system.resource.metrics_text().await;
     assert_eq!(value(&resource, "signet_ready"), Some(1.0));
-    assert!(value(&resource, "signet_authority_last_heard_seconds").unwrap() < 10.0, "{resource}");
+    assert!(value(&resource, "signet_authority_last_contact_seconds").unwrap() < 10.0, "{resource}");
     is_well_formed(&resource);
 }
 

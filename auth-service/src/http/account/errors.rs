@@ -9,20 +9,20 @@ use crate::error::{Error, ErrorKind};
 use crate::http::body::BodyError;
 use crate::http::refusal::advise;
 
-/// Why something was not done (RFC 9457).
+/// Problem details (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// One word for programs.
+    /// Error code.
     #[schema(example = "password_refused")]
     pub code: &'static str,
-    /// One sentence for people.
+    /// What is wrong, in one sentence.
     pub detail: String,
-    /// The HTTP status once more.
+    /// The HTTP status code.
     #[schema(example = 400)]
     pub status: u16,
 }
 
-/// The table: status, word and sentence of each failure of the core.
+/// HTTP status, error code and detail of each error.
 #[must_use]
 pub fn account_error(kind: ErrorKind) -> (StatusCode, &'static str, String) {
     let of = |status, code, detail: &str| (status, code, detail.to_owned());
@@ -33,24 +33,26 @@ pub fn account_error(kind: ErrorKind) -> (StatusCode, &'static str, String) {
             of(StatusCode::FORBIDDEN, "invalid_credentials", "the password or the one-time password is wrong")
         }
         ErrorKind::SecondFactorRequired => {
-            of(StatusCode::FORBIDDEN, "otp_required", "a one-time password is needed too")
+            of(StatusCode::FORBIDDEN, "otp_required", "a one-time password is required")
         }
         ErrorKind::PasswordRefused(fault) => (bad, "password_refused", fault.message()),
-        ErrorKind::LinkInvalid => of(bad, "link_invalid", "the token is used, expired, or no token"),
-        ErrorKind::NotOffered => of(StatusCode::FORBIDDEN, "not_offered", "this is switched off here"),
-        ErrorKind::Conflict => of(StatusCode::CONFLICT, "conflict", "this does not go with what there is"),
-        ErrorKind::NotFound => of(StatusCode::NOT_FOUND, "not_found", "there is no such thing"),
+        ErrorKind::LinkInvalid => of(bad, "link_invalid", "the token is invalid, expired or already used"),
+        ErrorKind::NotOffered => of(StatusCode::FORBIDDEN, "not_offered", "this feature is disabled"),
+        ErrorKind::Conflict => {
+            of(StatusCode::CONFLICT, "conflict", "the request conflicts with the current state")
+        }
+        ErrorKind::NotFound => of(StatusCode::NOT_FOUND, "not_found", "not found"),
         ErrorKind::Token(_) | ErrorKind::AccountInactive => {
             of(unauthorized, "invalid_token", "the access token is not valid")
         }
-        // A token for somebody else's use; these endpoints know no client, grant, scope or audience.
+        // A token for another purpose; these endpoints have no client, grant, scope or audience.
         ErrorKind::UnauthorizedClient
         | ErrorKind::InvalidClient
         | ErrorKind::UnsupportedGrantType
         | ErrorKind::InvalidScope
         | ErrorKind::InvalidTarget
         | ErrorKind::UnsupportedTokenType => {
-            of(StatusCode::FORBIDDEN, "insufficient_scope", "this token does not open an account")
+            of(StatusCode::FORBIDDEN, "insufficient_scope", "this token is not valid for the account API")
         }
         ErrorKind::TooManyAttempts(_) => {
             of(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "too many attempts: try again later")
@@ -58,17 +60,17 @@ pub fn account_error(kind: ErrorKind) -> (StatusCode, &'static str, String) {
         ErrorKind::Overloaded | ErrorKind::Unavailable => {
             of(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again in a moment")
         }
-        ErrorKind::Internal => of(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "something broke here"),
+        ErrorKind::Internal => of(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal server error"),
     }
 }
 
-/// What an account endpoint answers when it does not do what was asked.
+/// Why an account endpoint refused a request.
 #[derive(Debug)]
 pub enum Refused {
     Failed(Error),
     /// No token, or not one by itself.
     NoToken,
-    /// The body is no JSON of the form that is asked for; says where.
+    /// The body is not JSON of the expected form; names the place.
     Malformed(String),
     NotJson,
     BodyTooLarge,
@@ -82,7 +84,7 @@ impl Refused {
             Self::NoToken => (
                 StatusCode::UNAUTHORIZED,
                 "invalid_token",
-                "an access token is needed in the header Authorization".to_owned(),
+                "an access token is required in the Authorization header".to_owned(),
             ),
             Self::Malformed(what) => (StatusCode::BAD_REQUEST, "invalid_request", what.clone()),
             Self::NotJson => {

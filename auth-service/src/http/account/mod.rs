@@ -50,7 +50,7 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
 
 /// Asks for an account. The answer is the same whatever is taken: what becomes of it stands in a letter.
 #[utoipa::path(post, path = "/api/account/v1/registration", tag = "registration", request_body = Registration,
-    responses((status = 202, description = "A letter is on its way"), (status = 400, body = Problem),
+    responses((status = 202, description = "An e-mail was sent"), (status = 400, body = Problem),
         (status = 403, description = "Registration is switched off", body = Problem), (status = 429, body = Problem)))]
 async fn register(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let body: Registration = read(&request, payload).await?;
@@ -92,7 +92,7 @@ async fn account_token(request: HttpRequest, payload: Payload, state: Data<HttpS
 
 /// Asks for a letter by which another password can be set. The answer tells nobody whether there is an account.
 #[utoipa::path(post, path = "/api/account/v1/password/reset", tag = "password", request_body = ResetRequest,
-    responses((status = 202, description = "If an account has the address, a letter is on its way"),
+    responses((status = 202, description = "If a user has this address, an e-mail was sent"),
         (status = 400, body = Problem), (status = 429, body = Problem)))]
 async fn ask_for_reset(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let ResetRequest { email } = read(&request, payload).await?;
@@ -132,7 +132,7 @@ async fn change_password(request: HttpRequest, payload: Payload, state: Data<Htt
 /// Asks for a letter to a new address, by which it becomes the account's.
 #[utoipa::path(put, path = "/api/account/v1/email", tag = "email", request_body = EmailChange,
     security(("access_token" = [])),
-    responses((status = 202, description = "A letter is on its way"), (status = 400, body = Problem),
+    responses((status = 202, description = "An e-mail was sent"), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem), (status = 429, body = Problem)))]
 async fn change_email(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let token = bearer(&request, &state)?;

@@ -6,7 +6,7 @@ use utoipa_swagger_ui::SwaggerUi;
 /// The description of all of these endpoints.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Signet accounts", description = "What people do for their own accounts.", license(identifier = "MIT OR Apache-2.0")),
+    info(title = "Signet accounts", description = "Self-service for users: registration, password, e-mail address, second factor, sessions.", license(identifier = "MIT OR Apache-2.0")),
     paths(
         super::register, super::confirm_registration, super::ask_for_reset, super::reset_password,
         super::change_password, super::change_email, super::confirm_email, super::begin_second_factor,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, TokenFault};
 use crate::http::refusal::advise;
 
-/// The table: status, error word (RFC 6749 section 5.2, RFC 8707 section 2) and description.
+/// HTTP status, error code (RFC 6749 section 5.2, RFC 8707 section 2) and description of each error.
 #[must_use]
 pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) {
     let bad = StatusCode::BAD_REQUEST;
@@ -21,41 +21,49 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
         ErrorKind::Token(TokenFault::Expired | TokenFault::RefreshEnded) => {
             (bad, "invalid_grant", "the token has expired")
         }
-        ErrorKind::Token(TokenFault::WrongType) => (bad, "invalid_grant", "the token is of another kind"),
+        ErrorKind::Token(TokenFault::WrongType) => (bad, "invalid_grant", "the token is of the wrong type"),
         ErrorKind::Token(TokenFault::Revoked) => (bad, "invalid_grant", "the token is no longer valid"),
         ErrorKind::InvalidClient => {
             (StatusCode::UNAUTHORIZED, "invalid_client", "client authentication failed")
         }
-        ErrorKind::UnauthorizedClient => (bad, "unauthorized_client", "the client may not use this grant"),
-        ErrorKind::UnsupportedGrantType => (bad, "unsupported_grant_type", "this grant is not offered"),
+        ErrorKind::UnauthorizedClient => {
+            (bad, "unauthorized_client", "the client may not use this grant type")
+        }
+        ErrorKind::UnsupportedGrantType => (bad, "unsupported_grant_type", "the grant type is not supported"),
         ErrorKind::InvalidScope => {
-            (bad, "invalid_scope", "the scope is malformed or exceeds what may be had")
+            (bad, "invalid_scope", "the scope is malformed or exceeds what the client may request")
         }
-        ErrorKind::InvalidTarget => (bad, "invalid_target", "the client may not ask for this audience"),
+        ErrorKind::InvalidTarget => {
+            (bad, "invalid_target", "the client may not request tokens for this audience")
+        }
         ErrorKind::UnsupportedTokenType => {
-            (bad, "unsupported_token_type", "tokens of this kind cannot be revoked alone")
+            (bad, "unsupported_token_type", "tokens of this type cannot be revoked individually")
         }
-        ErrorKind::SecondFactorRequired => (bad, "invalid_grant", "a one-time password is needed"),
-        // These are the account endpoints' own.
+        ErrorKind::SecondFactorRequired => (bad, "invalid_grant", "a one-time password is required"),
+        // Only the account API returns these.
         ErrorKind::PasswordRefused(_)
         | ErrorKind::LinkInvalid
         | ErrorKind::NotOffered
         | ErrorKind::Conflict
-        | ErrorKind::NotFound => (bad, "invalid_request", "this is for the account endpoints"),
+        | ErrorKind::NotFound => (bad, "invalid_request", "this error belongs to the account API"),
         ErrorKind::TooManyAttempts(_) => {
-            (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", "too many attempts have failed")
+            (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", "too many failed attempts")
         }
-        ErrorKind::Overloaded => {
-            (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too busy at this moment")
-        }
-        ErrorKind::Unavailable => {
-            (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "the storage cannot be reached")
-        }
-        ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "something broke here"),
+        ErrorKind::Overloaded => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "the server is too busy, try again later",
+        ),
+        ErrorKind::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "the database is unavailable, try again later",
+        ),
+        ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal server error"),
     }
 }
 
-/// What an OAuth endpoint answers when it does not do what was asked.
+/// Why an OAuth endpoint refused a request.
 #[derive(Debug)]
 pub enum Refused {
     Failed(Error),

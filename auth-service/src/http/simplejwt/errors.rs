@@ -33,14 +33,14 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
             StatusCode::UNAUTHORIZED,
             json!({"detail": "A one-time password is required.", "code": "otp_required"}),
         ),
-        // These need a client, a grant, a scope or an audience, and the endpoints take none.
+        // These endpoints take no client, grant, scope or audience.
         ErrorKind::InvalidClient
         | ErrorKind::UnauthorizedClient
         | ErrorKind::UnsupportedGrantType
         | ErrorKind::InvalidScope
         | ErrorKind::InvalidTarget
         | ErrorKind::UnsupportedTokenType
-        // These are the account endpoints' own.
+        // Only the account API returns these.
         | ErrorKind::PasswordRefused(_)
         | ErrorKind::LinkInvalid
         | ErrorKind::NotOffered
@@ -60,7 +60,7 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
     }
 }
 
-/// What these endpoints answer when they do not do what was asked.
+/// Why these endpoints refused a request.
 #[derive(Debug)]
 pub enum Refused {
     Failed(Error),
