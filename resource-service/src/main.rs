@@ -12,7 +12,7 @@ use service_kit::{healthcheck, logging, traces};
 #[derive(Debug, Parser)]
 #[command(name = "resource-service", version)]
 struct Cli {
-    /// Settings file (TOML); the environment, `RESOURCE__SECTION__KEY`, wins over it.
+    /// Settings file (TOML). Environment variables, `RESOURCE__SECTION__KEY`, override it.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -23,11 +23,13 @@ struct Cli {
 enum Command {
     /// Serve HTTP and gRPC until SIGTERM (the default).
     Serve,
-    /// Print the public key of FILE as a JWKS, for `auth-service audience create NAME --encryption-jwks`. The
-    /// file is made, with a new private key, if it does not exist.
+    /// Print the public key of FILE as a JWKS, for `auth-service audience create NAME --encryption-jwks`. Creates the file
+    /// with a new private key if it does not exist.
     EncryptionKey { file: PathBuf },
-    /// Ask a running service whether it is ready; for container health checks.
+    /// Check that the running service is ready, for container health checks.
     Healthcheck,
+    /// Print every setting with its default and its meaning, as a Markdown table.
+    ConfigReference,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,10 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<(), String> {
     if let Some(Command::EncryptionKey { file }) = &cli.command {
         return print_encryption_key(file);
+    }
+    if let Some(Command::ConfigReference) = &cli.command {
+        let table = service_kit::reference::table(&settings::reference()?);
+        return write!(std::io::stdout().lock(), "{table}").map_err(|error| error.to_string());
     }
     let loaded = settings::load(cli.config.as_deref())?;
     let settings = loaded.settings;

@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
+use service_kit::reference::{self, Setting};
 use service_kit::settings::Loaded;
 use service_kit::traces::Traces;
 use shared_claims::authority::{AuthoritySettings, FeedSettings};
@@ -16,89 +18,102 @@ use shared_claims::authority::{AuthoritySettings, FeedSettings};
 use crate::gateway::Gateway;
 
 /// Everything that can be set. With nothing set, it trusts an authority on this machine.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Settings {
-    /// `RESOURCE__AUDIENCE`: the `aud` that a token must hold to be for this service. Default `notes`.
+    /// `aud` that a token must contain.
     #[serde(deserialize_with = "service_kit::settings::word")]
     pub audience: String,
-    /// `RESOURCE__DATA_DIR`: the notes, and the last good state of the authority. Made if its parent
-    /// exists. Default `data`.
+    /// Folder of the notes and of the last good state of keys and revocations.
     pub data_dir: PathBuf,
-    /// `RESOURCE__DECRYPTION_KEY_FILE`: private keys in PEM, mode 0600, that open the tokens of an audience
-    /// which has registered an encryption key; `resource-service encryption-key FILE` makes one. Not set by
-    /// default.
+    /// Private keys (PEM, mode 0600) of an audience with encrypted tokens; `resource-service encryption-key FILE`
+    /// creates one.
     pub decryption_key_file: Option<PathBuf>,
-    /// `RESOURCE__ALLOW_RSA_DECRYPTION`: whether that file may hold RSA keys (2048 to 3072 bits). Default `false`.
+    /// Allow RSA keys (2048 to 3072 bits) in that file: slow to decrypt with.
     pub allow_rsa_decryption: bool,
+    /// The authority that this service follows.
     pub authority: Authority,
-    /// `RESOURCE__DRAIN_DELAY`: how long, after SIGTERM, requests are still taken while `/readyz` and the health
-    /// check say that this service is not ready. 0 to 60 seconds. Default `1s`.
+    /// Time after SIGTERM during which requests are still served while `/readyz` reports not ready. 0 to 60 s.
     #[serde(deserialize_with = "duration::between::<_, 0, 60>", serialize_with = "duration::write")]
     pub drain_delay: Duration,
+    /// The HTTP listener.
     pub http: Http,
+    /// The gRPC listener.
     pub grpc: Grpc,
-    /// `[gateway]` in the settings file: the sidecar for proxies. Off by default.
+    /// The gateway for proxies: see the samples in `deploy/`.
     pub gateway: Gateway,
-    /// `RESOURCE__METRICS__BIND`: where `GET /metrics` is answered, for Prometheus; `off` for nowhere. Port 0 takes
-    /// a free one. Default `127.0.0.1:9465`.
+    /// Prometheus metrics.
     pub metrics: Metrics,
-    /// `RESOURCE__TRACES__ENDPOINT` (an OTLP collector, or `off`) and `RESOURCE__TRACES__RATIO`. Default `off`, 1.
+    /// OpenTelemetry traces.
     pub traces: Traces,
-    /// `RESOURCE__LOG__FORMAT` (`text` or `json`) and `RESOURCE__LOG__LEVEL`. Default `text`, `info`.
+    /// The log.
     pub log: Log,
 }
 
 /// No `Debug`, here and on [`Settings`]: the secret cannot be printed by accident.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Authority {
-    /// `RESOURCE__AUTHORITY__URL`: where its key set is fetched. https, or http to this machine.
-    /// Default `http://127.0.0.1:8080`.
+    /// URL of the authority; https, or http to this machine.
     #[serde(deserialize_with = "service_kit::settings::issuer")]
     pub url: String,
-    /// `RESOURCE__AUTHORITY__ISSUER`: the `iss` of its tokens, byte by byte. Default
-    /// `http://127.0.0.1:8080`.
+    /// `iss` of its tokens, compared byte by byte.
     #[serde(deserialize_with = "service_kit::settings::issuer")]
     pub issuer: String,
-    /// `RESOURCE__AUTHORITY__ALLOW_HTTP`: http to another machine, inside a network that is trusted.
-    /// Default `false`.
+    /// Allow http to another machine, inside a trusted network.
     pub allow_http: bool,
-    /// `RESOURCE__AUTHORITY__GRPC_URL`: where its feeds are, for a service that has credentials there.
-    /// Default `http://127.0.0.1:9090`.
+    /// URL of its gRPC API, for the feeds.
     #[serde(deserialize_with = "service_kit::settings::issuer")]
     pub grpc_url: String,
-    /// `RESOURCE__AUTHORITY__CLIENT_ID`: the client that this service is at the authority. Without it the
-    /// published documents are followed instead of the feeds. Not set by default.
+    /// Client of this service at the authority, with the scope `signet:watch`: it then follows the feeds instead of
+    /// polling the documents.
     pub client_id: Option<String>,
-    /// `RESOURCE__AUTHORITY__CLIENT_SECRET`, or `..._FILE` with the path of a file that holds it. Not set by
-    /// default.
+    /// Secret of the client.
     pub client_secret: Option<String>,
+    /// File that holds the secret of the client.
     pub client_secret_file: Option<PathBuf>,
-    /// `RESOURCE__AUTHORITY__CA_FILE`: certificates in PEM that its gRPC listener may present, beside those
-    /// of the operating system. Not set by default.
+    /// Additional certificate authorities (PEM) for the URL and the feeds.
     pub ca_file: Option<PathBuf>,
-    /// `RESOURCE__AUTHORITY__STALE_AFTER`: when the authority was not heard for this long, health and log say
-    /// so. Default `5s`.
+    /// Without contact with the authority for this time, readiness and log report it.
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub stale_after: Duration,
-    /// `RESOURCE__AUTHORITY__ACCEPT_WITHOUT_REVOCATIONS`: accept tokens as soon as there are keys, also before any
-    /// revocations were received or loaded. Default `false`: 503 until then.
+    /// Accept tokens as soon as keys are known; else 503 until revocations were received or loaded.
     pub accept_without_revocations: bool,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Http {
-    /// `RESOURCE__HTTP__BIND`. Port 0 takes a free one. Default `127.0.0.1:8081`.
+    /// Address of the HTTP listener; port 0 chooses a free port.
     pub bind: SocketAddr,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Grpc {
-    /// `RESOURCE__GRPC__BIND`. Port 0 takes a free one. Default `127.0.0.1:9091`.
+    /// Address of the gRPC listener; port 0 chooses a free port.
     pub bind: SocketAddr,
+}
+
+/// Every setting, with its default and its meaning.
+///
+/// # Errors
+/// The key of a setting without a doc comment.
+pub fn reference() -> Result<Vec<Setting>, String> {
+    reference::settings(("RESOURCE", &["gateway"]), &Settings::default(), |section, field| {
+        let found = match section {
+            "" => Settings::get_field_docs(field),
+            "authority" => Authority::get_field_docs(field),
+            "gateway" => Gateway::get_field_docs(field),
+            "grpc" => Grpc::get_field_docs(field),
+            "http" => Http::get_field_docs(field),
+            "log" => Log::get_field_docs(field),
+            "metrics" => Metrics::get_field_docs(field),
+            "traces" => Traces::get_field_docs(field),
+            _ => return None,
+        };
+        found.ok()
+    })
 }
 
 /// Reads all layers.

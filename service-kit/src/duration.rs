@@ -62,7 +62,19 @@ pub fn write_optional<S: Serializer>(duration: &Option<Duration>, serializer: S)
 /// # Errors
 /// Those of the serializer.
 pub fn write<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format!("{}ms", duration.as_millis()))
+    serializer.serialize_str(&text(*duration))
+}
+
+/// As it is written in settings, in the largest unit that gives a whole number.
+#[must_use]
+pub fn text(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    match units.iter().find(|(_, unit)| milliseconds > 0 && milliseconds.is_multiple_of(*unit)) {
+        Some((name, unit)) => format!("{}{name}", milliseconds / unit),
+        None if milliseconds == 0 => "0s".to_owned(),
+        None => format!("{milliseconds}ms"),
+    }
 }
 
 #[cfg(test)]
@@ -91,5 +103,13 @@ mod tests {
         for (text, milliseconds) in table {
             assert_eq!(parse(text), milliseconds.map(Duration::from_millis), "{text}");
         }
+    }
+
+    #[test]
+    fn a_duration_is_written_in_its_largest_whole_unit() {
+        for written in ["0s", "1ms", "1500ms", "90s", "5m", "36h", "1d", "30d"] {
+            assert_eq!(text(parse(written).unwrap()), written);
+        }
+        assert_eq!(text(Duration::from_secs(24 * 3600)), "1d");
     }
 }

@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod observe;
 pub mod peer;
 pub mod process;
+pub mod reference;
 pub mod request_id;
 pub mod run;
 pub mod secret_file;

@@ -1,5 +1,6 @@
 use std::str::FromStr;
 
+use documented::DocumentedFields;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use tracing_subscriber::filter::Directive;
@@ -10,13 +11,13 @@ use tracing_subscriber::{EnvFilter, Layer};
 use crate::traces::{self, Exporting};
 
 /// How the log looks.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Log {
-    /// `LOG__FORMAT`: `text` or `json`. Default `text`.
+    /// Log format: `text` or `json`.
     #[serde(deserialize_with = "format")]
     pub format: LogFormat,
-    /// `LOG__LEVEL`: `error`, `warn`, `info`, `debug`, or a filter by module. Default `info`.
+    /// `error`, `warn`, `info`, `debug`, or a filter by module.
     #[serde(deserialize_with = "level")]
     pub level: String,
 }

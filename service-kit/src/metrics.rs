@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use documented::DocumentedFields;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -23,9 +24,9 @@ const SECONDS: [f64; 14] =
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Where the metrics are served.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Deserialize, DocumentedFields, Serialize)]
 pub struct Metrics {
-    /// `METRICS__BIND`: an address, or `off`. Port 0 takes a free one.
+    /// Address of the Prometheus listener (`GET /metrics`), or `off`; port 0 chooses a free port.
     #[serde(deserialize_with = "bind", serialize_with = "write_bind")]
     pub bind: Option<SocketAddr>,
 }

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap as ActixHeaders;
+use documented::DocumentedFields;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{Status, TraceContextExt, TraceId, TracerProvider};
 use opentelemetry::{Context, KeyValue};
@@ -35,14 +36,13 @@ const EXPORT_PAUSE: Duration = Duration::from_secs(1);
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where traces go.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Traces {
-    /// `TRACES__ENDPOINT`: a collector that takes OTLP over gRPC, `http://127.0.0.1:4317`, or `off`. Default `off`.
+    /// OpenTelemetry collector (OTLP over gRPC): `http://127.0.0.1:4317`, or `off`.
     #[serde(deserialize_with = "endpoint", serialize_with = "write_endpoint")]
     pub endpoint: Option<String>,
-    /// `TRACES__RATIO`: which part of the traces that begin here is kept, 0 to 1; for one that begins at the caller,
-    /// the caller has decided. Default 1.
+    /// Share of the traces started here that are recorded, 0 to 1; the caller decides for traces that it started.
     #[serde(deserialize_with = "ratio")]
     pub ratio: f64,
 }

@@ -6,6 +6,7 @@
 mod audience;
 mod audit;
 mod client;
+mod config;
 mod doctor;
 mod import;
 mod key;
@@ -70,6 +71,9 @@ enum Command {
     /// Announce that a backup of the database was restored: verifiers load all revocations and keys again. Run it once
     /// after each restore.
     Restored,
+    /// Print the reference of all settings.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Check settings, clock, database, keys and listeners, and print what to do. Changes nothing.
     Doctor,
     /// Check that the running authority is ready, for container health checks.
@@ -133,6 +137,9 @@ fn with_hyphen_values(command: clap::Command) -> clap::Command {
 }
 
 fn run(cli: Cli, output: &Output) -> Done {
+    if let Some(Command::Config(command)) = cli.command {
+        return command.run(output);
+    }
     startup::harden_process()?;
     let loaded = settings::load(cli.config.as_deref())?;
     let command = cli.command.unwrap_or(Command::Serve);
@@ -167,6 +174,7 @@ fn run(cli: Cli, output: &Output) -> Done {
             command.run(&*authority(&settings)?, &settings.keys.master_key_file, output)
         }
         Command::Audit(command) => command.run(&*authority(&settings)?, output),
+        Command::Config(command) => command.run(output),
         Command::Restored => restored(&*authority(&settings)?, output),
         Command::Doctor => doctor::run(&settings, &loaded.unknown, output),
         Command::Healthcheck => healthcheck(&settings, output),

@@ -1,38 +1,39 @@
 use std::path::PathBuf;
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 /// What is offered to people.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Accounts {
-    /// `AUTH__ACCOUNTS__REGISTRATION`: whether strangers may make an account; needs `[mail]`. Default `false`.
+    /// Allow users to register; needs `mail.url`.
     pub registration: bool,
-    /// `AUTH__ACCOUNTS__REGISTRATION_LINK`: where an application takes the token of a letter, with `{token}` for it, best
-    /// behind a `#`: `https://app.example/welcome#{token}`. Without one the letter has the token alone. Default empty.
+    /// URL of the application that takes the token of a registration e-mail, with `{token}`, best behind a `#`:
+    /// `https://app.example/welcome#{token}`. Empty: the e-mail contains the token only.
     #[serde(deserialize_with = "link")]
     pub registration_link: String,
-    /// `AUTH__ACCOUNTS__EMAIL_LINK`: the same for a new address. Default empty.
+    /// The same for a new e-mail address.
     #[serde(deserialize_with = "link")]
     pub email_link: String,
-    /// `AUTH__ACCOUNTS__RESET_LINK`: the same for another password. Default empty.
+    /// The same for a password reset.
     #[serde(deserialize_with = "link")]
     pub reset_link: String,
 }
 
 /// The mail server. No `Debug`: the URL may hold a password.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Mail {
-    /// `AUTH__MAIL__URL`: `smtps://HOST`, `smtp://HOST?tls=required` (STARTTLS), or `smtp://` to this machine. None by
-    /// default: nobody is written to.
+    /// Mail server: `smtps://HOST`, `smtp://HOST?tls=required` (STARTTLS), or `smtp://` to this machine. None: no
+    /// e-mail is sent.
     #[serde(deserialize_with = "url")]
     pub url: Option<String>,
-    /// `AUTH__MAIL__USERNAME`. None by default.
+    /// User of the mail server.
     pub username: Option<String>,
-    /// `AUTH__MAIL__PASSWORD_FILE`: a file that holds the password. None by default.
+    /// File that holds the password of the mail server.
     pub password_file: Option<PathBuf>,
-    /// `AUTH__MAIL__FROM`: the sender, `Signet <signet@example.org>`. Default `Signet <signet@localhost>`.
+    /// Sender of e-mails: `Signet <signet@example.org>`.
     pub from: String,
 }
 

@@ -1,36 +1,34 @@
 use std::collections::BTreeMap;
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::import::{ActiveFlag, FieldMap};
 
 /// Which tables and fields of a Django project say what. The defaults are those of `django.contrib.auth`.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Django {
-    /// `AUTH__DJANGO__USER_MODEL`: the model of accounts, `app.model`. Default `auth.user`.
+    /// User model that `import django` reads: `app.model`.
     pub user_model: String,
-    /// `AUTH__DJANGO__USER_TABLE`: its table, where it is not `app_model`. Default empty.
+    /// Its table, if that is not `app_model`.
     pub user_table: String,
-    /// `AUTH__DJANGO__USER_ID`: the field whose value is the `user_id` of tokens, as simplejwt's `USER_ID_FIELD`; `id`
-    /// and `pk` are the primary key. Default `id`.
+    /// Field that simplejwt used as `USER_ID_FIELD`; `id` and `pk` are the primary key.
     pub user_id: String,
-    /// `AUTH__DJANGO__USERNAME`: the field of names, as the model's `USERNAME_FIELD`. Default `username`.
+    /// Field of the username, `USERNAME_FIELD` of the model.
     pub username: String,
-    /// `AUTH__DJANGO__PASSWORD`. Default `password`.
+    /// Field of the password hash.
     pub password: String,
-    /// `AUTH__DJANGO__ACTIVE`: the field that says whether a user may log in, `!FIELD` for a field that says the
-    /// opposite (a flag, or a time that is null), or `always`. Default `is_active`.
+    /// Field that allows a user to log in; `!FIELD` for a field that forbids it (a flag, or a time), or `always`.
     pub active: String,
-    /// `AUTH__DJANGO__EMAIL`. Default `email`.
+    /// Field of the e-mail address.
     pub email: String,
-    /// `AUTH__DJANGO__DATE_JOINED`. Default `date_joined`.
+    /// Field of the time at which the user was created.
     pub date_joined: String,
-    /// `AUTH__DJANGO__ATTRIBUTES`: fields that are kept, for `[claims]`; `groups` and `permissions` are lists of names.
-    /// Default `username email first_name last_name is_staff is_superuser groups permissions`.
+    /// Fields that are kept for `[claims]`, separated by spaces; `groups` and `permissions` are lists of names.
     pub attributes: String,
-    /// `[django.roles]`, in the file only: a role by what gives it, a boolean field, `group:NAME` or
-    /// `permission:APP.CODENAME`. Default `staff = "is_staff"`, `superuser = "is_superuser"`.
+    /// Roles, each with what grants it: a boolean field, `group:NAME` or `permission:APP.CODENAME`. Default: `staff =
+    /// "is_staff"`, `superuser = "is_superuser"`.
     pub roles: BTreeMap<String, String>,
 }
 

@@ -4,6 +4,7 @@
 mod accounts;
 mod django;
 mod load;
+mod reference;
 mod simplejwt;
 mod webhook;
 
@@ -12,6 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 use service_kit::duration;
 use service_kit::logging::Log;
@@ -22,187 +24,181 @@ use service_kit::traces::Traces;
 pub use accounts::{Accounts, Mail};
 pub use django::Django;
 pub use load::load;
+pub use reference::reference;
 pub use simplejwt::SimpleJwt;
 pub use webhook::Webhook;
 
 /// Everything that can be set. With nothing set, the authority runs on SQLite under `./data/`.
 ///
 /// No `Debug`, here and on [`Database`]: the URL may hold a password, and cannot be printed by accident.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Settings {
-    /// `AUTH__ISSUER`: the `iss` of every token and the base of every URL in the metadata. Verifiers
-    /// compare it byte by byte. Default `http://127.0.0.1:8080`.
+    /// `iss` of every token, and base of every URL in the metadata. Verifiers compare it byte by byte.
     #[serde(deserialize_with = "service_kit::settings::issuer")]
     pub issuer: String,
-    /// `AUTH__DRAIN_DELAY`: how long, after SIGTERM, requests are still taken while `/readyz` and the health check
-    /// say that this replica is not ready: longer than the balancer in front needs to notice. 0 to 60 seconds.
-    /// Default `1s`.
+    /// Time after SIGTERM during which requests are still served while `/readyz` reports not ready; longer than the
+    /// load balancer needs to notice. 0 to 60 s.
     #[serde(deserialize_with = "duration::between::<_, 0, 60>", serialize_with = "duration::write")]
     pub drain_delay: Duration,
+    /// The HTTP listener.
     pub http: Http,
+    /// The gRPC listener.
     pub grpc: Grpc,
+    /// The database.
     pub database: Database,
+    /// Signing keys and the master key.
     pub keys: Keys,
+    /// Lifetimes of tokens and sessions.
     pub tokens: Tokens,
+    /// The endpoints of djangorestframework-simplejwt, and the previous issuer.
     pub simplejwt: SimpleJwt,
-    /// `[claims]`, in the file only: claims of a person's tokens by the attribute of the account that they take,
-    /// `is_staff = "is_staff"`. None by default.
+    /// Claims in the tokens of users, each with the attribute of the user that it takes: `is_staff = "is_staff"`.
     pub claims: BTreeMap<String, String>,
-    /// `[claims_webhook]`: a service that is asked for more claims.
+    /// A service that returns more claims.
     pub claims_webhook: Webhook,
-    /// `[django]`: what `import django` reads.
+    /// What `import django` reads.
     pub django: Django,
+    /// Rules for new passwords, and hashing.
     pub passwords: Passwords,
+    /// The account API.
     pub accounts: Accounts,
+    /// The mail server.
     pub mail: Mail,
+    /// Deletion of expired rows.
     pub sweep: Sweep,
+    /// Limits of failed logins.
     pub limits: Limits,
-    /// `AUTH__TRUSTED_PROXIES`: addresses and networks, separated by commas, whose `X-Forwarded-For` is believed.
-    /// None by default.
+    /// Addresses and networks of proxies whose `X-Forwarded-For` is trusted, separated by commas.
     pub trusted_proxies: TrustedProxies,
-    /// `AUTH__METRICS__BIND`: where `GET /metrics` is answered, for Prometheus; `off` for nowhere. Port 0 takes a
-    /// free one. Default `127.0.0.1:9464`.
+    /// Prometheus metrics.
     pub metrics: Metrics,
-    /// `AUTH__TRACES__ENDPOINT` (an OTLP collector, or `off`) and `AUTH__TRACES__RATIO`. Default `off`, 1.
+    /// OpenTelemetry traces.
     pub traces: Traces,
-    /// `AUTH__LOG__FORMAT` (`text` or `json`) and `AUTH__LOG__LEVEL`. Default `text`, `info`.
+    /// The log.
     pub log: Log,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Http {
-    /// `AUTH__HTTP__BIND`. Port 0 takes a free one. Default `127.0.0.1:8080`.
+    /// Address of the HTTP listener; port 0 chooses a free port.
     pub bind: SocketAddr,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Grpc {
-    /// `AUTH__GRPC__BIND`. Port 0 takes a free one. Default `127.0.0.1:9090`.
+    /// Address of the gRPC listener; port 0 chooses a free port.
     pub bind: SocketAddr,
-    /// `AUTH__GRPC__REFLECTION`: lets tools list the services; for development. Default `false`.
+    /// Enable gRPC reflection, for development.
     pub reflection: bool,
-    /// `AUTH__GRPC__MAX_WATCHES`: streams of revocations and keys at one time, two for each verifier,
-    /// 1 to 100,000. Default 25000.
+    /// Maximum number of open feed streams, two per verifier. 1 to 100,000.
     #[serde(deserialize_with = "load::max_watches")]
     pub max_watches: usize,
 }
 
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Database {
-    /// `AUTH__DATABASE__URL`: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`.
-    /// Default `sqlite://data/signet.db`.
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`, with the parameters of libpq.
     pub url: String,
-    /// `AUTH__DATABASE__URL_FILE`: a file that holds the URL, for deployments that keep secrets in
-    /// files. It wins over the URL itself. Not set by default.
+    /// File that holds the URL; overrides `url`.
     pub url_file: Option<PathBuf>,
-    /// `AUTH__DATABASE__MIGRATE`: bring the schema up to date at the start; `false` refuses to start
-    /// on an old schema instead. Default `true`.
+    /// Migrate the schema at start; `false` refuses to start on an old schema.
     pub migrate: bool,
-    /// `AUTH__DATABASE__POOL_SIZE`: connections, 1 to 100. Default 8.
+    /// Maximum number of connections for requests. 1 to 100.
     #[serde(deserialize_with = "load::pool_size")]
     pub pool_size: u32,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Keys {
-    /// `AUTH__KEYS__MASTER_KEY_FILE`: 32 bytes in base64url, mode 0600; made at the first start.
-    /// Default `data/master.key`.
+    /// File with the master key (32 bytes, base64url, mode 0600), created at the first start. Back it up.
     pub master_key_file: PathBuf,
-    /// `AUTH__KEYS__ALGORITHM`: `EdDSA`, `ES256` or `RS256`, for audiences without one of their own.
-    /// Default `EdDSA`.
+    /// `EdDSA`, `ES256` or `RS256`: signs tokens of audiences without an algorithm of their own.
     #[serde(deserialize_with = "load::algorithm")]
     pub algorithm: String,
-    /// `AUTH__KEYS__ROTATION_PERIOD`: how long a key signs, 1 minute to 10 years. Default `30d`.
+    /// How long a key signs. 1 minute to 10 years.
     #[serde(
         deserialize_with = "duration::between::<_, 60, 315_360_000>",
         serialize_with = "duration::write"
     )]
     pub rotation_period: Duration,
-    /// `AUTH__KEYS__PUBLISH_LEAD`: how long before it signs a rotation is scheduled, and a key that is new to
-    /// verifiers is published, 1 second to 1 day. Default `5m`.
+    /// How long before it signs a rotation is scheduled, and a key that is new to verifiers is published. 1 s to 1
+    /// day.
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub publish_lead: Duration,
-    /// `AUTH__KEYS__JWKS_MAX_AGE`: how long HTTP caches may hold the key set and the metadata, 1 second to 1 day, at
-    /// most half of the publish lead. Default: half of the publish lead.
+    /// How long HTTP caches may hold the key set and the metadata. 1 s to half of the publish lead, which is the
+    /// default.
     #[serde(deserialize_with = "duration::optional", serialize_with = "duration::write_optional")]
     pub jwks_max_age: Option<Duration>,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Tokens {
-    /// `AUTH__TOKENS__ACCESS_TTL`: life of an access token, 1 second to 1 day. Default `5m`.
+    /// Lifetime of an access token. 1 s to 1 day.
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub access_ttl: Duration,
-    /// `AUTH__TOKENS__REFRESH_IDLE_TTL`: a session that is not refreshed for this long ends, 1 second
-    /// to 1 year. Default `24h`.
+    /// A session ends after this time without a refresh. 1 s to 1 year.
     #[serde(deserialize_with = "duration::between::<_, 1, 31_536_000>", serialize_with = "duration::write")]
     pub refresh_idle_ttl: Duration,
-    /// `AUTH__TOKENS__REFRESH_ABSOLUTE_TTL`: a session ends after this long, 1 second to 1 year.
-    /// Default `30d`.
+    /// A session ends after this time, however often it is refreshed. 1 s to 1 year.
     #[serde(deserialize_with = "duration::between::<_, 1, 31_536_000>", serialize_with = "duration::write")]
     pub refresh_absolute_ttl: Duration,
-    /// `AUTH__TOKENS__REFRESH_GRACE`: how long a used refresh token still gets the successor that it
-    /// already has, 0 to 60 seconds; `0s` makes every retry a reuse. Default `10s`.
+    /// How long the previous refresh token still returns the same successor; `0s` treats every retry as reuse. 0 to
+    /// 60 s.
     #[serde(deserialize_with = "duration::between::<_, 0, 60>", serialize_with = "duration::write")]
     pub refresh_grace: Duration,
-    /// `AUTH__TOKENS__OFFLINE_ISSUING`: how long client tokens are issued from memory while the database cannot be seen,
-    /// 5 seconds to 1 day; then 503. A client that was disabled meanwhile may get tokens for so long, which verifiers
-    /// refuse. Default `60s`.
+    /// How long client tokens are issued without contact with the database; then 503. 5 s to 1 day.
     #[serde(deserialize_with = "duration::between::<_, 5, 86_400>", serialize_with = "duration::write")]
     pub offline_issuing: Duration,
-    /// `AUTH__TOKENS__MAX_SESSIONS`: most live sessions of one user, 1 to 100,000; beyond it the oldest ends. Default
-    /// 1000.
+    /// Maximum number of live sessions of one user; the oldest one ends beyond it. 1 to 100,000.
     #[serde(deserialize_with = "load::max_sessions")]
     pub max_sessions: u32,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Passwords {
-    /// `AUTH__PASSWORDS__THREADS`: how many passwords are hashed at once, 1 to 64; 0 for one a core.
-    /// Default 0.
+    /// Number of passwords hashed at once; 0 for one per core. 0 to 64.
     #[serde(deserialize_with = "load::threads")]
     pub threads: usize,
-    /// `AUTH__PASSWORDS__MIN_CHARACTERS`: of a password that is set, 8 to 64; NIST SP 800-63B-4 asks for 15 where it is
-    /// the only factor. Default 8.
+    /// Minimum length of a new password, in characters. 8 to 64; NIST SP 800-63B-4 requires 15 where it is the only
+    /// factor.
     #[serde(deserialize_with = "load::min_characters")]
     pub min_characters: u32,
 }
 
 /// How many failed logins are forgiven within the window, over all paths and replicas; 0 to 1,000,000, 0 for no
 /// limit.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Limits {
-    /// `AUTH__LIMITS__PAIR`: of one account from one peer (IPv4 address, or IPv6 network of 64 bits). Default 10.
+    /// Failed logins of one user from one network that are allowed within the window; 0 for no limit. Up to
+    /// 1,000,000.
     #[serde(deserialize_with = "load::limit")]
     pub pair: u32,
-    /// `AUTH__LIMITS__ACCOUNT`: of one account from everywhere. Default 100.
+    /// Failed logins of one user from all networks; 0 for no limit.
     #[serde(deserialize_with = "load::limit")]
     pub account: u32,
-    /// `AUTH__LIMITS__PEER`: from one peer, of whatever accounts. Default 100.
+    /// Failed logins from one network, of all users; 0 for no limit. A network is an IPv4 address or an IPv6 /64.
     #[serde(deserialize_with = "load::limit")]
     pub peer: u32,
-    /// `AUTH__LIMITS__WINDOW`: in which so many are forgotten again, one by one, 1 second to 1 day. Default `10m`.
+    /// Time in which these failures are forgotten again, one by one. 1 s to 1 day.
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub window: Duration,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Sweep {
-    /// `AUTH__SWEEP__INTERVAL`: how often expired rows are deleted, by one replica for all, 1 second to 1 day.
-    /// Default `10m`.
+    /// How often one replica deletes expired rows. 1 s to 1 day.
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub interval: Duration,
-    /// `AUTH__SWEEP__KEEP`: how long a session or a revocation is kept after it has expired, 0 seconds to 1 year. A
-    /// clock that was wrong for less than this takes nothing away that is still needed. Default `24h`.
+    /// How long an expired row is kept; longer than a clock may be wrong. 0 s to 1 year.
     #[serde(deserialize_with = "duration::between::<_, 0, 31_536_000>", serialize_with = "duration::write")]
     pub keep: Duration,
 }

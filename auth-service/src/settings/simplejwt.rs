@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use service_kit::duration;
 
@@ -9,61 +10,55 @@ use crate::clock::Timestamp;
 use crate::tokens::UserIdForm;
 
 /// The endpoints of djangorestframework-simplejwt, and what its clients and services rely on.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct SimpleJwt {
-    /// `AUTH__SIMPLEJWT__ENABLED`: serve the four endpoints of djangorestframework-simplejwt.
-    /// Default `true`.
+    /// Serve the endpoints of djangorestframework-simplejwt.
     pub enabled: bool,
-    /// `AUTH__SIMPLEJWT__CLIENT_ID`: the `client_id` of their tokens. Default `simplejwt`.
+    /// `client_id` of their tokens.
     #[serde(deserialize_with = "load::client_id")]
     pub client_id: String,
-    /// `AUTH__SIMPLEJWT__AUDIENCE`: the `aud` of their tokens. Default `notes`.
+    /// `aud` of their tokens.
     #[serde(deserialize_with = "service_kit::settings::word")]
     pub audience: String,
-    /// `AUTH__SIMPLEJWT__SCOPE`: the scope of their tokens. Default `notes:read notes:write`.
+    /// `scope` of their tokens.
     #[serde(deserialize_with = "load::scope")]
     pub scope: String,
-    /// `AUTH__SIMPLEJWT__USERNAME_FIELD`: what a login calls the name, as a user model's `USERNAME_FIELD`. Default
-    /// `username`.
+    /// Field of the username in a login, as `USERNAME_FIELD` of the user model.
     #[serde(deserialize_with = "service_kit::settings::word")]
     pub username_field: String,
-    /// `AUTH__SIMPLEJWT__USER_ID`: how the `user_id` of tokens is written, `string` or `integer`, as simplejwt did
-    /// before 5.5.1; accounts that are made here get a number then. Default `string`.
+    /// Type of `user_id` in tokens: `string`, or `integer` as before simplejwt 5.5.1; new users then get a number.
     pub user_id: UserIdForm,
-    /// `AUTH__SIMPLEJWT__ROTATE_REFRESH_TOKENS`: whether a refresh answers with another refresh token; `false` lets a
-    /// session keep its first one. Default `true`.
+    /// Return a new refresh token at each refresh; `false` lets a session keep its first one.
     pub rotate_refresh_tokens: bool,
-    /// `AUTH__SIMPLEJWT__LEEWAY`: how long a token is good here after it says that it has expired, 0 to 60 seconds.
-    /// Default `0s`.
+    /// How long the authority accepts a token after it has expired. 0 to 60 s.
     #[serde(deserialize_with = "duration::between::<_, 0, 60>", serialize_with = "duration::write")]
     pub leeway: Duration,
-    /// `AUTH__SIMPLEJWT__HEADER_TYPES`: the words before a token in `Authorization`, separated by commas; the first
-    /// one is told to whoever brings none. Default `Bearer`.
+    /// Words before the token in `Authorization`, separated by commas; the first one is in the `WWW-Authenticate` of
+    /// a 401.
     #[serde(deserialize_with = "header_types")]
     pub header_types: String,
-    /// `AUTH__SIMPLEJWT__SLIDING`: serve the two endpoints of sliding tokens. Default `false`.
+    /// Serve the two endpoints of sliding tokens.
     pub sliding: bool,
-    /// `AUTH__SIMPLEJWT__SLIDING_TTL`: life of a sliding token, 1 second to 1 day. Default `5m`.
+    /// Lifetime of a sliding token. 1 s to 1 day.
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub sliding_ttl: Duration,
-    /// `AUTH__SIMPLEJWT__SLIDING_REFRESH_TTL`: how long there is a later one, 1 second to 1 year. Default `24h`.
+    /// How long after the login a sliding token can be refreshed. 1 s to 1 year.
     #[serde(deserialize_with = "duration::between::<_, 1, 31_536_000>", serialize_with = "duration::write")]
     pub sliding_refresh_ttl: Duration,
-    /// `AUTH__SIMPLEJWT__LEGACY_KEY_FILE`: the key of the simplejwt that is moved from: its refresh tokens are
-    /// exchanged for sessions. The text of its secret (mode 0600), or its public key in PEM. None by default.
+    /// Key of the previous issuer, whose refresh tokens are exchanged for sessions: its secret (mode 0600), or its
+    /// public key in PEM.
     pub legacy_key_file: Option<PathBuf>,
-    /// `AUTH__SIMPLEJWT__LEGACY_ALGORITHM`: as its `ALGORITHM`. Default `HS256`.
+    /// `ALGORITHM` of the previous issuer.
     pub legacy_algorithm: String,
-    /// `AUTH__SIMPLEJWT__LEGACY_AUDIENCE`: as its `AUDIENCE`. None by default.
+    /// `AUDIENCE` of the previous issuer.
     pub legacy_audience: Option<String>,
-    /// `AUTH__SIMPLEJWT__LEGACY_ISSUER`: as its `ISSUER`. None by default.
+    /// `ISSUER` of the previous issuer.
     pub legacy_issuer: Option<String>,
-    /// `AUTH__SIMPLEJWT__LEGACY_USER_ID_CLAIM`: as its `USER_ID_CLAIM`. Default `user_id`.
+    /// `USER_ID_CLAIM` of the previous issuer.
     #[serde(deserialize_with = "service_kit::settings::word")]
     pub legacy_user_id_claim: String,
-    /// `AUTH__SIMPLEJWT__LEGACY_UNTIL`: when its last refresh token has expired, `2026-12-24T18:00:00Z`; needed with a
-    /// key, which is good for nothing afterwards. None by default.
+    /// When the last refresh token of the previous issuer has expired, `2026-12-24T18:00:00Z`; required with its key.
     #[serde(deserialize_with = "instant", serialize_with = "write_instant")]
     pub legacy_until: Option<Timestamp>,
 }

@@ -1,25 +1,26 @@
 use std::time::Duration;
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use service_kit::duration;
 
 use crate::webhook::OnFailure;
 
 /// A service of the operator's that says more of a person than settings can.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Webhook {
-    /// `AUTH__CLAIMS_WEBHOOK__URL`: https, or http to this machine. None by default.
+    /// Your service that returns more claims; https, or http to this machine ([operations](operations.md)).
     #[serde(deserialize_with = "url")]
     pub url: Option<String>,
-    /// `AUTH__CLAIMS_WEBHOOK__TIMEOUT`: longest wait for its answer, 1 to 10 seconds. Default `1s`.
+    /// Maximum wait for its answer. 1 to 10 s.
     #[serde(deserialize_with = "duration::between::<_, 1, 10>", serialize_with = "duration::write")]
     pub timeout: Duration,
-    /// `AUTH__CLAIMS_WEBHOOK__CACHE`: how long an answer is good, 0 seconds to 1 day. Default `60s`.
+    /// How long an answer is reused. 0 s to 1 day.
     #[serde(deserialize_with = "duration::between::<_, 0, 86_400>", serialize_with = "duration::write")]
     pub cache: Duration,
-    /// `AUTH__CLAIMS_WEBHOOK__ON_FAILURE`: what becomes of a login or refresh when it does not answer: `refuse` (503),
-    /// `stale` (its last answer, else 503) or `without` (no claims of its own). Default `refuse`.
+    /// What happens without an answer: `refuse` (503), `stale` (the last answer, else 503) or `without` (no
+    /// additional claims).
     pub on_failure: OnFailure,
 }
 

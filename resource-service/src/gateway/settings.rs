@@ -1,24 +1,25 @@
 use std::time::Duration;
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 use service_kit::duration;
 
-/// Who asks, and by which rules requests are judged. Rules stand in the settings file.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+/// The proxy in front, and the rules by which requests are decided.
+#[derive(Debug, Clone, Default, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Gateway {
-    /// Which headers describe the request; those of others are the client's own and not looked at.
-    /// Default `nginx`.
+    /// Proxy whose headers describe the request: `nginx`, `traefik` or `caddy`.
     pub proxy: Proxy,
-    /// The scopes that exist; rules may name no others. Default none.
+    /// Scopes that rules may require.
     pub scopes: Vec<String>,
-    /// What happens to a path that the application may take for one of a longer rule: `refuse` (400), or `pass` by the
-    /// rule of its own letters, for applications that tell `/Admin`, `/admin.json` and `/admin` apart. Default `refuse`.
+    /// Paths that the application could read as the path of a stricter rule (`/Admin`, `/admin.json`): `refuse` (400), or
+    /// `pass` by the rule of the literal path.
     pub near_paths: Doubtful,
-    /// What happens to a request that names another method or path for the application (`X-HTTP-Method-Override`,
-    /// `X-Original-URL`, `_method` in the query and their like): `refuse` (400), or `pass`. Default `refuse`.
+    /// Requests that name another method or path for the application (`X-HTTP-Method-Override`, `X-Original-URL`,
+    /// `_method` in the query and similar): `refuse` (400), or `pass`.
     pub overrides: Doubtful,
-    /// In any order. With none `/verify` is not served.
+    /// Rules, in any order: `methods`, `path`, `scope`, `public`, `literal`, `refuse_stale_after`. Without rules `/verify`
+    /// is not served.
     pub rules: Vec<RuleSettings>,
 }
 
