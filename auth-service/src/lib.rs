@@ -1,25 +1,24 @@
-//! Signet's authority: holds the private keys, issues tokens over HTTP and gRPC, and answers for
-//! them. Verifiers need nothing of this crate: they have `shared-claims`.
+//! The authorization server: holds the private keys and issues tokens over HTTP and gRPC. Verifiers need nothing of this
+//! crate; they use `shared-claims`.
 //!
-//! The core is cut by feature, the edges by technology:
-//!
-//! | room | what it knows |
+//! | module | content |
 //! |---|---|
-//! | [`authority`] | the one struct whose methods are the use cases |
-//! | [`grants`] | how a token is earned, one file a grant |
-//! | [`tokens`] | a token's life once it is earned |
+//! | [`authority`] | the struct whose methods are the use cases |
+//! | [`grants`] | one file per grant type |
+//! | [`tokens`] | issue, read, introspect and revoke tokens |
+//! | [`accounts`] | what users do for themselves |
 //! | [`clients`] [`users`] [`sessions`] [`revocations`] [`verifiers`] | the nouns, and the rules that need no database |
-//! | [`keys`] | the ring; nothing else ever sees a private key |
-//! | [`refresh_state`] | keeps what is in memory in step with the database |
-//! | [`audit`] | what was done, by whom: a chain that shows what was altered |
-//! | [`sweep`] | deletes what has expired, a few rows at a time |
-//! | [`metrics`] | what is counted for the operator |
-//! | [`http`] [`grpc`] | the two protocols: unpack, call, repack |
-//! | [`storage`] | diesel; atomic domain steps, not create-read-update-delete |
-//! | [`cli`] [`startup`] [`settings`] [`blocking`] [`background`] [`feeds`] | wiring |
+//! | [`keys`] | signing keys; no other module sees a private key |
+//! | [`state_sync`] | keeps the state in memory in step with the database |
+//! | [`audit`] | the audit log, a chain that reveals alterations |
+//! | [`sweep`] | deletes expired rows in small batches |
+//! | [`metrics`] | Prometheus metrics |
+//! | [`http`] [`grpc`] [`cli`] | the endpoints: decode, call one use case, encode |
+//! | [`storage`] | diesel; atomic domain steps |
+//! | [`startup`] [`settings`] [`blocking`] [`background`] [`feeds`] | wiring |
 //!
-//! The core is synchronous; edges cross into it once, in [`blocking`]. `tests/architecture.rs` holds
-//! these borders.
+//! The use cases are synchronous; endpoints cross into them once, in [`blocking`]. `tests/suite/architecture.rs` enforces the
+//! boundaries.
 
 pub mod accounts;
 pub mod audit;

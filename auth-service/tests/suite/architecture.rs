@@ -281,11 +281,11 @@ fn files_and_functions_stay_small_enough_to_be_read() {
     assert!(large.is_empty(), "is it one subject? {large:?}");
 }
 
-fn workspace() -> PathBuf {
+pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.unwrap().path();
@@ -299,7 +299,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Lines of code with their numbers: no comments, which may speak of other rooms.
-fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text
         .lines()
         .enumerate()
@@ -308,7 +308,7 @@ fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Whether a line holds the word, not as part of a longer name.
-fn says(line: &str, word: &str) -> bool {
+pub fn says(line: &str, word: &str) -> bool {
     let is_name = |character: char| character.is_alphanumeric() || character == '_';
     line.match_indices(word).any(|(start, _)| {
         let before = line[..start].chars().next_back().is_some_and(is_name);

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod error_tables;
+mod glossary;
 mod session_model;
 mod storage_contract;
 mod supply_chain;
