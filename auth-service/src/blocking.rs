@@ -1,4 +1,4 @@
-//! The one place where an asynchronous edge crosses into the synchronous core.
+//! The one place where an asynchronous endpoint crosses into the synchronous core.
 //!
 //! What touches neither disk nor a password hash is done where it came in: it costs less than the way to
 //! another thread. A refresh waits for the disk without holding a thread. Everything else takes one.

@@ -1,8 +1,8 @@
-//! One vocabulary of failures for the whole core. The edges translate it by exhaustive tables:
+//! One vocabulary of failures for the whole core. The endpoints translate it by exhaustive tables:
 //! `http/oauth/errors.rs`, `http/simplejwt/errors.rs` and `grpc/status.rs`.
 //!
 //! Each failure has two messages: what the caller may know follows from the kind, what the operator
-//! must know is the cause. The cause is logged once, at the edge, and never sent.
+//! must know is the cause. The cause is logged once, at the endpoint, and never sent.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! Wakes whoever waits for something new: streams and long polls. The one place where the synchronous
+//! Wakes anyone who waits for something new: streams and long polls. The one place where the synchronous
 //! keeper reaches into the event loops, as `blocking.rs` is the one for the way back.
 
 use shared_claims::revocations::Position;
@@ -12,7 +12,7 @@ pub struct News {
     pub revocations: Position,
     /// The entity tag of the key set.
     pub key_set: String,
-    /// This replica is about to stop: whoever waits is to go elsewhere.
+    /// This replica is about to stop: anyone who waits is to go elsewhere.
     pub closing: bool,
 }
 

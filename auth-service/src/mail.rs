@@ -1,5 +1,5 @@
-//! Letters to people, by SMTP: queued in memory and sent by one thread, so that no request waits for a mail server and
-//! none takes longer because there was somebody to write to.
+//! E-mails to users, by SMTP: queued in memory and sent by one thread, so that no request waits for a mail server and
+//! none takes longer because there was someone to write to.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
@@ -13,23 +13,23 @@ use lettre::{Message, SmtpTransport, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metrics;
 
-/// Letters that wait; more are refused: whoever asked is told to come back.
+/// E-mails that wait; more are refused: anyone who asked is told to come back.
 const MAX_WAITING: usize = 256;
 
 /// Longest time for one step of a conversation with the mail server.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long is waited before each further try: after the last one a letter is given up, and its owner asks again.
+/// How long is waited before each further try: after the last one an e-mail is given up, and its owner asks again.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
 
-/// What is written to somebody. The text may hold a token: it is printed nowhere.
+/// What is written to someone. The text may hold a token: it is printed nowhere.
 pub struct EmailMessage {
     pub to: String,
     pub subject: String,
     pub text: String,
 }
 
-/// Where letters go.
+/// Where e-mails go.
 pub struct MailPolicy {
     /// `smtp://HOST:PORT` or `smtps://HOST:PORT`, as lettre reads it.
     pub url: String,
@@ -39,7 +39,7 @@ pub struct MailPolicy {
 
 /// A handle on the queue; what waits in it when the process ends is lost, and asked for again.
 pub struct Mailer {
-    /// `None` stands for a letter that nobody gets.
+    /// `None` stands for an e-mail that nobody gets.
     letters: SyncSender<Option<EmailMessage>>,
     from: Mailbox,
 }
@@ -59,7 +59,7 @@ impl Mailer {
         Ok(Self { letters, from })
     }
 
-    /// Queues a letter, or nothing, which takes as long.
+    /// Queues an e-mail, or nothing, which takes as long.
     ///
     /// # Errors
     /// `Overloaded` when too many wait; `InvalidRequest` for an address that cannot be written to.
@@ -107,7 +107,7 @@ pub fn is_address(text: &str) -> bool {
     text.parse::<lettre::Address>().is_ok()
 }
 
-/// A letter that is tried once more when its time has come.
+/// An e-mail that is tried once more when its time has come.
 struct Postponed {
     due: Instant,
     message: Message,

@@ -155,7 +155,7 @@ pub fn refresh(rotation: Option<&Rotation>) {
     });
 }
 
-/// Something came into the log of what was taken back, whoever took it back.
+/// Something came into the log of what was revoked, anyone who took it back.
 pub fn revoked(target: &RevocationTarget) {
     METRICS.revocations.count(match target {
         RevocationTarget::Session(_) => "session",
@@ -219,7 +219,7 @@ pub fn watching(feed: &'static str, change: f64) {
 }
 
 impl Authority {
-    /// Sets the gauges that are read off when somebody asks for them.
+    /// Sets the gauges that are read off when someone asks for them.
     pub fn sample_metrics(&self) {
         let now = self.now();
         gauge!("signet_ready").set(u8::from(self.check_ready().is_ok()));

@@ -40,7 +40,7 @@ impl std::fmt::Debug for PlainSecret {
 }
 
 /// SHA-256 of a random secret of 256 bits. A slow hash would protect a guessable secret; this one
-/// cannot be guessed, and machine tokens would pay for it each time.
+/// cannot be guessed, and client tokens would pay for it each time.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HashedSecret(Vec<u8>);
 

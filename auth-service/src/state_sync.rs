@@ -25,7 +25,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// How often it is tried whether writes go through.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Longest time since the last look for which memory answers whether a token was taken back.
+/// Longest time since the last look for which memory answers whether a token was revoked.
 const FRESH: Duration = Duration::from_secs(2);
 
 /// Time since the last look after which there is no use in waiting, whatever keeps the next one.
@@ -162,7 +162,7 @@ fn keep(authority: &Authority, signals: &Receiver<Signal>) {
 
 impl Authority {
     /// Loads what has changed since it was last loaded, and does what the clock asks of the keys. What was
-    /// taken back comes first: no trouble with a key may keep it from being refused.
+    /// revoked comes first: no trouble with a key may keep it from being refused.
     ///
     /// # Errors
     /// `Unavailable`; what is in memory stays.
@@ -238,7 +238,7 @@ impl Authority {
         self.sync.age() <= FRESH
     }
 
-    /// Whether there is no use in waiting for the database: whoever does is told to come back.
+    /// Whether there is no use in waiting for the database: anyone who does is told to come back.
     pub(crate) fn database_is_silent(&self) -> bool {
         self.sync.has_waited() > SILENCE || self.sync.age() > GIVEN_UP
     }

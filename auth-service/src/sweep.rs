@@ -50,7 +50,7 @@ pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Backgroun
 }
 
 impl Authority {
-    /// Writes the head of the audit log into the ordinary log, which is kept elsewhere: whoever cuts off the end of the
+    /// Writes the head of the audit log into the ordinary log, which is kept elsewhere: anyone who cuts off the end of the
     /// one in the database would have to cut off that of the other, too.
     fn publish_audit_head(&self, published: &AtomicI64) -> Result<()> {
         let Some(last) = self.storage.audit_last()? else { return Ok(()) };
@@ -91,7 +91,7 @@ impl Authority {
     /// Walks through the tables, if it is this replica's turn. `go_on` is asked between two pages.
     ///
     /// # Errors
-    /// `Unavailable`; the next walk begins anew.
+    /// `Unavailable`; the next walk begins again.
     pub fn sweep(&self, policy: SweepPolicy, go_on: impl Fn() -> bool) -> Result<()> {
         let now = self.now();
         if !self.storage.take_sweeping_turn(now, policy.interval)? {

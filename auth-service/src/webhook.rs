@@ -24,7 +24,7 @@ use crate::users::User;
 /// Largest answer, in bytes: it goes into each token.
 pub const MAX_ANSWER_BYTES: usize = 2048;
 
-/// People whose claims are kept.
+/// Users whose claims are kept.
 const CACHED: usize = 10_000;
 
 /// Questions that wait for an answer at one time: each holds a thread, and others need some too.
@@ -152,7 +152,7 @@ fn read_within(mut answer: impl Read, until: Instant) -> std::result::Result<Vec
 }
 
 impl Authority {
-    /// What the operator's service says of a person; nothing where there is no such service.
+    /// What the operator's service says of a user; nothing where there is no such service.
     ///
     /// # Errors
     /// `Unavailable` when it fails and the policy is to refuse.
@@ -171,7 +171,7 @@ impl Authority {
         }
     }
 
-    /// The same for a person of whom only the id is known yet.
+    /// The same for a user of whom only the id is known yet.
     ///
     /// # Errors
     /// As [`Self::ask_webhook`].

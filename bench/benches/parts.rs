@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use shared_claims::encryption::{DecryptionKeys, EncryptionKey};
 use shared_claims::revocations::{Entry, Fingerprints, IdSetWriter, RevocationsWriter, Target};
 use shared_claims::{CachingVerifier, KeySet, Verifier};
-use system_tests::hostile::{Forge, Signer, Verdict};
+use system_tests::hostile::{Expected, Forge, Signer};
 
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://auth.test";
@@ -138,7 +138,7 @@ fn hostile(c: &mut Criterion) {
         }
         started.elapsed()
     };
-    let refused = forge.cases().into_iter().filter(|case| case.verdict == Verdict::Refused);
+    let refused = forge.cases().into_iter().filter(|case| case.expected == Expected::Refused);
     let dearest = refused.max_by_key(|case| cost(&case.token)).expect("a corpus");
     let good = forge.good();
     let mut group = c.benchmark_group("hostile");
@@ -163,7 +163,7 @@ fn parsed_keys(c: &mut Criterion) {
     group.finish();
 }
 
-/// The whole of a question that was asked before: found, judged by the clock, and asked among a million
+/// The whole of a question that was asked before: found, evaluated by the clock, and asked among a million
 /// revocations. By one thread, and by several: each then has tokens of its own, or all have the same one.
 fn seen_before(c: &mut Criterion) {
     let mut revoked = RevocationsWriter::new(Fingerprints::with_key([7; 16]));
@@ -177,7 +177,7 @@ fn seen_before(c: &mut Criterion) {
         let sample = &samples[token];
         let claims =
             caching[place].verify(black_box(&sample.token), &sample.keys, NOW).expect("a true token");
-        assert!(!revocations.hit(&claims));
+        assert!(!revocations.matches(&claims));
     };
     let mut group = c.benchmark_group("seen before, clock and a million revocations");
     group.bench_function("one thread", |b| b.iter(|| ask(0, 0)));

@@ -216,7 +216,7 @@ class Feed:
         self.held, self.snapshot, self.is_complete = Revocations(), None, False
         # Everything is asked for again, until a whole state has come.
         self.begin_again = True
-        self.heard_at, self.behind_since, self.may_go_back = None, None, False
+        self.contact_at, self.behind_since, self.may_go_back = None, None, False
         self.swept_at, self.latest = 0, 0
         self.first_answer = threading.Event()
         state.token_backend.jwks_client = self.keys
@@ -233,7 +233,7 @@ class Feed:
             raise Unavailable()
 
     def is_stale(self):
-        return self.heard_at is None or time.monotonic() - self.heard_at > self.stale_after
+        return self.contact_at is None or time.monotonic() - self.contact_at > self.stale_after
 
     def follow(self):
         failing = False
@@ -334,7 +334,7 @@ class Feed:
         age = time.time() - page["iat"]
         if abs(age) > CURRENT:
             raise ValueError(f"the page was signed {age:.0f} seconds ago by this machine's clock")
-        self.heard_at, self.is_complete = time.monotonic(), True
+        self.contact_at, self.is_complete = time.monotonic(), True
         self.first_answer.set()
         return False
 

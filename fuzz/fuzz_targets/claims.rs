@@ -34,9 +34,9 @@ fuzz_target!(|payload: &[u8]| {
     let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload));
     let token = format!("{input}.{}", URL_SAFE_NO_PAD.encode(ISSUER.key.sign(input.as_bytes())));
     let verifier = Verifier::new("https://auth.test", "notes");
-    let verdict = verifier.verify(&token, &ISSUER.keys, NOW);
-    assert_eq!(verdict, verifier.verify(&token, &ISSUER.keys, NOW));
-    let Ok(claims) = verdict else { return };
+    let expected = verifier.verify(&token, &ISSUER.keys, NOW);
+    assert_eq!(expected, verifier.verify(&token, &ISSUER.keys, NOW));
+    let Ok(claims) = expected else { return };
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_audience(&["notes"]);
     validation.set_issuer(&["https://auth.test"]);

@@ -196,7 +196,7 @@ async fn ready(authority: web::Data<Arc<Authority>>, stale_after: web::Data<Stal
             "status": "ready",
             "authority": {
                 "stale": !freshness.is_within(stale_after.0),
-                "last_heard_ms_ago": freshness.age().map(|age| age.as_millis()),
+                "last_contact_ms_ago": freshness.age().map(|age| age.as_millis()),
                 "refused_updates": authority.refused_updates(),
             },
         }));
@@ -222,7 +222,7 @@ fn describe_metrics() {
     );
 }
 
-/// The gauges that are read off when somebody asks for them.
+/// The gauges that are read off when someone asks for them.
 fn sample_metrics(authority: &Authority) {
     gauge!("signet_ready").set(u8::from(authority.is_ready() && !run::is_draining()));
     let age = authority.freshness().age().map_or(f64::INFINITY, |age| age.as_secs_f64());

@@ -1,5 +1,5 @@
-//! Listeners whose connections end when the peer takes nothing, which bear running out of descriptors, and whose gRPC
-//! peers must begin.
+//! Listeners whose connections end when the client IP takes nothing, which bear running out of descriptors, and whose gRPC
+//! client IPs must begin.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -16,14 +16,14 @@ use tokio_stream::wrappers::ReceiverStream;
 /// again at once: tonic's own stream takes a whole core for as long as there is no descriptor.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Longest time in which a peer takes nothing of its answer, in milliseconds. Neither actix nor hyper gives up on a
+/// Longest time in which a client IP takes nothing of its answer, in milliseconds. Neither actix nor hyper gives up on a
 /// write, and a connection whose answer waits is not idle.
 const DEAF: u32 = 30_000;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Bytes that the operating system holds for a peer that reads slowly; Linux doubles it. Of its own accord it would hold
+/// Bytes that the operating system holds for a client IP that reads slowly; Linux doubles it. Of its own accord it would hold
 /// up to 4 MiB for each of those who read nothing.
 const SEND_BUFFER: u32 = 64 * 1024;
 
@@ -37,7 +37,7 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// Binds the listener of a setting, within a runtime; its connections inherit that they are cut when the peer is deaf.
+/// Binds the listener of a setting, within a runtime; its connections inherit that they are cut when the client IP is unresponsive.
 ///
 /// # Errors
 /// One line: the setting, the address, and what the operating system said.
@@ -84,7 +84,7 @@ async fn accept(listener: TcpListener, connections: mpsc::Sender<io::Result<TcpS
                 failing = false;
                 tokio::spawn(greet(stream, connections.clone()));
             }
-            // The peer has gone away before it was accepted.
+            // The client IP has gone away before it was accepted.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {

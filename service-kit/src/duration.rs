@@ -1,4 +1,4 @@
-//! Durations as people write them: `500ms`, `30s`, `5m`, `24h`, `30d`.
+//! Durations as users write them: `500ms`, `30s`, `5m`, `24h`, `30d`.
 
 use std::time::Duration;
 

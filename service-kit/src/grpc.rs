@@ -53,7 +53,7 @@ const CODES: usize = 17;
 #[derive(Clone)]
 pub struct ObserveCalls {
     methods: Arc<HashMap<String, Arc<Method>>>,
-    /// Whoever invents methods gets one series for all of them.
+    /// Anyone who invents methods gets one series for all of them.
     unknown: Arc<Method>,
 }
 
@@ -160,7 +160,7 @@ pub async fn report_health(
     let mut said = None;
     loop {
         let serves = !draining.is_cancelled() && is_ready();
-        // Whoever watches is told of every word, also of one that says nothing new.
+        // Anyone who watches is told of every word, also of one that says nothing new.
         if said.replace(serves) != Some(serves) {
             let status = if serves { ServingStatus::Serving } else { ServingStatus::NotServing };
             for service in services.iter().chain(&[""]) {

@@ -36,7 +36,7 @@ pub fn answered(request: &HttpRequest, status: StatusCode, took: Duration) {
     });
 }
 
-/// Whoever invents methods gets one series for all of them.
+/// Anyone who invents methods gets one series for all of them.
 pub(crate) fn name_of(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

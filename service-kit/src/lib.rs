@@ -6,16 +6,17 @@
 //! | [`duration`] | `30s`, `5m`, `24h` |
 //! | [`logging`] | text or JSON lines on standard error |
 //! | [`run`] | serving until told to stop, and a bounded drain |
-//! | [`accept`] | listeners that bear deaf peers and a want of descriptors |
+//! | [`accept`] | listeners that bear unresponsive client IPs and a want of descriptors |
 //! | [`secret_file`] | files that hold a secret |
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
 //! | [`metrics`] [`http_metrics`] [`process`] | counts, times and the process itself, for Prometheus |
-//! | [`peer`] | who calls, when a proxy may stand in between |
+//! | [`client IP`] | who calls, when a proxy may stand in between |
 //! | [`traces`] | spans by OTLP, `traceparent` in and out |
 //! | [`observe`] [`grpc`] [`request_id`] | around every request: an id, a count, one line in the log, a span |
 
 pub mod accept;
+pub mod client_ip;
 pub mod duration;
 pub mod grpc;
 pub mod healthcheck;
@@ -23,7 +24,6 @@ pub mod http_metrics;
 pub mod logging;
 pub mod metrics;
 pub mod observe;
-pub mod peer;
 pub mod process;
 pub mod reference;
 pub mod request_id;

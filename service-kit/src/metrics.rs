@@ -1,5 +1,5 @@
 //! Metrics in Prometheus's text format, on a listener of their own: they are for the operator, and not for
-//! whoever can reach the service.
+//! anyone who can reach the service.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tracing::field::{DisplayValue, display};
 
 use crate::process;
 
-/// Upper ends of the buckets of durations, in seconds: from a machine token to a login that waited.
+/// Upper ends of the buckets of durations, in seconds: from a client token to a login that waited.
 const SECONDS: [f64; 14] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
@@ -64,7 +64,7 @@ pub struct Recorded(PrometheusHandle);
 /// A running listener; none where metrics are switched off.
 pub struct Listener(Option<(SocketAddr, ServerHandle)>);
 
-/// Serves `GET /metrics`, unless it is switched off. `sample` sets the gauges that are read off when somebody asks.
+/// Serves `GET /metrics`, unless it is switched off. `sample` sets the gauges that are read off when someone asks.
 /// Within a runtime.
 ///
 /// # Errors

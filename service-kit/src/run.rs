@@ -60,14 +60,14 @@ pub async fn until_stopped<E: Debug + Send + 'static>(
     end.draining.cancel();
     if early.is_none() {
         tracing::info!(?drain_delay, "draining: not ready any more, still serving");
-        // For balancers to notice: whoever is sent here meanwhile is served.
+        // For balancers to notice: anyone who is sent here meanwhile is served.
         tokio::time::sleep(drain_delay).await;
     }
     tracing::info!("stopping: requests under way are finished first");
     end.stopping.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         http_handle.stop(true).await;
-        // An idle peer can hold this open for ever (hyper#4170): hence the bound around it.
+        // An idle client IP can hold this open for ever (hyper#4170): hence the bound around it.
         if !grpc.is_finished() {
             let _ = (&mut grpc).await;
         }

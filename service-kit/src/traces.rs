@@ -1,7 +1,7 @@
 //! Traces by OTLP over gRPC (OpenTelemetry), where the operator names a collector; where not, nothing at all.
 //!
 //! What is exported are the spans with the target `traces`, and nothing else. The log never shows them, and nothing
-//! of the log is ever exported: a span holds what was put there for it, which is no token and no name of a person.
+//! of the log is ever exported: a span holds what was put there for it, which is no token and no name of a user.
 //! Requests carry `traceparent` (W3C Trace Context) in and out.
 
 use std::fmt::Display;
@@ -179,7 +179,7 @@ pub fn incoming(headers: &impl Headers) -> Span {
     span
 }
 
-/// Names the trace that this thread is in to whoever gets the request.
+/// Names the trace that this thread is in to anyone who gets the request.
 pub fn outgoing(headers: &mut HeaderMap) {
     let span = Span::current();
     if !span.is_disabled() {

@@ -17,7 +17,7 @@ const MAX_SUB_BYTES: usize = 255;
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccessClaims {
     pub iss: String,
-    /// A person's identifier, or `client:<id>` for a machine. Together with `iss` it identifies
+    /// A user's identifier, or `client:<id>` for a machine. Together with `iss` it identifies
     /// the caller; names and addresses do not.
     pub sub: String,
     pub aud: Vec<String>,
@@ -30,7 +30,7 @@ pub struct AccessClaims {
     pub scope: ScopeSet,
     /// The session that this token came from; absent for machines.
     pub sid: Option<String>,
-    /// When the person proved who they are, in seconds since the epoch.
+    /// When the user proved who they are, in seconds since the epoch.
     pub auth_time: Option<u64>,
     pub roles: Vec<String>,
     /// Every other claim, as sent; not simplejwt's `token_type`, which says no more than the type.
@@ -83,7 +83,7 @@ impl AccessClaims {
         Ok(claims)
     }
 
-    /// Whether this is a service acting for itself, not a person (RFC 9068 section 5).
+    /// Whether this is a service acting for itself, not a user (RFC 9068 section 5).
     #[must_use]
     pub fn is_machine(&self) -> bool {
         self.sub.starts_with("client:")

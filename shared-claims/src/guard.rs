@@ -32,7 +32,7 @@ pub enum WhenStale {
     RefuseAbove(Duration),
 }
 
-/// Answers from memory: what the verifier accepts and the authority has not taken back.
+/// Answers from memory: what the verifier accepts and the authority has not revoked.
 pub struct Guard {
     verifier: CachingVerifier,
     authority: Arc<Authority>,
@@ -152,7 +152,7 @@ impl Guard {
             return Err(Rejection::NotReady);
         }
         match self.verifier.verify(unverified_token, &trust.keys, unix_now()) {
-            Ok(claims) if trust.revocations.hit(&claims) => Err(Rejection::Invalid(Refusal::Revoked)),
+            Ok(claims) if trust.revocations.matches(&claims) => Err(Rejection::Invalid(Refusal::Revoked)),
             Ok(claims) => Ok(claims),
             Err(refusal) => {
                 if refusal == Refusal::UnknownKey {

@@ -10,7 +10,7 @@
 //! | [`verifier`] | every knob of verification, fixed once (RFC 8725) |
 //! | [`encryption`] | tokens that only their audience can read (RFC 7516) |
 //! | [`cache`] | a verifier that remembers what it accepted |
-//! | [`revocations`] | what the authority has taken back before its time |
+//! | [`revocations`] | what the authority has revoked before its time |
 //! | [`bearer`] | from an `Authorization` header to claims, or to one of four rejections (RFC 6750) |
 //! | `authority`, `guard` (feature `authority`) | keeps keys and revocations at hand, in memory and on disk; the one question a route asks |
 //! | `actix`, `tonic` (features) | the extractor and the interceptor |

@@ -53,7 +53,7 @@ impl Verifier {
         }
     }
 
-    /// Clock difference that is forgiven, in seconds, for `exp`, `nbf` and `iat`: at most 60, for what was
+    /// Clock difference that is allowed, in seconds, for `exp`, `nbf` and `iat`: at most 60, for what was
     /// revoked is remembered for so long beyond `exp`.
     #[must_use]
     pub fn with_leeway(self, seconds: u64) -> Self {
@@ -61,7 +61,7 @@ impl Verifier {
         Self { leeway: seconds, expiry_leeway: seconds, ..self }
     }
 
-    /// Clock difference that is forgiven at the end of a token's life only.
+    /// Clock difference that is allowed at the end of a token's life only.
     #[must_use]
     pub fn with_expiry_leeway(self, seconds: u64) -> Self {
         Self { expiry_leeway: seconds.min(MAX_LEEWAY), ..self }

@@ -1,4 +1,4 @@
-//! Somebody who asks again and again while something else goes on, and must be served.
+//! Someone who asks again and again while something else goes on, and must be served.
 
 use std::fmt::{self, Display};
 use std::sync::Arc;

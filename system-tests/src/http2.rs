@@ -29,7 +29,7 @@ const STALLED: Duration = Duration::from_secs(3);
 /// Longest time for the peer to get through everything that it has taken.
 const DIGESTED: Duration = Duration::from_secs(60);
 
-/// The last word of a flood: whoever answers it has read everything.
+/// The last word of a flood: anyone who answers it has read everything.
 const LAST: [u8; 8] = *b"the last";
 
 /// Frames to be sent.
@@ -97,7 +97,7 @@ struct Heard {
 }
 
 /// Opens a connection and writes what `next` puts down until it puts down nothing, or the peer has had enough.
-/// With `deaf`, nothing that the peer says is read.
+/// With `unresponsive`, nothing that the peer says is read.
 ///
 /// # Panics
 /// Without a connection, or when the peer does not get through with what it took.

@@ -14,7 +14,7 @@ use tonic_types::StatusExt;
 
 use crate::system::{GATEWAY, NOTES, System};
 
-/// By which protocol a test speaks to the authority. Over HTTP people use simplejwt's endpoints and
+/// By which protocol a test speaks to the authority. Over HTTP users use simplejwt's endpoints and
 /// clients OAuth's; over gRPC everything is one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {

@@ -293,7 +293,7 @@ pub fn auth_env(database: Database, folder: &Path, settings: &[(&str, &str)]) ->
         ("AUTH__METRICS__BIND", "127.0.0.1:0".to_owned()),
         ("AUTH__DRAIN_DELAY", "0s".to_owned()),
         // Every test comes from one address.
-        ("AUTH__LIMITS__PEER", "0".to_owned()),
+        ("AUTH__LIMITS__CLIENT_IP", "0".to_owned()),
         ("AUTH__LIMITS__PAIR", "0".to_owned()),
         ("AUTH__LIMITS__ACCOUNT", "0".to_owned()),
         ("AUTH__KEYS__MASTER_KEY_FILE", format!("{}/master.key", folder.display())),

@@ -9,14 +9,14 @@ use crate::limited::TOO_MANY_LOGINS;
 use crate::secret::PlainSecret;
 use crate::sessions::Evaluation;
 use crate::tokens::{Draft, IssuedTokens};
-use crate::users::{Attempt, Origin, Peer, User};
+use crate::users::{Attempt, ClientIp, Origin, User};
 
-/// A person who is logged in at a first-party application, by an access token.
+/// A user who is logged in at a first-party application, by an access token.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub user_id: String,
     pub session_id: String,
-    pub peer: Option<Peer>,
+    pub client_ip: Option<ClientIp>,
 }
 
 /// An account as its owner sees it.
@@ -45,7 +45,7 @@ impl Authority {
         let presented = self.presented(&claims, &self.first_party.id, now);
         let found = self.storage.find_session_and_account(&claims.session_id)?;
         let (session, attributes) = found.ok_or(TokenFault::Invalid)?;
-        match session.judge(&presented) {
+        match session.evaluate(&presented) {
             Evaluation::Current | Evaluation::Repeated => {}
             Evaluation::NotYours => return Err(TokenFault::Invalid.into()),
             Evaluation::Expired => return Err(TokenFault::Expired.into()),
@@ -67,11 +67,11 @@ impl Authority {
     ///
     /// # Errors
     /// `Token` with the fault; `Unavailable`.
-    pub fn authenticate_caller(&self, unverified_token: &str, peer: Option<Peer>) -> Result<Caller> {
+    pub fn authenticate_caller(&self, unverified_token: &str, client_ip: Option<ClientIp>) -> Result<Caller> {
         let claims = self.read_live_access_token(unverified_token)?;
         match &claims.sid {
             Some(session_id) if claims.aud.contains(&self.account_audience()) => {
-                Ok(Caller { user_id: claims.sub.clone(), session_id: session_id.clone(), peer })
+                Ok(Caller { user_id: claims.sub.clone(), session_id: session_id.clone(), client_ip })
             }
             _ => Err(Error::new(
                 ErrorKind::UnauthorizedClient,
@@ -96,7 +96,7 @@ impl Authority {
         user.ok_or_else(|| Error::new(ErrorKind::AccountInactive, "the account is disabled"))
     }
 
-    /// Asks for the password again, for what must not be done by whoever finds an open browser. Guesses count as those
+    /// Asks for the password again, for what must not be done by anyone who finds an open browser. Guesses count as those
     /// at the login do.
     pub(super) fn check_password_again(
         &self,
@@ -104,7 +104,8 @@ impl Authority {
         user: &User,
         password: &PlainSecret,
     ) -> Result<()> {
-        let attempt = Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.peer);
+        let attempt =
+            Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.client_ip);
         let place = self.hasher.acquire_slot(Origin::Known)?;
         self.check_limit(&attempt, TOO_MANY_LOGINS, || limited_by(&user.id))?;
         if user.has_password() && place.verify(password, &user.password_hash)? {

@@ -40,7 +40,7 @@ impl Authority {
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let user = self.user_of(caller)?;
         self.check_password_again(caller, &user, password)?;
-        self.check_email_limit::<NewEmail>(&email, caller.peer)?;
+        self.check_email_limit::<NewEmail>(&email, caller.client_ip)?;
         let new = NewEmail {
             user_id: user.id.clone(),
             email: email.as_str().to_owned(),
@@ -51,8 +51,8 @@ impl Authority {
         mailer.send(Some(self.writer().email(email.as_str(), user.username.as_str(), &token)))
     }
 
-    /// Makes a proved address the account's, and tells the one that it had. Only the account's owner may: whoever
-    /// wrote somebody else's address down, on purpose or by mistake, must not get it by that person's click.
+    /// Makes a proved address the account's, and tells the one that it had. Only the account's owner may: anyone who
+    /// wrote someone else's address down, on purpose or by mistake, must not get it by that user's click.
     ///
     /// # Errors
     /// `LinkInvalid`; `Unavailable`.

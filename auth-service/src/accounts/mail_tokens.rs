@@ -12,14 +12,14 @@ use crate::keys::{Purpose, Secrets, Vault};
 /// Longest token, in characters; a registration has a name, an address and a password hash in it.
 const MAX_CHARACTERS: usize = 2048;
 
-/// What is sent by mail and comes back. It is sealed and not stored: nothing grows when strangers ask for letters, and
+/// What is sent by mail and comes back. It is sealed and not stored: nothing grows when strangers ask for e-mails, and
 /// what a token is good for ends it (a changed password, a taken name, an hour).
 pub struct MailTokens(Vault);
 
 /// A kind of token. One is never taken for another: they are sealed under different names.
 pub trait Kind: Serialize + DeserializeOwned {
     const NAME: &'static str;
-    /// What its letters are counted as.
+    /// What its e-mails are counted as.
     const LIMIT_REALM: &'static str;
     const TTL: Duration;
 }

@@ -1,4 +1,4 @@
-//! What people do for their own accounts: make one, prove an address, find the way back in, change the password, add
+//! What users do for their own accounts: make one, prove an address, find the way back in, change the password, add
 //! a second factor, look after their sessions.
 //!
 //! Nothing here tells a stranger whether an account exists: what could tell goes by mail to the one who may know.
@@ -18,7 +18,7 @@ use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mail::{self, EmailMessage, Mailer};
-use crate::users::{Attempt, AttemptPolicy, Peer, spelling_key};
+use crate::users::{Attempt, AttemptPolicy, ClientIp, spelling_key};
 
 pub use caller::{Caller, OwnAccount};
 use mail_tokens::Kind;
@@ -29,12 +29,12 @@ pub use registration::Registration;
 pub(crate) use second_factor::FactorRefused;
 pub use second_factor::{NewSecondFactor, RecoveryCodes, SecondFactorState, Shown, StoredFactor};
 
-/// Letters of one kind to one address, and those that one network may cause, within an hour.
+/// E-mails of one kind to one address, and those that one network may cause, within an hour.
 const fn letters(realm: &'static str) -> AttemptPolicy {
-    AttemptPolicy { realm, pair: 0, account: 5, peer: 50, window: Duration::from_secs(3600) }
+    AttemptPolicy { realm, pair: 0, account: 5, client_ip: 50, window: Duration::from_secs(3600) }
 }
 
-/// What is offered to people.
+/// What is offered to users.
 #[derive(Debug, Clone)]
 pub struct AccountPolicy {
     /// Whether strangers may make an account.
@@ -79,7 +79,7 @@ impl Authority {
         Writer { issuer: &self.issuer, links: &self.accounts.links }
     }
 
-    /// Tells somebody what was done. It is done: that nobody could be told is in the log.
+    /// Tells someone what was done. It is done: that nobody could be told is in the log.
     fn write_to_owner(&self, letter: EmailMessage) {
         if let Some(mailer) = &self.mailer
             && let Err(error) = mailer.send(Some(letter))
@@ -88,9 +88,9 @@ impl Authority {
         }
     }
 
-    /// Counts a letter that is asked for, whether or not anybody gets one.
-    fn check_email_limit<K: Kind>(&self, address: &Address, peer: Option<Peer>) -> Result<()> {
-        let attempt = Attempt::new(&self.count_key, &letters(K::LIMIT_REALM), &address.key(), peer);
+    /// Counts an e-mail that is asked for, whether or not anybody gets one.
+    fn check_email_limit<K: Kind>(&self, address: &Address, client_ip: Option<ClientIp>) -> Result<()> {
+        let attempt = Attempt::new(&self.count_key, &letters(K::LIMIT_REALM), &address.key(), client_ip);
         self.check_limit(&attempt, "too many e-mails were requested", || Event::of(Action::AttemptsLimited))
     }
 }

@@ -8,7 +8,7 @@ use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
 use crate::storage::NewPassword;
-use crate::users::{Peer, User};
+use crate::users::{ClientIp, User};
 
 /// Good as long as the password is the one that it was: once, and for an hour.
 #[derive(Serialize, Deserialize)]
@@ -26,7 +26,7 @@ impl Kind for Reset {
 }
 
 impl Authority {
-    /// Sets another password, by whoever knows the present one. The session that asks goes on; all others end.
+    /// Sets another password, by anyone who knows the present one. The session that asks goes on; all others end.
     ///
     /// # Errors
     /// `InvalidCredentials`, `TooManyAttempts`; `PasswordRefused`; `Overloaded`, `Unavailable`.
@@ -45,14 +45,14 @@ impl Authority {
     ///
     /// # Errors
     /// `NotOffered`; `InvalidRequest`; `TooManyAttempts`; `Overloaded`, `Unavailable`.
-    pub fn ask_for_reset(&self, unverified_email: &str, peer: Option<Peer>) -> Result<()> {
+    pub fn ask_for_reset(&self, unverified_email: &str, client_ip: Option<ClientIp>) -> Result<()> {
         let mailer = self.mailer()?;
         let email = Address::parse(unverified_email)
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
-        self.check_email_limit::<Reset>(&email, peer)?;
+        self.check_email_limit::<Reset>(&email, client_ip)?;
         let writer = self.writer();
         let users = self.storage.find_users_by_email(&email.key())?;
-        // To the address as it is kept: what was typed may be spelled alike and belong to somebody else. A token is made also for nobody, so that it takes as long.
+        // To the address as it is kept: what was typed may be spelled alike and belong to someone else. A token is made also for nobody, so that it takes as long.
         let letters: Vec<_> = users
             .iter()
             // A user without a password logs in elsewhere (single sign-on, LDAP): an e-mail must not give them one. An
@@ -77,7 +77,7 @@ impl Authority {
         letters.into_iter().try_for_each(|letter| mailer.send(Some(letter)))
     }
 
-    /// Sets another password by a letter. It logs nobody in: a second factor is asked for as ever.
+    /// Sets another password by an e-mail. It logs nobody in: a second factor is asked for as ever.
     ///
     /// # Errors
     /// `LinkInvalid`, also for one that was used; `PasswordRefused`; `Overloaded`, `Unavailable`.

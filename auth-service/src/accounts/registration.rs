@@ -11,14 +11,14 @@ use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
 use crate::storage::StorageError;
-use crate::users::{Attempt, AttemptPolicy, Attributes, Origin, Peer, User, Username};
+use crate::users::{Attempt, AttemptPolicy, Attributes, ClientIp, Origin, User, Username};
 
 /// Who wants an account.
 pub struct Registration {
     pub unverified_username: String,
     pub unverified_email: String,
     pub password: PlainSecret,
-    pub peer: Option<Peer>,
+    pub client_ip: Option<ClientIp>,
 }
 
 /// An account that is made when its address is proved: until then there is none, and nothing to sweep.
@@ -34,7 +34,7 @@ const CONFIRMATIONS: AttemptPolicy = AttemptPolicy {
     realm: "registration confirmations",
     pair: 0,
     account: 10,
-    peer: 100,
+    client_ip: 100,
     window: Duration::from_secs(3600),
 };
 
@@ -45,7 +45,7 @@ impl Kind for Pending {
 }
 
 impl Authority {
-    /// Writes a letter, whatever becomes of it. Whether the name or the address is taken is told there, to the one who
+    /// Writes an e-mail, whatever becomes of it. Whether the name or the address is taken is told there, to the one who
     /// owns the address; here every answer is the same and takes as long.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Authority {
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let names = [username.as_str(), email.as_str()];
         self.rules.check(&registration.password, &names)?;
-        self.check_email_limit::<Pending>(&email, registration.peer)?;
+        self.check_email_limit::<Pending>(&email, registration.client_ip)?;
         let password_hash = self.hasher.hash(&registration.password)?;
         let owners = self.storage.find_users_by_email(&email.key())?;
         let writer = self.writer();
@@ -80,8 +80,8 @@ impl Authority {
         mailer.send(Some(letter))
     }
 
-    /// Creates the user, for the person who registered: they know the password. Whoever only owns the address, because
-    /// another person typed it, must not make that person's account theirs by a click.
+    /// Creates the user, for the user who registered: they know the password. Anyone who only owns the address, because
+    /// another user typed it, must not make that user's account theirs by a click.
     ///
     /// # Errors
     /// `LinkInvalid`, also for one that was used; `InvalidCredentials`, `TooManyAttempts`; `Conflict` when the name is
@@ -90,7 +90,7 @@ impl Authority {
         &self,
         unverified_token: &str,
         password: &PlainSecret,
-        peer: Option<Peer>,
+        client_ip: Option<ClientIp>,
     ) -> Result<()> {
         if !self.accounts.registration {
             return Err(Error::new(ErrorKind::NotOffered, "registration is switched off"));
@@ -98,7 +98,7 @@ impl Authority {
         let now = self.now();
         let pending: Pending = self.mail_tokens.open(unverified_token, now)?;
         let used = || Error::new(ErrorKind::LinkInvalid, "the registration was used");
-        let attempt = Attempt::new(&self.count_key, &CONFIRMATIONS, &pending.email, peer);
+        let attempt = Attempt::new(&self.count_key, &CONFIRMATIONS, &pending.email, client_ip);
         let place = self.hasher.acquire_slot(Origin::Unknown)?;
         self.check_limit(&attempt, "too many passwords were tried for a registration", || {
             Event::of(Action::AttemptsLimited)

@@ -31,7 +31,7 @@ const ONE_TIME_PASSWORDS: AttemptPolicy = AttemptPolicy {
     realm: "one-time passwords",
     pair: 0,
     account: 10,
-    peer: 0,
+    client_ip: 0,
     window: Duration::from_secs(3600),
 };
 
@@ -78,7 +78,8 @@ impl Authority {
     /// `InvalidCredentials` for a wrong code, `TooManyAttempts`; `Conflict` when none was begun; `Unavailable`.
     pub fn confirm_second_factor(&self, caller: &Caller, code: &PlainSecret) -> Result<Vec<PlainSecret>> {
         let user = self.user_of(caller)?;
-        let attempt = Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.peer);
+        let attempt =
+            Attempt::new(&self.count_key, &self.attempt_policy, user.username.key(), caller.client_ip);
         self.check_limit(&attempt, TOO_MANY_LOGINS, || limited_by(&user.id))?;
         let none = || Error::new(ErrorKind::Conflict, "no second factor was begun, or it is in use");
         let factor = self.storage.second_factor(&user.id)?.ok_or_else(none)?;
@@ -159,7 +160,7 @@ impl Authority {
 
     /// What an account has shown whose password is right; nothing when it has no second factor. It is spent by whatever
     /// is done with it. Codes have a count of their own: the limits of logins allow too many tries at six digits to
-    /// whoever has the password.
+    /// anyone who has the password.
     pub(crate) fn check_second_factor(
         &self,
         user: &User,

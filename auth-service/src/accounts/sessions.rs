@@ -18,7 +18,7 @@ impl Authority {
     /// Ends one of the caller's own sessions, with its access tokens.
     ///
     /// # Errors
-    /// `NotFound`, also for another person's; `Unavailable`.
+    /// `NotFound`, also for another user's; `Unavailable`.
     pub fn end_own_session(&self, caller: &Caller, id: &str) -> Result<()> {
         let none = || Error::new(ErrorKind::NotFound, "no live session of this account has this id");
         // What is no id is not asked of the database.

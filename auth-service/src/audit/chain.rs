@@ -6,7 +6,7 @@ use super::{Actor, Entry, Event};
 use crate::clock::Clock;
 use crate::keys::{Purpose, Secrets};
 
-/// HMAC-SHA-256 (RFC 2104) over an entry and the MAC of the one before. Whoever can write to the database, and has
+/// HMAC-SHA-256 (RFC 2104) over an entry and the MAC of the one before. Anyone who can write to the database, and has
 /// not the master key, can neither alter an entry nor take one out unseen.
 pub type Mac = [u8; 32];
 
@@ -82,7 +82,7 @@ impl Chain {
             return Err(Broken::Missing(expected));
         }
         let mac = self.link(before.map(|before| before.mac.as_slice()), &link.entry);
-        // No secret is compared: whoever reads the database knows both.
+        // No secret is compared: anyone who reads the database knows both.
         if mac.as_slice() == link.mac { Ok(()) } else { Err(Broken::Altered(expected)) }
     }
 }

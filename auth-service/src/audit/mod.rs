@@ -1,7 +1,7 @@
 //! The audit log: what was done, by whom, to whom, with which outcome. An entry is written in the transaction of
 //! what it tells of: what is done is in the log, and what could not be written there was not done.
 //!
-//! Machine tokens and refreshes that go well are not in it: they are counted, and their sessions are.
+//! Client tokens and refreshes that go well are not in it: they are counted, and their sessions are.
 
 mod chain;
 
@@ -101,7 +101,7 @@ pub struct Event {
     pub action: Action,
     /// `None` when it was done, else why it was refused: never what the caller sent.
     pub refused: Option<String>,
-    /// `None` for whoever runs this process.
+    /// `None` for anyone who runs this process.
     pub actor: Option<Actor>,
     pub user_id: Option<String>,
     pub client_id: Option<String>,

@@ -55,7 +55,7 @@ pub struct TokenForm {
 /// Who can read them.
 #[derive(Clone, Default)]
 pub enum Encryption {
-    /// Whoever holds one.
+    /// Anyone who holds one.
     #[default]
     None,
     /// Only the audience.

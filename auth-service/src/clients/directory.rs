@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use super::{Audience, Client, ClientId, TokenForm, TokenType};
 use crate::keys::Algorithm;
 
-/// All clients and audiences in memory, so that a machine token costs no database: also while the
+/// All clients and audiences in memory, so that a client token costs no database: also while the
 /// database is away. The watcher replaces it as a whole within a quarter of a second of a change.
 #[derive(Default)]
 pub struct ClientDirectory {

@@ -46,7 +46,7 @@ impl fmt::Display for ClientId {
 pub enum GrantType {
     ClientCredentials,
     RefreshToken,
-    /// A person's name and password, over gRPC and simplejwt's endpoint only, for first-party
+    /// A user's name and password, over gRPC and simplejwt's endpoint only, for first-party
     /// clients. It is never offered at /oauth2/token (RFC 9700 section 2.4).
     Password,
 }

@@ -18,10 +18,10 @@ use crate::sessions::Session;
 use crate::storage::{Login, SessionLimit, Start};
 use crate::tokens::{Draft, IssuedTokens};
 use crate::users::{
-    Attempt, LoginPermit, MAX_PASSWORD_BYTES, Origin, Peer, User, Username, is_ours, spelling_key,
+    Attempt, ClientIp, LoginPermit, MAX_PASSWORD_BYTES, Origin, User, Username, is_ours, spelling_key,
 };
 
-/// A person's name and password, brought by a first-party client.
+/// A user's name and password, brought by a first-party client.
 pub struct PasswordLogin {
     pub client: Arc<Client>,
     pub unverified_username: String,
@@ -29,7 +29,7 @@ pub struct PasswordLogin {
     /// For an account with a second factor: a one-time password, or a recovery code.
     pub otp: Option<PlainSecret>,
     /// Where it comes from, as far as that can be known.
-    pub peer: Option<Peer>,
+    pub client_ip: Option<ClientIp>,
     /// The user agent, as it calls itself.
     pub unverified_device: Option<String>,
     pub scope: Option<String>,
@@ -77,7 +77,7 @@ impl Authority {
         })
     }
 
-    /// A session for whoever proves to be the account's owner.
+    /// A session for anyone who proves to be the account's owner.
     pub(super) fn start_session(
         &self,
         login: &PasswordLogin,
@@ -87,7 +87,7 @@ impl Authority {
         let scope = login.client.narrow_scope(login.scope.as_deref())?;
         let audience = login.client.choose_audience(login.audience.as_deref())?;
         let name_key = spelling_key(&login.unverified_username);
-        let attempt = Attempt::new(&self.count_key, &self.attempt_policy, &name_key, login.peer);
+        let attempt = Attempt::new(&self.count_key, &self.attempt_policy, &name_key, login.client_ip);
         let (user, factor) = self.authenticate_user(login, &attempt)?;
         let terms = Terms { scope, audience, idle, longest };
         let begun = self.begin_session(login, (user, factor), terms, &attempt);

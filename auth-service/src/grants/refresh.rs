@@ -21,12 +21,12 @@ pub struct PendingRefresh {
 }
 
 impl Authority {
-    /// A refresh token for its successor (RFC 6749 section 6), once: whoever comes second within the
-    /// grace gets the same successor, byte for byte; whoever comes later ends the session
+    /// A refresh token for its successor (RFC 6749 section 6), once: anyone who comes second within the
+    /// grace gets the same successor, byte for byte; anyone who comes later ends the session
     /// (RFC 9700 section 4.14.2).
     ///
     /// Everything that can be refused is refused before the token is spent. The steps of this method are
-    /// those of an edge that does not wait for the storage: [`Self::begin_refresh`], the storage's
+    /// those of an endpoint that does not wait for the storage: [`Self::begin_refresh`], the storage's
     /// `rotate_session_then`, [`Self::note_outcome`], [`Self::finish_refresh`]; where
     /// [`Self::must_wait_to_refresh`] says so there are more of them.
     ///
@@ -148,7 +148,7 @@ impl Authority {
     }
 
     /// Counts what the storage decided, and does what a reuse asks for, also when the caller has gone away:
-    /// whoever steals a token must not be able to silence the alarm by hanging up.
+    /// anyone who steals a token must not be able to silence the alarm by hanging up.
     pub fn note_outcome(&self, rotate: &Rotate, outcome: &std::result::Result<Rotation, StorageError>) {
         metrics::refresh(outcome.as_ref().ok());
         let Ok(Rotation::Reused { session }) = outcome else { return };

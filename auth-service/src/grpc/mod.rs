@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::accept;
+use service_kit::client_ip::TrustedProxies;
 use service_kit::grpc::{CALL_TIMEOUT, ObserveCalls, report_health};
-use service_kit::peer::TrustedProxies;
 use service_kit::run::End;
 use signet_proto::auth::v1::key_service_server::KeyServiceServer;
 use signet_proto::auth::v1::revocation_service_server::RevocationServiceServer;

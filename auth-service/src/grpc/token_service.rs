@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use service_kit::peer::TrustedProxies;
+use service_kit::client_ip::TrustedProxies;
 use signet_proto::auth::v1::token_service_server::TokenService;
 use signet_proto::auth::v1::{
     ClientToken, IntrospectRequest, IntrospectResponse, IssueClientTokenRequest, ObtainPairRequest,
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::grants::{Grant, PasswordLogin};
 use crate::secret::PlainSecret;
 use crate::tokens::{Introspection, IssuedTokens};
-use crate::users::Peer;
+use crate::users::ClientIp;
 
 /// `signet.auth.v1.TokenService`.
 pub struct TokenEndpoints {
@@ -48,19 +48,19 @@ impl TokenEndpoints {
     }
 
     /// The client IP of a call, past the proxies that are trusted.
-    fn peer<T>(&self, request: &Request<T>) -> Option<Peer> {
+    fn client_ip<T>(&self, request: &Request<T>) -> Option<ClientIp> {
         let remote = request.remote_addr()?.ip();
         let forwarded = || {
             let values = request.metadata().get_all("x-forwarded-for").iter();
             values.filter_map(|value| value.to_str().ok())
         };
         let forwards = self.proxies.is_forwarded_by_stranger(remote, forwarded());
-        Some(Peer { address: self.proxies.caller(remote, forwarded()), forwards })
+        Some(ClientIp { address: self.proxies.caller(remote, forwarded()), forwards })
     }
 }
 
 /// The IP of the user on whose behalf a client calls, as the client says: it may log users in, and knows where they are.
-fn user_ip(client_ip: &str, caller: Option<Peer>) -> Result<Option<Peer>> {
+fn user_ip(client_ip: &str, caller: Option<ClientIp>) -> Result<Option<ClientIp>> {
     if client_ip.is_empty() {
         return Ok(caller);
     }
@@ -80,14 +80,14 @@ impl TokenService for TokenEndpoints {
         &self,
         request: Request<ObtainPairRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
-        let (peer, unverified_device) = (self.peer(&request), device(&request));
+        let (client_ip, unverified_device) = (self.client_ip(&request), device(&request));
         self.call(request, |client, message| async move {
             let login = PasswordLogin {
                 client,
                 unverified_username: message.username,
                 password: PlainSecret::new(message.password),
                 otp: given(message.otp).map(PlainSecret::new),
-                peer: user_ip(&message.client_ip, peer)?,
+                client_ip: user_ip(&message.client_ip, client_ip)?,
                 unverified_device,
                 scope: given(message.scope),
                 audience: given(message.audience),

@@ -16,7 +16,7 @@ pub enum BodyError {
     Broken,
 }
 
-/// Reads a body of at most `max_bytes`, before anything about the request is believed or parsed.
+/// Reads a body of at most `max_bytes`, before anything about the request is trusted or parsed.
 pub async fn read(request: &HttpRequest, mut payload: Payload, max_bytes: usize) -> Result<Bytes, BodyError> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > max_bytes) {

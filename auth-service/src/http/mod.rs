@@ -21,7 +21,7 @@ use actix_web::dev::Server;
 use actix_web::http::header::HeaderValue;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpServer, web};
-use service_kit::peer::TrustedProxies;
+use service_kit::client_ip::TrustedProxies;
 use service_kit::run::HTTP_DRAIN_SECONDS;
 use tokio::sync::Mutex;
 
@@ -30,7 +30,7 @@ use connections::{Caller, LongPolls};
 use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::settings::Settings;
-use crate::users::Peer;
+use crate::users::ClientIp;
 
 pub use account::account_error;
 pub use oauth::errors::oauth_error;
@@ -45,14 +45,14 @@ pub struct HttpState {
     pub simplejwt: bool,
     /// What a login at them calls the name.
     username_field: Arc<str>,
-    /// Words before a token in `Authorization`; the first one is told to whoever brings none.
+    /// Words before a token in `Authorization`; the first one is told to anyone who brings none.
     header_types: Arc<[String]>,
     /// `WWW-Authenticate` of simplejwt's endpoints.
     challenge: HeaderValue,
     proxies: TrustedProxies,
     /// Answers that may be held back at one time.
     long_polls: LongPolls,
-    /// Held by whoever makes the document of revocations anew.
+    /// Held by anyone who makes the document of revocations again.
     making_document: Arc<Mutex<()>>,
     /// `Cache-Control` of whatever names keys.
     names_keys: HeaderValue,
@@ -86,11 +86,11 @@ impl HttpState {
 }
 
 /// The client IP of a request, past the proxies that are trusted.
-fn peer(request: &HttpRequest, proxies: &TrustedProxies) -> Option<Peer> {
+fn client_ip(request: &HttpRequest, proxies: &TrustedProxies) -> Option<ClientIp> {
     let remote = request.peer_addr()?.ip();
     let forwarded = || request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
     let forwards = proxies.is_forwarded_by_stranger(remote, forwarded());
-    Some(Peer { address: proxies.caller(remote, forwarded()), forwards })
+    Some(ClientIp { address: proxies.caller(remote, forwarded()), forwards })
 }
 
 /// What the caller's program calls itself.

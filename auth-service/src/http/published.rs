@@ -59,7 +59,7 @@ struct LongPoll {
     after: Option<String>,
 }
 
-/// The signed document of what was taken back. To be asked for often, or with `wait`: an answer, also a 304,
+/// The signed document of what was revoked. To be asked for often, or with `wait`: an answer, also a 304,
 /// says that there is nothing newer. A replica that cannot see the database does not know that.
 async fn revocations(request: HttpRequest, state: web::Data<HttpState>) -> Result<HttpResponse, Refused> {
     let poll = web::Query::<LongPoll>::from_query(request.query_string())
@@ -71,7 +71,7 @@ async fn revocations(request: HttpRequest, state: web::Data<HttpState>) -> Resul
     let after = after.transpose()?;
     wait_for_news(&request, &state, (after, Duration::from_secs(poll.wait.into()))).await;
     if !state.authority.is_fresh() {
-        // Not logged for each verifier that asks: the keeper has said it once.
+        // Not logged for each verifier that asks: the state sync has said it once.
         let body = Refused::body("temporarily_unavailable", "the database was not seen for a while");
         return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "1")).json(body));
     }
@@ -111,7 +111,7 @@ async fn wait_for_news(
     (after, wait): (Option<Position>, Duration),
 ) {
     let Some(_waiting) =
-        state.long_polls.enter(super::peer(request, &state.proxies).map(|peer| peer.address))
+        state.long_polls.enter(super::client_ip(request, &state.proxies).map(|client_ip| client_ip.address))
     else {
         return;
     };

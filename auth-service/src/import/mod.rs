@@ -24,7 +24,7 @@ pub use dump::Dump;
 pub use report::{Problem, Report};
 pub use run::{ImportOptions, Progress, run};
 
-/// Most octets of JSON that are kept of a person: claims are made of them, and go into each token.
+/// Most octets of JSON that are kept of a user: claims are made of them, and go into each token.
 pub const MAX_PROFILE_BYTES: usize = 2560;
 
 /// Which fields of a Django project say what.

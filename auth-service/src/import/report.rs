@@ -67,7 +67,7 @@ impl Report {
         }
     }
 
-    /// For people.
+    /// For users.
     #[must_use]
     pub fn text(&self) -> String {
         let verb = if self.dry_run { "would be" } else { "were" };

@@ -277,7 +277,7 @@ fn key(out: &mut Converted, name: &str, value: &Value) {
     );
 }
 
-/// Text that is a text, and no expression that somebody pasted.
+/// Text that is a text, and no expression that someone pasted.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && !is_code(text)
 }

@@ -47,7 +47,7 @@ struct TimeClaims<'a> {
     seq: u64,
 }
 
-/// The signed document as it is served at `GET /revocations`, made when somebody asks for it and it is not
+/// The signed document as it is served at `GET /revocations`, made when someone asks for it and it is not
 /// the newest any more.
 #[derive(Default)]
 pub struct RevocationDocument {
@@ -151,7 +151,7 @@ impl Authority {
         (made.etag == self.revocations_etag()).then_some(made)
     }
 
-    /// Makes the document anew.
+    /// Makes the document again.
     ///
     /// # Errors
     /// `Unavailable` when no key signs, or there are more revocations than verifiers read in a document.

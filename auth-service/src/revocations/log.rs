@@ -12,7 +12,7 @@ use crate::metrics;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The live revocations as this process knows them: its own from the moment at which they are stored,
-/// those of others as soon as it has looked. Whether a token is hit is asked without a lock.
+/// those of others as soon as it has looked. Whether a token is matched is asked without a lock.
 pub struct RevocationLog {
     state: RwLock<State>,
     asked: ArcSwap<Revocations>,
@@ -20,7 +20,7 @@ pub struct RevocationLog {
 
 struct State {
     position: Position,
-    /// In the order of their numbers, without those that can hit nothing more.
+    /// In the order of their numbers, without those that can match nothing more.
     entries: Vec<Revocation>,
     sets: RevocationsWriter,
     /// What had expired by then is no longer here.
@@ -47,10 +47,10 @@ impl RevocationLog {
         Ok(Self { state: RwLock::new(state), asked })
     }
 
-    /// Whether an access token was taken back.
+    /// Whether an access token was revoked.
     #[must_use]
-    pub fn hit(&self, claims: &AccessClaims) -> bool {
-        self.asked.load().hit(claims)
+    pub fn matches(&self, claims: &AccessClaims) -> bool {
+        self.asked.load().matches(claims)
     }
 
     #[must_use]
@@ -58,7 +58,7 @@ impl RevocationLog {
         self.read().position
     }
 
-    /// Refuses what was stored as taken back a moment ago, before its number is known here.
+    /// Refuses what was stored as revoked a moment ago, before its number is known here.
     pub fn add(&self, target: &RevocationTarget, expires_at: Timestamp, now: Timestamp) {
         let mut state = self.write();
         state.sets.apply([target.until(expires_at)], now.seconds());
@@ -93,7 +93,7 @@ impl RevocationLog {
         self.read().let_go_until > now
     }
 
-    /// Lets go of what can hit nothing more, once a minute.
+    /// Lets go of what can match nothing more, once a minute.
     pub fn sweep_now_and_then(&self, now: Timestamp) {
         if now >= self.read().let_go_until.plus(SWEEP_INTERVAL) {
             self.sweep(now);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_never_sees_less_while_everything_is_taken_over_anew() {
+    fn a_reader_never_sees_less_while_everything_is_taken_over_again() {
         let log = log_of(50);
         let position = log.position();
         let entry =

@@ -1,4 +1,4 @@
-//! What was taken back before it expired: the log of it in memory, and the signed document that tells
+//! What was revoked before it expired: the log of it in memory, and the signed document that tells
 //! verifiers which have no stream.
 
 mod document;
@@ -12,7 +12,7 @@ pub use document::{RevocationDocument, RevocationPages};
 pub use limit::ClientLimiter;
 pub use log::{Page, RevocationLog};
 
-/// One entry, needed only as long as a token that it hits could live.
+/// One entry, needed only as long as a token that it matches could live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// Its number; revocations are numbered without gaps in the order in which they were committed.

@@ -9,7 +9,7 @@ use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::users::Attributes;
 
-/// A session. What it may still do is for [`Session::judge`] to say.
+/// A session. What it may still do is for [`Session::evaluate`] to say.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub id: String,
@@ -18,7 +18,7 @@ pub struct Session {
     pub scope: ScopeSet,
     pub audience: String,
     pub auth_time: Timestamp,
-    /// How the person proved who they are (RFC 8176).
+    /// How the user proved who they are (RFC 8176).
     pub amr: Vec<String>,
     pub created_at: Timestamp,
     /// Ends the session unless it is refreshed before.
@@ -90,7 +90,7 @@ pub enum Evaluation {
     Current,
     /// The answer was lost on its way: the same successor again, and no row is written.
     Repeated,
-    /// Somebody else has used it: the session ends.
+    /// Someone else has used it: the session ends.
     Reused,
     Expired,
     Ended,
@@ -103,7 +103,7 @@ impl Session {
     /// that reuse is noticed whatever a clock does; a clock that jumped makes the grace shorter,
     /// never longer.
     #[must_use]
-    pub fn judge(&self, presented: &Presented) -> Evaluation {
+    pub fn evaluate(&self, presented: &Presented) -> Evaluation {
         if presented.client_id != self.client_id {
             return Evaluation::NotYours;
         }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_judgement_follows_the_generation_and_the_grace() {
+    fn the_evaluation_follows_the_generation_and_the_grace() {
         let table = [
             ("the current generation", 5, 1_000_001, Evaluation::Current),
             ("its predecessor at once", 4, 1_000_000, Evaluation::Repeated),
@@ -213,23 +213,23 @@ mod tests {
             ("a reuse after the idle end", 1, 3_600_000, Evaluation::Expired),
         ];
         for (what, generation, at, expected) in table {
-            assert_eq!(session().judge(&presented(generation, at)), expected, "{what}");
+            assert_eq!(session().evaluate(&presented(generation, at)), expected, "{what}");
         }
     }
 
     #[test]
     fn without_a_grace_a_retry_is_reuse() {
         let strict = Presented { grace: Duration::ZERO, ..presented(4, 1_000_000) };
-        assert_eq!(session().judge(&strict), Evaluation::Reused);
+        assert_eq!(session().evaluate(&strict), Evaluation::Reused);
     }
 
     #[test]
     fn another_client_learns_nothing() {
         let foreign = Presented { client_id: ClientId::parse("other").unwrap(), ..presented(1, 1_000_001) };
-        assert_eq!(session().judge(&foreign), Evaluation::NotYours);
+        assert_eq!(session().evaluate(&foreign), Evaluation::NotYours);
         let ended =
             Session { ended: Some(Ended { at: Timestamp(1), reason: EndReason::Reuse }), ..session() };
-        assert_eq!(ended.judge(&foreign), Evaluation::NotYours);
-        assert_eq!(ended.judge(&presented(5, 1_000_001)), Evaluation::Ended);
+        assert_eq!(ended.evaluate(&foreign), Evaluation::NotYours);
+        assert_eq!(ended.evaluate(&presented(5, 1_000_001)), Evaluation::Ended);
     }
 }

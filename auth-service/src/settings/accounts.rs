@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use documented::DocumentedFields;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-/// What is offered to people.
+/// What is offered to users.
 #[derive(Debug, Clone, Default, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Accounts {
@@ -52,7 +52,7 @@ fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     Err(D::Error::custom("expected a URL with {token} in it"))
 }
 
-/// Letters hold tokens: nobody on the way may read them.
+/// E-mails hold tokens: nobody on the way may read them.
 fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let wrong =

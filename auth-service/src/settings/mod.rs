@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
+use service_kit::client_ip::TrustedProxies;
 use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
-use service_kit::peer::TrustedProxies;
 use service_kit::traces::Traces;
 
 pub use accounts::{Accounts, Mail};
@@ -172,7 +172,7 @@ pub struct Passwords {
     pub min_characters: u32,
 }
 
-/// How many failed logins are forgiven within the window, over all paths and replicas; 0 to 1,000,000, 0 for no
+/// How many failed logins are allowed within the window, over all paths and replicas; 0 to 1,000,000, 0 for no
 /// limit.
 #[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
@@ -186,7 +186,7 @@ pub struct Limits {
     pub account: u32,
     /// Failed logins from one network, of all users; 0 for no limit. A network is an IPv4 address or an IPv6 /64.
     #[serde(deserialize_with = "load::limit")]
-    pub peer: u32,
+    pub client_ip: u32,
     /// Time in which these failures are forgotten again, one by one. 1 s to 1 day.
     #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
     pub window: Duration,
@@ -287,7 +287,7 @@ impl Default for Tokens {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { pair: 10, account: 100, peer: 100, window: Duration::from_secs(600) }
+        Self { pair: 10, account: 100, client_ip: 100, window: Duration::from_secs(600) }
     }
 }
 

@@ -6,7 +6,7 @@ use service_kit::duration;
 
 use crate::webhook::OnFailure;
 
-/// A service of the operator's that says more of a person than settings can.
+/// A service of the operator's that says more of a user than settings can.
 #[derive(Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Webhook {

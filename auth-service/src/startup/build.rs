@@ -213,7 +213,7 @@ fn attempt_policy(settings: &Settings) -> AttemptPolicy {
         realm: "login",
         pair: settings.limits.pair,
         account: settings.limits.account,
-        peer: settings.limits.peer,
+        client_ip: settings.limits.client_ip,
         window: settings.limits.window,
     }
 }

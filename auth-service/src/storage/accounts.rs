@@ -1,4 +1,4 @@
-//! What people change of their own accounts.
+//! What users change of their own accounts.
 
 use diesel::prelude::*;
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub struct NewPassword {
     pub password_hash: String,
     /// The address that the change was proved by: it must still be the user's.
     pub proved_email: Option<String>,
-    /// The session of whoever changes it.
+    /// The session of anyone who changes it.
     pub keep_session: Option<String>,
     pub now: Timestamp,
     pub revoked_until: Timestamp,

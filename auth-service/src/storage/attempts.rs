@@ -67,7 +67,7 @@ impl Storage {
         })
     }
 
-    /// Takes back what [`Self::begin_attempt`] has counted: it was no failure.
+    /// Revokes what [`Self::begin_attempt`] has counted: it was no failure.
     ///
     /// # Errors
     /// [`StorageError`].

@@ -128,7 +128,7 @@ pub(super) fn append(
         .set(counters::value.eq(counters::value + 1))
         .returning(counters::value)
         .get_result(connection)?;
-    // An entry that somebody has taken away is missed when the chain is checked, not here.
+    // An entry that someone has taken away is missed when the chain is checked, not here.
     let before: Option<Vec<u8>> =
         audit::table.find(seq - 1).select(audit::mac).first(connection).optional()?;
     let entry = chain.entry(seq, event);

@@ -13,7 +13,7 @@ use super::error::{StorageError, explained};
 use super::url::DatabaseUrl;
 
 /// Longest wait for SQLite's write lock, which another process may hold, of a command or a start: nobody waits
-/// for an answer but a person.
+/// for an answer but a user.
 pub const SQLITE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The same while requests are served: they are told to come back within a second.

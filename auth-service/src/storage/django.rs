@@ -21,7 +21,7 @@ const PAGE: i64 = 1000;
 const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
 
-/// A connection to a database that is somebody else's: it is read as of one moment and never written.
+/// A connection to a database that is someone else's: it is read as of one moment and never written.
 pub struct DjangoTables {
     connection: AnyConnection,
     users: Users,

@@ -143,7 +143,7 @@ fn take_over(connection: &mut AnyConnection, batch: &Batch) -> Result<Vec<Fate>,
     Ok(fates)
 }
 
-/// What a batch has ended, to be taken back at its end.
+/// What a batch has ended, to be revoked at its end.
 #[derive(Default)]
 struct Ended(Vec<RevocationTarget>);
 
@@ -262,7 +262,7 @@ fn update(
     let id = &known.id;
     let outcome = in_savepoint(connection, |connection| {
         diesel::update(users::table.find(id)).set(&changed).execute(connection)?;
-        // Only what changed there: a password that was set here, or hashed anew, stays.
+        // Only what changed there: a password that was set here, or hashed again, stays.
         if mark.password != known.mark.password {
             take_password(connection, user, (id, batch), ended)?;
         }
@@ -353,7 +353,7 @@ fn disable_or_enable(
     Ok(())
 }
 
-/// These are good no more, whoever holds them.
+/// These are good no more, anyone who holds them.
 fn spend(connection: &mut AnyConnection, tokens: &[BlacklistedToken]) -> Result<(), StorageError> {
     if tokens.is_empty() {
         return Ok(());

@@ -110,7 +110,7 @@ impl Storage {
         })
     }
 
-    /// Takes a token back, and the session that it was exchanged for, if it was. `false` when it was blacklisted
+    /// Revokes a token, and the session that it was exchanged for, if it was. `false` when it was blacklisted
     /// before.
     ///
     /// # Errors

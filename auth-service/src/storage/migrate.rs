@@ -40,7 +40,7 @@ pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
     missing(url)
 }
 
-/// Whether there is a SQLite file. Asked before it is first opened: whoever opens it makes its log and the log's index
+/// Whether there is a SQLite file. Asked before it is first opened: anyone who opens it makes its log and the log's index
 /// fit each other, whatever had become of the log.
 fn is_there(url: &DatabaseUrl) -> Result<bool, StorageError> {
     match url {

@@ -148,7 +148,7 @@ impl Storage {
         Ok(Self { url: url.clone(), reads, looks, writes, chain, switchovers, write_failed })
     }
 
-    /// From now on requests wait: whoever cannot write soon is told so.
+    /// From now on requests wait: anyone who cannot write soon is told so.
     pub fn answer_soon(&self) {
         self.reads.answer_soon();
         self.looks.answer_soon();
@@ -166,7 +166,7 @@ impl Storage {
         migrate::run(url)
     }
 
-    /// The migrations that the database lacks.
+    /// The migrations that the database is missing.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`], also when there is no database file.

@@ -150,7 +150,7 @@ pub(super) fn next_number(connection: &mut AnyConnection) -> Result<i64, Storage
         .get_result(connection)?)
 }
 
-/// No account that is made here gets one of these numbers any more. Whoever raises them waits for whoever does.
+/// No account that is made here gets one of these numbers any more. Anyone who raises them waits for anyone who does.
 pub(super) fn raise_numbers(connection: &mut AnyConnection, highest: i64) -> Result<(), StorageError> {
     let number = counters::table.find("user_number");
     let held: i64 = diesel::update(number)

@@ -11,7 +11,7 @@ use super::error::{StorageError, explained};
 use super::url::DatabaseUrl;
 use crate::metrics;
 
-/// Longest wait for a connection of a command or a start: nobody waits for an answer but a person.
+/// Longest wait for a connection of a command or a start: nobody waits for an answer but a user.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same while requests are served; then the caller is told to come back (503).
@@ -21,7 +21,7 @@ const WAIT: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub struct Connections {
     pool: Pool<Manager>,
-    /// Somebody has waited in vain, and nobody has had a connection since.
+    /// Someone has waited in vain, and nobody has had a connection since.
     exhausted: Arc<AtomicBool>,
     /// Requests are served.
     serving: Arc<AtomicBool>,
@@ -47,7 +47,7 @@ impl Connections {
         self.serving.store(true, Ordering::Relaxed);
     }
 
-    /// One of them. While all are taken for long nobody waits: those who do hold threads, and whoever came behind
+    /// One of them. While all are taken for long nobody waits: those who do hold threads, and anyone who came behind
     /// them would wait for these first.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ impl Storage {
         .or_else(|error| if error == StorageError::Taken { Ok(()) } else { Err(error) })
     }
 
-    /// Every revocation that can still hit a token at `now`, in order.
+    /// Every revocation that can still match a token at `now`, in order.
     ///
     /// # Errors
     /// [`StorageError`].

@@ -74,7 +74,7 @@ impl Storage {
     }
 
     /// The session of a refresh token that it keeps, where none is rotated; `Ok(None)` when that is for
-    /// [`Self::rotate_session`] to judge.
+    /// [`Self::rotate_session`] to evaluate.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -124,7 +124,7 @@ fn not_rotated(
         return Ok(settled);
     }
     let session = row.ok_or_else(changed_meanwhile)?.0.into_session()?;
-    if session.judge(presented) != Evaluation::Reused {
+    if session.evaluate(presented) != Evaluation::Reused {
         return Err(changed_meanwhile());
     }
     let end = End { now: presented.now, reason: EndReason::Reuse, revoked_until: rotate.revoked_until };
@@ -147,7 +147,7 @@ pub(super) fn settled(
 ) -> Result<Option<Rotation>, StorageError> {
     let Some((row, account)) = found else { return Ok(Some(Rotation::Unknown)) };
     let session = row.clone().into_session()?;
-    Ok(match session.judge(presented) {
+    Ok(match session.evaluate(presented) {
         Evaluation::Repeated => Some(holds((row, account), true)?),
         Evaluation::Expired => Some(Rotation::Expired),
         Evaluation::Ended => Some(Rotation::Ended(session.ended.map(|ended| ended.reason))),
@@ -187,7 +187,7 @@ fn unpacked(packed: &str) -> Attributes {
     Attributes { roles, legacy_id: Some(legacy_id).filter(|id| !id.is_empty()), profile }
 }
 
-/// diesel prepares its own updates anew each time, for their columns may differ; this text never does.
+/// diesel prepares its own updates again each time, for their columns may differ; this text never does.
 struct RotateOne<'a>(&'a Rotate);
 
 impl QueryId for RotateOne<'_> {

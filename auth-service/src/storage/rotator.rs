@@ -24,7 +24,7 @@ use super::schema::{sessions, users};
 use super::writer::{MAX_BATCH, MAX_WAITING, not_sent};
 use crate::sessions::Presented;
 
-/// A rotation that took longer was done late: whoever asked for it may have been sent away.
+/// A rotation that took longer was done late: anyone who asked for it may have been sent away.
 const LATE: Duration = Duration::from_secs(1);
 
 /// Most rotations whose callers are remembered for [`begin_grace_anew`].
@@ -97,7 +97,7 @@ fn rotate_batches(pool: &Connections, items: &Receiver<Item>, undecided: &SyncSe
     }
 }
 
-/// Those that one statement cannot decide: reuse, which must end the session, and rows that somebody else
+/// Those that one statement cannot decide: reuse, which must end the session, and rows that someone else
 /// held at that moment. Their waits for locks keep nobody else.
 fn rotate_one_by_one(pool: &Connections, items: &Receiver<Item>, chain: &SharedChain) {
     while let Ok(Item { rotate, reply, .. }) = items.recv() {
@@ -172,7 +172,7 @@ fn rotate_batch(
 }
 
 /// A database that stood still does at last what was asked of it long before, and one whose connections broke may
-/// have done it. Whoever was sent away meanwhile comes back with the token that this has spent, and has the whole
+/// have done it. Anyone who was sent away meanwhile comes back with the token that this has spent, and has the whole
 /// grace for it.
 fn begin_grace_anew(pool: &Connections, doubts: &mut Vec<Doubt>) -> Result<(), StorageError> {
     if doubts.is_empty() {

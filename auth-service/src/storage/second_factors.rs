@@ -1,4 +1,4 @@
-//! One-time passwords and recovery codes: each is spent by one statement, whoever else presents it at that moment.
+//! One-time passwords and recovery codes: each is spent by one statement, anyone who else presents it at that moment.
 
 use diesel::prelude::*;
 
@@ -139,7 +139,7 @@ impl Storage {
         })
     }
 
-    /// Takes everything of it away, by whoever has shown it. `Ok(false)` when it was spent before, or there is nothing.
+    /// Takes everything of it away, by anyone who has shown it. `Ok(false)` when it was spent before, or there is nothing.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -174,7 +174,7 @@ fn remove(
     Ok((removed > 0, (removed > 0).then_some(event)))
 }
 
-/// `false` when it was spent before, whoever did it.
+/// `false` when it was spent before, anyone who did it.
 pub(super) fn spend(
     connection: &mut AnyConnection,
     user_id: &str,

@@ -35,7 +35,7 @@ impl Storage {
         self.read(sealed_secrets)
     }
 
-    /// Seals everything anew, in one step. `plan` sees what there is then; `None` from it changes nothing.
+    /// Seals everything again, in one step. `plan` sees what there is then; `None` from it changes nothing.
     ///
     /// # Errors
     /// [`StorageError`].

@@ -186,7 +186,7 @@ pub(super) fn end_one(
     let Some((user_id, client_id)) = ended else { return Ok(None) };
     revocations::append(connection, &[RevocationTarget::Session(id.to_owned())], end.revoked_until)?;
     let event = Event::of(Action::SessionEnded).user(&user_id).client(&client_id).session(id);
-    // Whoever holds a refresh token of the session ends it by its client; reuse is found by the authority.
+    // Anyone who holds a refresh token of the session ends it by its client; reuse is found by the authority.
     let by = ClientId::parse(&client_id).filter(|_| end.reason == EndReason::Revoked).map(Actor::Client);
     Ok(Some(event.by(by.unwrap_or(Actor::Authority)).detail(end.reason.as_str())))
 }

@@ -32,7 +32,7 @@ pub fn check(database: &Path) -> Result<(), StorageError> {
         if !missing {
             return Ok(());
         }
-        // Another process may have closed the file or begun the log anew between the two looks.
+        // Another process may have closed the file or begun the log again between the two looks.
         if headers(&index) == before {
             return Err(StorageError::Unavailable(format!(
                 "its log {} is gone or cut short, and the newest commits with it: put it back, or restore a backup \

@@ -25,7 +25,7 @@ pub struct Draft<'a> {
     person: Option<UserFields<'a>>,
 }
 
-/// A person within a session.
+/// A user within a session.
 struct UserFields<'a> {
     session: &'a Session,
     attributes: &'a Attributes,
@@ -81,7 +81,7 @@ impl<'a> Draft<'a> {
         Self { client_id: &client.id, audience, scope, person: None }
     }
 
-    /// For a person, within a session; `scope` may be narrower than the session's.
+    /// For a user, within a session; `scope` may be narrower than the session's.
     #[must_use]
     pub fn for_user(
         (session, attributes): (&'a Session, &'a Attributes),
@@ -126,7 +126,7 @@ impl Authority {
         let person = draft.person.as_ref();
         let session = person.map(|person| person.session);
         let (sub, user_id) = match person {
-            // A person's sub is a UUID, which holds no colon: the two can never meet (RFC 9068 section 5).
+            // A user's sub is a UUID, which holds no colon: the two can never meet (RFC 9068 section 5).
             None => (machine.as_str(), None),
             Some(UserFields { session, attributes, .. }) => {
                 let sub = session.user_id.as_str();

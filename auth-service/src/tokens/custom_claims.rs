@@ -1,4 +1,4 @@
-//! Claims beyond the fixed ones: which of what is known of a person its tokens say.
+//! Claims beyond the fixed ones: which of what is known of a user its tokens say.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -54,7 +54,7 @@ pub enum UserIdForm {
     Integer,
 }
 
-/// The `user_id` of one person's tokens.
+/// The `user_id` of one user's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum UserId<'a> {
@@ -96,7 +96,7 @@ impl ClaimMap {
         Ok(Self(claims))
     }
 
-    /// The claims of one person, with what a webhook said of them. An attribute that is not known makes no claim.
+    /// The claims of one user, with what a webhook said of them. An attribute that is not known makes no claim.
     ///
     /// # Errors
     /// `Internal` when the account's profile is no JSON object, or the claims are too many: without one of them a

@@ -64,7 +64,7 @@ impl Authority {
         }
     }
 
-    /// The same, where it needs no database: for an access token of a machine, or of a person whose name
+    /// The same, where it needs no database: for an access token of a machine, or of a user whose name
     /// is at hand, and for what is no token of the caller's.
     #[must_use]
     pub fn introspect_from_memory(&self, caller: &Client, unverified_token: &str) -> Option<Introspection> {

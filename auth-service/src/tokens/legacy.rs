@@ -21,7 +21,7 @@ pub struct LegacySettings {
     pub user_id_claim: String,
     /// When nobody needs its tokens any more.
     pub until: Timestamp,
-    /// Clock difference that is forgiven at the end of a token's life, in seconds.
+    /// Clock difference that is allowed at the end of a token's life, in seconds.
     pub leeway: u64,
 }
 
@@ -54,7 +54,7 @@ pub enum LegacyKind {
     Access,
     Refresh,
     Sliding,
-    /// Of a class that somebody made.
+    /// Of a class that someone made.
     Other,
 }
 
@@ -78,7 +78,7 @@ impl LegacyTokens {
     /// Reads one, in the order in which simplejwt looks at it.
     ///
     /// # Errors
-    /// `Invalid`, `Expired`, or what it lacks.
+    /// `Invalid`, `Expired`, or what it is missing.
     pub fn read(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<LegacyClaims, TokenFault> {
         if now >= self.settings.until || !self.key.holds(token) {
             return Err(TokenFault::Invalid);

@@ -16,12 +16,12 @@ use crate::tokens::{LegacyClaims, LegacyKind, LegacyTokens};
 const LEEWAY: Duration = Duration::from_secs(60);
 
 impl Authority {
-    /// Takes a token back (RFC 7009): a refresh token with its session and all its access tokens, an
+    /// Revokes a token (RFC 7009): a refresh token with its session and all its access tokens, an
     /// access token alone. A token that is unknown, expired or another client's is no error, and
     /// another client's stays good (section 2.1).
     ///
     /// # Errors
-    /// `Unavailable`: nothing was taken back, and the caller must try again. `UnsupportedTokenType` for an
+    /// `Unavailable`: nothing was revoked, and the caller must try again. `UnsupportedTokenType` for an
     /// encrypted token, which only its audience can read: 200 would be a lie.
     pub fn revoke_token(&self, caller: &Client, unverified_token: &str) -> Result<()> {
         if is_encrypted(unverified_token) {
@@ -67,11 +67,11 @@ impl Authority {
         }
         let claims = self.read_refresh_token(unverified_token, now)?;
         let session = self.storage.find_session(&claims.session_id)?.ok_or(TokenFault::Invalid)?;
-        match session.judge(&self.presented(&claims, &self.first_party.id, now)) {
+        match session.evaluate(&self.presented(&claims, &self.first_party.id, now)) {
             Evaluation::NotYours => return Err(TokenFault::Invalid.into()),
             Evaluation::Expired => return Err(TokenFault::Expired.into()),
             Evaluation::Ended => return Err(TokenFault::Revoked.into()),
-            // Whoever holds any token of the family may end it: nothing is gained by waiting.
+            // Anyone who holds any token of the family may end it: nothing is gained by waiting.
             Evaluation::Current | Evaluation::Repeated | Evaluation::Reused => {}
         }
         self.end_session(&session.id, now)
@@ -101,7 +101,7 @@ impl Authority {
         Ok(())
     }
 
-    /// What was stored as taken back is refused here at once, and published in a moment.
+    /// What was stored as revoked is refused here at once, and published in a moment.
     pub(crate) fn apply_revocation(&self, target: &RevocationTarget, until: Timestamp) {
         self.revocations.add(target, until, self.now());
         self.sync.wake();

@@ -1,4 +1,4 @@
-//! Reading a token that somebody presents, of whichever kind.
+//! Reading a token that someone presents, of whichever kind.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{Result, TokenFault};
 use crate::sessions::{Evaluation, Presented};
 
-/// A token that was issued here and has not expired. Whether it was taken back is not known yet.
+/// A token that was issued here and has not expired. Whether it was revoked is not known yet.
 pub(super) enum ValidatedToken {
     Access(Arc<AccessClaims>),
     Refresh(RefreshClaims),
@@ -120,7 +120,7 @@ impl Authority {
         })
     }
 
-    /// Whether a known token still holds: not taken back, its session alive, its client enabled.
+    /// Whether a known token still holds: not revoked, its session alive, its client enabled.
     ///
     /// # Errors
     /// `Token(Revoked)`, or `Unavailable` when the database cannot say.
@@ -137,12 +137,12 @@ impl Authority {
 
     /// From memory: what ends a session takes its access tokens back until the last of them has expired.
     pub(super) fn access_token_holds(&self, claims: &AccessClaims) -> bool {
-        self.client_may_act(&claims.client_id) && !self.revocations.hit(claims)
+        self.client_may_act(&claims.client_id) && !self.revocations.matches(claims)
     }
 
     pub(super) fn refresh_token_holds(&self, claims: &RefreshClaims, now: Timestamp) -> Result<bool> {
         let Some(session) = self.storage.find_session(&claims.session_id)? else { return Ok(false) };
-        let judgement = session.judge(&self.presented(claims, &claims.client_id, now));
+        let judgement = session.evaluate(&self.presented(claims, &claims.client_id, now));
         let current = matches!(judgement, Evaluation::Current | Evaluation::Repeated);
         Ok(current && self.client_may_act(claims.client_id.as_str()))
     }

@@ -5,7 +5,7 @@ use crate::tokens::{LegacyClaims, LegacyKind, LegacyTokens};
 
 impl Authority {
     /// Whether a token of either kind was issued here and still holds: simplejwt's verify endpoint
-    /// and `TokenService.Verify`. For people and diagnosis; services verify by themselves.
+    /// and `TokenService.Verify`. For users and diagnosis; services verify by themselves.
     ///
     /// # Errors
     /// `Token` with the fault, or `Unavailable`.

@@ -1,7 +1,7 @@
-//! How often may somebody guess a password? By account, by peer, and by both, whichever path and replica it comes
+//! How often may someone guess a password? By account, by client IP, and by both, whichever path and replica it comes
 //! by: the count is kept in the database.
 //!
-//! The generic cell rate algorithm (ITU-T I.371): one instant a count. Each failure moves it on by a step; whoever
+//! The generic cell rate algorithm (ITU-T I.371): one instant a count. Each failure moves it on by a step; anyone who
 //! is more than a window ahead of the clock has to wait.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -22,7 +22,7 @@ impl CountKey {
     }
 }
 
-/// How many failures are forgiven, and in which time.
+/// How many failures are allowed, and in which time.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptPolicy {
     /// What is counted. Counts of different things never meet, whatever they are called.
@@ -32,21 +32,21 @@ pub struct AttemptPolicy {
     /// Of one account, from everywhere.
     pub account: u32,
     /// From one network, of whatever accounts.
-    pub peer: u32,
+    pub client_ip: u32,
     /// In which so many are forgotten again.
     pub window: Duration,
 }
 
 /// Where an attempt comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer {
+pub struct ClientIp {
     pub address: IpAddr,
     /// It sends requests of others on, and is no proxy that is listed: all of its callers would count as one, and a
     /// hundred wrong names of one of them would lock out everybody.
     pub forwards: bool,
 }
 
-impl From<IpAddr> for Peer {
+impl From<IpAddr> for ClientIp {
     fn from(address: IpAddr) -> Self {
         Self { address, forwards: false }
     }
@@ -90,19 +90,21 @@ impl Attempt {
         key: &CountKey,
         policy: &AttemptPolicy,
         unverified_username: &str,
-        peer: Option<Peer>,
+        client_ip: Option<ClientIp>,
     ) -> Self {
-        let network = peer.map(|peer| network(peer.address));
-        let of_peer = if peer.is_some_and(|peer| peer.forwards) { 0 } else { policy.peer };
+        let network = client_ip.map(|client_ip| network(client_ip.address));
+        let of_client_ip =
+            if client_ip.is_some_and(|client_ip| client_ip.forwards) { 0 } else { policy.client_ip };
         let count = |most, of: &[&str]| Count::new(key, most, &[&[policy.realm], of].concat());
         let of_account = count(policy.account, &["account", unverified_username]);
         let mut counts = vec![Count { spares_the_owner: true, ..of_account }];
         if let Some(network) = &network {
-            counts.push(count(of_peer, &["peer", network]));
+            counts.push(count(of_client_ip, &["peer", network]));
             counts.push(count(policy.pair, &["pair", unverified_username, network]));
         }
-        for (wider, times) in peer.map(|peer| wider_networks(peer.address)).unwrap_or_default() {
-            counts.push(count(of_peer.saturating_mul(times), &["peer", &wider]));
+        for (wider, times) in client_ip.map(|client_ip| wider_networks(client_ip.address)).unwrap_or_default()
+        {
+            counts.push(count(of_client_ip.saturating_mul(times), &["peer", &wider]));
             counts.push(count(policy.pair.saturating_mul(times), &["pair", unverified_username, &wider]));
         }
         counts.retain(|count| count.most > 0);
@@ -168,16 +170,16 @@ impl Count {
 }
 
 /// A client with one IPv6 address has 2^64 of them.
-fn network(peer: IpAddr) -> String {
-    match peer.to_canonical() {
+fn network(client_ip: IpAddr) -> String {
+    match client_ip.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => of_bits(address, 64),
     }
 }
 
 /// Providers hand out networks of 56 and 48 bits too: those who have one share a limit that is so many times as high.
-fn wider_networks(peer: IpAddr) -> Vec<(String, u32)> {
-    match peer.to_canonical() {
+fn wider_networks(client_ip: IpAddr) -> Vec<(String, u32)> {
+    match client_ip.to_canonical() {
         IpAddr::V4(_) => Vec::new(),
         IpAddr::V6(address) => {
             vec![(format!("{}/56", of_bits(address, 56)), 2), (format!("{}/48", of_bits(address, 48)), 4)]
@@ -196,9 +198,9 @@ mod tests {
     use super::*;
 
     const POLICY: AttemptPolicy =
-        AttemptPolicy { realm: "test", pair: 3, account: 6, peer: 4, window: Duration::from_secs(600) };
+        AttemptPolicy { realm: "test", pair: 3, account: 6, client_ip: 4, window: Duration::from_secs(600) };
 
-    fn from(address: &str) -> Peer {
+    fn from(address: &str) -> ClientIp {
         address.parse::<IpAddr>().unwrap().into()
     }
 
@@ -211,15 +213,15 @@ mod tests {
     struct Kept(HashMap<String, Timestamp>);
 
     impl Kept {
-        fn wait(&self, name: &str, peer: &str, at: i64) -> Option<u64> {
-            let attempt = Attempt::new(&key(), &POLICY, name, Some(from(peer)));
+        fn wait(&self, name: &str, client_ip: &str, at: i64) -> Option<u64> {
+            let attempt = Attempt::new(&key(), &POLICY, name, Some(from(client_ip)));
             attempt
                 .limited(|id| self.0.get(id).copied(), Timestamp(at * 1000))
                 .map(|limited| limited.wait.as_secs())
         }
 
-        fn fail(&mut self, name: &str, peer: &str, at: i64) {
-            let attempt = Attempt::new(&key(), &POLICY, name, Some(from(peer)));
+        fn fail(&mut self, name: &str, client_ip: &str, at: i64) {
+            let attempt = Attempt::new(&key(), &POLICY, name, Some(from(client_ip)));
             for count in &attempt.counts {
                 let stands = self.0.get(&count.id).copied();
                 self.0.insert(count.id.clone(), attempt.failed(count, stands, Timestamp(at * 1000)));
@@ -261,8 +263,8 @@ mod tests {
         }
         assert!(kept.wait("h", "2001:db9:0:ff00::1", 1000).is_some(), "four times in one of 48");
         assert_eq!(kept.wait("h", "2001:dba::1", 1000), None);
-        for peer in 1..=6 {
-            kept.fail("victim", &format!("198.51.100.{peer}"), 1000);
+        for client_ip in 1..=6 {
+            kept.fail("victim", &format!("198.51.100.{client_ip}"), 1000);
         }
         assert_eq!(kept.wait("victim", "198.51.100.77", 1000), Some(100));
         assert_eq!(kept.wait("e", "::ffff:198.51.100.1", 1000), None);
@@ -273,8 +275,8 @@ mod tests {
         let mut kept = Kept::default();
         let at_home = Attempt::new(&key(), &POLICY, "alice", Some(from("192.0.2.1")));
         kept.0.insert(at_home.known.unwrap(), Timestamp(2_000_000));
-        for peer in 1..=6 {
-            kept.fail("alice", &format!("198.51.100.{peer}"), 1000);
+        for client_ip in 1..=6 {
+            kept.fail("alice", &format!("198.51.100.{client_ip}"), 1000);
         }
         assert_eq!(kept.wait("alice", "203.0.113.9", 1000), Some(100), "from anywhere else");
         assert_eq!(kept.wait("alice", "192.0.2.1", 1000), None, "from her own network");
@@ -286,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_limit_of_0_is_none_and_a_clock_that_jumped_keeps_nobody_out() {
-        let none = AttemptPolicy { pair: 0, account: 0, peer: 0, ..POLICY };
+        let none = AttemptPolicy { pair: 0, account: 0, client_ip: 0, ..POLICY };
         assert!(Attempt::new(&key(), &none, "alice", Some(from("192.0.2.1"))).counts.is_empty());
         let attempt = Attempt::new(&key(), &POLICY, "alice", None);
         let far = Some(Timestamp(10_000_000));
@@ -296,9 +298,9 @@ mod tests {
 
     #[test]
     fn a_proxy_that_is_not_listed_is_not_counted_and_the_accounts_behind_it_are() {
-        let forwards = Peer { forwards: true, ..from("192.0.2.1") };
-        let ids = |peer| -> Vec<String> {
-            let attempt = Attempt::new(&key(), &POLICY, "alice", Some(peer));
+        let forwards = ClientIp { forwards: true, ..from("192.0.2.1") };
+        let ids = |client_ip| -> Vec<String> {
+            let attempt = Attempt::new(&key(), &POLICY, "alice", Some(client_ip));
             attempt.counts.into_iter().map(|count| count.id).collect()
         };
         let (direct, forwarded) = (ids(from("192.0.2.1")), ids(forwards));
@@ -308,8 +310,8 @@ mod tests {
 
     #[test]
     fn without_the_key_nobody_knows_whose_a_count_is() {
-        let peer = Some(from("192.0.2.1"));
-        let ids = |secret| Attempt::new(&CountKey::new(&[secret; 32]), &POLICY, "alice", peer);
+        let client_ip = Some(from("192.0.2.1"));
+        let ids = |secret| Attempt::new(&CountKey::new(&[secret; 32]), &POLICY, "alice", client_ip);
         assert!(ids(1).counts.iter().all(|count| ids(2).counts.iter().all(|other| other.id != count.id)));
         assert_eq!(ids(1).counts, ids(1).counts);
     }
@@ -325,9 +327,9 @@ mod tests {
 
     #[test]
     fn counts_of_different_things_never_meet() {
-        let peer = Some(from("192.0.2.1"));
+        let client_ip = Some(from("192.0.2.1"));
         let other = AttemptPolicy { realm: "other", ..POLICY };
-        let [one, two] = [POLICY, other].map(|policy| Attempt::new(&key(), &policy, "alice", peer));
+        let [one, two] = [POLICY, other].map(|policy| Attempt::new(&key(), &policy, "alice", client_ip));
         for count in &one.counts {
             assert!(two.counts.iter().all(|of_other| of_other.id != count.id));
         }
@@ -335,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn many_guesses_at_one_moment_do_not_begin_the_count_anew() {
+    fn many_guesses_at_one_moment_do_not_begin_the_count_again() {
         let mut kept = Kept::default();
         for _ in 0..50 {
             kept.fail("alice", "192.0.2.1", 1000);

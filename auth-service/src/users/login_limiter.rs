@@ -4,7 +4,7 @@ use std::time::Duration;
 /// Longest wait for a turn: what is before it takes milliseconds.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// How many logins may ask the database at one time. A flood of them comes as fast as it likes, and whoever refreshes
+/// How many logins may ask the database at one time. A flood of them comes as fast as it likes, and anyone who refreshes
 /// needs a connection too; more at a time would only wait for a core to hash on.
 pub struct LoginLimiter {
     free: Mutex<u32>,

@@ -1,4 +1,4 @@
-//! People, and how they prove who they are.
+//! Users, and how they prove who they are.
 
 mod attempts;
 mod login_limiter;
@@ -8,7 +8,7 @@ mod username;
 
 use crate::clock::Timestamp;
 
-pub use attempts::{Attempt, AttemptPolicy, Count, CountKey, KNOWN_FOR, Limited, Peer};
+pub use attempts::{Attempt, AttemptPolicy, ClientIp, Count, CountKey, KNOWN_FOR, Limited};
 pub use login_limiter::{LoginLimiter, LoginPermit};
 pub use password_rules::{PasswordFault, PasswordRules};
 pub use passwords::{
@@ -19,10 +19,10 @@ pub use username::{Username, UsernameFault, spelling_key};
 /// Longest password that is hashed, in bytes; longer ones are refused before any work.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
-/// A person's account.
+/// A user's account.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// A UUID that never comes back: the `sub` of this person's tokens.
+    /// A UUID that never comes back: the `sub` of this user's tokens.
     pub id: String,
     pub username: Username,
     pub password_hash: String,
@@ -33,7 +33,7 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
 }
 
-/// What tokens say of a person beside the `sub`.
+/// What tokens say of a user beside the `sub`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
     pub roles: Vec<String>,

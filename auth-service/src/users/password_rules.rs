@@ -34,7 +34,7 @@ pub enum PasswordFault {
 }
 
 impl PasswordFault {
-    /// For the person whose password it is.
+    /// For the user whose password it is.
     #[must_use]
     pub fn message(self) -> String {
         match self {

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_name_has_letters_and_digits_of_any_script_and_nothing_that_is_not_seen() {
+    fn a_new_name_has_emails_and_digits_of_any_script_and_nothing_that_is_not_seen() {
         for text in
             ["alice", "a.b+c@example.org", "jos\u{e9}", "\u{5f20}\u{4f1f}", "O'Brien", "x_-9", "\u{ff21}lice"]
         {

@@ -100,7 +100,7 @@ impl VerifierRegistry {
     }
 }
 
-/// Begins to write them down, beside the keeper: ten thousand of them must not hold up a revocation. Ends when what
+/// Begins to write them down, beside the state sync: ten thousand of them must not hold up a revocation. Ends when what
 /// it returns is dropped.
 ///
 /// # Errors

@@ -4,33 +4,33 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A word that only some rooms may say. Paths are prefixes, relative to the workspace.
-struct Border {
+struct Rule {
     word: &'static str,
     within: &'static [&'static str],
     allowed: &'static [&'static str],
     why: &'static str,
 }
 
-const BORDERS: &[Border] = &[
-    Border {
+const RULES: &[Rule] = &[
+    Rule {
         word: "diesel",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/storage/"],
         why: "SQL stays in storage/",
     },
-    Border {
+    Rule {
         word: "signet_proto",
         within: &["shared-claims/src"],
         allowed: &["shared-claims/src/authority/feed.rs"],
         why: "what verifies knows nothing of how the feeds are sent",
     },
-    Border {
+    Rule {
         word: "envoy_types",
         within: &["resource-service/src"],
         allowed: &["resource-service/src/gateway/envoy.rs", "resource-service/src/startup.rs"],
         why: "Envoy's messages stop at its edge",
     },
-    Border {
+    Rule {
         word: "tokio",
         within: &["shared-claims/src"],
         // Beside what follows the authority: where a token is opened on another thread, and the one caller who cannot wait.
@@ -41,61 +41,61 @@ const BORDERS: &[Border] = &[
         ],
         why: "verification does no input or output",
     },
-    Border {
+    Rule {
         word: "openssl_sys",
         within: &["auth-service/src", "shared-claims/src", "resource-service/src"],
         allowed: &["auth-service/src/storage/connection.rs"],
         why: "OpenSSL is there for libpq's TLS alone; aws-lc-rs is the crypto library",
     },
-    Border {
+    Rule {
         word: "actix_web",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/http/"],
         why: "only http/ knows HTTP",
     },
-    Border {
+    Rule {
         word: "StatusCode",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/http/"],
         why: "the core has words, not status codes",
     },
-    Border {
+    Rule {
         word: "lettre",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/mail.rs"],
         why: "only mail.rs knows SMTP",
     },
-    Border {
+    Rule {
         word: "reqwest",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/webhook.rs", "auth-service/src/settings/"],
         why: "the authority asks nobody but the claims webhook",
     },
-    Border {
+    Rule {
         word: "totp_rs",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/accounts/second_factor.rs"],
         why: "one place knows one-time passwords",
     },
-    Border {
+    Rule {
         word: "utoipa",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/http/account/"],
         why: "descriptions stand beside what they describe",
     },
-    Border {
+    Rule {
         word: "tonic",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/grpc/"],
         why: "only grpc/ knows gRPC",
     },
-    Border {
+    Rule {
         word: "signet_proto",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/grpc/"],
         why: "protobuf messages stop at the edge",
     },
-    Border {
+    Rule {
         word: "::metrics::",
         within: &["auth-service/src"],
         allowed: &[
@@ -107,49 +107,49 @@ const BORDERS: &[Border] = &[
         ],
         why: "what is counted has its names in one place",
     },
-    Border {
+    Rule {
         word: "Ed25519KeyPair",
         within: &["auth-service/src", "shared-claims/src", "resource-service/src"],
         allowed: &["auth-service/src/keys/"],
         why: "a private key is never seen outside keys/",
     },
-    Border {
+    Rule {
         word: "EncodingKey",
         within: &["auth-service/src", "shared-claims/src", "resource-service/src"],
         allowed: &[],
         why: "jsonwebtoken never signs; keys/ does",
     },
-    Border {
+    Rule {
         word: "jsonwebtoken",
         within: &["auth-service/src", "shared-claims/src", "resource-service/src"],
         allowed: &["auth-service/src/keys/self_test.rs", "auth-service/src/keys/algorithm.rs"],
         why: "the verifier judges by itself; jsonwebtoken gives the second opinion on our keys",
     },
-    Border {
+    Rule {
         word: "hmac",
         within: &["shared-claims/src", "resource-service/src"],
         allowed: &["shared-claims/src/encryption/vectors.rs"],
         why: "a verifier has no symmetric key",
     },
-    Border {
+    Rule {
         word: "from_secret",
         within: &["shared-claims/src", "resource-service/src"],
         allowed: &[],
         why: "a verifier has no symmetric key",
     },
-    Border {
+    Rule {
         word: "std::env",
         within: &["auth-service/src", "shared-claims/src", "resource-service/src", "service-kit/src"],
         allowed: &[],
         why: "the config crate reads the environment, for settings only",
     },
-    Border {
+    Rule {
         word: "SystemTime::now",
         within: &["auth-service/src", "shared-claims/src", "resource-service/src", "service-kit/src"],
         allowed: &["auth-service/src/clock.rs", "shared-claims/src/clock.rs"],
         why: "time is a parameter",
     },
-    Border {
+    Rule {
         word: "tokio",
         within: &[
             "auth-service/src/accounts",
@@ -167,7 +167,7 @@ const BORDERS: &[Border] = &[
         allowed: &[],
         why: "the core is synchronous; edges cross into it once, in blocking.rs",
     },
-    Border {
+    Rule {
         word: "refresh_state",
         within: &["auth-service/src"],
         allowed: &[
@@ -179,7 +179,7 @@ const BORDERS: &[Border] = &[
         ],
         why: "a request never uses the connection of the state sync: it waits for the next poll",
     },
-    Border {
+    Rule {
         word: "change_counters",
         within: &["auth-service/src"],
         allowed: &[
@@ -190,19 +190,19 @@ const BORDERS: &[Border] = &[
         ],
         why: "a request never uses the connection of the state sync: it waits for the next poll",
     },
-    Border {
+    Rule {
         word: "crate::http",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/http/", "auth-service/src/startup/", "auth-service/src/grpc/status.rs"],
         why: "the core does not know its edges; the two error tables share their words",
     },
-    Border {
+    Rule {
         word: "crate::grpc",
         within: &["auth-service/src"],
         allowed: &["auth-service/src/grpc/", "auth-service/src/startup/"],
         why: "the core does not know its edges",
     },
-    Border {
+    Rule {
         word: "crate::grants",
         within: &[
             "auth-service/src/keys",
@@ -213,13 +213,13 @@ const BORDERS: &[Border] = &[
         allowed: &[],
         why: "grants use the nouns, never the reverse",
     },
-    Border {
+    Rule {
         word: "SqliteConnection::establish",
         within: &["system-tests", "bench"],
         allowed: &["system-tests/src/database.rs"],
         why: "a service may hold the lock: open_sqlite() waits for it",
     },
-    Border {
+    Rule {
         word: "shared/",
         within: &[
             "auth-service",
@@ -236,29 +236,29 @@ const BORDERS: &[Border] = &[
 ];
 
 #[test]
-fn every_line_stays_in_its_room() {
-    let mut trespasses = Vec::new();
-    for border in BORDERS {
-        for folder in border.within {
+fn every_line_keeps_to_the_dependency_rules() {
+    let mut violations = Vec::new();
+    for rule in RULES {
+        for folder in rule.within {
             for file in sources(&workspace().join(folder)) {
                 let name = file.strip_prefix(workspace()).unwrap().to_string_lossy().into_owned();
-                if border.allowed.iter().any(|allowed| name.starts_with(allowed)) {
+                if rule.allowed.iter().any(|allowed| name.starts_with(allowed)) {
                     continue;
                 }
                 let text = fs::read_to_string(&file).unwrap();
                 for (number, line) in code_lines(&text) {
-                    if says(line, border.word) {
-                        trespasses.push(format!("{name}:{number}: `{}`: {}", border.word, border.why));
+                    if says(line, rule.word) {
+                        violations.push(format!("{name}:{number}: `{}`: {}", rule.word, rule.why));
                     }
                 }
             }
         }
     }
-    assert!(trespasses.is_empty(), "\n{}", trespasses.join("\n"));
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
 #[test]
-fn a_trespass_would_be_seen() {
+fn a_violation_is_found() {
     let text = "use diesel::prelude::*;\n// diesel in prose\nlet x = 1;\n";
     let seen: Vec<usize> =
         code_lines(text).filter(|(_, line)| says(line, "diesel")).map(|(number, _)| number).collect();

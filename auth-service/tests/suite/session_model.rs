@@ -243,7 +243,7 @@ impl World {
         }
     }
 
-    /// What ended is published as taken back, once each, and nothing else is.
+    /// What ended is published as revoked, once each, and nothing else is.
     /// One entry a session that ended, but for those that ended with their account: one for all of them.
     fn check_revocations(&self) {
         let entries = self.storage.live_revocations(Timestamp(i64::MIN)).unwrap();

@@ -45,7 +45,7 @@ contract! {
     a_new_name_looks_like_no_other_and_old_rows_are_completed
     a_session_starts_only_for_the_account_as_it_was_read
     a_rotation_has_one_winner_and_a_retry_gets_the_same_session
-    a_reuse_ends_the_session_and_takes_its_tokens_back
+    a_reuse_ends_the_session_and_revokes_its_tokens
     what_is_refused_spends_nothing
     many_at_once_move_a_session_by_one_generation
     a_session_ends_once
@@ -57,9 +57,9 @@ contract! {
     one_replica_has_the_turn_to_sweep
     disabling_and_passwords_end_every_session_in_one_step
     revocations_are_numbered_without_gaps_under_concurrent_writers
-    a_token_is_taken_back_once_and_only_while_it_could_live
+    a_token_is_revoked_once_and_only_while_it_could_live
     clients_keep_what_they_were_given_and_change_the_counter
-    disabling_a_client_ends_its_sessions_and_hits_its_tokens
+    disabling_a_client_ends_its_sessions_and_matches_its_tokens
     sessions_of_a_user_end_in_one_step_that_does_not_grow_with_them
     the_oldest_session_ends_when_a_user_has_more_than_the_limit
     audiences_keep_what_they_were_given
@@ -320,7 +320,7 @@ fn a_rotation_has_one_winner_and_a_retry_gets_the_same_session(fixture: &Fixture
     assert_eq!(again.refresh_expires_at(), won.refresh_expires_at());
 }
 
-fn a_reuse_ends_the_session_and_takes_its_tokens_back(fixture: &Fixture) {
+fn a_reuse_ends_the_session_and_revokes_its_tokens(fixture: &Fixture) {
     let user = fixture.user("alice");
     fixture.session("s", &user);
     fixture.storage.rotate_session(rotate("s", 0, later(5))).unwrap();
@@ -417,7 +417,7 @@ fn revocations_are_numbered_without_gaps_under_concurrent_writers(fixture: &Fixt
     }
     let reader = {
         let storage = Arc::clone(&fixture.storage);
-        // As the keeper of a replica does it, while the writers are at work.
+        // As the state sync of a replica does it, while the writers are at work.
         thread::spawn(move || {
             let mut seen = 0;
             while seen < 80 {
@@ -444,7 +444,7 @@ fn revocations_are_numbered_without_gaps_under_concurrent_writers(fixture: &Fixt
     );
 }
 
-fn a_token_is_taken_back_once_and_only_while_it_could_live(fixture: &Fixture) {
+fn a_token_is_revoked_once_and_only_while_it_could_live(fixture: &Fixture) {
     for _ in 0..3 {
         fixture.storage.revoke_token("jti", &client_id("web"), later(60)).unwrap();
     }
@@ -491,7 +491,7 @@ fn clients_keep_what_they_were_given_and_change_the_counter(fixture: &Fixture) {
     assert!(!fixture.storage.set_client_secret(&client_id("none"), &HashedSecret::of(&new), NOW).unwrap());
 }
 
-fn disabling_a_client_ends_its_sessions_and_hits_its_tokens(fixture: &Fixture) {
+fn disabling_a_client_ends_its_sessions_and_matches_its_tokens(fixture: &Fixture) {
     let secret = HashedSecret::of(&PlainSecret::generate().unwrap());
     fixture.storage.create_client(&client("web"), &secret).unwrap();
     let user = fixture.user("alice");
@@ -848,7 +848,7 @@ fn failures_are_counted_once_each_and_old_counts_go(fixture: &Fixture) {
         realm: "login",
         pair: 100,
         account: 100,
-        peer: 100,
+        client_ip: 100,
         window: Duration::from_secs(100),
     };
     let key = CountKey::new(&[7; 32]);
@@ -871,7 +871,7 @@ fn failures_are_counted_once_each_and_old_counts_go(fixture: &Fixture) {
     assert!(fixture.storage.failures_of(&attempt).unwrap().is_empty());
 
     // What is allowed five times is allowed five times, however many ask at one moment.
-    let policy = AttemptPolicy { realm: "letters", pair: 0, account: 5, peer: 0, ..policy };
+    let policy = AttemptPolicy { realm: "letters", pair: 0, account: 5, client_ip: 0, ..policy };
     let letter = Attempt::new(&key, &policy, "alice", None);
     let waits = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&waits);
@@ -888,8 +888,13 @@ fn failures_are_counted_once_each_and_old_counts_go(fixture: &Fixture) {
 #[test]
 fn a_refused_attempt_writes_no_row() {
     let fixture = Fixture::new(Database::Sqlite);
-    let policy =
-        AttemptPolicy { realm: "e-mails", pair: 0, account: 5, peer: 2, window: Duration::from_secs(100) };
+    let policy = AttemptPolicy {
+        realm: "e-mails",
+        pair: 0,
+        account: 5,
+        client_ip: 2,
+        window: Duration::from_secs(100),
+    };
     let key = CountKey::new(&[7; 32]);
     let attempt = |name: &str| {
         Attempt::new(&key, &policy, name, Some("192.0.2.1".parse::<std::net::IpAddr>().unwrap().into()))

@@ -71,7 +71,7 @@ async fn one_by_one(system: &System, all: &[Arc<Authority>], revocations: usize)
         let mut waiting: Vec<&Arc<Authority>> = all.iter().collect();
         while !waiting.is_empty() {
             let before = waiting.len();
-            waiting.retain(|verifier| !verifier.trust().revocations.hit(&claims));
+            waiting.retain(|verifier| !verifier.trust().revocations.matches(&claims));
             let now = answered.elapsed();
             each.extend(std::iter::repeat_n(now, before - waiting.len()));
             // The verifiers' own work is done on the same cores.
@@ -105,7 +105,7 @@ async fn burst(system: &System, all: &[Arc<Authority>]) {
     }
     revoking.join_all().await;
     let answered = Instant::now();
-    until_all(all, |verifier| claims.iter().all(|claims| verifier.trust().revocations.hit(claims))).await;
+    until_all(all, |verifier| claims.iter().all(|claims| verifier.trust().revocations.matches(claims))).await;
     say(
         "burst",
         &json!({
@@ -170,7 +170,8 @@ async fn a_million(system: &mut System) {
     let claims = claims_of(&verifier, &pair.access);
     Protocol::Http.end(system, &pair.refresh).await.expect("it ends");
     let answered = Instant::now();
-    until_all(std::slice::from_ref(&verifier), |verifier| verifier.trust().revocations.hit(&claims)).await;
+    until_all(std::slice::from_ref(&verifier), |verifier| verifier.trust().revocations.matches(&claims))
+        .await;
     say("a million entries: one more", &json!({"ms": ms(answered.elapsed())}));
     stop.cancel();
 
@@ -182,7 +183,7 @@ async fn a_million(system: &mut System) {
     let mut hits = 0;
     for id in &ids {
         miss.jti.clone_from(id);
-        hits += usize::from(set.hit(&miss));
+        hits += usize::from(set.matches(&miss));
     }
     let each = begun.elapsed().as_nanos() as f64 / MILLION as f64;
     say(

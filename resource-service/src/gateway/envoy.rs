@@ -11,7 +11,7 @@ use serde_json::json;
 use tonic::{Code, Request, Response, Status};
 
 use super::identity::spellings;
-use super::{Described, Gatekeeper, Verdict, identity_of, is_override_header};
+use super::{Decision, Described, Gatekeeper, identity_of, is_override_header};
 
 pub struct EnvoyEndpoint {
     gatekeeper: Arc<Gatekeeper>,
@@ -30,26 +30,26 @@ impl Authorization for EnvoyEndpoint {
         let request = request.into_inner();
         let described = request.attributes.and_then(|about| about.request).and_then(|about| about.http);
         let Some(http) = described else {
-            let verdict = Verdict::Malformed("the proxy does not describe the request");
-            return Ok(Response::new(answer(&verdict)));
+            let decision = Decision::Malformed("the proxy does not describe the request");
+            return Ok(Response::new(answer(&decision)));
         };
         // Envoy joins repeated headers by a comma, which no token holds.
-        let verdict = self
+        let decision = self
             .gatekeeper
-            .judge(Described {
+            .decide(Described {
                 method: &http.method,
                 target: &http.path,
                 authorization: http.headers.get("authorization").map(String::as_str).into_iter(),
                 has_override: http.headers.keys().any(|name| is_override_header(name)),
             })
             .await;
-        Ok(Response::new(answer(&verdict)))
+        Ok(Response::new(answer(&decision)))
     }
 }
 
-fn answer(verdict: &Verdict) -> CheckResponse {
-    let (code, http_response) = match verdict {
-        Verdict::Passes(claims) => {
+fn answer(decision: &Decision) -> CheckResponse {
+    let (code, http_response) = match decision {
+        Decision::Passes(claims) => {
             let headers: Vec<HeaderValueOption> = identity_of(claims.as_deref())
                 .into_iter()
                 .filter(|(_, value)| !value.is_empty())
@@ -72,12 +72,12 @@ fn answer(verdict: &Verdict) -> CheckResponse {
     CheckResponse { status: Some(status), http_response: Some(http_response), ..CheckResponse::default() }
 }
 
-fn denied(verdict: &Verdict) -> DeniedHttpResponse {
-    let (error, description) = verdict.words();
+fn denied(decision: &Decision) -> DeniedHttpResponse {
+    let (error, description) = decision.words();
     let mut headers = vec![header("content-type", "application/json".to_owned())];
-    headers.extend(verdict.challenge().map(|challenge| header("www-authenticate", challenge)));
+    headers.extend(decision.challenge().map(|challenge| header("www-authenticate", challenge)));
     DeniedHttpResponse {
-        status: Some(HttpStatus { code: i32::from(verdict.http_status()) }),
+        status: Some(HttpStatus { code: i32::from(decision.http_status()) }),
         headers,
         body: json!({"error": error, "error_description": description}).to_string(),
     }

@@ -8,7 +8,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::{Described, Gatekeeper, Proxy, Verdict, identity_of, is_identity_header, is_override_header};
+use super::{Decision, Described, Gatekeeper, Proxy, identity_of, is_identity_header, is_override_header};
 
 /// What `/verify` works with.
 pub struct Verify {
@@ -22,22 +22,22 @@ pub fn routes(app: &mut ServiceConfig) {
 }
 
 async fn verify(request: HttpRequest, verify: Data<Verify>) -> HttpResponse {
-    answer(&judge(&request, &verify).await)
+    answer(&decide(&request, &verify).await)
 }
 
-async fn judge(request: &HttpRequest, verify: &Verify) -> Verdict {
+async fn decide(request: &HttpRequest, verify: &Verify) -> Decision {
     let (method, target) = verify.proxy.headers();
     let (Some(method), Some(target)) = (single(request, method), single(request, target)) else {
-        return Verdict::Malformed("the proxy does not describe the request");
+        return Decision::Malformed("the proxy does not describe the request");
     };
     // A copy that the client sent would reach an application which reads dash and underscore alike.
     if request.headers().keys().any(|name| is_identity_header(name.as_str())) {
-        return Verdict::Malformed("the request has an identity header of its own");
+        return Decision::Malformed("the request has an identity header of its own");
     }
     let authorization =
         request.headers().get_all(AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
     let has_override = request.headers().keys().any(|name| is_override_header(name.as_str()));
-    verify.gatekeeper.judge(Described { method, target, authorization, has_override }).await
+    verify.gatekeeper.decide(Described { method, target, authorization, has_override }).await
 }
 
 /// The value of a header that is there once.
@@ -47,10 +47,10 @@ fn single<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     if values.next().is_some() { None } else { first.to_str().ok() }
 }
 
-fn answer(verdict: &Verdict) -> HttpResponse {
-    let status = StatusCode::from_u16(verdict.http_status()).unwrap_or(StatusCode::FORBIDDEN);
+fn answer(decision: &Decision) -> HttpResponse {
+    let status = StatusCode::from_u16(decision.http_status()).unwrap_or(StatusCode::FORBIDDEN);
     let mut response = HttpResponse::build(status);
-    if let Verdict::Passes(claims) = verdict {
+    if let Decision::Passes(claims) = decision {
         for (name, value) in identity_of(claims.as_deref()) {
             // The value is visible ASCII, the name one of ours.
             if let Ok(value) = HeaderValue::from_str(&value) {
@@ -59,12 +59,12 @@ fn answer(verdict: &Verdict) -> HttpResponse {
         }
         return response.finish();
     }
-    if let Some(challenge) = verdict.challenge() {
+    if let Some(challenge) = decision.challenge() {
         response.insert_header((WWW_AUTHENTICATE, challenge));
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.insert_header((RETRY_AFTER, "1"));
     }
-    let (error, description) = verdict.words();
+    let (error, description) = decision.words();
     response.json(json!({"error": error, "error_description": description}))
 }

@@ -41,13 +41,13 @@ pub struct Described<'a, H> {
 
 /// The answer.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Decision {
     /// It passes; with the claims of its token, unless the rule asks for none.
     Passes(Option<Arc<AccessClaims>>),
     Rejected(Rejection),
     /// Its token may be good, but no rule lets it pass: 403.
     NoRule,
-    /// The request cannot be judged: 400, with why.
+    /// The request cannot be decided: 400, with why.
     Malformed(&'static str),
 }
 
@@ -57,35 +57,35 @@ impl Gatekeeper {
         Self { guard, rules }
     }
 
-    pub async fn judge<'a>(&self, request: Described<'a, impl Iterator<Item = &'a str>>) -> Verdict {
+    pub async fn decide<'a>(&self, request: Described<'a, impl Iterator<Item = &'a str>>) -> Decision {
         let target = match Target::parse(request.target) {
             Ok(target) => target,
-            Err(why) => return Verdict::Malformed(why.0),
+            Err(why) => return Decision::Malformed(why.0),
         };
         let mut authorization = request.authorization.peekable();
         if target.has_token && authorization.peek().is_some() {
             // RFC 6750 section 2: one way at a time, and this one never.
-            return Verdict::Malformed("a token stands in the header and in the query");
+            return Decision::Malformed("a token stands in the header and in the query");
         }
         if (request.has_override || target.overrides_method) && !self.rules.pass_overrides {
-            return Verdict::Malformed("the request names another method or path for the application");
+            return Decision::Malformed("the request names another method or path for the application");
         }
         match self.rules.of(request.method, &target) {
-            Err(why) => Verdict::Malformed(why.0),
-            Ok(None) => Verdict::NoRule,
-            Ok(Some(Needs::Nothing)) => Verdict::Passes(None),
+            Err(why) => Decision::Malformed(why.0),
+            Ok(None) => Decision::NoRule,
+            Ok(Some(Needs::Nothing)) => Decision::Passes(None),
             Ok(Some(Needs::Token { scope, when_stale })) => {
                 let outcome = self.guard.authenticate_in_loop(authorization).await.and_then(|claims| {
                     self.guard.permits(&claims, *scope, *when_stale)?;
                     Ok(claims)
                 });
-                outcome.map_or_else(Verdict::Rejected, |claims| Verdict::Passes(Some(claims)))
+                outcome.map_or_else(Decision::Rejected, |claims| Decision::Passes(Some(claims)))
             }
         }
     }
 }
 
-impl Verdict {
+impl Decision {
     /// HTTP status code.
     #[must_use]
     pub fn http_status(&self) -> u16 {

@@ -175,7 +175,7 @@ impl Documents {
         };
         let is_new = self.take_revocations(&document.text)?;
         if self.has_more && self.asked_position() == after {
-            // Whoever repeats one page would have it asked for without end.
+            // Anyone who repeats one page would have it asked for without end.
             (self.snapshot, self.has_more) = (None, false);
             return Err("revocations: pages that lead nowhere".to_owned());
         }
@@ -198,9 +198,9 @@ impl Documents {
     }
 
     fn note_contact(&self) {
-        self.state.authority.last_words.of_revocations();
+        self.state.authority.last_contact.of_revocations();
         if self.has_announced_key_set() {
-            self.state.authority.last_words.of_keys();
+            self.state.authority.last_contact.of_keys();
         }
     }
 

@@ -1,4 +1,4 @@
-//! The two feeds over gRPC. One connection carries both; when either ends, both are begun anew.
+//! The two feeds over gRPC. One connection carries both; when either ends, both are begun again.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -183,7 +183,7 @@ impl Feed {
             Ok(Applied::Complete) => {
                 // What is repeated is no state of now.
                 if self.is_contact(evidence) {
-                    authority.last_words.of_revocations();
+                    authority.last_contact.of_revocations();
                     if authority.is_complete() {
                         self.state.held().unsaved = true;
                     }
@@ -229,7 +229,7 @@ impl Feed {
                     continue;
                 }
                 if passed_over {
-                    // What it has to say was said before it was believed.
+                    // What it has to say was said before it was trusted.
                     state.held().keys_position = said;
                     return Err("the authority has gone back".to_owned());
                 }
@@ -244,7 +244,7 @@ impl Feed {
                     return Err(format!("key set refused: {why}"));
                 }
             }
-            state.authority.last_words.of_keys();
+            state.authority.last_contact.of_keys();
         }
     }
 

@@ -35,7 +35,7 @@ const NEVER: i64 = i64::MIN;
 
 impl LastContact {
     /// What an earlier process had heard was `age` old at the start.
-    pub fn heard_before(age: Option<Duration>) -> Self {
+    pub fn at_age(age: Option<Duration>) -> Self {
         let at = age.map_or(NEVER, |age| -i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         Self { started: Instant::now(), keys: AtomicI64::new(at), revocations: AtomicI64::new(at) }
     }
@@ -67,13 +67,13 @@ mod tests {
 
     #[test]
     fn both_words_are_needed_and_an_earlier_process_counts_from_what_it_heard() {
-        let words = LastContact::heard_before(None);
+        let words = LastContact::at_age(None);
         words.of_keys();
         assert_eq!(words.freshness().age(), None);
         assert!(!words.freshness().is_within(Duration::MAX));
         words.of_revocations();
         assert!(words.freshness().is_within(Duration::from_secs(5)));
-        let words = LastContact::heard_before(Some(Duration::from_secs(100)));
+        let words = LastContact::at_age(Some(Duration::from_secs(100)));
         words.of_revocations();
         assert!(!words.freshness().is_within(Duration::from_secs(99)), "the keys are old");
         assert!(words.freshness().is_within(Duration::from_secs(110)));

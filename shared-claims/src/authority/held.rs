@@ -281,7 +281,7 @@ impl Held {
             return Err(OutOfStep::TooMany);
         }
         let changed = !entries.is_empty();
-        // In place: requests that are being judged see the new entries at once.
+        // In place: requests that are being evaluated see the new entries at once.
         let mut replaced = self.revocations.apply(entries, now);
         if now >= self.swept_at + SWEEP_SECONDS {
             self.swept_at = now;
@@ -341,7 +341,7 @@ pub(super) mod tests {
         let revocations = RevocationsWriter::new(fingerprints).readers();
         let authority = Authority {
             trust: ArcSwap::from_pointee(Trust { keys: KeySet::default(), revocations }),
-            last_words: LastContact::heard_before(None),
+            last_contact: LastContact::at_age(None),
             refused_updates: 0.into(),
             unknown_key_seen: false.into(),
             complete: false.into(),

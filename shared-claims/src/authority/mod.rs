@@ -78,7 +78,7 @@ pub struct Trust {
 /// A handle on the last good state.
 pub struct Authority {
     trust: ArcSwap<Trust>,
-    last_words: LastContact,
+    last_contact: LastContact,
     refused_updates: AtomicU64,
     unknown_key_seen: AtomicBool,
     /// Every revocation up to some moment was received, or loaded.
@@ -101,7 +101,7 @@ impl Authority {
         let nothing = RevocationsWriter::new(fingerprints).readers();
         let authority = Arc::new(Self {
             trust: ArcSwap::from_pointee(Trust { keys: KeySet::default(), revocations: nothing }),
-            last_words: LastContact::heard_before(saved.as_ref().and_then(saved_state::Saved::age)),
+            last_contact: LastContact::at_age(saved.as_ref().and_then(saved_state::Saved::age)),
             refused_updates: AtomicU64::new(0),
             unknown_key_seen: AtomicBool::new(false),
             complete: AtomicBool::new(false),
@@ -128,7 +128,7 @@ impl Authority {
         Ok(authority)
     }
 
-    /// The state that requests are judged by.
+    /// The state that requests are evaluated by.
     #[must_use]
     pub fn trust(&self) -> Guard<Arc<Trust>> {
         self.trust.load()
@@ -153,7 +153,7 @@ impl Authority {
     /// How old the state is.
     #[must_use]
     pub fn freshness(&self) -> Freshness {
-        self.last_words.freshness()
+        self.last_contact.freshness()
     }
 
     /// How often something came that was no good: malformed, out of step, too large.

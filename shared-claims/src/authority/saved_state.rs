@@ -28,7 +28,8 @@ const CHECKSUM: usize = 32;
 struct Head {
     issuer: String,
     /// Seconds since the epoch: when the authority last said that there was nothing newer.
-    heard_at: Option<u64>,
+    #[serde(alias = "heard_at")]
+    contact_at: Option<u64>,
     epoch: u64,
     seq: u64,
     keys_seq: u64,
@@ -58,7 +59,7 @@ impl Saved {
     /// How old it is, by the clock on the wall.
     pub fn age(&self) -> Option<Duration> {
         // One that lies ahead says nothing: the clock has been set back since.
-        self.head.heard_at.and_then(|at| unix_now().checked_sub(at)).map(Duration::from_secs)
+        self.head.contact_at.and_then(|at| unix_now().checked_sub(at)).map(Duration::from_secs)
     }
 
     /// Whether it holds every revocation up to some moment. It does not if there never were any, nor if the clock was ahead when it let go of
@@ -168,7 +169,7 @@ pub(super) fn content(held: &Held, issuer: &str, heard: Option<Duration>) -> Opt
     }
     let head = Head {
         issuer: issuer.to_owned(),
-        heard_at: heard.map(|age| unix_now().saturating_sub(age.as_secs())),
+        contact_at: heard.map(|age| unix_now().saturating_sub(age.as_secs())),
         epoch: held.position.epoch,
         seq: held.position.seq,
         keys_seq: held.keys_position.seq,

@@ -21,8 +21,8 @@ const ENTRY_OVERHEAD: u64 = 512;
 ///
 /// Each has a cache of its own, so that no answer can be given for another issuer, audience or type
 /// (fast-jwt GHSA-rp9m-7r4c-75qg, Oathkeeper CVE-2026-33496). The whole token is the key. A hit is
-/// judged by the clock again, and holds only under the key set that it was verified with. What was
-/// refused is not kept: garbage can push nothing out. Whoever looks takes no lock. Revocation is the caller's
+/// evaluated by the clock again, and holds only under the key set that it was verified with. What was
+/// refused is not kept: garbage can push nothing out. Anyone who looks takes no lock. Revocation is the caller's
 /// next question, each time.
 pub struct CachingVerifier {
     verifier: Verifier,

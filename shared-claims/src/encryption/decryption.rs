@@ -137,7 +137,7 @@ impl DecryptionKeys {
     }
 
     /// Opens a JWE in compact serialisation (RFC 7516 section 5.2): the signed token inside, of which nothing
-    /// is known yet. Whoever has the public key can make one.
+    /// is known yet. Anyone who has the public key can make one.
     ///
     /// # Errors
     /// [`Refusal::NotCompact`], [`Refusal::NotStrictJson`], [`Refusal::ForbiddenHeader`],

@@ -1,4 +1,4 @@
-//! Nested tokens: a signed token inside a JWE (RFC 7516, RFC 7519 section 11.2), so that whoever carries it
+//! Nested tokens: a signed token inside a JWE (RFC 7516, RFC 7519 section 11.2), so that anyone who carries it
 //! cannot read it. Sealing needs the audience's public key, opening its private one; neither can sign.
 //!
 //! One profile, and everything else is refused: `alg` ECDH-ES (P-256 or X25519) or RSA-OAEP-256, `enc`

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// cache line (Knuth, TAOCP 6.4, linear probing).
 const FULLEST: usize = 77;
 
-/// What a table that was made anew is filled to, in percent, so that it stays within 24 bytes an entry.
+/// What a table that was made again is filled to, in percent, so that it stays within 24 bytes an entry.
 const FILLED_ANEW: usize = 53;
 
 const SMALLEST: usize = 64;

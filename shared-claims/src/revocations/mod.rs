@@ -1,8 +1,8 @@
-//! What the authority has taken back before it expired, held in memory by every verifier.
+//! What the authority has revoked before it expired, held in memory by every verifier.
 //!
 //! Tokens are hit by what they say (`jti`, `sid`, `sub`, `client_id`), never by their text: a token may
 //! have a second spelling (signatures are malleable under ECDSA). A revoked key is not in here: it leaves
-//! the key set. An entry lives only as long as a token that it hits could, so the set stays small by
+//! the key set. An entry lives only as long as a token that it matches could, so the set stays small by
 //! construction; a million entries take 12 to 24 MB.
 
 mod document;
@@ -15,7 +15,7 @@ pub use id_set::{IdSet, IdSetWriter};
 pub use revoked::{Fingerprints, NoRandomness, Revocations, RevocationsWriter};
 pub use signed_time::{CURRENT_SECONDS, SIGNED_TIME_TYPE, SignedTime, is_current};
 
-/// What one revocation hits.
+/// What one revocation matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'a> {
     /// Every access token of a session, by `sid`.
@@ -28,7 +28,7 @@ pub enum Target<'a> {
     Client { client_id: &'a str, not_before: u64 },
 }
 
-/// A revocation, and until when it is needed: then the last token that it hits has expired everywhere.
+/// A revocation, and until when it is needed: then the last token that it matches has expired everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
     pub target: Target<'a>,

@@ -81,16 +81,16 @@ impl Fingerprints {
 }
 
 impl Revocations {
-    /// Whether a verified token was taken back.
+    /// Whether a verified token was revoked.
     #[must_use]
-    pub fn hit(&self, claims: &AccessClaims) -> bool {
+    pub fn matches(&self, claims: &AccessClaims) -> bool {
         let sid = |sid: &String| self.ids.contains(self.fingerprints.of(Kind::Session, sid));
         self.ids.contains(self.fingerprints.of(Kind::Token, &claims.jti))
             || claims.sid.as_ref().is_some_and(sid)
-            || (!self.dated.is_empty() && self.hit_by_date(claims))
+            || (!self.dated.is_empty() && self.matches_by_date(claims))
     }
 
-    fn hit_by_date(&self, claims: &AccessClaims) -> bool {
+    fn matches_by_date(&self, claims: &AccessClaims) -> bool {
         let issued_before = |kind, id: &str| {
             let dated = self.dated.get(&self.fingerprints.of(kind, id));
             dated.is_some_and(|dated| claims.iat <= dated.not_before)
@@ -144,7 +144,7 @@ impl RevocationsWriter {
     }
 
     /// Adds entries. Ids are mostly seen by present readers at once; `true` when they must be given
-    /// [`Self::readers`] anew.
+    /// [`Self::readers`] again.
     pub fn apply<'a>(&mut self, entries: impl IntoIterator<Item = Entry<'a>>, now: u64) -> bool {
         let mut replaced = false;
         for Entry { target, expires_at } in entries {
@@ -162,7 +162,7 @@ impl RevocationsWriter {
         replaced
     }
 
-    /// Lets go of what can hit nothing more; `true` as for [`Self::apply`].
+    /// Lets go of what can match nothing more; `true` as for [`Self::apply`].
     pub fn sweep(&mut self, now: u64) -> bool {
         let dead = |dated: &Dated| dated.expires_at <= now;
         let dated_died = self.dated.values().any(dead);

@@ -65,7 +65,7 @@ impl<'a> UnverifiedToken<'a> {
         UnverifiedHeader::from_members(strict(self.decoded.get(..self.header_end))?)
     }
 
-    /// The members of the header, of whichever kind of token: for those of other systems, at the authority. Whoever
+    /// The members of the header, of whichever kind of token: for those of other systems, at the authority. Anyone who
     /// reads one of its tokens asks [`Self::header`], which refuses what it does not know.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ struct Question {
     verifier: usize,
     keys: usize,
     now: u64,
-    /// Whether the token's session is taken back just before.
+    /// Whether the token's session is revoked just before.
     revoked: bool,
 }
 
@@ -92,7 +92,7 @@ proptest! {
             }
             // As the guard does it: the cache's answer, then the question of revocation, each time.
             let cached = caching[verifier].verify(&tokens[token], &sets[keys], now);
-            let passes = cached.as_ref().is_ok_and(|claims| !revocations.hit(claims));
+            let passes = cached.as_ref().is_ok_and(|claims| !revocations.matches(claims));
             let should_pass =
                 expected.as_ref().is_ok_and(|claims| !claims.sid.as_ref().is_some_and(|sid| revoked_sessions.contains(sid)));
             prop_assert_eq!(passes, should_pass);

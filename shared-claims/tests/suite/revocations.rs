@@ -1,4 +1,4 @@
-//! The set of what was taken back: as a model says, also while it grows under the eyes of its readers.
+//! The set of what was revoked: as a model says, also while it grows under the eyes of its readers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

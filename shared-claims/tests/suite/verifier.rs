@@ -38,7 +38,7 @@ impl Issuer {
         self.sign_raw(header.to_string().as_bytes(), claims.to_string().as_bytes())
     }
 
-    fn verdict(&self, token: &str) -> Result<(), Refusal> {
+    fn result(&self, token: &str) -> Result<(), Refusal> {
         Verifier::new("https://auth.test", "notes").verify(token, &self.keys, NOW).map(drop)
     }
 }
@@ -89,7 +89,7 @@ fn the_controls_are_accepted() {
         // The one about exp in the past needs an iat before it.
         let claims =
             if claims["exp"] == json!(NOW - 29) { with(claims, "iat", json!(NOW - 300)) } else { claims };
-        assert_eq!(issuer.verdict(&issuer.sign(&header, &claims)), Ok(()), "{header} {claims}");
+        assert_eq!(issuer.result(&issuer.sign(&header, &claims)), Ok(()), "{header} {claims}");
     }
 }
 
@@ -98,9 +98,9 @@ fn the_controls_are_accepted() {
 fn a_header_longer_than_any_of_ours_is_not_read() {
     let issuer = Issuer::new();
     let filled = |length: usize| with(header(), "x", json!("y".repeat(length)));
-    assert_eq!(issuer.verdict(&issuer.sign(&filled(900), &claims())), Ok(()));
+    assert_eq!(issuer.result(&issuer.sign(&filled(900), &claims())), Ok(()));
     for header in [filled(1024), with(header(), "x", json!(vec![json!({}); 1000]))] {
-        assert_eq!(issuer.verdict(&issuer.sign(&header, &claims())), Err(Refusal::TooLong));
+        assert_eq!(issuer.result(&issuer.sign(&header, &claims())), Err(Refusal::TooLong));
     }
 }
 
@@ -108,15 +108,15 @@ fn a_header_longer_than_any_of_ours_is_not_read() {
 fn the_plain_type_is_accepted_where_it_is_wanted_and_nothing_else_with_it() {
     let issuer = Issuer::new();
     let verifier = Verifier::new("https://auth.test", "notes").with_plain_jwt();
-    let verdict = |typ: Value| {
+    let result = |typ: Value| {
         let token = issuer.sign(&with(header(), "typ", typ), &claims());
         verifier.verify(&token, &issuer.keys, NOW).map(drop)
     };
     for typ in ["JWT", "jwt", "application/jwt", "at+jwt"] {
-        assert_eq!(verdict(json!(typ)), Ok(()), "{typ}");
+        assert_eq!(result(json!(typ)), Ok(()), "{typ}");
     }
     for typ in [json!("rt+jwt"), json!("revocations+jwt"), json!(""), json!("-")] {
-        assert_eq!(verdict(typ.clone()), Err(Refusal::Type), "{typ}");
+        assert_eq!(result(typ.clone()), Err(Refusal::Type), "{typ}");
     }
 }
 
@@ -157,7 +157,7 @@ fn a_header_that_is_wrong_in_one_thing_is_refused() {
     ];
     for (name, value, refusal) in table {
         let token = issuer.sign(&with(header(), name, value.clone()), &claims());
-        assert_eq!(issuer.verdict(&token), Err(refusal), "{name} = {value}");
+        assert_eq!(issuer.result(&token), Err(refusal), "{name} = {value}");
     }
 }
 
@@ -211,7 +211,7 @@ fn a_claim_that_is_wrong_in_one_thing_is_refused() {
         let base =
             if refusal == Refusal::Expired { with(claims(), "iat", json!(NOW - 300)) } else { claims() };
         let token = issuer.sign(&header(), &with(base, name, value.clone()));
-        assert_eq!(issuer.verdict(&token), Err(refusal), "{name} = {value}");
+        assert_eq!(issuer.result(&token), Err(refusal), "{name} = {value}");
     }
 }
 
@@ -257,9 +257,9 @@ fn a_form_that_is_wrong_in_one_thing_is_refused() {
         ("a million dots", ".".repeat(1_000_000), Refusal::TooLong),
     ];
     for (what, token, refusal) in table {
-        assert_eq!(issuer.verdict(&token), Err(refusal), "{what}");
+        assert_eq!(issuer.result(&token), Err(refusal), "{what}");
     }
-    assert_eq!(issuer.verdict(&good), Ok(()));
+    assert_eq!(issuer.result(&good), Ok(()));
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn spare_bits_in_a_signature_are_not_a_second_spelling() {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let stem = &good[..good.len() - 1];
     let spellings: Vec<String> = alphabet.chars().map(|end| format!("{stem}{end}")).collect();
-    let accepted = spellings.iter().filter(|token| issuer.verdict(token).is_ok()).count();
+    let accepted = spellings.iter().filter(|token| issuer.result(token).is_ok()).count();
     assert_eq!(accepted, 1);
 }
 
@@ -352,7 +352,7 @@ fn revocations_are_signed_and_read_as_their_kind_says() {
     let verifier = Verifier::new("https://auth.test", "notes");
     let hit = |claims: &Value| {
         let token = issuer.sign(&self::header(), claims);
-        held.readers().hit(&verifier.verify(&token, &issuer.keys, NOW).unwrap())
+        held.readers().matches(&verifier.verify(&token, &issuer.keys, NOW).unwrap())
     };
     assert!(hit(&claims()), "by its session");
     let other = with(claims(), "sid", json!("s2"));
@@ -377,7 +377,7 @@ fn revocations_are_signed_and_read_as_their_kind_says() {
 
     let access_token = issuer.sign(&self::header(), &claims());
     assert_eq!(read(&access_token).map(drop), Err(Refusal::Type));
-    assert_eq!(issuer.verdict(&document(1, NOW, json!([]))), Err(Refusal::Type), "nor the reverse");
+    assert_eq!(issuer.result(&document(1, NOW, json!([]))), Err(Refusal::Type), "nor the reverse");
     let foreign = Issuer::new().sign(&header, &json!({"iss": "https://auth.test"}));
     assert_eq!(read(&foreign).map(drop), Err(Refusal::Signature));
     assert_eq!(read(&document(1, NOW, json!([{"kind": "session"}]))).map(drop), Err(Refusal::Claim("id")));
@@ -389,13 +389,13 @@ fn a_key_of_one_issuer_never_vouches_for_another() {
     // The same kid under two issuers, and the name of ours under their key (Storm-0558).
     for iss in ["https://auth.test", "https://other.test"] {
         let token = theirs.sign(&header(), &with(claims(), "iss", json!(iss)));
-        assert_eq!(ours.verdict(&token), Err(Refusal::Signature), "{iss}");
+        assert_eq!(ours.result(&token), Err(Refusal::Signature), "{iss}");
     }
     let verifier = Verifier::new("https://other.test", "notes");
     let token = theirs.sign(&header(), &with(claims(), "iss", json!("https://auth.test")));
     assert_eq!(verifier.verify(&token, &theirs.keys, NOW).map(drop), Err(Refusal::Issuer));
     let unknown = theirs.sign(&with(header(), "kid", json!("k2")), &claims());
-    assert_eq!(ours.verdict(&unknown), Err(Refusal::UnknownKey));
+    assert_eq!(ours.result(&unknown), Err(Refusal::UnknownKey));
 }
 
 #[test]

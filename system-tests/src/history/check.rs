@@ -10,8 +10,8 @@ pub struct Broken {
     pub shown_by: String,
 }
 
-/// All promises that the history breaks. A used refresh token gets its successor again within `grace`; whoever hears
-/// refuses what was taken back within `bound`.
+/// All promises that the history breaks. A used refresh token gets its successor again within `grace`; anyone who hears
+/// refuses what was revoked within `bound`.
 #[must_use]
 pub fn check(history: &History, grace: Duration, bound: Duration) -> Vec<Broken> {
     let mut broken = Vec::new();
@@ -36,7 +36,7 @@ pub fn check(history: &History, grace: Duration, bound: Duration) -> Vec<Broken>
     broken
 }
 
-/// For how long after it was taken back, and could be heard of, a token or key was still accepted at most.
+/// For how long after it was revoked, and could be heard of, a token or key was still accepted at most.
 #[must_use]
 pub fn longest_acceptance(history: &History) -> Duration {
     late_acceptances(history).into_iter().map(|(_, late)| late).max().unwrap_or_default()
@@ -121,7 +121,7 @@ fn no_loss(events: &[&Event], mut say: impl FnMut(String)) {
     }
 }
 
-/// What verifiers accepted that had been taken back, and how long after they could have heard of it.
+/// What verifiers accepted that had been revoked, and how long after they could have heard of it.
 fn late_acceptances(history: &History) -> Vec<(&Event, Duration)> {
     let mut sessions: HashMap<&str, Duration> = HashMap::new();
     let mut keys: HashMap<&str, Duration> = HashMap::new();

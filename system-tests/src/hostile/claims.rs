@@ -1,8 +1,8 @@
-//! The payload: two readings of one text, dates of every wrong type, and tokens for somebody else.
+//! The payload: two readings of one text, dates of every wrong type, and tokens for someone else.
 
 use serde_json::{Value, json};
 
-use super::{Case, Forge, Verdict, cases_of, refused, text, with};
+use super::{Case, Expected, Forge, cases_of, refused, text, with};
 
 impl Forge {
     /// One name twice: which one counts differs from parser to parser (RFC 7515 section 4, RFC 7519
@@ -118,10 +118,10 @@ impl Forge {
         ] {
             tokens.push((format!("exp-raw-{raw}"), self.with_raw_claim("exp", raw)));
         }
-        cases_of("date", Verdict::Refused, tokens)
+        cases_of("date", Expected::Refused, tokens)
     }
 
-    /// For somebody else, or by somebody else (CVE-2020-26160, CVE-2024-53861, CVE-2025-30144).
+    /// For someone else, or by someone else (CVE-2020-26160, CVE-2024-53861, CVE-2025-30144).
     pub(super) fn parties(&self) -> Vec<Case> {
         let (audience, issuer) = (self.audience.as_str(), self.issuer.as_str());
         let wrong: Vec<(&str, Value)> = vec![
@@ -174,6 +174,6 @@ impl Forge {
         for name in ["aud", "iss", "sub", "jti", "client_id"] {
             tokens.push((format!("{name}-missing"), self.without_claim(name)));
         }
-        cases_of("party", Verdict::Refused, tokens)
+        cases_of("party", Expected::Refused, tokens)
     }
 }

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{Case, Forge, Verdict, cases_of, object, refused, text, with};
+use super::{Case, Expected, Forge, cases_of, object, refused, text, with};
 
 /// DER in front of a P-256 point in a SubjectPublicKeyInfo (RFC 5480 section 2).
 const P256_SPKI_PREFIX: [u8; 26] = [
@@ -37,7 +37,7 @@ impl Forge {
         let mut header = self.header();
         header.remove("alg");
         tokens.push(("missing".to_owned(), self.sign(&header, &self.claims())));
-        cases_of("alg", Verdict::Refused, tokens)
+        cases_of("alg", Expected::Refused, tokens)
     }
 
     /// The public key taken for a MAC secret, in each form in which an attacker can have it
@@ -74,7 +74,7 @@ impl Forge {
             tokens.push((format!("256-{id}"), forged("HS256", hmac::HMAC_SHA256, &secret)));
             tokens.push((format!("512-{id}"), forged("HS512", hmac::HMAC_SHA512, &secret)));
         }
-        cases_of("hs", Verdict::Refused, tokens)
+        cases_of("hs", Expected::Refused, tokens)
     }
 
     /// A key, or a place to find one, inside the token (CVE-2018-0114, CVE-2026-27962); and a right
@@ -167,7 +167,7 @@ impl Forge {
         for (id, kind) in [("refresh", json!("refresh")), ("id", json!("id")), ("number", json!(1))] {
             tokens.push((format!("token_type-{id}"), self.with_claim("token_type", kind)));
         }
-        cases_of("typ", Verdict::Refused, tokens)
+        cases_of("typ", Expected::Refused, tokens)
     }
 
     /// `kid` as a way into a path, a query or another key (RFC 8725 section 3.10).
@@ -191,6 +191,6 @@ impl Forge {
         let mut header = self.header();
         header.remove("kid");
         tokens.push(("missing".to_owned(), self.sign(&header, &self.claims())));
-        cases_of("kid", Verdict::Refused, tokens)
+        cases_of("kid", Expected::Refused, tokens)
     }
 }

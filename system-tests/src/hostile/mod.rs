@@ -13,17 +13,17 @@ use serde_json::{Map, Value, json};
 pub use signature::high_s_twin;
 pub use signer::Signer;
 
-/// A token and the verdict that every place must come to.
+/// A token and the expected that every place must come to.
 #[derive(Debug, Clone)]
 pub struct Case {
     pub id: String,
     /// Not always text: a body can carry any bytes, a header cannot.
     pub token: String,
-    pub verdict: Verdict,
+    pub expected: Expected,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Expected {
     Refused,
     Accepted,
     /// By verifiers, which forgive a clock difference; not by the authority, whose own clock it was.
@@ -144,26 +144,26 @@ impl Forge {
             ("eddsa", eddsa("EdDSA")),
             ("ed25519", eddsa("Ed25519")),
         ];
-        let mut cases = cases("control", Verdict::Accepted, accepted);
+        let mut cases = cases("control", Expected::Accepted, accepted);
         cases.extend(cases_of(
             "control",
-            Verdict::AcceptedWithLeeway,
+            Expected::AcceptedWithLeeway,
             vec![("exp-in-leeway".to_owned(), self.sign(&self.header(), &expired))],
         ));
         cases
     }
 }
 
-fn cases<const N: usize>(family: &str, verdict: Verdict, tokens: [(&str, String); N]) -> Vec<Case> {
-    cases_of(family, verdict, tokens.map(|(id, token)| (id.to_owned(), token)).into())
+fn cases<const N: usize>(family: &str, expected: Expected, tokens: [(&str, String); N]) -> Vec<Case> {
+    cases_of(family, expected, tokens.map(|(id, token)| (id.to_owned(), token)).into())
 }
 
 fn refused<const N: usize>(family: &str, tokens: [(&str, String); N]) -> Vec<Case> {
-    cases(family, Verdict::Refused, tokens)
+    cases(family, Expected::Refused, tokens)
 }
 
-fn cases_of(family: &str, verdict: Verdict, tokens: Vec<(String, String)>) -> Vec<Case> {
-    let case = |(id, token)| Case { id: format!("{family}-{id}"), token, verdict };
+fn cases_of(family: &str, expected: Expected, tokens: Vec<(String, String)>) -> Vec<Case> {
+    let case = |(id, token)| Case { id: format!("{family}-{id}"), token, expected };
     tokens.into_iter().map(case).collect()
 }
 

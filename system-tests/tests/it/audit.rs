@@ -10,12 +10,12 @@ use system_tests::{
 };
 
 over_both_protocols_on_both_databases! {
-    what_people_clients_and_operators_do_is_written_down
+    what_users_clients_and_operators_do_is_written_down
 }
 
 on_both_databases! {
     an_entry_that_was_altered_taken_out_or_cut_off_is_missed
-    an_end_that_was_cut_off_without_a_trace_is_missed_by_whoever_kept_a_head
+    an_end_that_was_cut_off_without_a_trace_is_missed_by_anyone_who_kept_a_head
 }
 
 /// The entries of an action, without those that were there before.
@@ -25,7 +25,7 @@ fn entries(system: &System, action: &str) -> Vec<Value> {
     log.as_array().unwrap().iter().filter(of_action).cloned().collect()
 }
 
-async fn what_people_clients_and_operators_do_is_written_down(protocol: Protocol, database: Database) {
+async fn what_users_clients_and_operators_do_is_written_down(protocol: Protocol, database: Database) {
     let system = System::start(database).await;
     let pair = protocol.obtain(&system, USER, PASSWORD).await.unwrap();
     assert_eq!(protocol.obtain(&system, USER, "a wrong secret").await, Err(Refused::Credentials));
@@ -71,8 +71,8 @@ async fn what_people_clients_and_operators_do_is_written_down(protocol: Protocol
     assert_eq!(verified["entries"], newest[0]["seq"]);
 }
 
-/// Whoever can write to the database needs no master key for this: the chain holds up to the new end.
-async fn an_end_that_was_cut_off_without_a_trace_is_missed_by_whoever_kept_a_head(database: Database) {
+/// Anyone who can write to the database needs no master key for this: the chain holds up to the new end.
+async fn an_end_that_was_cut_off_without_a_trace_is_missed_by_anyone_who_kept_a_head(database: Database) {
     let system = System::start(database).await;
     let url = system.auth_env["AUTH__DATABASE__URL"].clone();
     let early = system.cli(&["audit", "head"])["head"].as_str().unwrap().to_owned();
@@ -132,7 +132,7 @@ async fn an_entry_that_was_altered_taken_out_or_cut_off_is_missed(database: Data
         let refused = execute(&url, statement).unwrap_err();
         assert!(refused.contains("only appended to"), "{statement}: {refused}");
     }
-    // Somebody who may change the schema can go on; the chain tells.
+    // Someone who may change the schema can go on; the chain tells.
     let triggers: &[&str] = match database {
         Database::Sqlite => &["DROP TRIGGER audit_is_not_updated", "DROP TRIGGER audit_is_not_deleted"],
         Database::Postgres => &["DROP TRIGGER audit_is_only_appended_to ON audit"],

@@ -1,4 +1,4 @@
-//! The compose file and what it mounts, as far as it can be judged without an engine: each is read by the tool that
+//! The compose file and what it mounts, as far as it can be evaluated without an engine: each is read by the tool that
 //! is meant to read it. `scripts/test-compose` stands it up.
 
 use std::fs;

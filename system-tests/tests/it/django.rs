@@ -113,7 +113,7 @@ pub fn python() -> PathBuf {
 
 /// What the class does when the authority lies is tested where it runs: in Python.
 #[test]
-fn the_django_class_believes_nobody_but_the_authority_and_accepts_nothing_on_a_guess() {
+fn the_django_class_trusts_nobody_but_the_authority_and_accepts_nothing_on_a_guess() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(python())
         .arg(tests.join("tests/it/django_class.py"))

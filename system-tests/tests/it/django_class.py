@@ -125,34 +125,34 @@ class TheClass(unittest.TestCase):
         with self.assertRaisesRegex(Exception, why):
             self.ask(feed)
 
-    def judge(self, feed, token):
+    def evaluate(self, feed, token):
         with mock.patch.object(signet, "feed", lambda: feed):
             return signet.SignetAuthentication().get_validated_token(token)
 
     def test_nothing_is_accepted_before_one_state_is_complete(self):
         feed, token = self.feed(), self.signer.token(sid="s1")
         with self.assertRaises(signet.Unavailable) as refused:
-            self.judge(feed, token)
+            self.evaluate(feed, token)
         self.assertEqual((refused.exception.status_code, refused.exception.wait), (503, 1))
         self.fake.answers["/revocations"] = (500, {}, b"")
         self.refused(feed, "status 500")
         with self.assertRaises(signet.Unavailable):
-            self.judge(feed, token)
+            self.evaluate(feed, token)
         # The first of two pages is not all.
         with self.assertRaises(Exception):
             self.fake.say(self.signer.page(1, more=True))
             self.ask(feed)
         with self.assertRaises(signet.Unavailable):
-            self.judge(feed, token)
+            self.evaluate(feed, token)
         open_feed = self.feed(ACCEPT_WITHOUT_REVOCATIONS=True)
         open_feed.ask_for_keys()
-        self.assertEqual(self.judge(open_feed, token)["sid"], "s1", "where the operator wants it")
+        self.assertEqual(self.evaluate(open_feed, token)["sid"], "s1", "where the operator wants it")
         feed.snapshot = None
         self.fake.say(self.signer.page(1, sessions=["s2"]))
         self.ask(feed)
-        self.assertEqual(self.judge(feed, token)["sid"], "s1")
+        self.assertEqual(self.evaluate(feed, token)["sid"], "s1")
         with self.assertRaises(InvalidToken):
-            self.judge(feed, self.signer.token(sid="s2"))
+            self.evaluate(feed, self.signer.token(sid="s2"))
 
     def test_pages_are_read_to_the_last_and_then_followed(self):
         feed, pages = self.feed(), {
@@ -189,13 +189,13 @@ class TheClass(unittest.TestCase):
         self.ask(feed)
         for claims in [{"sid": "s"}, {"jti": "t"}, {"sub": "p", "iat": now - 5}, {"client_id": "c", "iat": now - 9}]:
             with self.assertRaises(InvalidToken):
-                self.judge(feed, self.signer.token(**claims))
-        self.judge(feed, self.signer.token(sub="p", iat=now - 4))
+                self.evaluate(feed, self.signer.token(**claims))
+        self.evaluate(feed, self.signer.token(sub="p", iat=now - 4))
         feed.held.sweep(now + 59)
-        self.assertTrue(feed.held.hit({"sid": "s"}))
+        self.assertTrue(feed.held.matches({"sid": "s"}))
         feed.held.sweep(now + 60)
         for claims in [{"sid": "s"}, {"jti": "t"}, {"sub": "p", "iat": 0}, {"client_id": "c", "iat": 0}]:
-            self.assertFalse(feed.held.hit(claims), claims)
+            self.assertFalse(feed.held.matches(claims), claims)
 
     def test_no_redirect_is_followed_and_no_proxy_asked(self):
         evil, forger = Fake(), Signer("k1")
@@ -239,7 +239,7 @@ class TheClass(unittest.TestCase):
         for iat in [int(time.time()) - 60, int(time.time()) + 60]:
             self.fake.say(self.signer.page(iat=iat))
             self.refused(feed, "seconds ago")
-            self.assertEqual((feed.heard_at, feed.is_complete), (None, False))
+            self.assertEqual((feed.contact_at, feed.is_complete), (None, False))
         self.fake.say(self.signer.page())
         self.ask(feed)
         self.assertFalse(feed.is_stale())
@@ -287,7 +287,7 @@ class TheClass(unittest.TestCase):
         self.ask(feed)
         self.fake.say(self.signer.page(9, 8, epoch=8, sessions=["s9"]))
         self.refused(feed, "follow")
-        self.assertTrue(feed.held.hit({"sid": "s1"}))
+        self.assertTrue(feed.held.matches({"sid": "s1"}))
         self.fake.say(self.signer.page(9, 0, epoch=8, sessions=["s9"]))
         self.ask(feed)
         self.assertEqual((feed.held.epoch, set(feed.held.sessions)), (8, {"s9"}))
@@ -319,7 +319,7 @@ class TheClass(unittest.TestCase):
         self.fake.say(self.signer.page(3, sessions=["s1"]))
         self.ask(feed)
         feed.held.sweep(time.time() + 3600)
-        self.assertFalse(feed.held.hit({"sid": "s1"}))
+        self.assertFalse(feed.held.matches({"sid": "s1"}))
         feed.latest = time.time() + 3600
         # Also if the first try fails.
         self.fake.answers["/revocations"] = (503, {}, b"")
@@ -328,20 +328,20 @@ class TheClass(unittest.TestCase):
         self.fake.say(self.signer.page(3, sessions=["s1"]))
         self.ask(feed)
         self.assertIn("after=0.0", self.fake.asked[-1])
-        self.assertTrue(feed.held.hit({"sid": "s1"}))
+        self.assertTrue(feed.held.matches({"sid": "s1"}))
 
     def test_stale_is_refused_only_where_that_is_wanted(self):
         for when_stale, refuses in [("continue", False), ("refuse", True)]:
             feed = self.feed(WHEN_STALE=when_stale)
             self.fake.say(self.signer.page(1))
             self.ask(feed)
-            self.judge(feed, self.signer.token())
-            feed.heard_at -= 6
+            self.evaluate(feed, self.signer.token())
+            feed.contact_at -= 6
             if refuses:
                 with self.assertRaises(signet.Unavailable):
-                    self.judge(feed, self.signer.token())
+                    self.evaluate(feed, self.signer.token())
             else:
-                self.judge(feed, self.signer.token())
+                self.evaluate(feed, self.signer.token())
 
     def test_a_good_token_of_nobody_here_is_401(self):
         feed = self.feed()
@@ -349,14 +349,14 @@ class TheClass(unittest.TestCase):
         self.ask(feed)
         strange = ["abc", "", str(uuid.uuid4()), "9" * 40, -1, 1.5, None, True, [], {}, "1\0", "\u0663", "77"]
         for user_id in strange:
-            token = self.judge(feed, self.signer.token(user_id=user_id))
+            token = self.evaluate(feed, self.signer.token(user_id=user_id))
             with self.assertRaises((AuthenticationFailed, InvalidToken), msg=repr(user_id)) as refused:
                 signet.SignetAuthentication().get_user(token)
             self.assertEqual(refused.exception.status_code, 401)
         # A client's own token names no user.
         claims = jwt.decode(self.signer.token(), options={"verify_signature": False})
         del claims["user_id"]
-        token = self.judge(feed, self.signer.sign("at+jwt", claims))
+        token = self.evaluate(feed, self.signer.sign("at+jwt", claims))
         for of_class in [signet.SignetAuthentication, signet.SignetStatelessAuthentication]:
             with self.assertRaises((AuthenticationFailed, InvalidToken)):
                 of_class().get_user(token)

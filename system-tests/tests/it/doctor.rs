@@ -98,7 +98,7 @@ async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
     assert!(says(&report, "old key", "warn").contains("remove it"));
     env.retain(|name, _| !name.contains("MAIL") && !name.contains("LEGACY"));
 
-    // Longer than its counter says: somebody has put an entry behind the last one.
+    // Longer than its counter says: someone has put an entry behind the last one.
     let copied = "INSERT INTO audit SELECT seq + 1, at, action, outcome, actor, user_id, client_id, session_id, key_id, \
                   detail, mac FROM audit ORDER BY seq DESC LIMIT 1";
     execute(&env["AUTH__DATABASE__URL"], copied).unwrap();

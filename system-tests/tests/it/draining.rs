@@ -26,7 +26,7 @@ on_both_databases! {
 }
 
 #[tokio::test]
-async fn f35_a_replica_that_stops_is_not_ready_first_and_serves_whoever_comes_meanwhile() {
+async fn f35_a_replica_that_stops_is_not_ready_first_and_serves_anyone_who_comes_meanwhile() {
     let system = System::with(Database::Sqlite, &[("AUTH__DRAIN_DELAY", "3s")]).await;
     let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let (_say, mut keys) = watch_keys(&system).await;

@@ -37,7 +37,7 @@ async fn f13_a_verifier_keeps_to_its_leeway_whatever_its_clock_says_and_logs_why
     for (offset, reason) in table {
         clock.set(offset);
         let told = system.resource.log().len();
-        // Fresh by the clock of the authority, which is right; and no verdict is kept from an earlier clock.
+        // Fresh by the clock of the authority, which is right; and no result is kept from an earlier clock.
         let fresh = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
         assert_eq!(system.notes_accept(&fresh.access).await, reason.is_none(), "{offset}");
         assert_eq!(system.notes_accept(&fresh.access).await, reason.is_none(), "{offset}, a second time");

@@ -83,7 +83,7 @@ impl Answers {
 /// Callers that ask without end: of what needs the database, and of what needs none.
 struct Load {
     over: Arc<AtomicBool>,
-    /// Key set, machine tokens, and requests at the resource service.
+    /// Key set, client tokens, and requests at the resource service.
     without: Arc<Answers>,
     /// Refreshes and logins.
     with: Arc<Answers>,

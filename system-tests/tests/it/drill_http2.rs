@@ -20,7 +20,7 @@ use system_tests::{Protocol, System};
 /// Memory that one attack may cost, in KiB.
 const MOST_MEMORY: u64 = 32 * 1024;
 
-/// So many frames, each written by `frame` from its number; `deaf` if the answers are not read.
+/// So many frames, each written by `frame` from its number; `unresponsive` if the answers are not read.
 struct Attack {
     name: &'static str,
     frames: u32,

@@ -187,7 +187,7 @@ fn counted(file: &Path, what: &str) -> u64 {
 impl Drop for Starved {
     fn drop(&mut self) {
         for folder in &self.folders {
-            // Whoever was in it has ended, and may not have been buried yet.
+            // Anyone who was in it has ended, and may not have been buried yet.
             let given_up = Instant::now() + Duration::from_secs(5);
             while fs::remove_dir(folder).is_err() && Instant::now() < given_up {
                 std::thread::yield_now();

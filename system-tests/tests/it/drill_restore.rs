@@ -1,4 +1,4 @@
-//! Yesterday's backup is put back.
+//! Yesterday's backup is restored.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +11,7 @@ use system_tests::system::{PASSWORD, USER};
 use system_tests::{Database, Protocol, Refused, System, eventually, on_both_databases};
 
 on_both_databases! {
-    f18_after_a_backup_was_put_back_verifiers_take_everything_anew_and_replays_are_as_documented
+    f18_after_a_backup_was_restored_verifiers_take_everything_again_and_replays_are_as_documented
 }
 
 /// What `pg_dump` and `psql` are told.
@@ -48,7 +48,7 @@ fn put_back(system: &System) {
     }
 }
 
-async fn f18_after_a_backup_was_put_back_verifiers_take_everything_anew_and_replays_are_as_documented(
+async fn f18_after_a_backup_was_restored_verifiers_take_everything_again_and_replays_are_as_documented(
     database: Database,
 ) {
     let mut system = System::start(database).await;

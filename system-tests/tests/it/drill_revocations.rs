@@ -1,4 +1,4 @@
-//! Very many revocations that can still hit a token.
+//! Very many revocations that can still match a token.
 
 use std::time::{Duration, Instant};
 

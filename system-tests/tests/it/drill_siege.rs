@@ -51,7 +51,7 @@ async fn f36_revocation_under_siege(database: Database) {
         ("AUTH__TRUSTED_PROXIES", "127.0.0.1"),
         ("AUTH__LIMITS__PAIR", "10"),
         ("AUTH__LIMITS__ACCOUNT", "20"),
-        ("AUTH__LIMITS__PEER", "100"),
+        ("AUTH__LIMITS__CLIENT_IP", "100"),
     ];
     let system = Arc::new(System::with(database, &settings).await);
     let verifiers = Verifiers::start(&system).await;
@@ -255,7 +255,7 @@ impl Siege {
         siege.end_sessions(system, url);
         siege.revoke_own_tokens(system);
         siege.call_by_unknown_ids(system);
-        siege.guess_and_ask_for_letters(system);
+        siege.guess_and_ask_for_emails(system);
         siege.abandon_long_polls(system.auth.http);
         siege.watch_without_the_right(system);
         siege
@@ -360,7 +360,7 @@ impl Siege {
         }
     }
 
-    fn guess_and_ask_for_letters(&mut self, system: &Arc<System>) {
+    fn guess_and_ask_for_emails(&mut self, system: &Arc<System>) {
         for attacker in 0..8_u64 {
             let (http, url) = (system.http.clone(), system.auth_url(""));
             self.attack(move |turn, shed| {

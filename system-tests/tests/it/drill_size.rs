@@ -124,7 +124,7 @@ impl Large {
         let heard = async {
             tokio::select! {
                 heard = &mut listen => heard,
-                // Whoever closed the connection may have said why before.
+                // Anyone who closed the connection may have said why before.
                 _ = talk => listen.await,
             }
         };

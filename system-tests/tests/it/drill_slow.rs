@@ -139,7 +139,7 @@ async fn endure(
     )
 }
 
-/// The keys, asked for by somebody else, on a connection that he keeps.
+/// The keys, asked for by someone else, on a connection that he keeps.
 fn asks(url: String, token: Option<String>) -> impl Fn() -> Bystander {
     let from_elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     let client = reqwest::Client::builder().local_address(from_elsewhere).build().unwrap();

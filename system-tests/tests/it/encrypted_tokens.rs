@@ -1,5 +1,5 @@
 //! Tokens that only their audience can read, from registration to the resource service, and an implementation
-//! of somebody else's on either side.
+//! of someone else's on either side.
 
 use std::process::Command;
 
@@ -71,7 +71,7 @@ async fn an_audience_with_an_encryption_key_gets_tokens_that_nobody_else_can_rea
 
 /// jwcrypto opens what we seal, and seals what we open.
 #[tokio::test]
-async fn an_implementation_of_somebody_elses_reads_our_tokens_and_writes_ones_that_we_read() {
+async fn an_implementation_of_someone_elses_reads_our_tokens_and_writes_ones_that_we_read() {
     const PROGRAM: &str = r"
 import sys, json
 from jwcrypto import jwk, jwe

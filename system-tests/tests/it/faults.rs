@@ -101,7 +101,7 @@ async fn refresh_until_refused(system: &System, mut held: String) -> (String, u3
 }
 
 /// What nobody can count is not tried: neither the answer nor its number tells which guess was right. Over each protocol, by
-/// a name that somebody has and one that nobody has, and where a logged-in user proves the password again.
+/// a name that someone has and one that nobody has, and where a logged-in user proves the password again.
 async fn no_guess_is_answered(system: &System, access: &str, guesses: usize) {
     let hashed = hashed_passwords(system).await;
     for number in 0..guesses {
@@ -128,7 +128,7 @@ async fn no_guess_is_answered(system: &System, access: &str, guesses: usize) {
 
 /// With limits that count each attempt and refuse none of these.
 const COUNTED: [(&str, &str); 3] =
-    [("AUTH__LIMITS__PAIR", "1000"), ("AUTH__LIMITS__ACCOUNT", "1000"), ("AUTH__LIMITS__PEER", "1000")];
+    [("AUTH__LIMITS__PAIR", "1000"), ("AUTH__LIMITS__ACCOUNT", "1000"), ("AUTH__LIMITS__CLIENT_IP", "1000")];
 
 async fn hashed_passwords(system: &System) -> String {
     let metrics = system.auth.metrics_text().await;

@@ -1,4 +1,4 @@
-//! The attack catalogue of `system_tests::hostile` at every place that judges a token: each refuses what
+//! The attack catalogue of `system_tests::hostile` at every place that evaluates a token: each refuses what
 //! must be refused, accepts the controls, agrees with the others, and says nothing of what stood inside.
 
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ use signet_proto::auth::v1::token_service_client::TokenServiceClient;
 use signet_proto::auth::v1::{IntrospectRequest, RefreshRequest, VerifyRequest};
 use signet_proto::notes::v1::ListNotesRequest;
 use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
-use system_tests::hostile::{Case, Forge, Signer, Verdict, high_s_twin};
+use system_tests::hostile::{Case, Expected, Forge, Signer, high_s_twin};
 use system_tests::protocol::{as_gateway, channel, unverified_claims, with_basic};
 use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER};
 use system_tests::{Database, Protocol, System, eventually};
@@ -24,7 +24,7 @@ const ISSUER: &str = "https://auth.test";
 /// Stands in every token; must stand in no answer and no log.
 const MARKER: &str = "5f0e6a7c-marker-of-the-corpus";
 
-/// Where a token is judged.
+/// Where a token is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Verifier,
@@ -105,7 +105,7 @@ impl Range {
         }
     }
 
-    async fn judge(&self, place: Place, token: &str) -> Outcome {
+    async fn evaluate(&self, place: Place, token: &str) -> Outcome {
         match place {
             Place::Verifier => match Verifier::new(ISSUER, NOTES).verify(token, &self.keys, unix_now()) {
                 Ok(_) => Outcome::Accepted,
@@ -199,30 +199,30 @@ fn import(system: &System, signer: &Signer, algorithm: &str) -> String {
 
 /// Whether a place must accept the token of a case.
 fn expected(case: &Case, place: Place) -> bool {
-    match case.verdict {
+    match case.expected {
         // Space behind a header's value is no part of it (RFC 9110 section 5.5): nobody can see it.
-        Verdict::Refused if case.id == "form-trailing-space" => place == Place::NotesOverHttp,
+        Expected::Refused if case.id == "form-trailing-space" => place == Place::NotesOverHttp,
         // More than one space may stand between scheme and token (RFC 9110 section 11.4).
-        Verdict::Refused if case.id == "form-leading-space" => {
+        Expected::Refused if case.id == "form-leading-space" => {
             matches!(place, Place::NotesOverHttp | Place::NotesOverGrpc)
         }
-        Verdict::Accepted => true,
-        Verdict::Refused => false,
-        Verdict::AcceptedWithLeeway => {
+        Expected::Accepted => true,
+        Expected::Refused => false,
+        Expected::AcceptedWithLeeway => {
             matches!(place, Place::Verifier | Place::NotesOverHttp | Place::NotesOverGrpc)
         }
     }
 }
 
 #[tokio::test]
-async fn every_place_comes_to_the_same_verdict_on_every_hostile_token() {
+async fn every_place_comes_to_the_same_result_on_every_hostile_token() {
     let range = Range::open().await;
     let cases = range.forge.cases();
     let mut wrong = Vec::new();
     let mut unsent = Vec::new();
     for case in &cases {
         for place in PLACES {
-            match range.judge(place, &case.token).await {
+            match range.evaluate(place, &case.token).await {
                 Outcome::CannotBeSent => unsent.push((case.id.clone(), place)),
                 Outcome::Accepted if expected(case, place) => {}
                 Outcome::Refused(answer) if !expected(case, place) => {
@@ -236,7 +236,7 @@ async fn every_place_comes_to_the_same_verdict_on_every_hostile_token() {
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert!(cases.len() > 250, "the corpus shrank to {}", cases.len());
-    let refused = cases.iter().filter(|case| case.verdict == Verdict::Refused).count();
+    let refused = cases.iter().filter(|case| case.expected == Expected::Refused).count();
     assert!(cases.len() - refused > 10, "without controls a verifier that refuses everything passes");
     for (id, place) in unsent {
         let by_header = matches!(place, Place::NotesOverHttp | Place::NotesOverGrpc);
@@ -301,7 +301,7 @@ async fn each_kind_of_token_works_in_its_own_place_only() {
     for (kind, token) in &kinds {
         let mut works = Vec::new();
         for place in PLACES {
-            if matches!(range.judge(place, token).await, Outcome::Accepted) {
+            if matches!(range.evaluate(place, token).await, Outcome::Accepted) {
                 works.push(format!("{place:?}"));
             }
         }
@@ -351,17 +351,17 @@ async fn the_other_signature_of_a_revoked_token_is_refused_too() {
     assert_ne!(token, twin);
     for token in [&token, &twin] {
         for place in PLACES {
-            assert!(matches!(range.judge(place, token).await, Outcome::Accepted), "{place:?}");
+            assert!(matches!(range.evaluate(place, token).await, Outcome::Accepted), "{place:?}");
         }
     }
-    // The gateway takes back its own token; nobody has told of the twin.
+    // The gateway revokes its own token; nobody has told of the twin.
     let request = system.http.post(system.auth_url("/oauth2/revoke"));
     let request = request.basic_auth(GATEWAY, Some(&system.gateway_secret)).form(&[("token", &token)]);
     assert_eq!(request.send().await.unwrap().status(), 200);
     for token in [&token, &twin] {
         system.notes_come_to_refuse(token).await;
         for place in PLACES.into_iter().filter(|place| *place != Place::Verifier) {
-            assert!(matches!(range.judge(place, token).await, Outcome::Refused(_)), "{place:?}");
+            assert!(matches!(range.evaluate(place, token).await, Outcome::Refused(_)), "{place:?}");
         }
     }
 }
@@ -373,7 +373,7 @@ async fn a_flood_of_hostile_tokens_leaves_the_memory_and_the_authority_alone() {
     let round = || async {
         for case in &cases {
             range.notes_over_http(&case.token).await;
-            range.judge(Place::GrpcVerify, &case.token).await;
+            range.evaluate(Place::GrpcVerify, &case.token).await;
         }
     };
     round().await;
@@ -398,6 +398,6 @@ async fn a_flood_of_hostile_tokens_leaves_the_memory_and_the_authority_alone() {
         let growth = service.resident_kib().saturating_sub(at_first);
         assert!(growth < 8 * 1024, "grew by {growth} KiB");
     }
-    assert!(matches!(range.judge(Place::NotesOverHttp, &range.forge.good()).await, Outcome::Accepted));
+    assert!(matches!(range.evaluate(Place::NotesOverHttp, &range.forge.good()).await, Outcome::Accepted));
     assert_eq!(unverified_claims(&range.forge.good())["jti"], MARKER);
 }

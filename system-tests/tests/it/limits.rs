@@ -88,7 +88,7 @@ async fn guesses_count_over_both_protocol_and_stop_before_any_password_is_looked
 }
 
 async fn guesses_count_over_replicas_and_are_forgotten_in_time(database: Database) {
-    let settings = [("AUTH__LIMITS__PEER", "4"), ("AUTH__LIMITS__WINDOW", "8s")];
+    let settings = [("AUTH__LIMITS__CLIENT_IP", "4"), ("AUTH__LIMITS__WINDOW", "8s")];
     let replicas = Replicas::start(database, &settings).await;
     let log_in = async |replica: usize, username: &str, password: &str| {
         let body = json!({"username": username, "password": password});

@@ -8,7 +8,7 @@ use system_tests::replicas::Replicas;
 use system_tests::system::{PASSWORD, USER};
 use system_tests::{Database, eventually};
 
-/// Makes whoever writes to a table of one session wait in the middle of the transaction, long enough to be paused there.
+/// Makes anyone who writes to a table of one session wait in the middle of the transaction, long enough to be paused there.
 pub fn slow_down(url: &str, table: &str, column: &str, session: &str) {
     let trigger = format!(
         "CREATE FUNCTION wait_a_moment() RETURNS trigger AS $$ BEGIN
@@ -23,7 +23,7 @@ fn sid(access: &str) -> String {
     system_tests::protocol::unverified_claims(access)["sid"].as_str().unwrap().to_owned()
 }
 
-/// Whether somebody waits in the trigger now.
+/// Whether someone waits in the trigger now.
 pub fn waits_in_trigger(url: &str) -> bool {
     use diesel::sql_types::BigInt;
     use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query};

@@ -179,7 +179,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// In step, with the session `s1` taken back.
+    /// In step, with the session `s1` revoked.
     async fn start() -> Self {
         let ((signer, jwk), stop) = (signer(), CancellationToken::new());
         let fake = Fake {
@@ -205,7 +205,7 @@ impl Bench {
     /// Whether the key is known, and a token of the session would be refused under it.
     fn refuses(&self, session: &str) -> bool {
         let trust = self.authority.trust();
-        trust.keys.contains("k1") && trust.revocations.hit(&claims(&self.signer, &self.jwk, session))
+        trust.keys.contains("k1") && trust.revocations.matches(&claims(&self.signer, &self.jwk, session))
     }
 
     /// Lets the fake tell a lie on the next stream, and `truth` on those that follow.
@@ -238,7 +238,7 @@ fn update(epoch: u64, after_seq: u64, seq: u64, sessions: &[&str]) -> Revocation
     RevocationUpdate { epoch, after_seq, seq, entries, ..Default::default() }
 }
 
-/// What is in step with one that stands at 1 and with one that begins anew.
+/// What is in step with one that stands at 1 and with one that begins again.
 fn truth() -> Vec<RevocationUpdate> {
     vec![update(EPOCH, 0, 2, &["s1", "s2"])]
 }
@@ -354,12 +354,12 @@ async fn a_key_set_of_a_replica_that_is_late_is_not_taken() {
 }
 
 #[tokio::test]
-async fn an_authority_that_stays_behind_is_believed_after_a_while_and_followed_as_ever_then() {
+async fn an_authority_that_stays_behind_is_trusted_after_a_while_and_followed_as_ever_then() {
     let bench = Bench::start().await;
     *bench.fake.truth.lock().unwrap() = vec![update(EPOCH, 0, 2, &["s1", "s2"])];
     bench.fake.end_streams();
     eventually("it is in step", || async { bench.refuses("s2").then_some(()) }).await;
-    // A backup was put back, and nobody began a new epoch.
+    // A backup was restored, and nobody began a new epoch.
     *bench.fake.truth.lock().unwrap() = vec![update(EPOCH, 0, 1, &["s1"])];
     bench.fake.end_streams();
     eventually("the backup is believed", || async { (!bench.refuses("s2")).then_some(()) }).await;
@@ -452,10 +452,10 @@ async fn f23_lies_in_documents_change_nothing() {
         let _stop = stop.drop_guard();
         let refuses = |session: &str| {
             let trust = authority.trust();
-            trust.keys.contains("k1") && trust.revocations.hit(&claims(&signer, &jwk, session))
+            trust.keys.contains("k1") && trust.revocations.matches(&claims(&signer, &jwk, session))
         };
         eventually("it is in step", || async { refuses("s1").then_some(()) }).await;
-        let was_heard = authority.freshness();
+        let before = authority.freshness();
         if let Some(said) = false_keys {
             *jwks.lock().unwrap() = said;
             // Names another key set, so that it is asked for.
@@ -473,7 +473,7 @@ async fn f23_lies_in_documents_change_nothing() {
         eventually(&format!("{what}: it is no longer heard"), || async {
             assert!(refuses("s1"), "{what}: the last good state was lost");
             let age = authority.freshness().age().unwrap();
-            (age > Duration::from_millis(1500) && age > was_heard.age().unwrap()).then_some(())
+            (age > Duration::from_millis(1500) && age > before.age().unwrap()).then_some(())
         })
         .await;
         *jwks.lock().unwrap() = true_keys();

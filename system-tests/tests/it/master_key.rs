@@ -1,4 +1,4 @@
-//! The master key is changed: nobody loses a session by it, and whoever has the old one has nothing.
+//! The master key is changed: nobody loses a session by it, and anyone who has the old one has nothing.
 
 use rustix::process::Signal;
 use system_tests::processes::run;

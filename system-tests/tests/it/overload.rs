@@ -172,7 +172,7 @@ async fn f30_a_login_flood_is_shed_and_harms_nothing_else(database: Database) {
     figure(told.join("; "));
 }
 
-/// Some logins were judged, and the others told to come back, soon.
+/// Some logins were evaluated, and the others told to come back, soon.
 fn shed_in_time(how: &str, logins: [Vec<Login>; 2], lasts: Duration) -> Vec<String> {
     let mut told = Vec::new();
     for (protocol, logins) in ["HTTP", "gRPC"].iter().zip(logins) {

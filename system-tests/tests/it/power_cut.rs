@@ -190,7 +190,7 @@ async fn each_answer_waits_for_the_disk_and_many_share_one_wait() {
 }
 
 /// Each commit of the server takes 30 ms here, and the next one begins at once: SQLite gives its lock to
-/// whoever looks first, and its own wait would look too seldom.
+/// anyone who looks first, and its own wait would look too seldom.
 #[tokio::test]
 async fn a_command_gets_its_turn_beside_a_server_that_writes_all_the_time() {
     let bench = Arc::new(Bench::start().await);

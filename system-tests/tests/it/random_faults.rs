@@ -38,7 +38,7 @@ struct World {
     http: reqwest::Client,
     replicas: [String; 2],
     verifiers: [String; 2],
-    /// `client_id` and `client_secret` of one whose tokens are for somebody else.
+    /// `client_id` and `client_secret` of one whose tokens are for someone else.
     foreigner: (String, String),
     recorder: Recorder,
     over: Arc<AtomicBool>,

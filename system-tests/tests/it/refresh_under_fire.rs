@@ -108,7 +108,7 @@ async fn end_in_a_race(replicas: &Arc<Replicas>, end: End, round: usize) {
     // At another moment in each round.
     tokio::time::sleep(Duration::from_micros((round as u64 * 137) % 8000)).await;
     match end {
-        // The first token is used up by now, or will be: whoever holds any of the family may end it.
+        // The first token is used up by now, or will be: anyone who holds any of the family may end it.
         End::Blacklist => assert_eq!(replicas.blacklist(round + 1, &first).await, Some(200)),
         End::Disable => run_cli(replicas, &["user", "disable", &user], "").await,
         End::Password => run_cli(replicas, &["user", "passwd", USER, "--password-stdin"], PASSWORD).await,
@@ -267,7 +267,7 @@ async fn f13_reuse_is_noticed_whatever_the_clock_does(database: Database) {
             assert!(matches!(answer, Refreshed::Refused(401, _)), "{jump}, replica {replica}: {answer:?}");
         }
 
-        // What was taken back stays so when the clock has jumped past its end and come back.
+        // What was revoked stays so when the clock has jumped past its end and come back.
         clock.set("+0");
         eventually("the access token of the ended session is refused", || async {
             (!replicas.holds(0, &access).await).then_some(())

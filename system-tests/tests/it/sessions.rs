@@ -1,4 +1,4 @@
-//! People: obtain, use, refresh, retry, reuse, end.
+//! Users: obtain, use, refresh, retry, reuse, end.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use system_tests::system::{PASSWORD, USER};
 use system_tests::{Database, Protocol, Refused, System, eventually, over_both_protocols_on_both_databases};
 
 over_both_protocols_on_both_databases! {
-    a_person_obtains_a_pair_and_uses_it_at_the_resource
+    a_user_obtains_a_pair_and_uses_it_at_the_resource
     a_refresh_gives_a_successor_and_a_retry_gives_the_same_one
     a_refresh_token_used_twice_ends_its_session
     an_ended_session_is_refused_everywhere
@@ -18,7 +18,7 @@ over_both_protocols_on_both_databases! {
     wrong_credentials_have_one_face
 }
 
-async fn a_person_obtains_a_pair_and_uses_it_at_the_resource(protocol: Protocol, database: Database) {
+async fn a_user_obtains_a_pair_and_uses_it_at_the_resource(protocol: Protocol, database: Database) {
     let system = System::start(database).await;
     let pair = protocol.obtain(&system, USER, PASSWORD).await.unwrap();
 
@@ -174,7 +174,7 @@ async fn wrong_credentials_have_one_face(protocol: Protocol, database: Database)
     assert_eq!(protocol.obtain(&system, USER, &long).await, Err(Refused::Credentials));
 }
 
-/// The command line may run with other settings than the service: what it takes back must be needed for as
+/// The command line may run with other settings than the service: what it revokes must be needed for as
 /// long as the tokens of the service live.
 #[tokio::test]
 async fn a_revocation_outlives_the_tokens_of_a_longer_setting() {

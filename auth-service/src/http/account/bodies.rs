@@ -13,7 +13,7 @@ pub struct Registration {
     pub password: String,
 }
 
-/// What a letter brought.
+/// What an e-mail brought.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Token {

@@ -1,4 +1,4 @@
-//! What people do for their own accounts: `/api/account/v1/`, described in OpenAPI at `/docs`.
+//! What users do for their own accounts: `/api/account/v1/`, described in OpenAPI at `/docs`.
 
 mod bodies;
 mod errors;
@@ -18,7 +18,7 @@ pub use errors::account_error;
 use errors::{Problem, Refused, no_store};
 
 use crate::accounts::{self, Caller};
-use crate::http::{HttpState, body, peer};
+use crate::http::{HttpState, body, client_ip};
 use crate::secret::PlainSecret;
 
 /// Largest body at these endpoints, in bytes.
@@ -48,7 +48,7 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
     openapi::routes(app, base);
 }
 
-/// Asks for an account. The answer is the same whatever is taken: what becomes of it stands in a letter.
+/// Asks for an account. The answer is the same whatever is taken: what becomes of it stands in an e-mail.
 #[utoipa::path(post, path = "/api/account/v1/registration", tag = "registration", request_body = Registration,
     responses((status = 202, description = "An e-mail was sent"), (status = 400, body = Problem),
         (status = 403, description = "Registration is switched off", body = Problem), (status = 429, body = Problem)))]
@@ -58,7 +58,7 @@ async fn register(request: HttpRequest, payload: Payload, state: Data<HttpState>
         unverified_username: body.username,
         unverified_email: body.email,
         password: PlainSecret::new(body.password),
-        peer: peer(&request, &state.proxies),
+        client_ip: client_ip(&request, &state.proxies),
     };
     state.blocking.run(move |authority| authority.register(&registration)).await?;
     Ok(no_store(HttpResponse::Accepted()).finish())
@@ -71,9 +71,9 @@ async fn register(request: HttpRequest, payload: Payload, state: Data<HttpState>
         (status = 409, description = "The username is taken", body = Problem), (status = 429, body = Problem)))]
 async fn confirm_registration(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let Confirmation { token, password } = read(&request, payload).await?;
-    let (password, peer) = (PlainSecret::new(password), peer(&request, &state.proxies));
+    let (password, client_ip) = (PlainSecret::new(password), client_ip(&request, &state.proxies));
     let work = move |authority: &crate::authority::Authority| {
-        authority.confirm_registration(&token, &password, peer)
+        authority.confirm_registration(&token, &password, client_ip)
     };
     state.blocking.run(work).await?;
     Ok(done())
@@ -90,18 +90,18 @@ async fn account_token(request: HttpRequest, payload: Payload, state: Data<HttpS
     Ok(no_store(HttpResponse::Ok()).json(body))
 }
 
-/// Asks for a letter by which another password can be set. The answer tells nobody whether there is an account.
+/// Asks for an e-mail by which another password can be set. The answer tells nobody whether there is an account.
 #[utoipa::path(post, path = "/api/account/v1/password/reset", tag = "password", request_body = ResetRequest,
     responses((status = 202, description = "If a user has this address, an e-mail was sent"),
         (status = 400, body = Problem), (status = 429, body = Problem)))]
 async fn ask_for_reset(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let ResetRequest { email } = read(&request, payload).await?;
-    let peer = peer(&request, &state.proxies);
-    state.blocking.run(move |authority| authority.ask_for_reset(&email, peer)).await?;
+    let client_ip = client_ip(&request, &state.proxies);
+    state.blocking.run(move |authority| authority.ask_for_reset(&email, client_ip)).await?;
     Ok(no_store(HttpResponse::Accepted()).finish())
 }
 
-/// Sets another password by the token of a letter; every session ends, and a second factor stays.
+/// Sets another password by the token of an e-mail; every session ends, and a second factor stays.
 #[utoipa::path(post, path = "/api/account/v1/password/reset/confirm", tag = "password", request_body = Reset,
     responses((status = 204, description = "It is set: log in"), (status = 400, body = Problem)))]
 async fn reset_password(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
@@ -120,16 +120,16 @@ async fn change_password(request: HttpRequest, payload: Payload, state: Data<Htt
     let token = bearer(&request, &state)?;
     let body: PasswordChange = read(&request, payload).await?;
     let (present, new) = (PlainSecret::new(body.current_password), PlainSecret::new(body.new_password));
-    let peer = peer(&request, &state.proxies);
+    let client_ip = client_ip(&request, &state.proxies);
     let work = move |authority: &crate::authority::Authority| {
-        let caller = authority.authenticate_caller(&token, peer)?;
+        let caller = authority.authenticate_caller(&token, client_ip)?;
         authority.change_password(&caller, &present, &new)
     };
     let sessions_ended = state.blocking.run(work).await?;
     Ok(no_store(HttpResponse::Ok()).json(Ended { sessions_ended }))
 }
 
-/// Asks for a letter to a new address, by which it becomes the account's.
+/// Asks for an e-mail to a new address, by which it becomes the account's.
 #[utoipa::path(put, path = "/api/account/v1/email", tag = "email", request_body = EmailChange,
     security(("access_token" = [])),
     responses((status = 202, description = "An e-mail was sent"), (status = 400, body = Problem),
@@ -145,7 +145,7 @@ async fn change_email(request: HttpRequest, payload: Payload, state: Data<HttpSt
     Ok(no_store(HttpResponse::Accepted()).finish())
 }
 
-/// Makes the address the account's, by the token of the letter and a session of the same account.
+/// Makes the address the account's, by the token of the e-mail and a session of the same account.
 #[utoipa::path(post, path = "/api/account/v1/email/confirm", tag = "email", request_body = Token,
     security(("access_token" = [])),
     responses((status = 204, description = "It is the account's"), (status = 400, body = Problem),
@@ -285,9 +285,9 @@ async fn as_caller<T: Send + 'static>(
     token: String,
     work: impl FnOnce(&crate::authority::Authority, &Caller) -> crate::error::Result<T> + Send + 'static,
 ) -> Result<T, Refused> {
-    let peer = peer(request, &state.proxies);
+    let client_ip = client_ip(request, &state.proxies);
     let work = move |authority: &crate::authority::Authority| {
-        let caller = authority.authenticate_caller(&token, peer)?;
+        let caller = authority.authenticate_caller(&token, client_ip)?;
         work(authority, &caller)
     };
     Ok(state.blocking.run(work).await?)

@@ -25,7 +25,7 @@ use errors::{Refused, answer};
 use request::{Field, Submitted};
 
 use crate::grants::PasswordLogin;
-use crate::http::{HttpState, device, peer};
+use crate::http::{HttpState, client_ip, device};
 use crate::secret::PlainSecret;
 
 pub fn routes(app: &mut web::ServiceConfig, base: &str, sliding: bool) {
@@ -101,7 +101,7 @@ async fn login(request: &HttpRequest, payload: Payload, state: &HttpState) -> Re
         unverified_username: username,
         password: PlainSecret::new(password),
         otp,
-        peer: peer(request, &state.proxies),
+        client_ip: client_ip(request, &state.proxies),
         unverified_device: device(request),
         scope: None,
         audience: None,

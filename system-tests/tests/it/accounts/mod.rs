@@ -1,4 +1,4 @@
-//! What people do for their own accounts, over HTTP as an application does it, with a mail server of this machine.
+//! What users do for their own accounts, over HTTP as an application does it, with a mail server of this machine.
 
 mod enumeration;
 pub mod postbox;
@@ -21,7 +21,7 @@ use postbox::Postbox;
 
 on_both_databases! {
     an_account_is_made_when_its_address_is_proved_and_no_stranger_learns_what_is_taken
-    another_password_by_letter_ends_everything_that_the_old_one_began
+    another_password_by_email_ends_everything_that_the_old_one_began
     a_changed_password_ends_all_sessions_but_the_one_that_changed_it
     an_address_is_the_accounts_when_it_is_proved
     a_one_time_password_is_asked_for_and_good_once
@@ -125,9 +125,9 @@ async fn an_account_is_made_when_its_address_is_proved_and_no_stranger_learns_wh
     for (name, email, written_to, subject) in [
         // Whether a name is taken is said to nobody who has not proved an address.
         ("ＢＯＢ", "other@example.org", "other@example.org", "Confirm your account"),
-        // With a Cyrillic letter: another spelling that looks the same.
+        // With a Cyrillic e-mail: another spelling that looks the same.
         ("b\u{43e}b", "third@example.org", "third@example.org", "Confirm your account"),
-        // What is spelled alike may be somebody else's: the owner is written to.
+        // What is spelled alike may be someone else's: the owner is written to.
         ("carol", "BOB@example.org", "bob@example.org", "You already have an account"),
         ("carol", "carol@example.org", "carol@example.org", "Confirm your account"),
     ] {
@@ -160,7 +160,7 @@ async fn an_account_is_made_when_its_address_is_proved_and_no_stranger_learns_wh
         assert_eq!((status, body["code"].as_str().unwrap()), (400, code), "{body}");
         assert!(!body.to_string().contains(password));
     }
-    // Nobody can make the letters a flood.
+    // Nobody can make the e-mails a flood.
     let mut statuses = Vec::new();
     for _ in 0..6 {
         statuses.push(world.post("/registration", register("eve", "eve@example.org")).await.0);
@@ -168,7 +168,7 @@ async fn an_account_is_made_when_its_address_is_proved_and_no_stranger_learns_wh
     assert_eq!(statuses, [202, 202, 202, 202, 202, 429]);
 }
 
-async fn another_password_by_letter_ends_everything_that_the_old_one_began(database: Database) {
+async fn another_password_by_email_ends_everything_that_the_old_one_began(database: Database) {
     let world = World::new(database, &[]).await;
     let (access, refresh) = world.with_address("alice@example.org").await;
     let unknown = world.post("/password/reset", json!({"email": "nobody@example.org"})).await;
@@ -190,7 +190,7 @@ async fn another_password_by_letter_ends_everything_that_the_old_one_began(datab
     assert_eq!(world.ask("GET", "/me", Some(&access), None).await.0, 401);
     world.system.notes_come_to_refuse(&access).await;
 
-    // A letter that was not used dies with the password that it was to replace.
+    // An e-mail that was not used dies with the password that it was to replace.
     assert_eq!(world.post("/password/reset", json!({"email": "alice@example.org"})).await.0, 202);
     let late = world.postbox.token("alice@example.org").await;
     let _ = cli(
@@ -311,7 +311,7 @@ async fn a_one_time_password_is_asked_for_and_good_once(database: Database) {
     assert_eq!(status, 200, "{pair}");
     assert_eq!(unverified_claims(pair["access"].as_str().unwrap())["amr"], json!(["pwd", "otp", "mfa"]));
     assert_eq!(log_in(Some(&next)).await.0, 401, "a code is good once");
-    // The codes are shown again to whoever confirms again at once, and to nobody who has a code of a later login.
+    // The codes are shown again to anyone who confirms again at once, and to nobody who has a code of a later login.
     let confirm = async |otp: &str| {
         world.ask("POST", "/second-factor/confirm", Some(&access), Some(json!({"otp": otp}))).await.0
     };
@@ -349,7 +349,7 @@ async fn a_one_time_password_is_asked_for_and_good_once(database: Database) {
     );
     assert_eq!(world.ask("DELETE", "/second-factor", Some(&access), removal(Some(&codes[2]))).await.0, 204);
     assert_eq!(log_in(None).await.0, 200);
-    // Whoever has lost everything asks the operator.
+    // Anyone who has lost everything asks the operator.
     let (_, new) = world.ask("POST", "/second-factor", Some(&access), password()).await;
     let app = self::app(new["uri"].as_str().unwrap());
     let code = app.generate(unix_now()).to_string();
@@ -510,7 +510,7 @@ async fn without_a_mail_server_nothing_is_offered_that_needs_one() {
 }
 
 #[tokio::test]
-async fn a_letter_that_has_to_wait_holds_no_other_up() {
+async fn an_email_that_has_to_wait_holds_no_other_up() {
     let world = World::new(Database::Sqlite, &[]).await;
     for name in ["later", "sooner"] {
         let email = format!("{name}@example.org");
@@ -523,7 +523,8 @@ async fn a_letter_that_has_to_wait_holds_no_other_up() {
 
 #[tokio::test]
 async fn ten_one_time_passwords_are_looked_at_at_once_whatever_else_is_allowed() {
-    let none = [("AUTH__LIMITS__PAIR", "0"), ("AUTH__LIMITS__ACCOUNT", "0"), ("AUTH__LIMITS__PEER", "0")];
+    let none =
+        [("AUTH__LIMITS__PAIR", "0"), ("AUTH__LIMITS__ACCOUNT", "0"), ("AUTH__LIMITS__CLIENT_IP", "0")];
     let world = World::new(Database::Sqlite, &none).await;
     let (access, _) = world.login(USER, PASSWORD).await.unwrap();
     let body = Some(json!({"current_password": PASSWORD}));

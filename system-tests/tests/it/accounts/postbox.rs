@@ -1,4 +1,4 @@
-//! A mail server that takes every letter and shows it: aiosmtpd, in a process of its own.
+//! A mail server that takes every e-mail and shows it: aiosmtpd, in a process of its own.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -65,7 +65,7 @@ impl Postbox {
         Self { child, url: format!("smtp://127.0.0.1:{port}"), letters }
     }
 
-    /// Waits for the next letter to somebody, takes it out, and gives what it is about and its text.
+    /// Waits for the next e-mail to someone, takes it out, and gives what it is about and its text.
     pub async fn letter(&self, to: &str) -> (String, String) {
         let letter = eventually("the letter comes", || async {
             let mut letters = self.letters.lock().unwrap();
@@ -77,7 +77,7 @@ impl Postbox {
         (text("subject"), text("text"))
     }
 
-    /// The token in the next letter to somebody.
+    /// The token in the next e-mail to someone.
     pub async fn token(&self, to: &str) -> String {
         let (subject, text) = self.letter(to).await;
         let token = text.split_whitespace().max_by_key(|word| word.len()).unwrap();
@@ -85,13 +85,13 @@ impl Postbox {
         token.to_owned()
     }
 
-    /// Who was written to, in order, of the letters that nobody has taken out.
+    /// Who was written to, in order, of the e-mails that nobody has taken out.
     pub fn written_to(&self) -> Vec<String> {
         let letters = self.letters.lock().unwrap();
         letters.iter().map(|letter| letter["to"][0].as_str().unwrap().to_owned()).collect()
     }
 
-    /// How many letters nobody has taken out.
+    /// How many e-mails nobody has taken out.
     pub fn left(&self) -> usize {
         self.letters.lock().unwrap().len()
     }

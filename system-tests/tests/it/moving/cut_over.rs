@@ -1,4 +1,4 @@
-//! The day of the move: sessions that were begun at simplejwt go on here, and what it had taken back stays refused.
+//! The day of the move: sessions that were begun at simplejwt go on here, and what it had revoked stays refused.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

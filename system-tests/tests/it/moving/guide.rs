@@ -35,7 +35,7 @@ fn blocks() -> Vec<(String, String)> {
     blocks
 }
 
-/// The project, its servers, and whoever follows the guide.
+/// The project, its servers, and anyone who follows the guide.
 struct Shop {
     folder: TempDir,
     /// The addresses of the guide, and those that are free here.
@@ -101,7 +101,7 @@ impl Shop {
         command
     }
 
-    /// A block of commands, as a person types them in.
+    /// A block of commands, as a user types them in.
     fn sh(&self, script: &str) -> String {
         let output = self.command(script).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -264,7 +264,7 @@ async fn a_django_project_follows_the_guide_word_by_word_and_back() {
     assert_eq!(shop.orders(&ben["access"]).await.0, 401, "an old access token asks for a refresh");
     assert_eq!(shop.login("dora", "wrong").await.0, 401);
 
-    // What was taken back is refused, and no service has asked for it.
+    // What was revoked is refused, and no service has asked for it.
     assert_eq!(shop.post("/api/token/blacklist/", json!({"refresh": dora["refresh"]})).await.0, 200);
     let begun = std::time::Instant::now();
     eventually("the service refuses it", || async {

@@ -19,7 +19,7 @@ enum Manner {
     Hangs,
 }
 
-/// A service of somebody's: it answers one question a connection, and keeps them.
+/// A service of someone's: it answers one question a connection, and keeps them.
 struct Hook {
     address: SocketAddr,
     manner: Arc<Mutex<Manner>>,

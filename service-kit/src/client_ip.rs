@@ -136,14 +136,14 @@ mod tests {
             assert!(is_stranger(remote, &["198.51.100.7"]), "{remote}");
             assert!(!is_stranger(remote, &[]), "{remote}");
         }
-        // Whoever calls from outside would rid themselves of their own count by the header.
+        // Anyone who calls from outside would rid themselves of their own count by the header.
         for remote in ["198.51.100.7", "8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:db8::1", "10.0.0.1"] {
             assert!(!is_stranger(remote, &["1"]), "{remote}");
         }
     }
 
     #[test]
-    fn only_what_a_listed_proxy_has_written_is_believed() {
+    fn only_what_a_listed_proxy_has_written_is_trusted() {
         let proxies: TrustedProxies = serde_json::from_str("\"10.0.0.0/8, 127.0.0.1, fd00::/8\"").unwrap();
         let table = [
             ("192.0.2.1", vec!["198.51.100.7"], "192.0.2.1", "a stranger's word"),
