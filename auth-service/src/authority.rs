@@ -98,7 +98,7 @@ pub struct Authority {
     pub(crate) count_key: CountKey,
     pub clock: Arc<dyn Clock>,
     pub(crate) refresh_tokens: RefreshTokens,
-    /// The system that was moved from, as long as its tokens are exchanged.
+    /// The previous issuer, as long as its tokens are exchanged.
     pub(crate) legacy: Option<LegacyTokens>,
     pub(crate) webhook: Option<ClaimsWebhook>,
     /// Reads the authority's own access tokens, whatever their audience.

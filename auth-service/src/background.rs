@@ -14,11 +14,11 @@ pub struct Background {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Tells work whether it may go on.
+/// Tells a background task whether to continue.
 pub struct Stop(Receiver<()>);
 
 impl Stop {
-    /// Waits, unless it is told to stop meanwhile: `false` then.
+    /// Waits. Returns `false` at once if the task is to stop.
     #[must_use]
     pub fn pause(&self, time: Duration) -> bool {
         self.0.recv_timeout(time) == Err(RecvTimeoutError::Timeout)
@@ -27,7 +27,7 @@ impl Stop {
 
 impl Background {
     /// Does `work` every `interval`, whatever comes of it: a defect must not end what everything else relies on.
-    /// Of failures in a row the first is logged; `failed` is told of each.
+    /// Logs the first of several failures in a row; calls `failed` for each.
     ///
     /// # Errors
     /// `Internal` when the system gives no thread.

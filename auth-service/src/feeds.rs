@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::authority::Authority;
 
-/// What there is to be told, as of the last look.
+/// What is new, as of the last poll.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct News {
     pub revocations: Position,
@@ -57,8 +57,8 @@ impl Feeds {
 }
 
 impl Authority {
-    /// Tells everybody what memory holds by now.
-    pub(crate) fn tell(&self) {
+    /// Wakes all streams and long polls if the state in memory has changed.
+    pub(crate) fn notify(&self) {
         let (revocations, key_set) = (self.revocations.position(), self.keys.ring().etag.clone());
         self.feeds.news.send_if_modified(|last| {
             let news = News { revocations, key_set, closing: last.closing };

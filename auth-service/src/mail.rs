@@ -13,7 +13,7 @@ use lettre::{Message, SmtpTransport, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metrics;
 
-/// E-mails that wait; more are refused: anyone who asked is told to come back.
+/// E-mails that may wait; more are refused with 503.
 const MAX_WAITING: usize = 256;
 
 /// Longest time for one step of a conversation with the mail server.
@@ -39,8 +39,8 @@ pub struct MailPolicy {
 
 /// A handle on the queue; what waits in it when the process ends is lost, and asked for again.
 pub struct Mailer {
-    /// `None` stands for an e-mail that nobody gets.
-    letters: SyncSender<Option<EmailMessage>>,
+    /// `None` stands for an e-mail that is not sent, so that it takes as long.
+    emails: SyncSender<Option<EmailMessage>>,
     from: Mailbox,
 }
 
@@ -50,26 +50,26 @@ impl Mailer {
     pub fn start(policy: MailPolicy) -> std::result::Result<Self, String> {
         let from: Mailbox = policy.from.parse().map_err(|error| format!("mail.from: {error}"))?;
         let transport = transport(policy)?;
-        let (letters, waiting) = sync_channel(MAX_WAITING);
+        let (emails, waiting) = sync_channel(MAX_WAITING);
         let sender = from.clone();
         thread::Builder::new()
             .name("mail".to_owned())
             .spawn(move || send_all(&transport, &sender, &waiting))
             .map_err(|error| format!("no thread: {error}"))?;
-        Ok(Self { letters, from })
+        Ok(Self { emails, from })
     }
 
     /// Queues an e-mail, or nothing, which takes as long.
     ///
     /// # Errors
     /// `Overloaded` when too many wait; `InvalidRequest` for an address that cannot be written to.
-    pub fn send(&self, letter: Option<EmailMessage>) -> Result<()> {
-        if let Some(letter) = &letter {
+    pub fn send(&self, email: Option<EmailMessage>) -> Result<()> {
+        if let Some(email) = &email {
             // Before it is taken on: an address that no server would take is the caller's mistake.
-            message(&self.from, letter)
+            message(&self.from, email)
                 .map_err(|_| Error::invalid_request("the address cannot be written to"))?;
         }
-        self.letters.try_send(letter).map_err(|refused| {
+        self.emails.try_send(email).map_err(|refused| {
             let cause = match refused {
                 TrySendError::Full(_) => "too many e-mails are waiting",
                 TrySendError::Disconnected(_) => "the mail thread has stopped",
@@ -101,7 +101,7 @@ pub fn reach(policy: MailPolicy) -> std::result::Result<(), String> {
     }
 }
 
-/// Whether a mail server would take it, as far as can be told by looking at it.
+/// Whether the address is syntactically valid.
 #[must_use]
 pub fn is_address(text: &str) -> bool {
     text.parse::<lettre::Address>().is_ok()
@@ -118,23 +118,23 @@ struct Postponed {
 fn send_all(transport: &SmtpTransport, from: &Mailbox, waiting: &Receiver<Option<EmailMessage>>) {
     let mut postponed: Vec<Postponed> = Vec::new();
     loop {
-        let due = postponed.iter().map(|letter| letter.due).min();
+        let due = postponed.iter().map(|email| email.due).min();
         let next = match due {
             Some(due) => waiting.recv_timeout(due.saturating_duration_since(Instant::now())),
             None => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match next {
             Ok(None) => {}
-            Ok(Some(letter)) => match message(from, &letter) {
+            Ok(Some(email)) => match message(from, &email) {
                 Ok(message) => postponed.extend(send_one(transport, message, 0)),
                 Err(cause) => gave_up(&cause),
             },
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        // However many new ones there are, old ones have their turn.
+        // Postponed e-mails are sent even if new ones keep arriving.
         let now = Instant::now();
-        if let Some(index) = postponed.iter().position(|letter| letter.due <= now) {
+        if let Some(index) = postponed.iter().position(|email| email.due <= now) {
             let Postponed { message, tries, .. } = postponed.swap_remove(index);
             postponed.extend(send_one(transport, message, tries));
         }
@@ -149,7 +149,7 @@ fn send_all(transport: &SmtpTransport, from: &Mailbox, waiting: &Receiver<Option
 fn send_one(transport: &SmtpTransport, message: Message, tries: usize) -> Option<Postponed> {
     let error = match transport.send(&message) {
         Ok(_) => {
-            metrics::letter(true);
+            metrics::email(true);
             return None;
         }
         Err(error) => error,
@@ -163,17 +163,17 @@ fn send_one(transport: &SmtpTransport, message: Message, tries: usize) -> Option
 }
 
 fn gave_up(cause: &str) {
-    metrics::letter(false);
+    metrics::email(false);
     tracing::error!(cause, "an e-mail could not be sent");
 }
 
-fn message(from: &Mailbox, letter: &EmailMessage) -> std::result::Result<Message, String> {
-    let to: Mailbox = letter.to.parse().map_err(|error| format!("{error}"))?;
+fn message(from: &Mailbox, email: &EmailMessage) -> std::result::Result<Message, String> {
+    let to: Mailbox = email.to.parse().map_err(|error| format!("{error}"))?;
     Message::builder()
         .from(from.clone())
         .to(to)
-        .subject(letter.subject.clone())
+        .subject(email.subject.clone())
         .header(ContentType::TEXT_PLAIN)
-        .body(letter.text.clone())
+        .body(email.text.clone())
         .map_err(|error| error.to_string())
 }

@@ -155,7 +155,7 @@ pub fn refresh(rotation: Option<&Rotation>) {
     });
 }
 
-/// Something came into the log of what was revoked, anyone who took it back.
+/// A revocation was received, from any replica.
 pub fn revoked(target: &RevocationTarget) {
     METRICS.revocations.count(match target {
         RevocationTarget::Session(_) => "session",
@@ -188,8 +188,8 @@ pub fn hash_shed() {
     METRICS.hash_shed.increment(1);
 }
 
-/// A letter was sent, or given up.
-pub fn letter(sent: bool) {
+/// An e-mail was sent, or could not be sent.
+pub fn email(sent: bool) {
     counter!("signet_emails_total", "outcome" => if sent { "sent" } else { "failed" }).increment(1);
 }
 
@@ -214,7 +214,7 @@ pub fn sweep_failed() {
 }
 
 /// One more, or one less, stream of a feed.
-pub fn watching(feed: &'static str, change: f64) {
+pub fn subscriptions(feed: &'static str, change: f64) {
     gauge!("signet_feed_subscribers", "feed" => feed).increment(change);
 }
 

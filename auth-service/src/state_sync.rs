@@ -91,7 +91,7 @@ impl SyncState {
     }
 }
 
-/// The thread that keeps the memory in step; stops when told to.
+/// The thread that keeps the state in memory in step with the database.
 pub struct StateSync {
     authority: Arc<Authority>,
     thread: Option<JoinHandle<()>>,
@@ -102,7 +102,7 @@ pub struct StateSync {
 
 impl StateSync {
     /// # Errors
-    /// `Internal` when the system gives no thread, or for a second keeper.
+    /// `Internal` if no thread can be started, or the state sync runs already.
     pub fn start(authority: Arc<Authority>) -> Result<Self> {
         let internal = |cause: &str| Error::new(ErrorKind::Internal, cause);
         let signals = authority.sync.signals.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -177,16 +177,16 @@ impl Authority {
         let now = self.now();
         self.refresh_revocations(counters, now)?;
         self.sync.looked();
-        self.tell();
+        self.notify();
         let key_due = self.keys.ring().next_change.is_some_and(|at| at <= now);
         if last.is_none_or(|(seen, _)| seen.keys != counters.keys) || key_due {
             self.reload_keys(now)?;
-            self.tell();
+            self.notify();
         }
         self.reload_clients_if_changed(counters)?;
         self.feeds.polled(poll);
         self.maintain_keys(now)?;
-        self.tell();
+        self.notify();
         *last = Some((counters, now));
         Ok(())
     }
@@ -238,7 +238,7 @@ impl Authority {
         self.sync.age() <= FRESH
     }
 
-    /// Whether there is no use in waiting for the database: anyone who does is told to come back.
+    /// Whether waiting for the database is pointless: callers get 503.
     pub(crate) fn database_is_silent(&self) -> bool {
         self.sync.has_waited() > SILENCE || self.sync.age() > GIVEN_UP
     }

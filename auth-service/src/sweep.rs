@@ -16,7 +16,7 @@ use crate::storage::{StorageError, Swept};
 /// Between two pages: requests come first.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How often a replica asks for its turn, at most.
+/// How often a replica tries to claim the sweep, at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// How far the wall clock may run ahead of the time that has passed: beyond it, what it calls expired may not be.
@@ -88,7 +88,7 @@ impl Authority {
         Ok(())
     }
 
-    /// Walks through the tables, if it is this replica's turn. `go_on` is asked between two pages.
+    /// Deletes expired rows, if this replica can claim the sweep. `go_on` is called between two pages.
     ///
     /// # Errors
     /// `Unavailable`; the next walk begins again.

@@ -13,7 +13,7 @@ use crate::secret::PlainSecret;
 struct NewEmail {
     user_id: String,
     email: String,
-    /// A changed password ends what was asked for before, and so does a changed address.
+    /// A changed password or address makes earlier requests invalid.
     password_epoch: i64,
     before: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! What users do for their own accounts: make one, prove an address, find the way back in, change the password, add
 //! a second factor, look after their sessions.
 //!
-//! Nothing here tells a stranger whether an account exists: what could tell goes by mail to the one who may know.
+//! No answer tells a stranger whether a user exists; only the owner of the address learns it, by e-mail.
 
 mod caller;
 mod email;
@@ -30,7 +30,7 @@ pub(crate) use second_factor::FactorRefused;
 pub use second_factor::{NewSecondFactor, RecoveryCodes, SecondFactorState, Shown, StoredFactor};
 
 /// E-mails of one kind to one address, and those that one network may cause, within an hour.
-const fn letters(realm: &'static str) -> AttemptPolicy {
+const fn emails(realm: &'static str) -> AttemptPolicy {
     AttemptPolicy { realm, pair: 0, account: 5, client_ip: 50, window: Duration::from_secs(3600) }
 }
 
@@ -42,7 +42,7 @@ pub struct AccountPolicy {
     pub links: Links,
 }
 
-/// An address that mail may be sent to: as far as can be told by looking at it.
+/// An e-mail address, syntactically valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address(String);
 
@@ -79,10 +79,10 @@ impl Authority {
         Writer { issuer: &self.issuer, links: &self.accounts.links }
     }
 
-    /// Tells someone what was done. It is done: that nobody could be told is in the log.
-    fn write_to_owner(&self, letter: EmailMessage) {
+    /// Informs a user about a change that has been made. A failure is only logged.
+    fn write_to_owner(&self, email: EmailMessage) {
         if let Some(mailer) = &self.mailer
-            && let Err(error) = mailer.send(Some(letter))
+            && let Err(error) = mailer.send(Some(email))
         {
             error.log();
         }
@@ -90,7 +90,7 @@ impl Authority {
 
     /// Counts an e-mail that is asked for, whether or not anybody gets one.
     fn check_email_limit<K: Kind>(&self, address: &Address, client_ip: Option<ClientIp>) -> Result<()> {
-        let attempt = Attempt::new(&self.count_key, &letters(K::LIMIT_REALM), &address.key(), client_ip);
+        let attempt = Attempt::new(&self.count_key, &emails(K::LIMIT_REALM), &address.key(), client_ip);
         self.check_limit(&attempt, "too many e-mails were requested", || Event::of(Action::AttemptsLimited))
     }
 }

@@ -41,7 +41,7 @@ impl Authority {
         self.set_password(&user, new, Some(&caller.session_id), None)
     }
 
-    /// Writes to an address how to set another password, if an account has it. Nobody else learns whether one has.
+    /// Sends an e-mail to reset the password, if a user has this address. Only its owner learns whether one has.
     ///
     /// # Errors
     /// `NotOffered`; `InvalidRequest`; `TooManyAttempts`; `Overloaded`, `Unavailable`.
@@ -52,8 +52,9 @@ impl Authority {
         self.check_email_limit::<Reset>(&email, client_ip)?;
         let writer = self.writer();
         let users = self.storage.find_users_by_email(&email.key())?;
-        // To the address as it is kept: what was typed may be spelled alike and belong to someone else. A token is made also for nobody, so that it takes as long.
-        let letters: Vec<_> = users
+        // To the stored address: the typed one may have another spelling and belong to someone else. A token is created in
+        // any case, so that the time does not tell whether there is a user.
+        let emails: Vec<_> = users
             .iter()
             // A user without a password logs in elsewhere (single sign-on, LDAP): an e-mail must not give them one. An
             // operator can, by `user passwd`.
@@ -68,16 +69,16 @@ impl Authority {
                 Ok(writer.reset(address, user.username.as_str(), &token))
             })
             .collect::<Result<_>>()?;
-        if letters.is_empty() {
+        if emails.is_empty() {
             let nobody =
                 Reset { user_id: String::new(), password_epoch: 0, email: email.as_str().to_owned() };
             self.mail_tokens.seal(nobody, self.now())?;
             return mailer.send(None);
         }
-        letters.into_iter().try_for_each(|letter| mailer.send(Some(letter)))
+        emails.into_iter().try_for_each(|email| mailer.send(Some(email)))
     }
 
-    /// Sets another password by an e-mail. It logs nobody in: a second factor is asked for as ever.
+    /// Sets a new password with the token of an e-mail. This is not a login: a second factor is still required.
     ///
     /// # Errors
     /// `LinkInvalid`, also for one that was used; `PasswordRefused`; `Overloaded`, `Unavailable`.

@@ -71,13 +71,13 @@ impl Authority {
             password_hash,
         };
         let token = self.mail_tokens.seal(pending, self.now())?;
-        let letter = match owners.first() {
-            // To the address as it is kept: what was typed may be spelled alike and belong to another user.
+        let email = match owners.first() {
+            // To the stored address: the typed one may have another spelling and belong to another user.
             Some((owner, address)) => writer.has_an_account(address, owner.username.as_str()),
             // Without the username: until the address is proved, every text in it is a stranger's.
             None => writer.registration(email.as_str(), &token),
         };
-        mailer.send(Some(letter))
+        mailer.send(Some(email))
     }
 
     /// Creates the user, for the user who registered: they know the password. Anyone who only owns the address, because

@@ -271,7 +271,7 @@ fn normal_code(code: &PlainSecret) -> PlainSecret {
     )
 }
 
-/// What was shown at a login: good once.
+/// The code presented at a login. It can be used once.
 #[derive(Debug, Clone)]
 pub enum Shown {
     /// The step of a one-time password.

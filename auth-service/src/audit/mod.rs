@@ -1,5 +1,5 @@
-//! The audit log: what was done, by whom, to whom, with which outcome. An entry is written in the transaction of
-//! what it tells of: what is done is in the log, and what could not be written there was not done.
+//! The audit log: who did what to whom, with which outcome. An entry is written in the transaction of
+//! what it records: an effect without an entry is impossible.
 //!
 //! Client tokens and refreshes that go well are not in it: they are counted, and their sessions are.
 
@@ -12,7 +12,7 @@ use std::fmt;
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 
-/// What was done.
+/// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Login,

@@ -16,7 +16,7 @@ const MOST_LEFT: u64 = 31_536_000;
 const BEFORE_THE_FIRST: i64 = -1;
 
 impl Authority {
-    /// Exchanges a refresh token of the system that was moved from. A retry within the grace gets the same answer, a
+    /// Exchanges a refresh token of the previous issuer. A retry within the grace gets the same answer, a
     /// later use ends the session, as with a token of ours: it is the one before the first.
     pub(super) fn refresh_legacy(
         &self,
@@ -73,7 +73,7 @@ impl Authority {
         Ok(self.storage.exchange_legacy_token(exchange)?)
     }
 
-    /// As simplejwt does it: of a blacklisted token nothing else is told.
+    /// As simplejwt does: a blacklisted token is reported before any other fault.
     fn check_legacy_kind(&self, claims: &LegacyClaims, wanted: LegacyKind) -> Result<()> {
         let fault = match claims.kind {
             Some(kind) if kind == wanted => return Ok(()),

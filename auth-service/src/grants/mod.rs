@@ -1,4 +1,4 @@
-//! How a token is earned: one file a grant, one exhaustive match (RFC 6749 section 1.3).
+//! One file per grant type, one exhaustive match (RFC 6749 section 1.3).
 
 mod client_credentials;
 mod legacy;

@@ -143,9 +143,9 @@ impl Authority {
             limit,
             attempt: self.webhook.is_none().then(|| attempt.clone()),
         };
-        let turn = self.login_permit(attempt)?;
+        let permit = self.login_permit(attempt)?;
         let started = self.storage.start_session(&session, &user, left)?;
-        drop(turn);
+        drop(permit);
         let cause = match started {
             Start::Done => {
                 if let Some(known) = &attempt.known {
@@ -163,7 +163,7 @@ impl Authority {
         SessionLimit { most: self.policy.max_sessions, revoked_until: self.revoked_until(now) }
     }
 
-    /// One hash is computed whatever is wrong, so that the time tells nothing either. Says what was
+    /// One hash is computed in any case, so that the time does not tell what was wrong. Says what was
     /// shown as a second factor.
     fn authenticate_user(&self, login: &PasswordLogin, attempt: &Attempt) -> Result<(User, Option<Shown>)> {
         let (unverified_username, password) = (login.unverified_username.as_str(), &login.password);
@@ -210,8 +210,8 @@ impl Authority {
 
     /// The user of a name, if there is one and it may be tried now.
     fn look_up(&self, login: &PasswordLogin, attempt: &Attempt) -> Result<Option<User>> {
-        let _turn = self.login_permit(attempt)?;
-        // The user is not looked up before: the time of a refusal must not tell whether there is one.
+        let _permit = self.login_permit(attempt)?;
+        // Before the user is looked up: the time of a refusal must not tell whether the user exists.
         self.check_limit(attempt, TOO_MANY_LOGINS, || login_event(login, None))?;
         let Some(username) = Username::parse(&login.unverified_username) else { return Ok(None) };
         Ok(self.storage.find_user(&username)?)
@@ -225,18 +225,18 @@ impl Authority {
         }
     }
 
-    /// A turn at the database; a login from a known network needs none: there are no floods of those.
+    /// A permit to use the database. A login from a known network needs none: there are no floods of those.
     fn login_permit(&self, attempt: &Attempt) -> Result<Option<LoginPermit<'_>>> {
         if self.origin_of(attempt) == Origin::Known {
             return Ok(None);
         }
-        let turn = self.login_limiter.take();
-        let turn =
-            turn.ok_or_else(|| Error::new(ErrorKind::Overloaded, "too many logins wait for the database"));
-        turn.map(Some)
+        let permit = self.login_limiter.take();
+        let permit =
+            permit.ok_or_else(|| Error::new(ErrorKind::Overloaded, "too many logins wait for the database"));
+        permit.map(Some)
     }
 
-    /// What was counted ahead was no failure. That it cannot be written keeps nobody out for long.
+    /// Reverts the count of an attempt that did not fail. If that cannot be written, it expires soon.
     pub(crate) fn give_back(&self, attempt: &Attempt) {
         if let Err(error) = self.storage.give_back(attempt) {
             tracing::warn!(%error, "a login that did not fail stays counted as a failure");
@@ -254,8 +254,8 @@ impl Authority {
 
     /// Refuses, and writes it down; what cannot be written down is `Unavailable`, as a right password would be.
     fn refuse_login(&self, login: &PasswordLogin, user_id: Option<&str>, cause: &str) -> Error {
-        // Without a turn it is written down all the same.
-        let _turn = self.login_limiter.take();
+        // It is recorded without a permit, too.
+        let _permit = self.login_limiter.take();
         if let Err(error) = self.storage.note_refusal(refused_login(login, user_id, cause)) {
             return error.into();
         }

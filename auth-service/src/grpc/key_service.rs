@@ -4,7 +4,7 @@ use signet_proto::auth::v1::{KeySetUpdate, WatchKeysRequest};
 use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::watching::{HEARTBEAT, Updates, Watcher, Watching};
+use super::subscriptions::{HEARTBEAT, Subscriber, Subscriptions, Updates};
 use crate::secret::random_id;
 use crate::verifiers::ConnectedVerifier;
 
@@ -14,12 +14,12 @@ const LONGEST_KID: usize = 128;
 
 /// `signet.auth.v1.KeyService`.
 pub struct KeyEndpoints {
-    watching: Watching,
+    subscriptions: Subscriptions,
 }
 
 impl KeyEndpoints {
-    pub fn new(watching: Watching) -> Self {
-        Self { watching }
+    pub fn new(subscriptions: Subscriptions) -> Self {
+        Self { subscriptions }
     }
 }
 
@@ -31,38 +31,38 @@ impl KeyService for KeyEndpoints {
         &self,
         request: Request<Streaming<WatchKeysRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let (watcher, updates) = self.watching.admit("keys", &request).await?;
+        let (subscriber, updates) = self.subscriptions.admit("keys", &request).await?;
         let address = request.remote_addr().map(|address| address.to_string()).unwrap_or_default();
         let id = random_id().map_err(|_| Status::unavailable("no randomness"))?;
-        let client_id = watcher.client.id.to_string();
+        let client_id = subscriber.client.id.to_string();
         let verifier = ConnectedVerifier { id, client_id, address, kids: Vec::new() };
-        tokio::spawn(watch(watcher, verifier, request.into_inner()));
+        tokio::spawn(watch(subscriber, verifier, request.into_inner()));
         Ok(Response::new(updates))
     }
 }
 
 async fn watch(
-    watcher: Watcher<KeySetUpdate>,
+    subscriber: Subscriber<KeySetUpdate>,
     mut verifier: ConnectedVerifier,
     mut said: Streaming<WatchKeysRequest>,
 ) {
-    let authority = std::sync::Arc::clone(&watcher.authority);
+    let authority = std::sync::Arc::clone(&subscriber.authority);
     let id = verifier.id.clone();
     let mut news = authority.feeds.subscribe();
     let (mut sent, mut noted) = (String::new(), false);
-    while watcher.may_go_on().await {
+    while subscriber.may_go_on().await {
         let ring = authority.keys.ring();
         // A replica that does not see the database may not know that a key was revoked.
         if authority.is_fresh() {
             let jwks = if ring.etag == sent { Vec::new() } else { ring.jwks.clone().into_bytes() };
             sent.clone_from(&ring.etag);
             let Position { epoch, seq } = ring.position;
-            if !watcher.send(KeySetUpdate { jwks, epoch, seq }).await {
+            if !subscriber.send(KeySetUpdate { jwks, epoch, seq }).await {
                 break;
             }
         }
         let heartbeat = Instant::now() + HEARTBEAT;
-        // What it holds is no reason to tell it anything.
+        // An acknowledgement needs no answer.
         let answered = loop {
             tokio::select! {
                 message = said.message() => match message {
@@ -77,7 +77,7 @@ async fn watch(
                 },
                 _ = news.changed() => break true,
                 () = sleep_until(heartbeat) => break true,
-                () = watcher.gone() => break false,
+                () = subscriber.gone() => break false,
             }
         };
         if !answered {

@@ -5,8 +5,8 @@ mod key_service;
 mod open_streams;
 mod revocation_service;
 mod status;
+mod subscriptions;
 mod token_service;
-mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +28,8 @@ use crate::settings::Grpc;
 use key_service::KeyEndpoints;
 use revocation_service::RevocationEndpoints;
 pub use status::grpc_error;
+use subscriptions::Subscriptions;
 use token_service::TokenEndpoints;
-use watching::Watching;
 
 /// Largest message in, in bytes. Tokens are capped at 8 KiB; nothing here is near this.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -62,11 +62,11 @@ pub async fn serve(
     let ready = Arc::clone(&authority);
     let ready = move || ready.check_ready().is_ok();
     tokio::spawn(report_health(reporter, &SERVICES, ready, end.draining));
-    let watching = Watching::new(Arc::clone(&authority), blocking.clone(), settings.max_watches);
-    let revocations = RevocationServiceServer::new(RevocationEndpoints::new(watching.clone()))
+    let subscriptions = Subscriptions::new(Arc::clone(&authority), blocking.clone(), settings.max_watches);
+    let revocations = RevocationServiceServer::new(RevocationEndpoints::new(subscriptions.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let keys =
-        KeyServiceServer::new(KeyEndpoints::new(watching)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        KeyServiceServer::new(KeyEndpoints::new(subscriptions)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let tokens = TokenServiceServer::new(TokenEndpoints::new(blocking, proxies))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     // Many a tool asks for the older version, and only for that.

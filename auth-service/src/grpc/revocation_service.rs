@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Response, Status};
 
-use super::watching::{HEARTBEAT, Updates, Watcher, Watching};
+use super::subscriptions::{HEARTBEAT, Subscriber, Subscriptions, Updates};
 use crate::revocations::{Page, Revocation};
 
 /// Entries in one message: about 20 KiB with ids of 32 characters.
@@ -14,12 +14,12 @@ const PAGE: usize = 500;
 
 /// `signet.auth.v1.RevocationService`.
 pub struct RevocationEndpoints {
-    watching: Watching,
+    subscriptions: Subscriptions,
 }
 
 impl RevocationEndpoints {
-    pub fn new(watching: Watching) -> Self {
-        Self { watching }
+    pub fn new(subscriptions: Subscriptions) -> Self {
+        Self { subscriptions }
     }
 }
 
@@ -31,47 +31,51 @@ impl RevocationService for RevocationEndpoints {
         &self,
         request: Request<WatchRevocationsRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let (watcher, updates) = self.watching.admit("revocations", &request).await?;
+        let (subscriber, updates) = self.subscriptions.admit("revocations", &request).await?;
         let WatchRevocationsRequest { epoch, after_seq } = request.into_inner();
         let asked = Position { epoch, seq: after_seq };
-        tokio::spawn(watch(watcher, self.watching.clone(), asked));
+        tokio::spawn(watch(subscriber, self.subscriptions.clone(), asked));
         Ok(Response::new(updates))
     }
 }
 
-async fn watch(watcher: Watcher<RevocationUpdate>, watching: Watching, asked: Position) {
-    let authority = &watcher.authority;
+async fn watch(subscriber: Subscriber<RevocationUpdate>, subscriptions: Subscriptions, asked: Position) {
+    let authority = &subscriber.authority;
     let mut news = authority.feeds.subscribe();
     if asked > authority.revocations.position() {
         // It was at a replica that knows more than this one: poll before saying that there is less.
-        let _ = watching.blocking.next_poll().await;
+        let _ = subscriptions.blocking.next_poll().await;
     }
     let mut sent = asked;
-    while watcher.may_go_on().await {
-        if authority.is_fresh() && !send_all(&watcher, &watching.snapshots, &mut sent).await {
+    while subscriber.may_go_on().await {
+        if authority.is_fresh() && !send_all(&subscriber, &subscriptions.snapshots, &mut sent).await {
             return;
         }
         tokio::select! {
             _ = news.changed() => {}
             () = sleep_until(Instant::now() + HEARTBEAT) => {}
-            () = watcher.gone() => return,
+            () = subscriber.gone() => return,
         }
     }
 }
 
-/// Everything behind what was sent, or the heartbeat if there is nothing. Another epoch begins from 0.
-async fn send_all(watcher: &Watcher<RevocationUpdate>, snapshots: &Semaphore, sent: &mut Position) -> bool {
+/// Sends everything after the position sent last, or the heartbeat. Another epoch starts from 0.
+async fn send_all(
+    subscriber: &Subscriber<RevocationUpdate>,
+    snapshots: &Semaphore,
+    sent: &mut Position,
+) -> bool {
     let mut _turn = None;
     loop {
-        let log = &watcher.authority.revocations;
+        let log = &subscriber.authority.revocations;
         let mut page = log.page(sent.seq, PAGE);
         if page.position.epoch != sent.epoch {
             page = log.page(0, PAGE);
         }
         *sent = page.position;
         let more = page.more;
-        let signed_time = watcher.authority.signed_time(page.position);
-        if !watcher.send(update(page, signed_time.as_deref())).await {
+        let signed_time = subscriber.authority.signed_time(page.position);
+        if !subscriber.send(update(page, signed_time.as_deref())).await {
             return false;
         }
         if !more {
@@ -87,7 +91,7 @@ async fn send_all(watcher: &Watcher<RevocationUpdate>, snapshots: &Semaphore, se
 fn update(page: Page, signed_time: Option<&str>) -> RevocationUpdate {
     let Position { epoch, seq } = page.position;
     let entries = page.entries.iter().map(message).collect();
-    // A caller that knows more than this replica is told where this replica stands.
+    // A caller with a later position than this replica receives the position of this replica.
     let (after_seq, signed_time) = (page.after.min(seq), signed_time.unwrap_or_default().to_owned());
     RevocationUpdate { epoch, after_seq, seq, entries, more: page.more, signed_time }
 }

@@ -45,7 +45,7 @@ pub struct HttpState {
     pub simplejwt: bool,
     /// What a login at them calls the name.
     username_field: Arc<str>,
-    /// Words before a token in `Authorization`; the first one is told to anyone who brings none.
+    /// Words before a token in `Authorization`; the first one is in the challenge of a 401.
     header_types: Arc<[String]>,
     /// `WWW-Authenticate` of simplejwt's endpoints.
     challenge: HeaderValue,

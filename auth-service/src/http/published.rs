@@ -24,7 +24,7 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
 /// RFC 7517 section 5.
 async fn jwks(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse {
     let ring = state.authority.keys.ring();
-    // Without the database nobody knows whether a key was revoked: nothing may be kept for long.
+    // Without the database a revoked key would not be noticed: caches must not hold the set for long.
     let cache_control = if state.authority.sees_the_database_often_enough() {
         state.names_keys.clone()
     } else {
@@ -91,7 +91,7 @@ fn position(text: &str) -> Option<Position> {
     Some(Position { epoch: epoch.parse().ok()?, seq: seq.parse().ok()? })
 }
 
-/// Made by one of those who ask; the others wait for it, and hold no thread meanwhile.
+/// Created by one of the callers; the others wait for it without holding a thread.
 async fn newest_document(state: &HttpState) -> Result<Arc<RevocationDocument>, Error> {
     if let Some(document) = state.authority.made_revocation_document() {
         return Ok(document);
@@ -104,7 +104,7 @@ async fn newest_document(state: &HttpState) -> Result<Arc<RevocationDocument>, E
 }
 
 /// Returns when the caller's version is no longer the newest, the time is over, or this replica stops. With
-/// too many waiting already nobody waits: polling is what remains.
+/// too many waiting already, the answer is immediate: the caller polls.
 async fn wait_for_news(
     request: &HttpRequest,
     state: &HttpState,

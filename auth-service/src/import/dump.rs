@@ -102,7 +102,7 @@ impl Dump {
     fn learn(&self) -> Result<Known, String> {
         let mut known = Known::default();
         self.records(|_, record, _| {
-            // What is broken is told at the second reading.
+            // Broken records are reported at the second reading.
             let Ok(record) = record else { return Ok(()) };
             match record.model.as_str() {
                 "contenttypes.contenttype" | "auth.permission" | "auth.group" => {

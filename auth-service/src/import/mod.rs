@@ -108,7 +108,7 @@ pub enum Item {
 
 /// Something that holds accounts.
 pub trait Source {
-    /// Goes through all of it. What is found is told in order; `false` from it ends the walk.
+    /// Reads all items in order and passes each to the callback; `false` from it ends the reading.
     ///
     /// # Errors
     /// One line: why it cannot be gone on.

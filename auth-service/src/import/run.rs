@@ -14,7 +14,7 @@ const BATCH: usize = 1000;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ImportOptions {
-    /// Write nothing, but tell what would come of it.
+    /// Write nothing; report what an import would do.
     pub dry_run: bool,
     /// An account that was made here becomes the one of the same name from there.
     pub adopt: bool,

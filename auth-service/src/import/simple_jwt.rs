@@ -80,7 +80,7 @@ fn remark(out: &mut Converted, name: &str, value: &Value) {
         "JWK_URL" => out.note(name, "becomes the authority's: https://AUTHORITY/.well-known/jwks.json"),
         "TOKEN_USER_CLASS" => out.note(name, "stays in the settings of the service that has it"),
         "CHECK_USER_IS_ACTIVE" if *value == Value::Bool(true) => {}
-        "CHECK_USER_IS_ACTIVE" => out.lacks(name, "a disabled account gets no tokens here"),
+        "CHECK_USER_IS_ACTIVE" => out.missing(name, "a disabled account gets no tokens here"),
         "AUTH_HEADER_NAME" => only(
             out,
             (name, value),
@@ -102,15 +102,15 @@ fn remark(out: &mut Converted, name: &str, value: &Value) {
             );
         }
         "ON_LOGIN_SUCCESS" | "ON_LOGIN_FAILED" if value.is_null() => {}
-        "ON_LOGIN_SUCCESS" | "ON_LOGIN_FAILED" => out.lacks(name, "every login is in the audit log"),
+        "ON_LOGIN_SUCCESS" | "ON_LOGIN_FAILED" => out.missing(name, "every login is in the audit log"),
         "JSON_ENCODER" if value.is_null() => {}
         "JSON_ENCODER" => {
-            out.lacks(name, "claims are JSON; a value of another type becomes one in the webhook")
+            out.missing(name, "claims are JSON; a value of another type becomes one in the webhook")
         }
         serializer if serializer.ends_with("_SERIALIZER") => {
             let own = value.as_str().is_some_and(|path| path.starts_with("rest_framework_simplejwt."));
             if !own {
-                out.lacks(name, "claims that it adds are made by [claims], or by the claims webhook");
+                out.missing(name, "claims that it adds are made by [claims], or by the claims webhook");
             }
         }
         removed if REMOVED.contains(&removed) => {
@@ -158,7 +158,7 @@ fn time(
     match duration(value) {
         Ok(time) if !(least..=most).contains(&time.as_secs()) => {
             let [least, most] = [least, most].map(|bound| durations::written(Duration::from_secs(bound)));
-            out.lacks(name, &format!("{setting} is {least} to {most}; its default holds"));
+            out.missing(name, &format!("{setting} is {least} to {most}; its default holds"));
         }
         Ok(time) => out.set(setting, &format!("\"{}\"", durations::written(time))),
         Err(why) => out.wrong(name, &why),
@@ -187,7 +187,7 @@ fn algorithm(out: &mut Converted, value: &Value) {
         }
         Some(other) => {
             let known = LEGACY_ALGORITHMS.join(", ");
-            out.lacks(
+            out.missing(
                 "ALGORITHM",
                 &format!("{other} tokens cannot be exchanged, only those of {known}: users log in again"),
             );
@@ -204,7 +204,7 @@ fn optional_text(out: &mut Converted, (name, value): (&str, &Value), setting: &'
 
 fn only(out: &mut Converted, (name, value): (&str, &Value), default: &str, why: &str) {
     if value.as_str() != Some(default) {
-        out.lacks(name, why);
+        out.missing(name, why);
     }
 }
 
@@ -229,7 +229,7 @@ fn audience(out: &mut Converted, value: &Value) {
             "AUDIENCE",
             "was not set: our tokens have one all the same, which services without AUDIENCE do not look at; set it there",
         ),
-        Value::Array(_) => out.lacks("AUDIENCE", "a token has one audience: choose the one of these that services share"),
+        Value::Array(_) => out.missing("AUDIENCE", "a token has one audience: choose the one of these that services share"),
         _ => {
             text(out, ("AUDIENCE", value), "simplejwt.audience");
             text(out, ("AUDIENCE", value), "simplejwt.legacy_audience");
@@ -258,7 +258,7 @@ fn token_classes(out: &mut Converted, value: &Value) {
         match class.strip_prefix("rest_framework_simplejwt.tokens.") {
             Some("AccessToken") => {}
             Some("SlidingToken") => out.set("simplejwt.sliding", "true"),
-            _ => out.lacks(name, "services accept access tokens, or sliding ones; no other class"),
+            _ => out.missing(name, "services accept access tokens, or sliding ones; no other class"),
         }
     }
 }

@@ -25,7 +25,7 @@ pub enum Purpose {
     SealSecondFactors,
     /// What is sent by mail and comes back.
     SealMailTokens,
-    /// The sessions that refresh tokens of the system that was moved from are exchanged for.
+    /// The sessions that refresh tokens of the previous issuer are exchanged for.
     LegacySessions,
     /// Names of counts of failed logins and requested e-mails.
     LoginCounts,

@@ -19,7 +19,7 @@ pub struct KeyPolicy {
     pub longest_token: Duration,
 }
 
-/// A key that makes room for its successor.
+/// A key that retires for its successor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retirement {
     pub kid: String,

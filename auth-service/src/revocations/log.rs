@@ -58,7 +58,7 @@ impl RevocationLog {
         self.read().position
     }
 
-    /// Refuses what was stored as revoked a moment ago, before its number is known here.
+    /// Applies a revocation that was just stored, before its number is known here.
     pub fn add(&self, target: &RevocationTarget, expires_at: Timestamp, now: Timestamp) {
         let mut state = self.write();
         state.sets.apply([target.until(expires_at)], now.seconds());
@@ -87,7 +87,7 @@ impl RevocationLog {
         self.asked.store(state.sets.readers().into());
     }
 
-    /// Whether what was let go of as expired is needed again: the clock had jumped ahead, and back.
+    /// Whether entries that were dropped as expired are needed again: the clock had jumped ahead, and back.
     #[must_use]
     pub fn has_let_go_after(&self, now: Timestamp) -> bool {
         self.read().let_go_until > now

@@ -1,4 +1,4 @@
-//! What was revoked before it expired: the log of it in memory, and the signed document that tells
+//! Revocations: the log in memory, and the signed document that tells
 //! verifiers which have no stream.
 
 mod document;

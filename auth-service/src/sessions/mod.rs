@@ -29,7 +29,7 @@ pub struct Session {
     pub generation: i64,
     pub rotated_at: Timestamp,
     pub ended: Option<Ended>,
-    /// The user agent that it was started with, cut short, for its owner to tell it from others.
+    /// The user agent of the login, truncated, by which the user recognises the session.
     pub device: Option<String>,
 }
 
@@ -99,7 +99,7 @@ pub enum Evaluation {
 }
 
 impl Session {
-    /// Judges a refresh token against this session. Nothing is compared by time but the grace, so
+    /// Evaluates a refresh token against this session. Nothing is compared by time but the grace, so
     /// that reuse is noticed whatever a clock does; a clock that jumped makes the grace shorter,
     /// never longer.
     #[must_use]

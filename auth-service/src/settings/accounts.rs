@@ -52,7 +52,7 @@ fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     Err(D::Error::custom("expected a URL with {token} in it"))
 }
 
-/// E-mails hold tokens: nobody on the way may read them.
+/// E-mails contain tokens, so the connection must be encrypted.
 fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let wrong =

@@ -35,7 +35,7 @@ impl Default for Webhook {
     }
 }
 
-/// The claims decide what a token allows: nobody on the way may change them.
+/// The claims decide what a token allows, so the connection must be authenticated.
 fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let url = reqwest::Url::parse(&text).map_err(|_| D::Error::custom("expected a URL"))?;

@@ -183,7 +183,7 @@ fn mailer(settings: &Settings) -> Result<Option<Mailer>> {
     mail_policy(settings)?.map(Mailer::start).transpose()
 }
 
-/// Where letters go, if they are written.
+/// The mail server, if there is one.
 ///
 /// # Errors
 /// One line: a file that cannot be read.

@@ -19,7 +19,7 @@ pub fn harden_process() -> Result<()> {
     use rustix::fs::Mode;
     use rustix::process::umask;
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    // What is made here (the database, its log, the master key) is nobody else's to read.
+    // Files created here (the database, its log, the master key) are readable by the own user only.
     umask(Mode::RWXG | Mode::RWXO);
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
         .map_err(|error| format!("core dumps cannot be switched off: {error}"))?;

@@ -39,13 +39,13 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     authority.refresh_dummies().map_err(|error| error.cause)?;
     authority.storage.answer_soon();
     metrics::begin();
-    let keeper = StateSync::start(Arc::clone(authority)).map_err(|error| error.cause)?;
+    let state_sync = StateSync::start(Arc::clone(authority)).map_err(|error| error.cause)?;
     let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
     let sweeper = sweep::start(Arc::clone(authority), policy).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_stopped(settings, authority, cores, recorded));
     end_within(LAST_LOOK, move || {
         drop(sweeper);
-        keeper.stop();
+        state_sync.stop();
     });
     runtime.shutdown_timeout(Duration::from_millis(300));
     outcome
@@ -60,7 +60,7 @@ fn end_within(bound: Duration, work: impl FnOnce() + Send + 'static) {
     let (ended, told) = channel();
     let work = move || {
         work();
-        // Nobody listens any more when it took too long.
+        // The receiver is gone if it took too long.
         let _ = ended.send(());
     };
     let started = thread::Builder::new().name("ending".to_owned()).spawn(work);
@@ -75,7 +75,7 @@ async fn serve_until_stopped(
     cores: usize,
     recorded: Recorded,
 ) -> Result<()> {
-    // Before anybody is told that it is ready.
+    // Before it reports ready.
     let told = stop_requested();
     let blocking = Blocking::new(tokio::runtime::Handle::current(), Arc::clone(authority));
     let http_listener = accept::bind("http.bind", settings.http.bind)?;

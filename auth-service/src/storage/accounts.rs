@@ -178,7 +178,7 @@ impl Storage {
             let unchanged = users::table
                 .filter(users::id.eq(&id))
                 .filter(users::password_epoch.eq(password_epoch))
-                // A place that is empty by now is nobody's loss.
+                // Deleting nothing is fine.
                 .filter(users::email.eq(before).or(users::email.is_null()))
                 .filter(users::disabled_at.is_null());
             let changed = diesel::update(unchanged)
@@ -233,7 +233,7 @@ impl Storage {
         let (user_id, kept) = (user_id.to_owned(), kept.to_owned());
         self.write_revoking(move |connection| {
             let end = End { now, reason: EndReason::Revoked, revoked_until };
-            // Nor is a session of the system that was moved from exchanged any more.
+            // Tokens of the previous issuer are no longer exchanged either.
             diesel::update(users::table.find(&user_id))
                 .set(users::password_set_at.eq(now.0))
                 .execute(connection)?;
@@ -264,7 +264,7 @@ fn has_email(connection: &mut AnyConnection, user_id: &str, email: &str) -> Resu
     Ok(diesel::update(of_user).set(users::email.eq(email)).execute(connection)? > 0)
 }
 
-/// Sessions that a change has ended, and what was revoked for them.
+/// Sessions that a change has ended, and their revocations.
 #[derive(Debug)]
 pub struct SessionsEnded {
     pub count: usize,

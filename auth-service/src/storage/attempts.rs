@@ -30,7 +30,7 @@ impl Storage {
         Ok(rows.into_iter().map(|(id, until)| (id, Timestamp(until))).collect())
     }
 
-    /// Writes down what was refused.
+    /// Writes an audit entry for a refusal.
     ///
     /// # Errors
     /// [`StorageError`]: what cannot be written down must not be answered by more than that.

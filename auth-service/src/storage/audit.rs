@@ -117,7 +117,7 @@ fn of(chain: &SharedChain) -> Result<&Chain, StorageError> {
     chain.get().ok_or_else(|| StorageError::Unreadable("nothing links the audit log yet".to_owned()))
 }
 
-/// Appends to the log, last in the transaction of what the event tells: the counter's lock is everybody's.
+/// Appends to the log, last in the transaction: all writers share the counter's lock.
 pub(super) fn append(
     connection: &mut AnyConnection,
     chain: &SharedChain,

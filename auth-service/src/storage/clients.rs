@@ -84,7 +84,7 @@ impl Storage {
             }
             let end = End { now, reason: EndReason::ClientDisabled, revoked_until };
             let ended = end_all_of_client(connection, &id, end)?;
-            // Also for a token that a replica issues which is cut off, and does not know of this yet.
+            // Also for a token of a replica that is disconnected and does not know of this yet.
             let client = RevocationTarget::Client { id: id.to_string(), not_before: revoked_until };
             revocations::append(connection, &[client], revoked_until)?;
             count_up(connection, "clients")?;

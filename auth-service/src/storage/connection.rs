@@ -16,7 +16,7 @@ use super::url::DatabaseUrl;
 /// for an answer but a user.
 pub const SQLITE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The same while requests are served: they are told to come back within a second.
+/// The same while requests are served: they get 503 within a second.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(750);
 
 /// How often a writer looks whether the lock is free.
@@ -115,7 +115,7 @@ pub(super) fn begin_immediate(
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "SQLite tells nobody when a lock is free")]
+#[expect(clippy::disallowed_methods, reason = "SQLite does not notify when a lock is free")]
 pub(super) fn pause(time: Duration) {
     std::thread::sleep(time);
 }

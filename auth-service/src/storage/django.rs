@@ -37,8 +37,8 @@ struct Users {
     model: String,
 }
 
-/// Told of one row: its key, and its fields as JSON.
-type Told<'a> = &'a mut dyn FnMut(Value, String) -> Result<(), String>;
+/// OnRow of one row: its key, and its fields as JSON.
+type OnRow<'a> = &'a mut dyn FnMut(Value, String) -> Result<(), String>;
 
 #[derive(QueryableByName)]
 struct Row {
@@ -96,7 +96,7 @@ impl DjangoTables {
     ///
     /// # Errors
     /// One line.
-    pub fn groups(&mut self, told: Told<'_>) -> Result<(), String> {
+    pub fn groups(&mut self, on_row: OnRow<'_>) -> Result<(), String> {
         let tables = ["auth_group", "auth_group_permissions", "auth_permission", "django_content_type"];
         let Some([group, of_groups, permission, content_type]) = self.located(tables)? else { return Ok(()) };
         let permissions = format!(
@@ -108,17 +108,17 @@ impl DjangoTables {
         );
         let fields =
             [("'name'", "t.name".to_owned()), ("'permissions'", self.array(PERMISSION, &permissions))];
-        self.walk(&group, "id", &self.object(&fields), |row, _| told(Value::String(row.pk), row.fields))
+        self.walk(&group, "id", &self.object(&fields), |row, _| on_row(Value::String(row.pk), row.fields))
     }
 
-    /// Accounts with all of their columns, and the natural keys of their groups and permissions; told with the part
+    /// Accounts with all of their columns, and the natural keys of their groups and permissions; on_row with the part
     /// of the table that has been read.
     ///
     /// # Errors
     /// One line.
     pub fn users(
         &mut self,
-        told: &mut dyn FnMut(Value, String, f64) -> Result<(), String>,
+        on_row: &mut dyn FnMut(Value, String, f64) -> Result<(), String>,
     ) -> Result<(), String> {
         let Users { table, key, key_is_uuid, model } = &self.users;
         let (table, key, key_is_uuid) = (table.clone(), key.clone(), *key_is_uuid);
@@ -154,7 +154,7 @@ impl DjangoTables {
         self.walk(&table, &key, &fields, |row, _| {
             read += 1.0;
             let pk = if key_is_uuid { with_dashes(&row.pk) } else { row.pk };
-            told(Value::String(pk), row.fields, read / f64::max(all, 1.0))
+            on_row(Value::String(pk), row.fields, read / f64::max(all, 1.0))
         })
     }
 
@@ -162,14 +162,14 @@ impl DjangoTables {
     ///
     /// # Errors
     /// One line.
-    pub fn blacklisted_tokens(&mut self, told: Told<'_>) -> Result<(), String> {
+    pub fn blacklisted_tokens(&mut self, on_row: OnRow<'_>) -> Result<(), String> {
         let Some([outstanding, blacklisted]) = self.located([OUTSTANDING, BLACKLISTED])? else {
             return Ok(());
         };
         let outstanding = outstanding.quoted();
         let of = |column: &str| format!("(SELECT o.{column} FROM {outstanding} o WHERE o.id = t.token_id)");
         let fields = self.object(&[("'jti'", of("jti")), ("'expires_at'", of("expires_at"))]);
-        self.walk(&blacklisted, "id", &fields, |row, _| told(Value::String(row.pk), row.fields))
+        self.walk(&blacklisted, "id", &fields, |row, _| on_row(Value::String(row.pk), row.fields))
     }
 
     /// Every row of a table, a page at a time, in one snapshot.
@@ -180,7 +180,7 @@ impl DjangoTables {
         fields: &str,
         mut each: impl FnMut(Row, i64) -> Result<(), String>,
     ) -> Result<(), String> {
-        let told = |error: diesel::result::Error| StorageError::from(error).to_string();
+        let on_row = |error: diesel::result::Error| StorageError::from(error).to_string();
         let table = table.quoted();
         match &mut self.connection {
             AnyConnection::Postgres(connection) => {
@@ -188,12 +188,12 @@ impl DjangoTables {
                     "DECLARE rows NO SCROLL CURSOR FOR SELECT t.\"{key}\"::text AS pk, ({fields})::text AS fields, \
                      0::bigint AS place FROM {table} t"
                 );
-                connection.batch_execute(&query).map_err(told)?;
+                connection.batch_execute(&query).map_err(on_row)?;
                 loop {
                     let page: Vec<Row> =
-                        sql_query(format!("FETCH {PAGE} FROM rows")).load(connection).map_err(told)?;
+                        sql_query(format!("FETCH {PAGE} FROM rows")).load(connection).map_err(on_row)?;
                     if page.is_empty() {
-                        return connection.batch_execute("CLOSE rows").map_err(told);
+                        return connection.batch_execute("CLOSE rows").map_err(on_row);
                     }
                     page.into_iter().try_for_each(|row| each(row, 0))?;
                 }
@@ -206,7 +206,7 @@ impl DjangoTables {
                 let mut after = i64::MIN;
                 loop {
                     let page: Vec<Row> =
-                        sql_query(&query).bind::<BigInt, _>(after).load(connection).map_err(told)?;
+                        sql_query(&query).bind::<BigInt, _>(after).load(connection).map_err(on_row)?;
                     let Some(last) = page.last() else { return Ok(()) };
                     after = last.place;
                     page.into_iter().try_for_each(|row| each(row, 0))?;

@@ -147,7 +147,7 @@ fn take_over(connection: &mut AnyConnection, batch: &Batch) -> Result<Vec<Fate>,
 #[derive(Default)]
 struct Ended(Vec<RevocationTarget>);
 
-/// Accounts that were taken over before. One that was made here may have a number, which is nobody's id there.
+/// Users that were imported before. A user created here may have a number, which is no ID in Django.
 fn known(
     connection: &mut AnyConnection,
     wanted: &[ImportedUser],
@@ -308,7 +308,7 @@ fn adopt(
 
 fn take_email(connection: &mut AnyConnection, user: &ImportedUser, id: &str) -> Result<(), StorageError> {
     let email = (users::email.eq(&user.email), users::email_key.eq(user.email.as_deref().map(spelling_key)));
-    // Nobody has proved this one.
+    // The address is not verified.
     let unproved = users::email_verified_at.eq(None::<i64>);
     diesel::update(users::table.find(id)).set((email.0, email.1, unproved)).execute(connection)?;
     Ok(())

@@ -1,4 +1,4 @@
-//! What an account was like when it was taken over, to tell what has changed there since.
+//! Digests of a user at the last import, to detect what has changed in Django since.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use md5::{Digest, Md5};
@@ -6,7 +6,7 @@ use md5::{Digest, Md5};
 use crate::import::ImportedUser;
 use crate::secret::hex;
 
-/// Digests of what was taken over, to tell what has changed there since.
+/// Digests of the imported values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     /// Name, roles, profile.

@@ -1,4 +1,4 @@
-//! Refresh tokens of the system that was moved from: each is exchanged once, or was blacklisted.
+//! Refresh tokens of the previous issuer: each is exchanged once, or was blacklisted.
 
 use diesel::prelude::*;
 

@@ -14,7 +14,7 @@ use super::connection::{AnyConnection, Purpose, Switchovers, pause};
 use super::error::StorageError;
 use super::url::DatabaseUrl;
 
-/// libpq tells nobody when a word has arrived: it is asked this often, without a round trip.
+/// libpq has no callback for notifications: it is polled this often, without a round trip.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Pause between two tries to connect.
@@ -36,11 +36,11 @@ pub struct Listener {
 }
 
 impl Storage {
-    /// Calls `heard` whenever another process has written something. `None` on SQLite, which tells nobody.
+    /// Calls `on_change` whenever another process has written something. `None` on SQLite, which tells nobody.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`] when the system gives no thread.
-    pub fn listen(&self, heard: impl Fn() + Send + 'static) -> Result<Option<Listener>, StorageError> {
+    pub fn listen(&self, on_change: impl Fn() + Send + 'static) -> Result<Option<Listener>, StorageError> {
         if matches!(self.url, DatabaseUrl::Sqlite(_)) {
             return Ok(None);
         }
@@ -48,7 +48,7 @@ impl Storage {
         let (stopped, switchovers) = (Arc::clone(&stop), self.switchovers.clone());
         let thread = thread::Builder::new()
             .name("pg-listener".to_owned())
-            .spawn(move || listen(&url, &heard, (&stopped, &switchovers)))
+            .spawn(move || listen(&url, &on_change, (&stopped, &switchovers)))
             .map_err(|error| StorageError::Unavailable(format!("no listener thread: {error}")))?;
         Ok(Some(Listener { stop, thread: Some(thread) }))
     }
@@ -65,10 +65,10 @@ impl Drop for Listener {
     }
 }
 
-fn listen(url: &DatabaseUrl, heard: &dyn Fn(), (stop, switchovers): (&AtomicBool, &Switchovers)) {
+fn listen(url: &DatabaseUrl, on_change: &dyn Fn(), (stop, switchovers): (&AtomicBool, &Switchovers)) {
     let mut last_failure: Option<StorageError> = None;
     while !stop.load(Ordering::Relaxed) {
-        let Err(error) = listen_once(url, heard, (stop, switchovers)) else { return };
+        let Err(error) = listen_once(url, on_change, (stop, switchovers)) else { return };
         // Once, not each second.
         if last_failure.as_ref() != Some(&error) {
             tracing::warn!(%error, "no notifications from the database: it is polled instead");
@@ -81,7 +81,7 @@ fn listen(url: &DatabaseUrl, heard: &dyn Fn(), (stop, switchovers): (&AtomicBool
 
 fn listen_once(
     url: &DatabaseUrl,
-    heard: &dyn Fn(),
+    on_change: &dyn Fn(),
     (stop, switchovers): (&AtomicBool, &Switchovers),
 ) -> Result<(), StorageError> {
     let opened_at = switchovers.count();
@@ -90,7 +90,7 @@ fn listen_once(
     };
     connection.batch_execute("LISTEN signet_changes")?;
     // What was written before it listened.
-    heard();
+    on_change();
     while !stop.load(Ordering::Relaxed) {
         if switchovers.count() != opened_at {
             return Err(StorageError::ReadOnly);
@@ -101,7 +101,7 @@ fn listen_once(
             told = true;
         }
         if told {
-            heard();
+            on_change();
         }
         pause(LOOK);
     }

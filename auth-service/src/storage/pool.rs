@@ -14,7 +14,7 @@ use crate::metrics;
 /// Longest wait for a connection of a command or a start: nobody waits for an answer but a user.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The same while requests are served; then the caller is told to come back (503).
+/// The same while requests are served; then the caller gets 503.
 const WAIT: Duration = Duration::from_millis(200);
 
 /// A handle on them.

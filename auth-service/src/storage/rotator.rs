@@ -42,7 +42,7 @@ struct Item {
     since: Instant,
 }
 
-/// A rotation that may have been done though its caller was told to come back: the answer came late, or never.
+/// A refresh that may have been executed although its caller got 503: the answer came late, or never.
 struct Doubt {
     presented: Presented,
     since: Instant,
@@ -86,7 +86,7 @@ fn rotate_batches(pool: &Connections, items: &Receiver<Item>, undecided: &SyncSe
     let mut doubts = Vec::new();
     while let Ok(first) = items.recv() {
         let batch = std::iter::once(first).chain(items.try_iter().take(MAX_BATCH - 1)).collect();
-        // A reply that is lost in a panic tells its caller that the storage has ended.
+        // A reply that is lost in a panic becomes an error for its caller.
         match catch_unwind(AssertUnwindSafe(|| rotate_batch(pool, batch, undecided, &mut doubts))) {
             Ok(Ok(())) => {}
             // Those that came meanwhile have waited as long, for a database that cannot be used.
@@ -110,10 +110,10 @@ fn rotate_one_by_one(pool: &Connections, items: &Receiver<Item>, chain: &SharedC
     }
 }
 
-/// Answers each as soon as its outcome is known: who has won is told so whatever happens to the others.
+/// Answers each as soon as its outcome is known, whatever happens to the others.
 ///
 /// # Errors
-/// What every one of them was told.
+/// The answers.
 fn rotate_batch(
     pool: &Connections,
     batch: Vec<Item>,
@@ -181,7 +181,7 @@ fn begin_grace_anew(pool: &Connections, doubts: &mut Vec<Doubt>) -> Result<(), S
     pool.take()?.run(|connection| {
         let connection = postgres(connection)?;
         for Doubt { presented, since } in doubts.iter() {
-            // Done by this very call: nobody has rotated it since.
+            // Executed by this very call; not refreshed since.
             let rotated = sessions::table
                 .find(&presented.session_id)
                 .filter(sessions::generation.eq(presented.generation + 1))

@@ -92,7 +92,7 @@ impl Storage {
             if changed == 0 {
                 return Ok((None, None));
             }
-            // A session of the system that was moved from has shown no second factor.
+            // Sessions of the previous issuer have no second factor.
             diesel::update(users::table.find(&user_id))
                 .set(users::password_set_at.eq(confirmed.now.0))
                 .execute(connection)?;

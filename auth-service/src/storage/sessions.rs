@@ -41,10 +41,10 @@ pub struct Login {
     pub rehashed: Option<String>,
     /// The account and the network together, as [`crate::users::Attempt`] names them.
     pub known: Option<String>,
-    /// What was shown as a second factor; it is spent in the same step.
+    /// The presented second factor; it is spent in the same step.
     pub factor: Option<Shown>,
     pub limit: Option<SessionLimit>,
-    /// What was counted ahead as a failure.
+    /// The attempt that was counted as failed in advance.
     pub attempt: Option<Attempt>,
 }
 
@@ -116,7 +116,7 @@ impl Storage {
                 .filter(users::password_epoch.eq(epoch))
                 .filter(users::disabled_at.is_null());
             if diesel::update(unchanged).set(&seen).execute(connection)? == 0 {
-                // What was shown for it is not spent.
+                // The second factor is not spent.
                 return Err(StorageError::RolledBack);
             }
             diesel::insert_into(sessions::table).values(row).execute(connection)?;

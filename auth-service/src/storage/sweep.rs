@@ -1,4 +1,4 @@
-//! Rows that nobody asks for any more: deleted a few at a time, by one replica, so that no request waits for it.
+//! Deletes expired rows, a few at a time, by one replica, so that no request waits for it.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ pub struct Swept<P> {
 }
 
 impl Storage {
-    /// Takes the turn for all replicas until `interval` has passed. `Ok(false)` when another has it.
+    /// Claims the sweep for this replica until `interval` has passed. `Ok(false)` if another replica has claimed it.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn take_sweeping_turn(&self, now: Timestamp, interval: Duration) -> Result<bool, StorageError> {
         let next = now.plus(interval).0;
         self.write(move |connection| {
-            // A turn that lies further ahead than one can was taken by a clock that had jumped.
+            // A claim further ahead than possible was made by a clock that had jumped.
             let free = counters::value.le(now.0).or(counters::value.gt(next));
             let taken = diesel::update(counters::table.find("sweep").filter(free))
                 .set(counters::value.eq(next))
@@ -64,7 +64,7 @@ impl Storage {
         Ok(Swept { deleted, next })
     }
 
-    /// Deletes the revocations of one page that could hit no token any more at an instant.
+    /// Deletes the revocations of one page that could no longer match a token at an instant.
     ///
     /// # Errors
     /// [`StorageError`].

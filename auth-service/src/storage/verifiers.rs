@@ -9,7 +9,7 @@ use super::{Storage, words};
 use crate::clock::Timestamp;
 use crate::verifiers::{Changes, ConnectedVerifier};
 
-/// A replica that has not been heard of for this long is gone, and its verifiers with it.
+/// A replica without a sign of life for this long is gone, and its verifiers with it.
 const GONE: Duration = Duration::from_secs(15);
 
 /// Rows in one statement: SQLite takes 32,766 values.
@@ -38,8 +38,8 @@ impl Storage {
                 diesel::insert_into(replicas::table).values(row).execute(connection)?;
             }
             let present = changes.present.iter().map(|verifier| verifier.id.clone());
-            let anew: Vec<String> = changes.gone.iter().cloned().chain(present).collect();
-            for ids in anew.chunks(MOST_AT_ONCE) {
+            let replaced: Vec<String> = changes.gone.iter().cloned().chain(present).collect();
+            for ids in replaced.chunks(MOST_AT_ONCE) {
                 diesel::delete(verifiers::table.filter(verifiers::id.eq_any(ids))).execute(connection)?;
             }
             for verifiers in changes.present.chunks(MOST_AT_ONCE) {
@@ -49,7 +49,7 @@ impl Storage {
         })
     }
 
-    /// Forgets replicas that were not heard of for a while, and their verifiers.
+    /// Deletes replicas without a sign of life, and their verifiers.
     ///
     /// # Errors
     /// [`StorageError`].

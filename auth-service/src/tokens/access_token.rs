@@ -22,7 +22,7 @@ pub struct Draft<'a> {
     client_id: &'a ClientId,
     audience: &'a str,
     scope: &'a ScopeSet,
-    person: Option<UserFields<'a>>,
+    user: Option<UserFields<'a>>,
 }
 
 /// A user within a session.
@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
     /// For a client that acts for itself.
     #[must_use]
     pub fn for_client(client: &'a Client, audience: &'a str, scope: &'a ScopeSet) -> Self {
-        Self { client_id: &client.id, audience, scope, person: None }
+        Self { client_id: &client.id, audience, scope, user: None }
     }
 
     /// For a user, within a session; `scope` may be narrower than the session's.
@@ -92,7 +92,7 @@ impl<'a> Draft<'a> {
             client_id: &session.client_id,
             audience: &session.audience,
             scope,
-            person: Some(UserFields { session, attributes, custom, sliding: None }),
+            user: Some(UserFields { session, attributes, custom, sliding: None }),
         }
     }
 
@@ -106,8 +106,8 @@ impl<'a> Draft<'a> {
     /// The same, as a sliding token.
     #[must_use]
     pub fn sliding(mut self, sliding: Sliding) -> Self {
-        if let Some(person) = &mut self.person {
-            person.sliding = Some(sliding);
+        if let Some(user) = &mut self.user {
+            user.sliding = Some(sliding);
         }
         self
     }
@@ -123,9 +123,9 @@ impl Authority {
         let TokenForm { algorithm, encryption, token_type } = self.clients.token_form(draft.audience);
         let signer = self.signer_of(algorithm)?;
         let machine = draft.machine_subject();
-        let person = draft.person.as_ref();
-        let session = person.map(|person| person.session);
-        let (sub, user_id) = match person {
+        let user = draft.user.as_ref();
+        let session = user.map(|user| user.session);
+        let (sub, user_id) = match user {
             // A user's sub is a UUID, which holds no colon: the two can never meet (RFC 9068 section 5).
             None => (machine.as_str(), None),
             Some(UserFields { session, attributes, .. }) => {
@@ -133,7 +133,7 @@ impl Authority {
                 (sub, Some(self.simplejwt.user_id.of(sub, attributes)))
             }
         };
-        let sliding = person.and_then(|person| person.sliding.as_ref());
+        let sliding = user.and_then(|user| user.sliding.as_ref());
         let life = sliding.map_or(self.policy.access_ttl, |sliding| sliding.ttl);
         let claims = Claims {
             token_type: if sliding.is_some() { "sliding" } else { "access" },
@@ -153,8 +153,8 @@ impl Authority {
             sid: session.map(|session| session.id.as_str()),
             auth_time: session.map(|session| session.auth_time.seconds()),
             amr: session.map(|session| session.amr.as_slice()),
-            roles: person.map(|person| person.attributes.roles.as_slice()),
-            custom: person.map(|person| &person.custom),
+            roles: user.map(|user| user.attributes.roles.as_slice()),
+            custom: user.map(|user| &user.custom),
         };
         let signed = sign(&signer, token_type.as_str(), &claims)?;
         match encryption {

@@ -1,4 +1,4 @@
-//! Tokens of the simplejwt that was moved from, under its old key: read for a while, never made. So nobody is logged
+//! Tokens of the previous issuer, under its old key: read for a while, never issued. So nobody is logged
 //! out on the day of the move: a refresh token from there is exchanged once for a session here.
 
 use aws_lc_rs::hmac;

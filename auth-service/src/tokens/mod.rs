@@ -1,4 +1,4 @@
-//! A token's life once it is earned: made, read, asked about, revoked.
+//! Issue, read, introspect and revoke tokens.
 
 mod access_token;
 mod custom_claims;

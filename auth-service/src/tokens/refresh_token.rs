@@ -28,7 +28,7 @@ const ALGORITHM: &str = "HS256";
 /// be replayed is stored.
 pub struct RefreshTokens {
     issuer: String,
-    /// Names the MAC key, so that another master key is told from a forgery in the log.
+    /// Names the MAC key, so that the log can distinguish another master key from a forgery.
     kid: String,
     mac: hmac::Key,
     id: hmac::Key,

@@ -101,7 +101,7 @@ impl Authority {
         Ok(())
     }
 
-    /// What was stored as revoked is refused here at once, and published in a moment.
+    /// A stored revocation applies here at once, and is published in a moment.
     pub(crate) fn apply_revocation(&self, target: &RevocationTarget, until: Timestamp) {
         self.revocations.add(target, until, self.now());
         self.sync.wake();

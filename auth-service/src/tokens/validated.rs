@@ -142,8 +142,8 @@ impl Authority {
 
     pub(super) fn refresh_token_holds(&self, claims: &RefreshClaims, now: Timestamp) -> Result<bool> {
         let Some(session) = self.storage.find_session(&claims.session_id)? else { return Ok(false) };
-        let judgement = session.evaluate(&self.presented(claims, &claims.client_id, now));
-        let current = matches!(judgement, Evaluation::Current | Evaluation::Repeated);
+        let evaluation = session.evaluate(&self.presented(claims, &claims.client_id, now));
+        let current = matches!(evaluation, Evaluation::Current | Evaluation::Repeated);
         Ok(current && self.client_may_act(claims.client_id.as_str()))
     }
 

@@ -12,7 +12,7 @@ use aws_lc_rs::hmac;
 use crate::clock::Timestamp;
 use crate::secret::hex;
 
-/// The key under which counts are named: from the rows alone nobody finds out whose they are.
+/// The MAC key of the IDs of counts: the rows alone do not reveal whose they are.
 pub struct CountKey(hmac::Key);
 
 impl CountKey {
@@ -137,7 +137,7 @@ impl Attempt {
         until.max(now).plus(self.step(count)).min(self.furthest(now))
     }
 
-    /// Where a count stands when what was counted ahead turns out to be no failure.
+    /// The count after an attempt turned out not to be a failure.
     #[must_use]
     pub fn given_back(&self, count: &Count, until: Timestamp) -> Timestamp {
         until.minus(self.step(count))

@@ -1,7 +1,7 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Longest wait for a turn: what is before it takes milliseconds.
+/// Longest wait for a permit: the logins before it take milliseconds.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// How many logins may ask the database at one time. A flood of them comes as fast as it likes, and anyone who refreshes
@@ -11,7 +11,7 @@ pub struct LoginLimiter {
     given_back: Condvar,
 }
 
-/// A turn; over when it is dropped.
+/// A permit, returned when it is dropped.
 pub struct LoginPermit<'a>(&'a LoginLimiter);
 
 impl LoginLimiter {

@@ -56,7 +56,7 @@ impl Default for VerifierRegistry {
 }
 
 impl VerifierRegistry {
-    /// A verifier has connected, or holds other keys than before; the database is told in a moment.
+    /// A verifier has connected, or holds other keys than before; stored in the database in a moment.
     pub fn note(&self, verifier: ConnectedVerifier) {
         let mut state = self.state();
         state.changed.insert(verifier.id.clone());

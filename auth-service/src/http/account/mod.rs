@@ -90,7 +90,7 @@ async fn account_token(request: HttpRequest, payload: Payload, state: Data<HttpS
     Ok(no_store(HttpResponse::Ok()).json(body))
 }
 
-/// Asks for an e-mail by which another password can be set. The answer tells nobody whether there is an account.
+/// Requests an e-mail to reset the password. The answer does not tell whether a user has this address.
 #[utoipa::path(post, path = "/api/account/v1/password/reset", tag = "password", request_body = ResetRequest,
     responses((status = 202, description = "If a user has this address, an e-mail was sent"),
         (status = 400, body = Problem), (status = 429, body = Problem)))]

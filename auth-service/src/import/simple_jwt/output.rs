@@ -8,7 +8,7 @@ pub struct Converted {
     /// By section, in TOML.
     settings: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
     notes: Vec<(String, String)>,
-    lacking: Vec<(String, String)>,
+    missing: Vec<(String, String)>,
     wrong: Vec<(String, String)>,
 }
 
@@ -25,8 +25,8 @@ impl Converted {
     }
 
     /// There is no counterpart.
-    pub(super) fn lacks(&mut self, name: &str, why: &str) {
-        self.lacking.push((name.to_owned(), why.to_owned()));
+    pub(super) fn missing(&mut self, name: &str, why: &str) {
+        self.missing.push((name.to_owned(), why.to_owned()));
     }
 
     /// The entry itself is wrong.
@@ -40,7 +40,7 @@ impl Converted {
     }
 
     pub fn without_counterpart(&self) -> impl Iterator<Item = &str> {
-        self.lacking.iter().map(|(name, _)| name.as_str())
+        self.missing.iter().map(|(name, _)| name.as_str())
     }
 
     pub fn wrong_names(&self) -> impl Iterator<Item = &str> {
@@ -58,7 +58,7 @@ impl Converted {
         }
         let parts = [
             ("To know:", &self.notes),
-            ("Without a counterpart:", &self.lacking),
+            ("Without a counterpart:", &self.missing),
             ("Wrong, and left out:", &self.wrong),
         ];
         for (title, entries) in parts.into_iter().filter(|(_, entries)| !entries.is_empty()) {
@@ -76,7 +76,7 @@ impl Converted {
         json!({
             "settings": self.settings,
             "notes": named(&self.notes),
-            "without_counterpart": named(&self.lacking),
+            "without_counterpart": named(&self.missing),
             "wrong": named(&self.wrong),
         })
     }

@@ -91,8 +91,8 @@ fn what_our_settings_would_refuse_is_named_and_a_key_that_is_not_there_is_django
         "USER_ID_CLAIM": "sub",
     });
     let converted = convert(&given.to_string()).unwrap();
-    let lacking: Vec<&str> = converted.without_counterpart().collect();
-    assert_eq!(lacking, ["ACCESS_TOKEN_LIFETIME", "REFRESH_TOKEN_LIFETIME", "LEEWAY"]);
+    let missing: Vec<&str> = converted.without_counterpart().collect();
+    assert_eq!(missing, ["ACCESS_TOKEN_LIFETIME", "REFRESH_TOKEN_LIFETIME", "LEEWAY"]);
     let text = converted.text();
     assert!(text.contains("legacy_key_file") && text.contains("legacy_user_id_claim = \"sub\""), "{text}");
     assert!(!text.contains("_ttl = ") && !text.contains("[claims]"), "{text}");

@@ -1,4 +1,4 @@
-//! What is hashed when there is nothing to compare with, so that the time of an answer tells nothing (CWE-208).
+//! The hash that is verified for unknown usernames, so that the time of the answer reveals nothing (CWE-208).
 //!
 //! Imported accounts keep their old hashes, and those take longer or shorter than ours. A name that is unknown takes
 //! as long as some account does: which one follows from the name, so that it is the same each time and at every

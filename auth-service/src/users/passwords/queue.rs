@@ -17,7 +17,7 @@ struct Waiting<T> {
     closed: bool,
 }
 
-/// After so many known ones another one has its turn: nobody waits for ever.
+/// After this many known ones in a row an unknown one is next, so that none waits forever.
 const MOST_IN_A_ROW: u32 = 8;
 
 impl<T> Default for Queue<T> {

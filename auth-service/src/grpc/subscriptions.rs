@@ -30,7 +30,7 @@ const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Admits callers, up to a number.
 #[derive(Clone)]
-pub struct Watching {
+pub struct Subscriptions {
     pub authority: Arc<Authority>,
     pub blocking: Blocking,
     streams: OpenStreams,
@@ -41,7 +41,7 @@ pub struct Watching {
 const MAX_SNAPSHOTS: usize = 64;
 
 /// One admitted caller and the way to it.
-pub struct Watcher<T> {
+pub struct Subscriber<T> {
     pub client: Arc<Client>,
     pub authority: Arc<Authority>,
     updates: mpsc::Sender<Result<T, Status>>,
@@ -56,20 +56,20 @@ struct Counted {
 
 impl Counted {
     fn new(feed: &'static str, stream: OpenStream) -> Self {
-        metrics::watching(feed, 1.0);
+        metrics::subscriptions(feed, 1.0);
         Self { feed, _stream: stream }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        metrics::watching(self.feed, -1.0);
+        metrics::subscriptions(self.feed, -1.0);
     }
 }
 
 pub type Updates<T> = tokio_stream::wrappers::ReceiverStream<Result<T, Status>>;
 
-impl Watching {
+impl Subscriptions {
     pub fn new(authority: Arc<Authority>, blocking: Blocking, most: usize) -> Self {
         Self {
             authority,
@@ -87,7 +87,7 @@ impl Watching {
         &self,
         feed: &'static str,
         request: &Request<R>,
-    ) -> Result<(Watcher<T>, Updates<T>), Status> {
+    ) -> Result<(Subscriber<T>, Updates<T>), Status> {
         let admitted = async {
             let credentials = credentials(request.metadata())?;
             let client = self.blocking.authenticate(credentials).await?;
@@ -102,11 +102,11 @@ impl Watching {
         let (client, open) = admitted.await.map_err(|error| refuse(&error))?;
         let (updates, stream) = mpsc::channel(AHEAD);
         let authority = Arc::clone(&self.authority);
-        Ok((Watcher { client, authority, updates, _open: Counted::new(feed, open) }, Updates::new(stream)))
+        Ok((Subscriber { client, authority, updates, _open: Counted::new(feed, open) }, Updates::new(stream)))
     }
 }
 
-impl<T> Watcher<T> {
+impl<T> Subscriber<T> {
     /// `false` when the receiver is gone, or takes nothing.
     pub async fn send(&self, update: T) -> bool {
         self.updates.send_timeout(Ok(update), PATIENCE).await.is_ok()
@@ -117,7 +117,7 @@ impl<T> Watcher<T> {
         self.updates.closed().await;
     }
 
-    /// Whether the caller may go on watching; one that may not is told.
+    /// Whether the caller may go on subscriptions; one that may not is told.
     pub async fn may_go_on(&self) -> bool {
         if self.authority.feeds.is_closing() {
             let _ = self.updates.send_timeout(Err(elsewhere()), PATIENCE).await;
