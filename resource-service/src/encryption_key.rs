@@ -6,7 +6,7 @@ use serde_json::Value;
 use service_kit::secret_file;
 use shared_claims::encryption::DecryptionKeys;
 
-/// Reads the keys of a file that nobody else can read.
+/// Reads the keys of a file that only the own user can read.
 ///
 /// # Errors
 /// One line with the path; for an RSA key that was not allowed, with the setting that allows it.

@@ -4,7 +4,7 @@
 //! `shared-claims`: it never calls the authority on the way of a request, and it starts from its
 //! saved key set while the authority is away.
 //!
-//! | room | what it knows |
+//! | module | content |
 //! |---|---|
 //! | [`gateway`] | the sidecar: answers nginx, Traefik, Caddy and Envoy whether a request may pass |
 //! | [`notes`] | the notes: a rule or two, one store, and the two protocols |

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     match run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
-            // Nobody is left to tell when standard error is gone.
+            // Without standard error there is no place to report it.
             let _ = writeln!(std::io::stderr().lock(), "resource-service: {cause}");
             ExitCode::FAILURE
         }

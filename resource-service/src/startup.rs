@@ -70,8 +70,8 @@ async fn serve_until_stopped(
     cores: usize,
     recorded: Recorded,
 ) -> Result<(), String> {
-    // Before anybody is told that it is ready.
-    let told = stop_requested();
+    // Before it reports ready.
+    let stop_signal = stop_requested();
     let end = End::default();
     let stop = end.stopping.clone();
     let mut verifier = Verifier::new(&settings.authority.issuer, &settings.audience);
@@ -94,14 +94,14 @@ async fn serve_until_stopped(
     let verify = gatekeeper
         .clone()
         .map(|gatekeeper| web::Data::new(Verify { gatekeeper, proxy: settings.gateway.proxy }));
-    let edge = HttpState {
+    let state = HttpState {
         verify,
         stale_after,
         guard: Arc::clone(&guard),
         store: Arc::clone(&store),
         authority: Arc::clone(&authority),
     };
-    let http = http_listener.into_std().and_then(|listener| http_server(listener, &edge, cores));
+    let http = http_listener.into_std().and_then(|listener| http_server(listener, &state, cores));
     let http = http.map_err(|error| format!("http: {error}"))?;
     let watched = Arc::clone(&authority);
     let measured = move || sample_metrics(&watched);
@@ -111,7 +111,7 @@ async fn serve_until_stopped(
     describe_metrics();
     let metrics = service_kit::metrics::serve(settings.metrics, recorded, measured)?;
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), audience = settings.audience, "ready");
-    run::until_stopped(told, http, grpc, metrics, (end, settings.drain_delay)).await
+    run::until_stopped(stop_signal, http, grpc, metrics, (end, settings.drain_delay)).await
 }
 
 /// When what is known counts as old.
@@ -127,21 +127,21 @@ struct HttpState {
     authority: Arc<Authority>,
 }
 
-fn http_server(listener: TcpListener, edge: &HttpState, workers: usize) -> std::io::Result<Server> {
-    let edge = edge.clone();
+fn http_server(listener: TcpListener, state: &HttpState, workers: usize) -> std::io::Result<Server> {
+    let state = state.clone();
     let server = HttpServer::new(move || {
         App::new()
             .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
             .wrap(from_fn(service_kit::observe::observe))
-            .app_data(web::Data::new(Arc::clone(&edge.guard)))
-            .app_data(web::Data::new(Arc::clone(&edge.store)))
-            .app_data(web::Data::new(Arc::clone(&edge.authority)))
-            .app_data(web::Data::new(StaleAfter(edge.stale_after)))
+            .app_data(web::Data::new(Arc::clone(&state.guard)))
+            .app_data(web::Data::new(Arc::clone(&state.store)))
+            .app_data(web::Data::new(Arc::clone(&state.authority)))
+            .app_data(web::Data::new(StaleAfter(state.stale_after)))
             .route("/healthz", web::get().to(alive))
             .route("/readyz", web::get().to(ready))
             .configure(notes::http::routes)
             .configure(|app| {
-                if let Some(verify) = &edge.verify {
+                if let Some(verify) = &state.verify {
                     app.app_data(verify.clone()).configure(gateway::http::routes);
                 }
             })
@@ -157,7 +157,7 @@ fn http_server(listener: TcpListener, edge: &HttpState, workers: usize) -> std::
     Ok(server)
 }
 
-/// Says once that the authority is not heard, and once that it is again.
+/// Logs once that contact with the authority is lost, and once that it is restored.
 async fn tell_of_staleness(authority: Arc<Authority>, stale_after: Duration, stop: CancellationToken) {
     let mut stale = false;
     // A start deserves as much time.

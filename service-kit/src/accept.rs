@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Longest time in which a client IP takes nothing of its answer, in milliseconds. Neither actix nor hyper gives up on a
 /// write, and a connection whose answer waits is not idle.
-const DEAF: u32 = 30_000;
+const UNRESPONSIVE: u32 = 30_000;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -48,7 +48,7 @@ pub fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, String> {
 fn try_bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
-    set_tcp_user_timeout(&socket, DEAF)?;
+    set_tcp_user_timeout(&socket, UNRESPONSIVE)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -70,7 +70,7 @@ pub fn begun(listener: TcpListener) -> ReceiverStream<io::Result<TcpStream>> {
     ReceiverStream::new(stream)
 }
 
-/// Ends, and the listener with it, when nobody takes connections any more.
+/// Ends, together with the listener, when connections are no longer accepted.
 async fn accept(listener: TcpListener, connections: mpsc::Sender<io::Result<TcpStream>>) {
     // A run of failures is logged once.
     let mut failing = false;

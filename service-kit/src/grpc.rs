@@ -160,7 +160,7 @@ pub async fn report_health(
     let mut said = None;
     loop {
         let serves = !draining.is_cancelled() && is_ready();
-        // Anyone who watches is told of every word, also of one that says nothing new.
+        // Watchers receive every status, also an unchanged one.
         if said.replace(serves) != Some(serves) {
             let status = if serves { ServingStatus::Serving } else { ServingStatus::NotServing };
             for service in services.iter().chain(&[""]) {

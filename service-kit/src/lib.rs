@@ -5,7 +5,7 @@
 //! | [`settings`] | defaults, then a TOML file, then the environment; unknown keys by name |
 //! | [`duration`] | `30s`, `5m`, `24h` |
 //! | [`logging`] | text or JSON lines on standard error |
-//! | [`run`] | serving until told to stop, and a bounded drain |
+//! | [`run`] | serving until a signal, and a bounded drain |
 //! | [`accept`] | listeners that bear unresponsive client IPs and a want of descriptors |
 //! | [`secret_file`] | files that hold a secret |
 //! | [`signals`] | SIGTERM and SIGINT |

@@ -20,7 +20,7 @@ use crate::process;
 const SECONDS: [f64; 14] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
-/// How often samples are put into their buckets when nobody asks for them.
+/// How often samples are put into their buckets without a scrape.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Where the metrics are served.
@@ -38,7 +38,7 @@ impl Metrics {
     }
 }
 
-/// Keeps what is counted. To be installed before anything is: what was counted before is lost.
+/// The recorder of all metrics. Install it first: earlier samples are lost.
 ///
 /// # Errors
 /// One line: there is a recorder already.
@@ -57,7 +57,7 @@ pub fn install() -> Result<Recorded, String> {
     Ok(Recorded(handle))
 }
 
-/// What was counted, to be rendered.
+/// The recorded metrics, to be rendered.
 #[derive(Clone)]
 pub struct Recorded(PrometheusHandle);
 

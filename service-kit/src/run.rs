@@ -1,4 +1,4 @@
-//! Serving until told to stop, and the order in which things stop.
+//! Serving until a signal, and the order of the shutdown.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_secs(7);
 /// The end of a process, in two steps.
 #[derive(Debug, Clone, Default)]
 pub struct End {
-    /// Told to stop, and says so: not ready, streams end, connections close after their answer. Still serves.
+    /// Draining: not ready, streams end, connections close after their answer. Requests are still served.
     pub draining: CancellationToken,
     /// Takes nothing new.
     pub stopping: CancellationToken,
@@ -30,19 +30,19 @@ pub struct End {
 
 static DRAINING: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process was told to stop.
+/// Whether this process is draining.
 #[must_use]
 pub fn is_draining() -> bool {
     DRAINING.load(Ordering::Relaxed)
 }
 
-/// Serves HTTP and gRPC until `told` (by SIGTERM or SIGINT), says for `drain_delay` that it is not ready, lets
+/// Serves HTTP and gRPC until `stop` (by SIGTERM or SIGINT), says for `drain_delay` that it is not ready, lets
 /// what is under way finish within bounds, and returns. A second signal ends the process at once.
 ///
 /// # Errors
 /// One line, when one of the two ends by itself.
 pub async fn until_stopped<E: Debug + Send + 'static>(
-    told: impl Future<Output = ()>,
+    stop: impl Future<Output = ()>,
     http: Server,
     mut grpc: JoinHandle<Result<(), E>>,
     metrics: Listener,
@@ -51,7 +51,7 @@ pub async fn until_stopped<E: Debug + Send + 'static>(
     let http_handle = http.handle();
     let mut http = tokio::spawn(http);
     let early = tokio::select! {
-        () = told => None,
+        () = stop => None,
         ended = &mut http => Some(format!("http ended: {ended:?}")),
         ended = &mut grpc => Some(format!("grpc ended: {ended:?}")),
     };

@@ -13,7 +13,7 @@ const FORBIDDEN: u32 = 0o027;
 /// Reading for the group: for secrets that Kubernetes (`fsGroup`) or Compose mount, which belong to root.
 const GROUP_READ: u32 = 0o040;
 
-/// Checks that nobody else can read or replace the secret in a file. Its group may read it where it belongs to root or to
+/// Checks that no other user can read or replace the secret in a file. Its group may read it where it belongs to root or to
 /// this user.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
 /// # Errors
 /// Those of the operating system.
 pub fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
-    // Written aside and linked into place: nobody can read half of it.
+    // Written to another file and linked into place: no reader sees half of it.
     // Named at random: in a container every process is the first, and one that died here must not end the next.
     let aside = path.with_extension(format!("new-{}", uuid::Uuid::new_v4().simple()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;

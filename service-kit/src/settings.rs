@@ -5,7 +5,7 @@ use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKin
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Settings that hold, and the keys that nobody knows.
+/// The effective settings, and unknown keys.
 #[derive(Debug)]
 pub struct Loaded<S> {
     pub settings: S,

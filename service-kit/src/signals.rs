@@ -1,6 +1,6 @@
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Resolves when the process is told to stop, by SIGTERM or SIGINT. From the call on, not from the first poll:
+/// Resolves at SIGTERM or SIGINT. From the call on, not from the first poll:
 /// a signal that comes in between must not end the process by its default.
 pub fn stop_requested() -> impl Future<Output = ()> {
     let handlers = signal(SignalKind::terminate()).and_then(|terminate| {
@@ -21,9 +21,9 @@ pub fn stop_requested() -> impl Future<Output = ()> {
 
 /// From now on the next signal ends the process at once: it does not wait for anybody.
 pub fn exit_at_next_signal() {
-    let told = stop_requested();
+    let stop = stop_requested();
     tokio::spawn(async {
-        told.await;
+        stop.await;
         std::process::exit(130);
     });
 }

@@ -15,7 +15,7 @@ pub enum Rejection {
     InsufficientScope(&'static str),
     /// No key set, or no revocations, have arrived yet: 503, and worth a retry.
     NotReady,
-    /// The authority has not been heard for longer than this route allows: 503, and worth a retry.
+    /// No contact with the authority for longer than this route allows: 503, a retry may succeed.
     Stale,
     /// Too many encrypted tokens wait to be opened: 503, and worth a retry.
     Overloaded,
@@ -33,7 +33,7 @@ impl Rejection {
         }
     }
 
-    /// The word of RFC 6750 section 3.1; none where no token was presented.
+    /// The error code (RFC 6750 section 3.1); none if no token was presented.
     #[must_use]
     pub fn error_code(self) -> Option<&'static str> {
         match self {

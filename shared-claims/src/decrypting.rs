@@ -1,5 +1,5 @@
 //! Opening tokens with an RSA key apart from the threads that serve requests. Anyone can send a token that has to be
-//! opened before anything is known about it; with RSA that takes milliseconds, in which an event loop would serve nobody.
+//! opened before anything is known about it; with RSA that takes milliseconds, in which an event loop would serve no other request.
 
 use std::future::Future;
 use std::num::NonZero;

@@ -38,7 +38,7 @@ pub enum Refusal {
     LivesTooLong,
     /// A nested token that cannot be opened here.
     Encryption,
-    /// Taken back by the authority.
+    /// Revoked by the authority.
     Revoked,
 }
 

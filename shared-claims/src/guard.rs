@@ -19,14 +19,14 @@ use crate::verifier::Verifier;
 pub trait RequiredScope {
     /// The scope-token (RFC 6749 section 3.3).
     const SCOPE: &'static str;
-    /// What the route does when the authority has not been heard of for a while.
+    /// What the route does without contact with the authority.
     const WHEN_STALE: WhenStale = WhenStale::Continue;
 }
 
-/// What to do while the authority is not heard: a token may have been revoked meanwhile.
+/// What to do without contact with the authority: a token may have been revoked since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenStale {
-    /// Go by what was known last: the service works on while the authority is away.
+    /// Use the last known state: the service continues while the authority is down.
     Continue,
     /// Refuse every token once the last word is older than this; also one that never came.
     RefuseAbove(Duration),

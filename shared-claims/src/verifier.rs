@@ -102,7 +102,7 @@ impl Verifier {
         match &self.decryption {
             Some(decryption) if is_encrypted(unverified_token) => {
                 self.check_length(unverified_token)?;
-                // What was encrypted is no better than what was not: anybody can encrypt.
+                // Encryption proves nothing: anyone can encrypt.
                 self.verify_signed(&decryption.open(unverified_token)?, keys, now)
             }
             _ => self.verify_signed(unverified_token, keys, now),

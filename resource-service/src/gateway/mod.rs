@@ -97,7 +97,7 @@ impl Decision {
         }
     }
 
-    /// The word and the description of a refusal.
+    /// The error code and the description of a refusal.
     #[must_use]
     pub fn words(&self) -> (&'static str, &'static str) {
         match self {

@@ -125,7 +125,7 @@ impl Rules {
     }
 }
 
-/// Whether nobody takes a path for another one: small letters, digits, dashes. What most paths are made of.
+/// Whether a path has a single reading: lower-case letters, digits, dashes, as most paths.
 fn is_plain(path: &str) -> bool {
     path.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/-_".contains(&byte))
 }

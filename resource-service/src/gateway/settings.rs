@@ -55,12 +55,12 @@ pub struct RuleSettings {
     pub path: String,
     /// What the token must hold; without it any token that is valid here passes.
     pub scope: Option<String>,
-    /// Nobody needs a token.
+    /// No token is required.
     pub public: bool,
     /// The forms that the application reads literally in its paths, of `%2F`, `%25`, `//` and `;`. Elsewhere they are
     /// refused: servers read them in two ways.
     pub literal: Vec<String>,
-    /// Refuse when the authority was not heard for this long; go on by what is known if absent.
+    /// Refuse without contact with the authority for this time; if absent, continue with the last known state.
     #[serde(
         deserialize_with = "duration::optional",
         serialize_with = "duration::write_optional",

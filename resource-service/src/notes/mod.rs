@@ -29,7 +29,7 @@ impl RequiredScope for NotesRead {
 
 impl RequiredScope for NotesWrite {
     const SCOPE: &'static str = "notes:write";
-    // What is written stays: nobody writes with a token that may have been revoked a minute ago.
+    // A write is permanent, so a token that may have been revoked a minute ago is not enough.
     const WHEN_STALE: WhenStale = WhenStale::RefuseAbove(Duration::from_secs(60));
 }
 

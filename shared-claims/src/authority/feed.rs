@@ -101,7 +101,7 @@ impl Feed {
                 backoff.succeeded();
                 failing = false;
             }
-            // Said once: the age of what is held tells the rest.
+            // Logged once: the staleness shows the rest.
             if !failing {
                 tracing::warn!(
                     cause = ended,

@@ -94,7 +94,7 @@ impl Fetcher {
         (max_bytes, wait): (usize, Duration),
     ) -> Result<Option<Document>, FetchError> {
         let mut request = self.client.get(format!("{}{path}", self.base)).timeout(TIMEOUT + wait);
-        // A cache on the way asks the authority each time: what was revoked a moment ago must not come of it.
+        // HTTP caches must revalidate each time: an old answer would hide a new revocation.
         request = request.header(CACHE_CONTROL, "no-cache");
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);

@@ -30,11 +30,11 @@ pub(super) struct LastContact {
     revocations: AtomicI64,
 }
 
-/// In milliseconds since the start; before it for what was heard by an earlier process.
+/// In milliseconds since the start; negative for the contact of an earlier process.
 const NEVER: i64 = i64::MIN;
 
 impl LastContact {
-    /// What an earlier process had heard was `age` old at the start.
+    /// The last contact of an earlier process was `age` ago at the start.
     pub fn at_age(age: Option<Duration>) -> Self {
         let at = age.map_or(NEVER, |age| -i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         Self { started: Instant::now(), keys: AtomicI64::new(at), revocations: AtomicI64::new(at) }

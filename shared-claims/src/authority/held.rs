@@ -9,7 +9,7 @@ use crate::revocations::{Entry, Fingerprints, Position, REPLICA_LAG_SECONDS, Rev
 /// Most revocations that are taken from an authority: 240 MB, which no honest one comes near.
 const MOST_ENTRIES: usize = 10_000_000;
 
-/// An epoch that nobody signed is an instant in milliseconds: one that lies further ahead than this was made up.
+/// An unsigned epoch is a time in milliseconds: one further ahead than this was invented.
 const EPOCH_AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
 
 const SWEEP_SECONDS: u64 = 60;
@@ -221,7 +221,11 @@ impl Held {
 
     /// An empty one, for a feed that begins at 0.
     pub fn snapshot(&self, may_go_back: bool) -> Snapshot {
-        Snapshot { revocations: self.revocations.anew(), position: Position::default(), may_go_back }
+        Snapshot {
+            revocations: self.revocations.empty_with_same_key(),
+            position: Position::default(),
+            may_go_back,
+        }
     }
 
     /// Applies one statement of a feed; `snapshot` is there while one is on its way.

@@ -165,7 +165,7 @@ impl Authority {
     /// A token named a key that is not in the set. It is worth at most one fetch per 30 s,
     /// however many such tokens arrive, or anybody could make us hammer the authority.
     pub(crate) fn note_unknown_key(&self) {
-        // Looked at first: readers share this line of memory as long as nobody writes to it.
+        // Checked first: readers share this cache line as long as it is not written.
         if !self.unknown_key_seen.load(Ordering::Relaxed) {
             self.unknown_key_seen.store(true, Ordering::Relaxed);
         }

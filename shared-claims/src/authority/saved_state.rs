@@ -163,13 +163,13 @@ fn read(bytes: &[u8], issuer: &str) -> Result<Saved, &'static str> {
 }
 
 /// The file's content without its checksum; `None` before there is anything worth saving.
-pub(super) fn content(held: &Held, issuer: &str, heard: Option<Duration>) -> Option<Vec<u8>> {
+pub(super) fn content(held: &Held, issuer: &str, contact: Option<Duration>) -> Option<Vec<u8>> {
     if held.keys.is_empty() {
         return None;
     }
     let head = Head {
         issuer: issuer.to_owned(),
-        contact_at: heard.map(|age| unix_now().saturating_sub(age.as_secs())),
+        contact_at: contact.map(|age| unix_now().saturating_sub(age.as_secs())),
         epoch: held.position.epoch,
         seq: held.position.seq,
         keys_seq: held.keys_position.seq,
@@ -197,11 +197,12 @@ pub(super) fn save(data_dir: &Path, mut content: Vec<u8>) {
 }
 
 fn replace(path: &PathBuf, content: &[u8]) -> std::io::Result<()> {
-    let anew = path.with_extension("state.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&anew)?;
+    let replacement = path.with_extension("state.new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&replacement)?;
     file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&anew, path)
+    fs::rename(&replacement, path)
 }
 
 #[cfg(test)]

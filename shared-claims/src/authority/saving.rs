@@ -16,7 +16,7 @@ const SHARE: u32 = 50;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Keeps the file in step with what is held, until told to stop; then once more.
+/// Keeps the file in step with the held state until the end, and saves once more then.
 pub(super) async fn keep_saved(state: SharedState, settings: AuthoritySettings, stop: CancellationToken) {
     let Some(data_dir) = settings.data_dir.clone() else { return };
     let mut pause = LOOK;

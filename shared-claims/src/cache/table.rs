@@ -1,5 +1,5 @@
 //! A bounded table of tokens that any number of threads look into without a lock. Only those that add or
-//! remove take turns, and they have paid for a signature.
+//! remove share one lock, and they have paid for a signature check.
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ pub(super) struct Table<E> {
     bytes: AtomicU64,
     max_bytes: u64,
     len: AtomicUsize,
-    /// Whose turn it is to make room, in buckets; the lock of all writers.
+    /// The bucket to evict from next; also the lock of all writers.
     hand: Mutex<usize>,
 }
 
@@ -68,7 +68,7 @@ impl<E: Entry> Table<E> {
             same.then_some((way, entry))
         });
         let (way, entry) = found?;
-        // Looked at first: readers share the line as long as nobody writes to it.
+        // Checked first: readers share the cache line as long as it is not written.
         if !bucket.used[way].load(Ordering::Relaxed) {
             bucket.used[way].store(true, Ordering::Relaxed);
         }

@@ -131,11 +131,11 @@ impl IdSetWriter {
 
     fn recreate(&mut self, now: u32) {
         let live = self.iter().filter(|(_, expires_at)| *expires_at > now).count();
-        let mut anew = Self::with_room_for(live + 1);
+        let mut replacement = Self::with_room_for(live + 1);
         for (fingerprint, expires_at) in self.iter().filter(|(_, expires_at)| *expires_at > now) {
-            anew.put(fingerprint, expires_at);
+            replacement.put(fingerprint, expires_at);
         }
-        *self = anew;
+        *self = replacement;
     }
 
     fn put(&mut self, fingerprint: u64, expires_at: u32) {

@@ -1,6 +1,6 @@
 //! What the authority has revoked before it expired, held in memory by every verifier.
 //!
-//! Tokens are hit by what they say (`jti`, `sid`, `sub`, `client_id`), never by their text: a token may
+//! Revocations match the claims of tokens (`jti`, `sid`, `sub`, `client_id`), never their text: a token may
 //! have a second spelling (signatures are malleable under ECDSA). A revoked key is not in here: it leaves
 //! the key set. An entry lives only as long as a token that it matches could, so the set stays small by
 //! construction; a million entries take 12 to 24 MB.

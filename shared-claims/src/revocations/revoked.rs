@@ -37,7 +37,7 @@ pub struct RevocationsWriter {
     dated: Arc<HashMap<u64, Dated>>,
 }
 
-/// Apart, or the id of one kind would hit another.
+/// Separate, or the ID of one kind would match another.
 #[derive(Clone, Copy)]
 enum Kind {
     Session = 1,
@@ -107,7 +107,7 @@ impl RevocationsWriter {
 
     /// An empty one under the same key.
     #[must_use]
-    pub fn anew(&self) -> Self {
+    pub fn empty_with_same_key(&self) -> Self {
         Self::new(self.fingerprints)
     }
 

@@ -17,7 +17,7 @@ pub const MAX_HEADER_BYTES: usize = 1024;
 /// say that something else is inside (`cty`), or bring their own trust (`jwk`, `jku`, `x5u`, `x5c`).
 const FORBIDDEN: [&str; 9] = ["crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"];
 
-/// A token in compact serialisation whose form is right and whose signature nobody has checked yet.
+/// A well-formed token in compact serialization whose signature has not been verified yet.
 pub struct UnverifiedToken<'a> {
     /// `header.payload` as sent: the octets under the signature (RFC 7515 section 5.1).
     pub signing_input: &'a str,

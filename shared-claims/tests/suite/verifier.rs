@@ -350,19 +350,19 @@ fn revocations_are_signed_and_read_as_their_kind_says() {
     assert_eq!((position, after, more), (Position { epoch: 7, seq: 4 }, None, false));
     assert_eq!(held.len(), 4, "a kind that is not known yet is passed over");
     let verifier = Verifier::new("https://auth.test", "notes");
-    let hit = |claims: &Value| {
+    let matches = |claims: &Value| {
         let token = issuer.sign(&self::header(), claims);
         held.readers().matches(&verifier.verify(&token, &issuer.keys, NOW).unwrap())
     };
-    assert!(hit(&claims()), "by its session");
+    assert!(matches(&claims()), "by its session");
     let other = with(claims(), "sid", json!("s2"));
-    assert!(!hit(&other));
-    assert!(hit(&with(other.clone(), "jti", json!("j2"))), "by its id");
-    assert!(hit(&with(other.clone(), "client_id", json!("c2"))), "by its client, up to an instant");
-    assert!(!hit(&with(with(other.clone(), "client_id", json!("c2")), "iat", json!(NOW + 1))));
-    assert!(hit(&with(other.clone(), "sub", json!("u2"))), "by its subject, up to an instant");
-    assert!(!hit(&with(with(other.clone(), "sub", json!("u2")), "iat", json!(NOW + 1))));
-    assert!(!hit(&with(with(other.clone(), "sub", json!("c2")), "jti", json!("s1"))), "kinds are apart");
+    assert!(!matches(&other));
+    assert!(matches(&with(other.clone(), "jti", json!("j2"))), "by its id");
+    assert!(matches(&with(other.clone(), "client_id", json!("c2"))), "by its client, up to an instant");
+    assert!(!matches(&with(with(other.clone(), "client_id", json!("c2")), "iat", json!(NOW + 1))));
+    assert!(matches(&with(other.clone(), "sub", json!("u2"))), "by its subject, up to an instant");
+    assert!(!matches(&with(with(other.clone(), "sub", json!("u2")), "iat", json!(NOW + 1))));
+    assert!(!matches(&with(with(other.clone(), "sub", json!("c2")), "jti", json!("s1"))), "kinds are apart");
 
     let page = |more: Value| {
         let claims = json!({
