@@ -44,7 +44,7 @@ class Version:
         database = "PostgreSQL" if "PostgreSQL" in what else "SQLite"
         server = self.servers[database]
         extra = (lambda: cluster_cpu(postgres)) if database == "PostgreSQL" else (lambda: 0.0)
-        if what == "machine token":
+        if what == "client token":
             path, script = "/oauth2/token", self.machine
         elif what == "introspection":
             path, script = "/oauth2/introspect", self.introspection
@@ -60,7 +60,7 @@ def compare(folder, revision):
     say(f"measuring this version and {revision} in {turns} turns...")
     say()
     table = Table("what", f"{revision}, us/request", "this version, us/request", "ratio", "p99, ms: before / now")
-    for what in ("machine token", "introspection", "refresh, SQLite", "refresh, PostgreSQL, its CPU included"):
+    for what in ("client token", "introspection", "refresh, SQLite", "refresh, PostgreSQL, its CPU included"):
         rounds = {other: [], this: []}
         for turn in range(turns):
             # Who goes first changes: what the machine does meanwhile hits both.

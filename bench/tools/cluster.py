@@ -14,7 +14,7 @@ FROM users, generate_series(1, 100000) AS number;
 ANALYZE sessions;
 """
 MACHINE, LOGINS, REFRESH, INTROSPECTION, NOTES = (
-    "machine token", "login", "refresh", "introspection, token seen before", "authenticated request",
+    "client token", "login", "refresh", "introspection, token seen before", "authenticated request",
 )
 PATHS = {
     MACHINE: "/oauth2/token",

@@ -64,7 +64,7 @@ def profile(folder):
     form = accounts(env)
     auth = Server([binary], env, int(env["AUTH__HTTP__BIND"].rsplit(":", 1)[1]))
     loads = {
-        "machine token": ("/oauth2/token", lambda: post_script(folder, "machine", form)),
+        "client token": ("/oauth2/token", lambda: post_script(folder, "machine", form)),
         "refresh, SQLite": ("/api/token/refresh/", lambda: refresh_script(auth, folder, "refresh")),
     }
     columns = {}

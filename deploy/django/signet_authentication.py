@@ -49,7 +49,7 @@ FIRST_ANSWER = 2
 LEAST_INTERVAL = 0.1
 LEAST_INTERVAL_OF_KEYS = 1
 PAUSE_AFTER_FAILURE = 0.5
-# What was signed further than this from our clock says nothing about now: somebody may be repeating it.
+# A time signed further than this from our clock proves nothing about the present: it may be a replay.
 CURRENT = 30
 # A replica of the authority may be this many seconds behind another. After that a backup was restored.
 REPLICA_LAG = 10
@@ -86,7 +86,7 @@ class _HTTPSConnection(http.client.HTTPSConnection):
 
 
 class Server:
-    """The authority and nobody else: no redirect is followed, no proxy asked, each answer bounded in time and size."""
+    """Requests to the authority only: no redirects, no proxies, answers limited in time and size."""
 
     def __init__(self, url, ca_file=None, allow_http=False):
         self.url = urlsplit(url)
@@ -103,7 +103,7 @@ class Server:
             connection = _HTTPConnection(*address, timeout=within)
         else:
             connection = _HTTPSConnection(*address, timeout=within, context=self.tls)
-        # The time-out of a socket begins anew with every byte.
+        # The timeout of a socket starts again with every byte.
         deadline = threading.Timer(within, cut, [connection])
         deadline.daemon = True
         deadline.start()
@@ -131,7 +131,7 @@ def is_loopback(host):
 
 def cut(connection):
     try:
-        # Of the operating system's socket: whoever reads from it, or shakes hands, comes to its end.
+        # Of the operating system's socket: a reader, or a handshake, ends with it.
         socket.socket.shutdown(connection.open_socket, socket.SHUT_RDWR)
     except (TypeError, OSError):
         # Not connected yet, or not any more.
@@ -162,7 +162,7 @@ class Keys:
 
 
 class Revocations:
-    """What was revoked in one history (`epoch`), up to a number. Requests read it while it grows."""
+    """The revocations of one history (`epoch`), up to a number. Requests read it while it grows."""
 
     def __init__(self, epoch=0):
         self.epoch, self.seq = epoch, 0
@@ -190,7 +190,7 @@ class Revocations:
         self.subjects = {id: entry for id, entry in self.subjects.items() if entry[0] > now}
         self.clients = {id: entry for id, entry in self.clients.items() if entry[0] > now}
 
-    def hit(self, token):
+    def matches(self, token):
         iat = token.get("iat", 0)
         return (
             token.get("sid") in self.sessions
@@ -212,7 +212,7 @@ class Feed:
         self.keys, self.asked_for_keys, self.knows_signer = Keys(), float("-inf"), True
         # Of the last page; then as of it: the name of the key set, and how far the keys had come.
         self.etag, self.announced_keys, self.keys_seq = None, None, -1
-        # What requests are judged by, and a whole one on its way, which takes its place.
+        # The state that requests are evaluated by, and a snapshot that replaces it once it is complete.
         self.held, self.snapshot, self.is_complete = Revocations(), None, False
         # Everything is asked for again, until a whole state has come.
         self.begin_again = True
@@ -286,7 +286,7 @@ class Feed:
     def mind_the_clock(self):
         now = time.time()
         if now + CLOCK_STEP < self.latest:
-            # What was let go of when it was ahead is needed again.
+            # Entries dropped while it was ahead are needed again.
             self.snapshot, self.begin_again, self.latest = None, True, now
         self.latest = max(self.latest, now)
         if now - self.swept_at >= SWEEP_INTERVAL:
@@ -364,7 +364,7 @@ class _WithRevocations:
         known = feed()
         known.check_ready()
         token = super().get_validated_token(raw_token)
-        if known.held.hit(token):
+        if known.held.matches(token):
             raise InvalidToken("Token is blacklisted")
         return token
 
@@ -372,7 +372,7 @@ class _WithRevocations:
         try:
             return super().get_user(validated_token)
         except (ValueError, TypeError, OverflowError, ValidationError, DataError) as error:
-            # A good token of somebody who cannot be one of this service's users: the id has another form.
+            # A valid token of a user who cannot exist in this service: the ID has another type.
             raise AuthenticationFailed("User not found", code="user_not_found") from error
 
 

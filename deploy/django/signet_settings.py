@@ -14,7 +14,7 @@ KNOWS_EDDSA = (5, 4)
 # Seconds for which a revocation outlives the token.
 MOST_LEEWAY = 60
 
-# simplejwt's classes, and ours that also refuse what was taken back. Others in the list stay.
+# simplejwt's classes, and ours that also refuse revoked tokens. Others in the list stay.
 CLASSES = {
     "rest_framework_simplejwt.authentication.JWTAuthentication": "signet_authentication.SignetAuthentication",
     "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication":
@@ -37,17 +37,17 @@ def use_signet(
 ):
     """Changes the settings of a project, which are its `globals()`.
 
-    `issuer` stands in every token and is compared to the letter; `url` is where the service reaches Signet, if that is
+    `issuer` is in every token and compared byte by byte; `url` is where the service reaches Signet, if that is
     another address. `audience` is Signet's `simplejwt.audience`; what SIMPLE_JWT says is kept. `algorithm`
     is Signet's `keys.algorithm`; EdDSA needs simplejwt 5.4, with an older one choose RS256 there and here.
 
-    `when_stale` says what is done when nothing was heard of Signet for `stale_after` seconds: "continue", or "refuse"
+    `when_stale`: what to do without contact with Signet for `stale_after` seconds: "continue", or "refuse"
     with a 503. A process that has not read all revocations once refuses every token with a 503, unless
     `accept_without_revocations` is set. `ca_file` is the certificate authority of `url`, in PEM, where it is not one that
     the machine trusts; `allow_http` lets `url` be http in a trusted network.
 
     A view that names simplejwt's class by itself has to name ours instead, and a class of the project's own has to derive
-    from ours: what was taken back is refused by these alone.
+    from ours: only these refuse revoked tokens.
     """
     installed = version("djangorestframework-simplejwt")
     if algorithm == "EdDSA" and tuple(int(part) for part in installed.split(".")[:2]) < KNOWS_EDDSA:

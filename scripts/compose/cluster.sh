@@ -8,20 +8,20 @@ try_cluster() {
     mkdir -m 700 -p "$state"
     check "it comes up, and all of it is healthy" up docker compose
     check "setup's certificate, the administrator's password" learn docker compose
-    check "nobody is root but setup and PostgreSQL's entry point" nobody_is_root
+    check "only setup and PostgreSQL's entry point run as root" nobody_is_root
     check "TLS and HTTP/2" http2
     check "login, a token, a note" walk
     check "tokens name the address outside as issuer" issuer
     check "the key set comes from nginx's cache, for a second" jwks_cached
     check "metrics and readiness are not for outside" not_outside
-    check "the application: 401 without a token, with one it hears who calls" guarded
+    check "the application: 401 without a token, with one it receives the caller" guarded
     check "X-Signet-Subject of the caller's own does not get through" forged
     check "a body of 70 kB: 413" large_body
     check "half a request is cut off" slow_request
     check "failed logins count for the caller, not for nginx" callers
     check "gRPC behind TLS: grpc.health.v1 says SERVING" grpc_health
     check "a revocation reaches everybody within a second" revoked
-    check "an authority stopped and started, the other made anew: no request fails" rolling
+    check "an authority stopped and started, the other created again: no request fails" rolling
     check "a flood of logins: 429, and the rest goes on" flood
     check "setup, run again, changes nothing" setup_again
     check "no secret in logs, images or settings of containers" no_secret
