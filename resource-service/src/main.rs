@@ -51,15 +51,11 @@ fn run(cli: &Cli) -> Result<(), String> {
         let table = service_kit::reference::table(&settings::reference()?);
         return write!(std::io::stdout().lock(), "{table}").map_err(|error| error.to_string());
     }
-    let loaded = settings::load(cli.config.as_deref())?;
-    let settings = loaded.settings;
+    let settings = settings::load(cli.config.as_deref())?.without_unknown()?;
     let serves = !matches!(cli.command, Some(Command::Healthcheck));
     // Held to the end: what is under way to the collector then is sent.
     let exporting = if serves { traces::start("resource-service", &settings.traces)? } else { None };
     logging::start(&settings.log, exporting.as_ref())?;
-    for key in loaded.unknown {
-        tracing::warn!(key, "unknown setting; check its spelling");
-    }
     if serves { startup::serve(&settings) } else { healthcheck::ask(settings.http.bind) }
 }
 

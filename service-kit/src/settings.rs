@@ -5,12 +5,25 @@ use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKin
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The effective settings, and unknown keys.
+/// The effective settings.
 #[derive(Debug)]
 pub struct Loaded<S> {
     pub settings: S,
-    /// `section.key`, to be named in a warning: most likely a misspelt one.
+    /// One message for each unknown key, with the nearest known one.
     pub unknown: Vec<String>,
+}
+
+impl<S> Loaded<S> {
+    /// The settings, if every given key is known: a misspelled one would leave a default in place unnoticed.
+    ///
+    /// # Errors
+    /// One line with the unknown keys.
+    pub fn without_unknown(self) -> Result<S, String> {
+        match self.unknown.is_empty() {
+            true => Ok(self.settings),
+            false => Err(format!("settings: {}", self.unknown.join("; "))),
+        }
+    }
 }
 
 /// Reads all layers: the defaults of `S`, the file, and `PREFIX__SECTION__KEY` in the environment.
@@ -54,7 +67,7 @@ fn one_line(text: &str) -> String {
     format!("settings: {}", text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// The keys that were given and that no setting has.
+/// Messages about given keys that no setting has.
 fn unknown_keys<S: Serialize + Default>(given: &Value) -> Result<Vec<String>, String> {
     let known = serde_json::to_value(S::default()).map_err(|error| error.to_string())?;
     let mut known_keys = BTreeSet::new();
@@ -63,7 +76,18 @@ fn unknown_keys<S: Serialize + Default>(given: &Value) -> Result<Vec<String>, St
     collect_given("", given, &mut given_keys);
     // A table that is empty by default takes whatever names it is given.
     let is_free = |key: &str| known_keys.iter().any(|known| known.ends_with('.') && key.starts_with(known));
-    Ok(given_keys.difference(&known_keys).filter(|key| !is_free(key)).cloned().collect())
+    let unknown = given_keys.difference(&known_keys).filter(|key| !is_free(key));
+    Ok(unknown.map(|key| unknown_setting(key, &known_keys)).collect())
+}
+
+/// `unknown setting "tokens.acces_ttl", did you mean "tokens.access_ttl"?`
+fn unknown_setting(key: &str, known: &BTreeSet<String>) -> String {
+    let nearest = known.iter().map(|known| (strsim::normalized_damerau_levenshtein(key, known), known));
+    let nearest = nearest.filter(|(similarity, _)| *similarity > 0.6).max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((_, nearest)) => format!("unknown setting {key:?}, did you mean {nearest:?}?"),
+        None => format!("unknown setting {key:?}"),
+    }
 }
 
 fn collect_known(prefix: &str, value: &serde_json::Value, keys: &mut BTreeSet<String>) {
@@ -123,4 +147,21 @@ pub fn word<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String,
         return Err(D::Error::custom("expected a text without white space"));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_setting_is_reported_with_the_nearest_known_one() {
+        let known = ["tokens.access_ttl", "tokens.refresh_grace", "issuer"].map(str::to_owned).into();
+        let said = |key: &str| unknown_setting(key, &known);
+        assert_eq!(
+            said("tokens.acces_ttl"),
+            r#"unknown setting "tokens.acces_ttl", did you mean "tokens.access_ttl"?"#
+        );
+        assert_eq!(said("isuer"), r#"unknown setting "isuer", did you mean "issuer"?"#);
+        assert_eq!(said("frobnicate"), r#"unknown setting "frobnicate""#);
+    }
 }

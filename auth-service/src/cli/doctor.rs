@@ -74,8 +74,8 @@ pub fn run(settings: &Settings, unknown: &[String], output: &Output) -> Done {
 }
 
 fn check_settings(settings: &Settings, unknown: &[String], found: &mut Findings) {
-    for key in unknown {
-        found.warn("settings", format!("unknown setting `{key}`: check its spelling"));
+    for message in unknown {
+        found.fail("settings", message);
     }
     if settings.issuer.starts_with("http://") && !settings.http.bind.ip().is_loopback() {
         found.warn(

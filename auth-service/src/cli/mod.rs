@@ -142,8 +142,11 @@ fn run(cli: Cli, output: &Output) -> Done {
     }
     startup::harden_process()?;
     let loaded = settings::load(cli.config.as_deref())?;
+    if let Some(Command::Doctor) = cli.command {
+        return doctor::run(&loaded.settings, &loaded.unknown, output);
+    }
     let command = cli.command.unwrap_or(Command::Serve);
-    let mut settings = loaded.settings;
+    let mut settings = loaded.without_unknown()?;
     if !matches!(command, Command::Serve) && settings.log.level == "info" {
         // On a terminal the result matters, not the steps to it.
         "warn".clone_into(&mut settings.log.level);
@@ -154,9 +157,6 @@ fn run(cli: Cli, output: &Output) -> Done {
         _ => None,
     };
     service_kit::logging::start(&settings.log, exporting.as_ref())?;
-    for key in &loaded.unknown {
-        tracing::warn!(key, "unknown setting; check its spelling");
-    }
     match command {
         Command::Serve => serve::run(&settings, output),
         Command::Migrate => migrate(&settings, output),
@@ -176,7 +176,7 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::Audit(command) => command.run(&*authority(&settings)?, output),
         Command::Config(command) => command.run(output),
         Command::Restored => restored(&*authority(&settings)?, output),
-        Command::Doctor => doctor::run(&settings, &loaded.unknown, output),
+        Command::Doctor => doctor::run(&settings, &[], output),
         Command::Healthcheck => healthcheck(&settings, output),
     }
 }

@@ -60,13 +60,14 @@ async fn each_thing_that_is_wrong_is_named_with_what_to_do(database: Database) {
     let mut env = auth_env(database, folder.path(), &[("AUTH__TOKENS__ACCES_TTL", "5m")]);
     let (code, report) = doctor(folder.path(), &env);
     assert_eq!(code, 1);
-    assert!(says(&report, "settings", "warn").contains("acces_ttl"));
+    assert!(says(&report, "settings", "FAIL").contains("did you mean \"tokens.access_ttl\"?"));
     match database {
         Database::Sqlite => assert!(says(&report, "database", "FAIL").contains("does not exist")),
         Database::Postgres => assert!(says(&report, "schema", "FAIL").contains("auth-service migrate")),
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
 
+    env.remove("AUTH__TOKENS__ACCES_TTL");
     let listed = run("auth-service", &["key", "list"], folder.path(), &env, "");
     assert!(listed.status.success());
     let (code, report) = doctor(folder.path(), &env);

@@ -67,25 +67,44 @@ async fn f28_a_wrong_setting_is_refused_with_its_key_and_leaves_nothing_behind()
 }
 
 #[tokio::test]
-async fn f28_a_file_is_read_the_environment_wins_and_unknown_keys_are_named() {
+async fn f28_a_file_is_read_the_environment_wins_and_unknown_keys_end_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("signet.toml");
-    fs::write(
-        &file,
-        "issuer = \"https://file.test\"\nisuer = \"x\"\n[tokens]\naccess_ttl = \"7m\"\nacces_ttl = \"1m\"\n",
-    )
-    .unwrap();
+    let misspelled =
+        "issuer = \"https://file.test\"\nisuer = \"x\"\n[tokens]\naccess_ttl = \"7m\"\nacces_ttl = \"1m\"\n";
+    fs::write(&file, misspelled).unwrap();
     let mut env = auth_env(Database::Sqlite, folder.path(), &[("AUTH__TOKENS__REFRESH_GRAC", "1s")]);
-    let listed =
-        run("auth-service", &["--config", file.to_str().unwrap(), "key", "list"], folder.path(), &env, "");
-    let stderr = String::from_utf8(listed.stderr).unwrap();
-    assert!(listed.status.success(), "{stderr}");
-    for unknown in ["isuer", "tokens.acces_ttl", "tokens.refresh_grac"] {
-        assert!(stderr.contains(&format!("key=\"{unknown}\"")), "{unknown} is named: {stderr}");
+    let config = ["--config", file.to_str().unwrap()];
+    for command in [&[][..], &["key", "list"]] {
+        let refused = run("auth-service", &[&config, command].concat(), folder.path(), &env, "");
+        let stderr = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        for (unknown, nearest) in [
+            ("isuer", "issuer"),
+            ("tokens.acces_ttl", "tokens.access_ttl"),
+            ("tokens.refresh_grac", "tokens.refresh_grace"),
+        ] {
+            let message = format!("unknown setting {unknown:?}, did you mean {nearest:?}?");
+            assert!(stderr.contains(&message), "{message}: {stderr}");
+        }
     }
+    assert!(!folder.path().join("signet.db").exists(), "nothing was created");
+    env.remove("AUTH__TOKENS__REFRESH_GRAC");
+    env.remove("AUTH__ISSUER");
+    fs::write(&file, "issuer = \"https://file.test\"\n").unwrap();
+    let from_file = Service::start_with("auth-service", &config, folder.path(), &env).await;
+    assert!(from_file.log().contains("https://file.test"));
+    drop(from_file);
     env.insert("AUTH__ISSUER".to_owned(), "https://environment.test".to_owned());
-    let service = Service::start("auth-service", folder.path(), &env).await;
+    let service = Service::start_with("auth-service", &config, folder.path(), &env).await;
     assert!(service.log().contains("https://environment.test"));
+
+    let mut env_of_resource = env.clone();
+    env_of_resource.insert("RESOURCE__AUTHORITY__URI".to_owned(), "http://127.0.0.1:1".to_owned());
+    let refused = run("resource-service", &[], folder.path(), &env_of_resource, "");
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert!(stderr.contains("did you mean \"authority.url\"?"), "{stderr}");
 
     fs::write(&file, "[tokens]\naccess_ttl = \"soon\"\n").unwrap();
     let refused = run("auth-service", &["--config", file.to_str().unwrap()], folder.path(), &env, "");
@@ -96,7 +115,7 @@ async fn f28_a_file_is_read_the_environment_wins_and_unknown_keys_are_named() {
     );
     let absent = run("auth-service", &["--config", "absent.toml"], folder.path(), &env, "");
     assert!(String::from_utf8(absent.stderr).unwrap().contains("absent.toml"));
-    figure("unknown keys: started, each named in a warning");
+    figure("unknown keys: refused in one line with the nearest known key of each");
 }
 
 #[tokio::test]
