@@ -85,13 +85,16 @@ mod tests {
 
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (started, mut starts) = tokio::sync::mpsc::unbounded_channel();
         let slots = 2 * (QUEUE_PER_THREAD + 1);
         let waiting: Vec<_> = (0..slots)
             .map(|_| {
                 let (gate, running, most) = (Arc::clone(&gate), Arc::clone(&running), Arc::clone(&most));
+                let started = started.clone();
                 tokio::spawn(decryptions.run(move || {
                     let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                     most.fetch_max(now, Ordering::SeqCst);
+                    started.send(()).unwrap();
                     let (open, opened) = &*gate;
                     let _open = opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap();
                     running.fetch_sub(1, Ordering::SeqCst);
@@ -100,6 +103,9 @@ mod tests {
             })
             .collect();
         assert_eq!(decryptions.run(|| Ok(())).await, Err(Rejection::Overloaded));
+        for _ in 0..2 {
+            starts.recv().await.expect("two threads are at work");
+        }
         *gate.0.lock().unwrap() = true;
         gate.1.notify_all();
         for outcome in waiting {

@@ -1,4 +1,4 @@
-//! How a password may have been typed: an e-mail with an accent is one character on one keyboard and two on another
+//! How a password may have been typed: a letter with an accent is one character on one keyboard and two on another
 //! (NIST SP 800-63B-4 section 3.1.1.2).
 
 use unicode_normalization::UnicodeNormalization;
