@@ -101,12 +101,6 @@ pub fn reach(policy: MailPolicy) -> std::result::Result<(), String> {
     }
 }
 
-/// Whether the address is syntactically valid.
-#[must_use]
-pub fn is_address(text: &str) -> bool {
-    text.parse::<lettre::Address>().is_ok()
-}
-
 /// An e-mail that is tried once more when its time has come.
 struct Postponed {
     due: Instant,

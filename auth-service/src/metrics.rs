@@ -11,13 +11,6 @@ use ::metrics::{
     histogram,
 };
 
-use crate::authority::Authority;
-use crate::clients::GrantType;
-use crate::error::{Error, ErrorKind, Result};
-use crate::keys::{Algorithm, KeyState};
-use crate::revocations::RevocationTarget;
-use crate::sessions::Rotation;
-
 static METRICS: LazyLock<Handles> = LazyLock::new(Handles::new);
 
 /// Handles: counting costs an addition, no lookup.
@@ -37,7 +30,11 @@ struct Handles {
 impl Handles {
     fn new() -> Self {
         Self {
-            issued: Family::new("signet_tokens_issued_total", "grant", GrantType::ALL.map(GrantType::as_str)),
+            issued: Family::new(
+                "signet_tokens_issued_total",
+                "grant",
+                ["client_credentials", "refresh_token", "password"],
+            ),
             logins: Family::new(
                 "signet_logins_total",
                 "outcome",
@@ -72,7 +69,9 @@ impl<const N: usize> Family<N> {
     }
 
     fn count(&self, value: &str) {
-        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == value) {
+        let counter = self.0.iter().find(|(known, _)| *known == value);
+        debug_assert!(counter.is_some(), "no series for {value}");
+        if let Some((_, counter)) = counter {
             counter.increment(1);
         }
     }
@@ -126,43 +125,24 @@ pub fn begin() {
     describe_gauge!("signet_database_answers", "1 if the database answered the last poll");
 }
 
-/// An access token was issued.
-pub fn issued(grant: GrantType) {
-    METRICS.issued.count(grant.as_str());
+/// An access token was issued, by its grant type.
+pub fn issued(grant: &'static str) {
+    METRICS.issued.count(grant);
 }
 
-pub fn login<T>(outcome: &Result<T>) {
-    METRICS.logins.count(match outcome {
-        Ok(_) => "ok",
-        Err(Error { kind: ErrorKind::TooManyAttempts(_), .. }) => "limited",
-        Err(Error { kind: ErrorKind::Overloaded, .. }) => "overloaded",
-        Err(Error { kind: ErrorKind::Unavailable, .. }) => "unavailable",
-        Err(Error { kind: ErrorKind::Internal, .. }) => "failed",
-        Err(_) => "refused",
-    });
+/// A password login ended.
+pub fn login(outcome: &'static str) {
+    METRICS.logins.count(outcome);
 }
 
-/// What the storage decided about a refresh; `None` when it could not.
-pub fn refresh(rotation: Option<&Rotation>) {
-    METRICS.refreshes.count(match rotation {
-        Some(Rotation::Holds { repeated: false, .. }) => "rotated",
-        Some(Rotation::Holds { repeated: true, .. }) => "repeated",
-        Some(Rotation::Reused { .. }) => "reused",
-        Some(Rotation::Expired) => "expired",
-        Some(Rotation::Ended(_)) => "ended",
-        Some(Rotation::Unknown) => "unknown",
-        None => "unavailable",
-    });
+/// A refresh reached the database, or could not.
+pub fn refresh(outcome: &'static str) {
+    METRICS.refreshes.count(outcome);
 }
 
 /// A revocation was received, from any replica.
-pub fn revoked(target: &RevocationTarget) {
-    METRICS.revocations.count(match target {
-        RevocationTarget::Session(_) => "session",
-        RevocationTarget::Token(_) => "token",
-        RevocationTarget::Subject { .. } => "subject",
-        RevocationTarget::Client { .. } => "client",
-    });
+pub fn revoked(kind: &'static str) {
+    METRICS.revocations.count(kind);
 }
 
 pub fn waited_for_connection(waited: Duration, got_one: bool) {
@@ -216,38 +196,4 @@ pub fn sweep_failed() {
 /// One more, or one less, stream of a feed.
 pub fn subscriptions(feed: &'static str, change: f64) {
     gauge!("signet_feed_subscribers", "feed" => feed).increment(change);
-}
-
-impl Authority {
-    /// Sets the gauges that are read off when someone asks for them.
-    pub fn sample_metrics(&self) {
-        let now = self.now();
-        gauge!("signet_ready").set(u8::from(self.check_ready().is_ok()));
-        let answers = self.database_answers();
-        gauge!("signet_database_answers").set(u8::from(answers));
-        gauge!("signet_feed_age_seconds").set(self.sync.age().as_secs_f64().min(1e9));
-        let position = self.revocations.position();
-        #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
-        gauge!("signet_feed_position").set(position.seq as f64);
-        #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
-        gauge!("signet_live_revocations").set(self.revocations.len() as f64);
-        let (held, idle) = self.storage.pool_state();
-        gauge!("signet_database_connections", "state" => "held").set(f64::from(held));
-        gauge!("signet_database_connections", "state" => "idle").set(f64::from(idle));
-        let ring = self.keys.ring();
-        for algorithm in Algorithm::ALL {
-            let of_algorithm = || ring.records.iter().filter(move |key| key.algorithm == algorithm);
-            let active = of_algorithm().filter_map(|key| match key.state(now) {
-                KeyState::Active { since } => Some(since.distance(now)),
-                _ => None,
-            });
-            if let Some(age) = active.min() {
-                gauge!("signet_signing_key_age_seconds", "algorithm" => algorithm.as_str())
-                    .set(age.as_secs_f64());
-            }
-            let public = of_algorithm().filter(|key| key.state(now).is_public()).count();
-            gauge!("signet_public_keys", "algorithm" => algorithm.as_str())
-                .set(f64::from(u32::try_from(public).unwrap_or(u32::MAX)));
-        }
-    }
 }

@@ -251,7 +251,7 @@ fn refused(status: Status) -> Refused {
         (Code::Unauthenticated, "invalid_grant", "the account is not active") => Refused::Inactive,
         (Code::Unauthenticated, "invalid_grant", "the token is not valid") => Refused::InvalidToken,
         (Code::Unauthenticated, "invalid_grant", "the token has expired") => Refused::Expired,
-        (Code::Unauthenticated, "invalid_grant", "the token is of another kind") => Refused::WrongType,
+        (Code::Unauthenticated, "invalid_grant", "the token is of the wrong type") => Refused::WrongType,
         (Code::Unauthenticated, "invalid_grant", "the token is no longer valid") => Refused::Revoked,
         (_, word, _) => Refused::Client(word.to_owned()),
     }

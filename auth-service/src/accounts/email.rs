@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Caller;
 use super::mail_tokens::Kind;
-use super::{Address, Caller};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
+use crate::users::Address;
 
 /// An address that becomes the account's when it is proved.
 #[derive(Serialize, Deserialize)]

@@ -17,8 +17,8 @@ use std::time::Duration;
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
-use crate::mail::{self, EmailMessage, Mailer};
-use crate::users::{Attempt, AttemptPolicy, ClientIp, spelling_key};
+use crate::mail::{EmailMessage, Mailer};
+use crate::users::{Address, Attempt, AttemptPolicy, ClientIp};
 
 pub use caller::{Caller, OwnAccount};
 use mail_tokens::Kind;
@@ -27,7 +27,7 @@ pub use messages::Links;
 use messages::Writer;
 pub use registration::Registration;
 pub(crate) use second_factor::FactorRefused;
-pub use second_factor::{NewSecondFactor, RecoveryCodes, SecondFactorState, Shown, StoredFactor};
+pub use second_factor::{NewSecondFactor, RecoveryCodes, SecondFactorState};
 
 /// E-mails of one kind to one address, and those that one network may cause, within an hour.
 const fn emails(realm: &'static str) -> AttemptPolicy {
@@ -40,34 +40,6 @@ pub struct AccountPolicy {
     /// Whether strangers may make an account.
     pub registration: bool,
     pub links: Links,
-}
-
-/// An e-mail address, syntactically valid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address(String);
-
-impl Address {
-    /// `None` for what no mail server would take.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (local, domain) = text.rsplit_once('@')?;
-        let fits = (1..=64).contains(&local.len()) && domain.contains('.') && text.len() <= 254;
-        let plain =
-            text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"<>(),;:\\\"[]".contains(c));
-        (fits && plain && mail::is_address(text)).then(|| Self(text.to_owned()))
-    }
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// As it is compared.
-    #[must_use]
-    pub fn key(&self) -> String {
-        spelling_key(&self.0)
-    }
 }
 
 impl Authority {

@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Caller;
 use super::mail_tokens::Kind;
-use super::{Address, Caller};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
 use crate::storage::NewPassword;
+use crate::users::Address;
 use crate::users::{ClientIp, User};
 
 /// Good as long as the password is the one that it was: once, and for an hour.

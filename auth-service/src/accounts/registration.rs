@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Address;
 use super::mail_tokens::Kind;
 use crate::audit::{Action, Event};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
 use crate::storage::StorageError;
+use crate::users::Address;
 use crate::users::{Attempt, AttemptPolicy, Attributes, ClientIp, Origin, User, Username};
 
 /// Who wants an account.

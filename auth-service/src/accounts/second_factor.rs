@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limited::TOO_MANY_LOGINS;
 use crate::secret::{HashedSecret, PlainSecret, random_bytes};
 use crate::storage::Confirmed;
-use crate::users::{Attempt, AttemptPolicy, User};
+use crate::users::{Attempt, AttemptPolicy, PresentedFactor, StoredFactor, User};
 
 /// As many as are made at one time.
 const RECOVERY_CODES: u8 = 10;
@@ -165,7 +165,7 @@ impl Authority {
         &self,
         user: &User,
         code: Option<&PlainSecret>,
-    ) -> std::result::Result<Option<Shown>, FactorRefused> {
+    ) -> std::result::Result<Option<PresentedFactor>, FactorRefused> {
         let factor = self.storage.second_factor(&user.id).map_err(Error::from)?;
         let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_some()) else { return Ok(None) };
         let Some(code) = code else {
@@ -176,11 +176,11 @@ impl Authority {
         // Before the code is looked at, right or wrong: many at one moment are as many.
         self.check_limit(&attempt, "too many one-time passwords were tried", || limited_by(&user.id))?;
         if let Some(step) = self.matching_step(user, &factor, code)? {
-            return Ok(Some(Shown::Step(step)));
+            return Ok(Some(PresentedFactor::Step(step)));
         }
         let code = HashedSecret::of(&normal_code(code));
         if self.storage.has_recovery_code(&user.id, &code).map_err(Error::from)? {
-            return Ok(Some(Shown::RecoveryCode(code)));
+            return Ok(Some(PresentedFactor::RecoveryCode(code)));
         }
         Err(FactorRefused::Wrong)
     }
@@ -269,24 +269,6 @@ fn normal_code(code: &PlainSecret) -> PlainSecret {
             })
             .collect(),
     )
-}
-
-/// The code presented at a login. It can be used once.
-#[derive(Debug, Clone)]
-pub enum Shown {
-    /// The step of a one-time password.
-    Step(i64),
-    RecoveryCode(HashedSecret),
-}
-
-/// A second factor as it rests.
-#[derive(Debug, Clone)]
-pub struct StoredFactor {
-    pub sealed_secret: Vec<u8>,
-    /// Up to this one they are spent.
-    pub last_step: i64,
-    /// Since when it is asked for; `None` while it is only begun.
-    pub confirmed_at: Option<Timestamp>,
 }
 
 #[cfg(test)]

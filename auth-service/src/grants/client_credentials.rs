@@ -22,7 +22,7 @@ impl Authority {
         let audience = client.choose_audience(audience)?;
         let access_token =
             self.mint_access_token(&Draft::for_client(client, &audience, &scope), self.now())?;
-        metrics::issued(GrantType::ClientCredentials);
+        metrics::issued(GrantType::ClientCredentials.as_str());
         Ok(IssuedTokens {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use shared_claims::ScopeSet;
 use uuid::{NoContext, Uuid};
 
-use crate::accounts::{FactorRefused, Shown};
+use crate::accounts::FactorRefused;
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::clients::{Client, GrantType};
@@ -17,6 +17,7 @@ use crate::secret::PlainSecret;
 use crate::sessions::Session;
 use crate::storage::{Login, SessionLimit, Start};
 use crate::tokens::{Draft, IssuedTokens};
+use crate::users::PresentedFactor;
 use crate::users::{
     Attempt, ClientIp, LoginPermit, MAX_PASSWORD_BYTES, Origin, User, Username, is_ours, spelling_key,
 };
@@ -64,11 +65,11 @@ impl Authority {
     pub fn obtain_pair(&self, login: &PasswordLogin) -> Result<IssuedTokens> {
         let outcome =
             self.start_session(login, (self.policy.refresh_idle_ttl, self.policy.refresh_absolute_ttl));
-        metrics::login(&outcome);
+        metrics::login(login_outcome(&outcome));
         let Started { session, user, custom } = outcome?;
         let draft = Draft::for_user((&session, &user.attributes), &session.scope, custom);
         let access_token = self.mint_access_token(&draft, session.created_at)?;
-        metrics::issued(GrantType::Password);
+        metrics::issued(GrantType::Password.as_str());
         Ok(IssuedTokens {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),
@@ -105,7 +106,7 @@ impl Authority {
     fn begin_session(
         &self,
         login: &PasswordLogin,
-        (user, factor): (User, Option<Shown>),
+        (user, factor): (User, Option<PresentedFactor>),
         terms: Terms,
         attempt: &Attempt,
     ) -> Result<Started> {
@@ -165,7 +166,11 @@ impl Authority {
 
     /// One hash is computed in any case, so that the time does not tell what was wrong. Says what was
     /// shown as a second factor.
-    fn authenticate_user(&self, login: &PasswordLogin, attempt: &Attempt) -> Result<(User, Option<Shown>)> {
+    fn authenticate_user(
+        &self,
+        login: &PasswordLogin,
+        attempt: &Attempt,
+    ) -> Result<(User, Option<PresentedFactor>)> {
         let (unverified_username, password) = (login.unverified_username.as_str(), &login.password);
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Err(refused("the password is longer than any that could have been set"));
@@ -260,6 +265,18 @@ impl Authority {
             return error.into();
         }
         refused(&user_id.map_or_else(|| cause.to_owned(), |id| format!("account {id}: {cause}")))
+    }
+}
+
+/// As the metrics name it.
+pub(super) fn login_outcome<T>(outcome: &Result<T>) -> &'static str {
+    match outcome {
+        Ok(_) => "ok",
+        Err(Error { kind: ErrorKind::TooManyAttempts(_), .. }) => "limited",
+        Err(Error { kind: ErrorKind::Overloaded, .. }) => "overloaded",
+        Err(Error { kind: ErrorKind::Unavailable, .. }) => "unavailable",
+        Err(Error { kind: ErrorKind::Internal, .. }) => "failed",
+        Err(_) => "refused",
     }
 }
 

@@ -133,7 +133,7 @@ impl Authority {
         let custom = self.simplejwt.claims.of(attributes, said)?;
         let draft = Draft::for_user((session, attributes), &scope, custom);
         let access_token = self.mint_access_token(&draft, now)?;
-        metrics::issued(GrantType::RefreshToken);
+        metrics::issued(GrantType::RefreshToken.as_str());
         let keeps_its_own = session.client_id == self.first_party.id && !self.simplejwt.rotate;
         Ok(IssuedTokens {
             access_token,
@@ -150,7 +150,7 @@ impl Authority {
     /// Counts what the storage decided, and does what a reuse asks for, also when the caller has gone away:
     /// anyone who steals a token must not be able to silence the alarm by hanging up.
     pub fn note_outcome(&self, rotate: &Rotate, outcome: &std::result::Result<Rotation, StorageError>) {
-        metrics::refresh(outcome.as_ref().ok());
+        metrics::refresh(outcome.as_ref().map_or("unavailable", Rotation::outcome));
         let Ok(Rotation::Reused { session }) = outcome else { return };
         tracing::warn!(
             session = session.id,

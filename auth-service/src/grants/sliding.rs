@@ -2,6 +2,7 @@ use serde_json::{Map, Value};
 
 use super::PasswordLogin;
 use super::legacy::no_account;
+use super::password::login_outcome;
 use crate::authority::{Authority, SlidingPolicy};
 use crate::clients::GrantType;
 use crate::clock::Timestamp;
@@ -21,9 +22,9 @@ impl Authority {
         let policy = self.sliding_policy()?;
         // No refresh moves its idle end.
         let outcome = self.start_session(login, (policy.refresh_ttl, policy.refresh_ttl));
-        metrics::login(&outcome);
+        metrics::login(login_outcome(&outcome));
         let started = outcome?;
-        metrics::issued(GrantType::Password);
+        metrics::issued(GrantType::Password.as_str());
         let sliding = Sliding { jti: None, refresh_exp: started.session.expires_at, ttl: policy.ttl };
         self.mint_sliding((&started.session, &started.user.attributes), sliding, started.custom)
     }

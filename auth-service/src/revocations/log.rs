@@ -69,7 +69,7 @@ impl RevocationLog {
     pub fn append(&self, newer: Vec<Revocation>, position: Position, now: Timestamp) {
         let mut state = self.write();
         let State { sets, entries, .. } = &mut *state;
-        newer.iter().for_each(|revocation| metrics::revoked(&revocation.target));
+        newer.iter().for_each(|revocation| metrics::revoked(revocation.target.kind()));
         sets.apply(newer.iter().map(Revocation::entry), now.seconds());
         entries.extend(newer);
         state.advance(position);

@@ -35,6 +35,17 @@ pub enum RevocationTarget {
 }
 
 impl RevocationTarget {
+    /// As documents and metrics name it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Session(_) => "session",
+            Self::Token(_) => "token",
+            Self::Subject { .. } => "subject",
+            Self::Client { .. } => "client",
+        }
+    }
+
     /// As a verifier sees it.
     fn until(&self, expires_at: Timestamp) -> Entry<'_> {
         let target = match self {

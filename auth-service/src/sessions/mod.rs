@@ -164,6 +164,21 @@ pub enum Rotation {
     Unknown,
 }
 
+impl Rotation {
+    /// As the metrics name it.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Holds { repeated: false, .. } => "rotated",
+            Self::Holds { repeated: true, .. } => "repeated",
+            Self::Reused { .. } => "reused",
+            Self::Expired => "expired",
+            Self::Ended(_) => "ended",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

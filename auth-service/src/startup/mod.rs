@@ -1,6 +1,7 @@
 //! From settings to a running authority: what is made at the first start, and what ends a start.
 
 mod build;
+mod sample;
 mod serve;
 
 pub use build::{

@@ -9,6 +9,7 @@ use service_kit::run::{self, End};
 use service_kit::signals::stop_requested;
 
 use super::Result;
+use super::sample::sample_metrics;
 use crate::authority::Authority;
 use crate::blocking::{self, Blocking};
 use crate::grpc;
@@ -84,7 +85,7 @@ async fn serve_until_stopped(
     let grpc_address = grpc_listener.local_addr().map_err(|error| error.to_string())?;
 
     let sampled = Arc::clone(authority);
-    let metrics = service_kit::metrics::serve(settings.metrics, recorded, move || sampled.sample_metrics())?;
+    let metrics = service_kit::metrics::serve(settings.metrics, recorded, move || sample_metrics(&sampled))?;
     let state = HttpState::new(Arc::clone(authority), blocking.clone(), settings);
     let http = http_listener.into_std().and_then(|listener| http::server(listener, &state, cores));
     let http = http.map_err(|error| format!("http: {error}"))?;

@@ -11,11 +11,11 @@ use super::revocations;
 use super::schema::{sessions, users};
 use super::sessions::{End, sessions_ended};
 use super::users::{UserRow, scheme_of};
-use crate::accounts::Address;
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::revocations::RevocationTarget;
 use crate::sessions::EndReason;
+use crate::users::Address;
 use crate::users::User;
 
 /// Most accounts that one address is written to for.

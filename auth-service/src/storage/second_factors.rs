@@ -8,11 +8,11 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{recovery_codes, second_factors, users};
 use super::sessions::{End, sessions_ended};
-use crate::accounts::{Shown, StoredFactor};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::secret::HashedSecret;
 use crate::sessions::EndReason;
+use crate::users::{PresentedFactor, StoredFactor};
 
 /// What confirms a second factor.
 pub struct Confirmed {
@@ -143,7 +143,11 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn remove_own_second_factor(&self, user_id: &str, shown: Shown) -> Result<bool, StorageError> {
+    pub fn remove_own_second_factor(
+        &self,
+        user_id: &str,
+        shown: PresentedFactor,
+    ) -> Result<bool, StorageError> {
         let user_id = user_id.to_owned();
         self.write_audited(move |connection| {
             if !spend(connection, &user_id, &shown)? {
@@ -178,14 +182,14 @@ fn remove(
 pub(super) fn spend(
     connection: &mut AnyConnection,
     user_id: &str,
-    shown: &Shown,
+    shown: &PresentedFactor,
 ) -> Result<bool, StorageError> {
     let spent = match shown {
-        Shown::Step(step) => {
+        PresentedFactor::Step(step) => {
             let unspent = second_factors::table.find(user_id).filter(second_factors::last_step.lt(step));
             diesel::update(unspent).set(second_factors::last_step.eq(step)).execute(connection)?
         }
-        Shown::RecoveryCode(code) => {
+        PresentedFactor::RecoveryCode(code) => {
             diesel::delete(recovery_codes::table.find((user_id, code.as_bytes()))).execute(connection)?
         }
     };

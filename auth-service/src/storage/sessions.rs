@@ -6,12 +6,12 @@ use super::revocations;
 use super::schema::{sessions, users};
 use super::users::scheme_of;
 use super::{Storage, attempts, scope, second_factors, words};
-use crate::accounts::Shown;
 use crate::audit::{Action, Actor, Event};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::revocations::RevocationTarget;
 use crate::sessions::{EndReason, Ended, Presented, Session};
+use crate::users::PresentedFactor;
 use crate::users::{Attempt, KNOWN_FOR, User};
 
 #[derive(Clone, Queryable, Selectable, Insertable)]
@@ -42,7 +42,7 @@ pub struct Login {
     /// The account and the network together, as [`crate::users::Attempt`] names them.
     pub known: Option<String>,
     /// The presented second factor; it is spent in the same step.
-    pub factor: Option<Shown>,
+    pub factor: Option<PresentedFactor>,
     pub limit: Option<SessionLimit>,
     /// The attempt that was counted as failed in advance.
     pub attempt: Option<Attempt>,
@@ -129,8 +129,8 @@ impl Storage {
             let ended = end_oldest(connection, &user_id, limit, now)?;
             let login = Event::of(Action::Login).by(Actor::User(user_id.clone())).user(&user_id);
             let login = login.client(client.as_str()).session(&id);
-            let by_code =
-                matches!(factor, Some(Shown::RecoveryCode(_))).then(|| "by a recovery code".to_owned());
+            let by_code = matches!(factor, Some(PresentedFactor::RecoveryCode(_)))
+                .then(|| "by a recovery code".to_owned());
             let over = (ended > 0).then(|| format!("{ended} oldest sessions ended: tokens.max_sessions"));
             let details: Vec<String> = by_code.into_iter().chain(over).collect();
             Ok((Start::Done, Some(if details.is_empty() { login } else { login.detail(details.join("; ")) })))

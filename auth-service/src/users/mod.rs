@@ -1,19 +1,23 @@
 //! Users, and how they prove who they are.
 
+mod address;
 mod attempts;
 mod login_limiter;
 mod password_rules;
 mod passwords;
+mod second_factor;
 mod username;
 
 use crate::clock::Timestamp;
 
+pub use address::Address;
 pub use attempts::{Attempt, AttemptPolicy, ClientIp, Count, CountKey, KNOWN_FOR, Limited};
 pub use login_limiter::{LoginLimiter, LoginPermit};
 pub use password_rules::{PasswordFault, PasswordRules};
 pub use passwords::{
     Dummies, HasherBusy, Origin, PasswordHasher, SchemeInUse, StoredHash, UnknownHash, is_ours,
 };
+pub use second_factor::{PresentedFactor, StoredFactor};
 pub use username::{Username, UsernameFault, spelling_key};
 
 /// Longest password that is hashed, in bytes; longer ones are refused before any work.

@@ -111,7 +111,7 @@ pub struct SecondFactor {
     pub uri: String,
 }
 
-/// Shown once: each is good once in place of a one-time password.
+/// PresentedFactor once: each is good once in place of a one-time password.
 #[derive(Serialize, ToSchema)]
 pub struct RecoveryCodes {
     pub recovery_codes: Vec<String>,
