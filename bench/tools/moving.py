@@ -91,7 +91,7 @@ def enumeration(folder):
         home = os.path.join(folder, f"enumeration-{what}")
         os.mkdir(home)
         ports = [free_port(), free_port()]
-        none = {f"AUTH__LIMITS__{name}": "0" for name in ("PAIR", "ACCOUNT", "PEER")}
+        none = {f"AUTH__LIMITS__{name}": "0" for name in ("PAIR", "ACCOUNT", "CLIENT_IP")}
         env = {**auth_env(home, f"sqlite://{home}/signet.db", ports), **none}
         people(home, env, what)
         server = Server([AUTH], env, ports[0])

@@ -131,7 +131,7 @@ def single(folder):
 def storm(folder):
     ports = [free_port() for _ in range(2)]
     # Sixteen logins of one user at one moment are more than the limit of guesses allows.
-    limits = {f"AUTH__LIMITS__{name}": "0" for name in ("PAIR", "ACCOUNT", "PEER")}
+    limits = {f"AUTH__LIMITS__{name}": "0" for name in ("PAIR", "ACCOUNT", "CLIENT_IP")}
     env = {**auth_env(folder, f"sqlite://{folder}/storm.db", ports), **limits}
     form = accounts(env)
     auth = Server([AUTH], env, ports[0])

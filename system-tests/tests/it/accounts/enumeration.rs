@@ -15,7 +15,7 @@ on_both_databases! {
 const ROUNDS: u64 = 5;
 
 async fn unknown_wrong_and_disabled_are_alike(database: Database) {
-    let none = ["PAIR", "ACCOUNT", "PEER"].map(|limit| format!("AUTH__LIMITS__{limit}"));
+    let none = ["PAIR", "ACCOUNT", "CLIENT_IP"].map(|limit| format!("AUTH__LIMITS__{limit}"));
     let settings: Vec<(&str, &str)> = none.iter().map(|name| (name.as_str(), "0")).collect();
     let system = System::with(database, &settings).await;
     for name in ["somebody", "disabled"] {
