@@ -70,6 +70,20 @@ struct Known {
     mark: Mark,
 }
 
+/// A user with the values that are computed from it, before the transaction: PostgreSQL ends a transaction in which
+/// this process is silent, and a thousand skeletons take their time on a busy machine.
+struct Prepared {
+    user: ImportedUser,
+    mark: Mark,
+    skeleton: String,
+}
+
+impl Prepared {
+    fn of(user: ImportedUser) -> Self {
+        Self { mark: Mark::of(&user), skeleton: user.username.skeleton(), user }
+    }
+}
+
 /// Who has a name.
 struct Holder {
     id: String,
@@ -82,16 +96,17 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn import(&self, batch: Batch) -> Result<BatchOutcome, StorageError> {
+    pub fn import(&self, mut batch: Batch) -> Result<BatchOutcome, StorageError> {
         let (tell, told) = sync_channel(1);
+        let users: Vec<Prepared> = std::mem::take(&mut batch.users).into_iter().map(Prepared::of).collect();
         let dry_run = batch.dry_run;
         let outcome = self.write_audited(move |connection| {
             // Write first; and one import at a time.
-            let numbers = batch.users.iter().filter_map(|user| user.legacy_id.parse().ok());
+            let numbers = users.iter().filter_map(|prepared| prepared.user.legacy_id.parse().ok());
             // Behind one that no sequence reaches there would soon be no next.
             let highest = numbers.filter(|number| *number < LARGEST_NUMBER).max();
             raise_numbers(connection, highest.unwrap_or(0))?;
-            let fates = take_over(connection, &batch)?;
+            let fates = take_over(connection, &users, &batch)?;
             if batch.dry_run {
                 // Nobody listens only when the caller has gone.
                 let _ = tell.send(fates);
@@ -113,28 +128,32 @@ impl Storage {
     }
 }
 
-fn take_over(connection: &mut AnyConnection, batch: &Batch) -> Result<Vec<Fate>, StorageError> {
-    let known = known(connection, &batch.users)?;
+fn take_over(
+    connection: &mut AnyConnection,
+    users: &[Prepared],
+    batch: &Batch,
+) -> Result<Vec<Fate>, StorageError> {
+    let known = known(connection, users)?;
     let mut ended = Ended::default();
     // Those that are here come first: a name that one of them gives up may be another's in the same batch.
     let mut changes = HashMap::new();
-    for user in &batch.users {
-        let Some(before) = known.get(&user.legacy_id) else { continue };
-        let fate = match before.mark == Mark::of(user) {
+    for prepared in users {
+        let Some(before) = known.get(&prepared.user.legacy_id) else { continue };
+        let fate = match before.mark == prepared.mark {
             true => Fate::Unchanged,
-            false => update(connection, user, (before, batch), &mut ended)?,
+            false => update(connection, prepared, (before, batch), &mut ended)?,
         };
-        changes.insert(user.legacy_id.as_str(), fate);
+        changes.insert(prepared.user.legacy_id.as_str(), fate);
     }
-    let new: Vec<&ImportedUser> =
-        batch.users.iter().filter(|user| !known.contains_key(&user.legacy_id)).collect();
+    let new: Vec<&Prepared> =
+        users.iter().filter(|prepared| !known.contains_key(&prepared.user.legacy_id)).collect();
     let mut inserted = insert(connection, &new, batch.now)?;
-    let mut fates = Vec::with_capacity(batch.users.len());
-    for user in &batch.users {
-        fates.push(match changes.get(user.legacy_id.as_str()) {
+    let mut fates = Vec::with_capacity(users.len());
+    for prepared in users {
+        fates.push(match changes.get(prepared.user.legacy_id.as_str()) {
             Some(fate) => *fate,
-            None if inserted.remove(&user.legacy_id) => Fate::New,
-            None => adopt(connection, user, batch, &mut ended)?,
+            None if inserted.remove(&prepared.user.legacy_id) => Fate::New,
+            None => adopt(connection, prepared, batch, &mut ended)?,
         });
     }
     // Rows of accounts and sessions first, then the counter of revocations: two that took these locks in another order
@@ -150,9 +169,9 @@ struct Ended(Vec<RevocationTarget>);
 /// Users that were imported before. A user created here may have a number, which is no ID in Django.
 fn known(
     connection: &mut AnyConnection,
-    wanted: &[ImportedUser],
+    wanted: &[Prepared],
 ) -> Result<HashMap<String, Known>, StorageError> {
-    let ids: Vec<&str> = wanted.iter().map(|user| user.legacy_id.as_str()).collect();
+    let ids: Vec<&str> = wanted.iter().map(|prepared| prepared.user.legacy_id.as_str()).collect();
     let rows: Vec<(Option<String>, String, Option<String>)> = users::table
         .filter(users::legacy_id.eq_any(ids))
         .filter(users::import_mark.is_not_null())
@@ -195,13 +214,13 @@ const INSERT_POSTGRES: &str = "INSERT INTO users (id, username, name_key, name_s
 
 fn insert(
     connection: &mut AnyConnection,
-    new: &[&ImportedUser],
+    new: &[&Prepared],
     now: Timestamp,
 ) -> Result<HashSet<String>, StorageError> {
     if new.is_empty() {
         return Ok(HashSet::new());
     }
-    let rows: Vec<Value> = new.iter().map(|user| row(user, now)).collect();
+    let rows: Vec<Value> = new.iter().map(|prepared| row(prepared, now)).collect();
     let statement = match connection {
         AnyConnection::Postgres(_) => INSERT_POSTGRES,
         AnyConnection::Sqlite(_) => INSERT_SQLITE,
@@ -211,19 +230,20 @@ fn insert(
     Ok(inserted.into_iter().filter_map(|row| row.legacy_id).collect())
 }
 
-fn row(user: &ImportedUser, now: Timestamp) -> Value {
+fn row(prepared: &Prepared, now: Timestamp) -> Value {
+    let user = &prepared.user;
     json!({
         "id": Uuid::new_v4().to_string(),
         "username": user.username.as_str(),
         "name_key": user.username.key(),
-        "name_skeleton": user.username.skeleton(),
+        "name_skeleton": prepared.skeleton,
         "password_hash": user.password_hash,
         "password_scheme": scheme_of(&user.password_hash),
         "roles": user.roles.join(" "),
         "created_at": user.created_at.unwrap_or(now.0),
         "disabled_at": user.disabled.then_some(now.0),
         "legacy_id": user.legacy_id,
-        "import_mark": Mark::of(user).text(),
+        "import_mark": prepared.mark.text(),
         "profile": user.profile,
         "email": user.email,
         "email_key": user.email.as_deref().map(spelling_key),
@@ -245,15 +265,14 @@ struct TakenOver {
 
 fn update(
     connection: &mut AnyConnection,
-    user: &ImportedUser,
+    Prepared { user, mark, skeleton }: &Prepared,
     (known, batch): (&Known, &Batch),
     ended: &mut Ended,
 ) -> Result<Fate, StorageError> {
-    let mark = Mark::of(user);
     let changed = TakenOver {
         username: user.username.as_str().to_owned(),
         name_key: Some(user.username.key().to_owned()),
-        name_skeleton: Some(user.username.skeleton()),
+        name_skeleton: Some(skeleton.clone()),
         roles: user.roles.join(" "),
         legacy_id: Some(user.legacy_id.clone()),
         import_mark: Some(mark.text()),
@@ -283,14 +302,15 @@ fn update(
 
 fn adopt(
     connection: &mut AnyConnection,
-    user: &ImportedUser,
+    prepared: &Prepared,
     batch: &Batch,
     ended: &mut Ended,
 ) -> Result<Fate, StorageError> {
+    let user = &prepared.user;
     match holder(connection, user)? {
         Some(holder) if !holder.imported && batch.adopt => {
             let known = Known { id: holder.id, mark: Mark::default() };
-            update(connection, user, (&known, batch), ended)
+            update(connection, prepared, (&known, batch), ended)
         }
         Some(holder) if !holder.imported => Ok(Fate::MadeHere),
         Some(holder) if holder.legacy_id.as_ref() == Some(&user.legacy_id) => Ok(Fate::Twice),
