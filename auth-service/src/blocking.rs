@@ -11,12 +11,12 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::{Instrument, Span, trace_span};
 
 use crate::authority::Authority;
+use crate::authority::grants::Grant;
+use crate::authority::tokens::{Introspection, IssuedTokens};
 use crate::clients::{Client, ClientCredentials, ClientId};
 use crate::error::{Error, ErrorKind, Result};
-use crate::grants::Grant;
 use crate::sessions::Rotation;
 use crate::storage::StorageError;
-use crate::tokens::{Introspection, IssuedTokens};
 
 /// Threads that may block. More than wait for passwords, so that a flood of logins leaves some.
 pub const THREADS: usize = 64;
@@ -122,7 +122,7 @@ impl Blocking {
     /// `Unavailable` when there is none in time.
     pub async fn next_poll(&self) -> Result<()> {
         self.refuse_in_silence()?;
-        let mut polls = self.authority.feeds.polls();
+        let mut polls = self.authority.sync.feeds.polls();
         let begun = self.authority.sync.polls_begun();
         let polled = tokio::time::timeout(LONGEST_POLL, polls.wait_for(|completed| *completed > begun)).await;
         match polled {

@@ -4,8 +4,6 @@
 use shared_claims::revocations::Position;
 use tokio::sync::watch;
 
-use crate::authority::Authority;
-
 /// What is new, as of the last poll.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct News {
@@ -51,20 +49,17 @@ impl Feeds {
         self.polls.send_replace(poll);
     }
 
-    pub fn close(&self) {
-        self.news.send_modify(|news| news.closing = true);
-    }
-}
-
-impl Authority {
-    /// Wakes all streams and long polls if the state in memory has changed.
-    pub(crate) fn notify(&self) {
-        let (revocations, key_set) = (self.revocations.position(), self.keys.ring().etag.clone());
-        self.feeds.news.send_if_modified(|last| {
+    /// Wakes all streams and long polls if something has changed.
+    pub(crate) fn publish(&self, revocations: Position, key_set: String) {
+        self.news.send_if_modified(|last| {
             let news = News { revocations, key_set, closing: last.closing };
             let changed = *last != news;
             *last = news;
             changed
         });
+    }
+
+    pub fn close(&self) {
+        self.news.send_modify(|news| news.closing = true);
     }
 }

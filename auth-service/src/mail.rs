@@ -1,6 +1,7 @@
 //! E-mails to users, by SMTP: queued in memory and sent by one thread, so that no request waits for a mail server and
 //! none takes longer because there was someone to write to.
 
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,26 +38,33 @@ pub struct MailPolicy {
     pub from: String,
 }
 
-/// A handle on the queue; what waits in it when the process ends is lost, and asked for again.
+/// A handle on the queue; what waits in it when the process ends is lost, and asked for again. The thread that sends
+/// starts with the first e-mail.
 pub struct Mailer {
-    /// `None` stands for an e-mail that is not sent, so that it takes as long.
-    emails: SyncSender<Option<EmailMessage>>,
+    transport: SmtpTransport,
     from: Mailbox,
+    /// `None` in the queue stands for an e-mail that is not sent, so that it takes as long.
+    emails: OnceLock<Option<SyncSender<Option<EmailMessage>>>>,
 }
 
 impl Mailer {
     /// # Errors
     /// One line: what is wrong with the settings.
-    pub fn start(policy: MailPolicy) -> std::result::Result<Self, String> {
+    pub fn new(policy: MailPolicy) -> std::result::Result<Self, String> {
         let from: Mailbox = policy.from.parse().map_err(|error| format!("mail.from: {error}"))?;
-        let transport = transport(policy)?;
+        Ok(Self { transport: transport(policy)?, from, emails: OnceLock::new() })
+    }
+
+    fn start(&self) -> Option<SyncSender<Option<EmailMessage>>> {
         let (emails, waiting) = sync_channel(MAX_WAITING);
-        let sender = from.clone();
-        thread::Builder::new()
+        let (transport, sender) = (self.transport.clone(), self.from.clone());
+        let started = thread::Builder::new()
             .name("mail".to_owned())
-            .spawn(move || send_all(&transport, &sender, &waiting))
-            .map_err(|error| format!("no thread: {error}"))?;
-        Ok(Self { emails, from })
+            .spawn(move || send_all(&transport, &sender, &waiting));
+        if let Err(error) = &started {
+            tracing::error!(%error, "the mail thread cannot start");
+        }
+        started.ok().map(|_| emails)
     }
 
     /// Queues an e-mail, or nothing, which takes as long.
@@ -69,12 +77,12 @@ impl Mailer {
             message(&self.from, email)
                 .map_err(|_| Error::invalid_request("the address cannot be written to"))?;
         }
-        self.emails.try_send(email).map_err(|refused| {
-            let cause = match refused {
-                TrySendError::Full(_) => "too many e-mails are waiting",
-                TrySendError::Disconnected(_) => "the mail thread has stopped",
-            };
-            Error::new(ErrorKind::Overloaded, cause)
+        let overloaded = |cause: &str| Error::new(ErrorKind::Overloaded, cause);
+        let emails = self.emails.get_or_init(|| self.start()).as_ref();
+        let emails = emails.ok_or_else(|| overloaded("the mail thread could not start"))?;
+        emails.try_send(email).map_err(|refused| match refused {
+            TrySendError::Full(_) => overloaded("too many e-mails are waiting"),
+            TrySendError::Disconnected(_) => overloaded("the mail thread has stopped"),
         })
     }
 }

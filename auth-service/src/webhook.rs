@@ -12,14 +12,10 @@ use std::time::{Duration, Instant};
 use quick_cache::sync::Cache;
 use reqwest::blocking::Client;
 use reqwest::redirect;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::metrics;
-use crate::secret::random_id;
-use crate::tokens::sign;
-use crate::users::User;
 
 /// Largest answer, in bytes: it goes into each token.
 pub const MAX_ANSWER_BYTES: usize = 2048;
@@ -29,11 +25,6 @@ const CACHED: usize = 10_000;
 
 /// Questions that wait for an answer at one time: each holds a thread, and others need some too.
 const MOST_ASKED: usize = 16;
-
-/// How long a question is good.
-const QUESTION_TTL: Duration = Duration::from_secs(30);
-
-const QUESTION_TYPE: &str = "claims-request+jwt";
 
 /// What becomes of a login or refresh when the service does not answer, or says nonsense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -86,12 +77,23 @@ impl ClaimsWebhook {
         Self { policy, client: OnceLock::new(), answers: Cache::new(CACHED), asked: AtomicUsize::new(0) }
     }
 
-    fn fresh(&self, user_id: &str) -> Option<Map<String, Value>> {
+    pub(crate) fn fresh(&self, user_id: &str) -> Option<Map<String, Value>> {
         let answer = self.answers.get(user_id)?;
         (answer.at.elapsed() < self.policy.cache).then(|| answer.claims.clone())
     }
 
-    fn ask(&self, question: String) -> std::result::Result<Map<String, Value>, String> {
+    /// The URL of the service.
+    pub(crate) fn url(&self) -> &str {
+        &self.policy.url
+    }
+
+    /// Keeps an answer.
+    pub(crate) fn keep(&self, user_id: &str, claims: &Map<String, Value>) {
+        let answer = Answer { claims: claims.clone(), at: Instant::now() };
+        self.answers.insert(user_id.to_owned(), Arc::new(answer));
+    }
+
+    pub(crate) fn ask(&self, question: String) -> std::result::Result<Map<String, Value>, String> {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
         let _question = Question(&self.asked);
         if asked >= MOST_ASKED {
@@ -114,7 +116,7 @@ impl ClaimsWebhook {
         serde_json::from_slice(&text).map_err(|_| "its answer is no JSON object".to_owned())
     }
 
-    fn instead(&self, user_id: &str, cause: &str) -> Result<Map<String, Value>> {
+    pub(crate) fn instead(&self, user_id: &str, cause: &str) -> Result<Map<String, Value>> {
         metrics::webhook_failed();
         let refuse = || Err(Error::new(ErrorKind::Unavailable, format!("the claims webhook: {cause}")));
         match self.policy.on_failure {
@@ -148,58 +150,5 @@ fn read_within(mut answer: impl Read, until: Instant) -> std::result::Result<Vec
         if Instant::now() > until {
             return Err("its answer took too long".to_owned());
         }
-    }
-}
-
-impl Authority {
-    /// What the operator's service says of a user; nothing where there is no such service.
-    ///
-    /// # Errors
-    /// `Unavailable` when it fails and the policy is to refuse.
-    pub(crate) fn ask_webhook(&self, user: &User) -> Result<Map<String, Value>> {
-        let Some(webhook) = &self.webhook else { return Ok(Map::new()) };
-        if let Some(claims) = webhook.fresh(&user.id) {
-            return Ok(claims);
-        }
-        match webhook.ask(self.question(&webhook.policy.url, user)?) {
-            Ok(claims) => {
-                let answer = Answer { claims: claims.clone(), at: Instant::now() };
-                webhook.answers.insert(user.id.clone(), Arc::new(answer));
-                Ok(claims)
-            }
-            Err(cause) => webhook.instead(&user.id, &cause),
-        }
-    }
-
-    /// The same for a user of whom only the id is known yet.
-    ///
-    /// # Errors
-    /// As [`Self::ask_webhook`].
-    pub(crate) fn ask_webhook_by_id(&self, user_id: &str) -> Result<Map<String, Value>> {
-        let Some(webhook) = &self.webhook else { return Ok(Map::new()) };
-        if let Some(claims) = webhook.fresh(user_id) {
-            return Ok(claims);
-        }
-        // Nobody there: the refresh itself says what is wrong.
-        self.storage.find_user_by_id(user_id)?.map_or(Ok(Map::new()), |user| self.ask_webhook(&user))
-    }
-
-    fn question(&self, url: &str, user: &User) -> Result<String> {
-        let now = self.now();
-        let profile: Value = serde_json::from_str(&user.attributes.profile).unwrap_or_default();
-        let claims = json!({
-            "iss": self.issuer,
-            "aud": url,
-            "iat": now.seconds(),
-            "exp": now.plus(QUESTION_TTL).seconds(),
-            "jti": random_id()?,
-            "sub": user.id,
-            "username": user.username.as_str(),
-            "user_id": self.simplejwt.user_id.of(&user.id, &user.attributes),
-            "roles": user.attributes.roles,
-            "profile": profile,
-        });
-        let signer = self.signer_of(None)?;
-        sign(&signer, QUESTION_TYPE, &claims)
     }
 }

@@ -4,10 +4,10 @@
 use std::hint::black_box;
 
 use auth_service::audit::Actor;
+use auth_service::authority::tokens::Draft;
 use auth_service::keys::{Algorithm, SigningKey};
 use auth_service::settings::Settings;
 use auth_service::startup::build;
-use auth_service::tokens::Draft;
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -98,7 +98,7 @@ fn minting(c: &mut Criterion) {
         settings.keys.master_key_file = path("master.key");
         settings.keys.algorithm = algorithm.as_str().to_owned();
         let authority = build(&settings, Actor::Authority).expect("an authority");
-        let client = &authority.first_party;
+        let client = &authority.simplejwt.first_party;
         let now = authority.now();
         let mint = || authority.mint_access_token(&Draft::for_client(client, "notes", &client.scope), now);
         let token = mint().expect("a token");

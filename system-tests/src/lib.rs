@@ -5,6 +5,7 @@
 //! [`eventually`] waits for a condition and gives up after a bound.
 
 pub mod bystander;
+pub mod channel;
 pub mod cluster;
 pub mod collector;
 pub mod database;

@@ -1,5 +1,3 @@
-use std::net::SocketAddr;
-
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -8,10 +6,11 @@ use signet_proto::auth::v1::{
     IntrospectRequest, IssueClientTokenRequest, ObtainPairRequest, RefreshRequest, RevokeRequest,
     VerifyRequest,
 };
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
+pub use crate::channel::channel;
 use crate::system::{GATEWAY, NOTES, System};
 
 /// By which protocol a test speaks to the authority. Over HTTP users use simplejwt's endpoints and
@@ -168,15 +167,6 @@ impl Protocol {
             }
         }
     }
-}
-
-/// A connection to a gRPC listener.
-///
-/// # Panics
-/// Without one.
-pub async fn channel(address: SocketAddr) -> Channel {
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address makes a URL");
-    endpoint.connect().await.expect("the service answers")
 }
 
 /// A gRPC client of the authority.

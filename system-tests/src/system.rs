@@ -5,9 +5,9 @@ use shared_claims::authority::{AuthoritySettings, FeedSettings};
 use shared_claims::clock::unix_now;
 use tempfile::TempDir;
 
+use crate::channel::channel;
 use crate::database::{Database, execute};
 use crate::processes::{Env, Service, run};
-use crate::protocol::channel;
 
 /// The password of every account that a test makes.
 pub const PASSWORD: &str = "correct horse battery staple";

@@ -4,8 +4,10 @@
 //! Client tokens and refreshes that go well are not in it: they are counted, and their sessions are.
 
 mod chain;
+mod limited;
 
 pub use chain::{Broken, Chain, Link, Mac};
+pub use limited::LimitedEntries;
 
 use std::fmt;
 

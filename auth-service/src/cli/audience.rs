@@ -80,7 +80,7 @@ fn create(authority: &Authority, output: &Output, audience: Audience) -> Done {
     // Creates the first key of its algorithm now, not when the first token is requested.
     authority.refresh_state()?;
     let document = described(authority, &audience);
-    let algorithm = audience.algorithm.unwrap_or(authority.default_algorithm);
+    let algorithm = audience.algorithm.unwrap_or(authority.issuer.default_algorithm);
     let encrypted = match document["encryption_kid"].as_str() {
         Some(kid) => format!(" and encrypted to the key {kid}"),
         None => String::new(),
@@ -114,7 +114,7 @@ fn encrypt(authority: &Authority, output: &Output, name: &str, jwks: Option<Stri
 fn list(authority: &Authority, output: &Output) -> Done {
     let audiences = authority.storage.all_audiences()?;
     let line = |audience: &Audience| {
-        let algorithm = audience.algorithm.unwrap_or(authority.default_algorithm).as_str();
+        let algorithm = audience.algorithm.unwrap_or(authority.issuer.default_algorithm).as_str();
         let encrypted = if audience.encryption_jwks.is_some() { "encrypted" } else { "" };
         format!("{:<40} {algorithm:<6} {encrypted}", audience.name)
     };
@@ -125,7 +125,7 @@ fn list(authority: &Authority, output: &Output) -> Done {
 }
 
 fn described(authority: &Authority, audience: &Audience) -> Value {
-    let algorithm = audience.algorithm.unwrap_or(authority.default_algorithm);
+    let algorithm = audience.algorithm.unwrap_or(authority.issuer.default_algorithm);
     json!({
         "audience": audience.name,
         "algorithm": algorithm.as_str(),

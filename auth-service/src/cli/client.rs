@@ -99,7 +99,7 @@ fn check_registered(authority: &Authority, audiences: &[String]) -> Done {
 }
 
 fn create(authority: &Authority, output: &Output, client: &Client) -> Done {
-    if client.id == authority.first_party.id {
+    if client.id == authority.simplejwt.first_party.id {
         return Err(Failure::Wrong(format!(
             "{} is the name of the client behind the simplejwt endpoints",
             client.id

@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::import::{self, DjangoDatabase, Dump, FieldMap, ImportOptions, Report, Source, simple_jwt};
+use crate::authority::admin::import::{DjangoDatabase, ImportOptions, run};
+use crate::import::{Dump, FieldMap, Report, Source, simple_jwt};
 use crate::storage::DatabaseUrl;
 
 #[derive(Debug, Subcommand)]
@@ -42,7 +43,7 @@ impl Django {
         let options = ImportOptions { dry_run: self.dry_run, adopt: self.adopt };
         let mut source = self.source(map)?;
         let mut bar = Bar::new();
-        let report = import::run(authority, source.as_mut(), options, &mut |part, accounts| {
+        let report = run(authority, source.as_mut(), options, &mut |part, accounts| {
             if let Some(line) = bar.line(part, accounts) {
                 output.progress(&line);
             }

@@ -54,7 +54,7 @@ impl KeyCommand {
             Self::List => list(authority, output),
             Self::Rotate { algorithm, now, wait } => {
                 let algorithm =
-                    algorithm.as_deref().map_or(Ok(authority.default_algorithm), parse_algorithm)?;
+                    algorithm.as_deref().map_or(Ok(authority.issuer.default_algorithm), parse_algorithm)?;
                 let (kid, activates_at) =
                     authority.rotate_key(algorithm, now, authority.now()).map_err(refused_input)?;
                 let rotation = Rotation { kid, algorithm, activates_at, at_once: now, wait };
@@ -75,7 +75,7 @@ impl KeyCommand {
 
 fn list(authority: &Authority, output: &Output) -> Done {
     let now = authority.now();
-    let ring = authority.keys.ring();
+    let ring = authority.issuer.keys.ring();
     let verifiers = authority.storage.connected_verifiers(now)?;
     let missing = |key: &KeyRecord| {
         let (kid, public) = (key.kid.clone(), key.state(now).is_public());
@@ -222,7 +222,7 @@ fn revoke(authority: &Authority, output: &Output, kid: &str) -> Done {
         return Err(Failure::Wrong(format!("key {kid:?} not found, or already revoked")));
     }
     let now = authority.now();
-    let ring = authority.keys.ring();
+    let ring = authority.issuer.keys.ring();
     let active = ring.records.iter().filter(|key| matches!(key.state(now), KeyState::Active { .. }));
     let active: Vec<&str> = active.map(|key| key.kid.as_str()).collect();
     let document = json!({"kid": kid, "revoked": true, "active": active});

@@ -58,7 +58,7 @@ fn create(
     if roles.iter().any(|role| role.is_empty() || role.contains(char::is_whitespace)) {
         return Err(Failure::Usage("a role has no spaces and is not empty".to_owned()));
     }
-    let password = password(&authority.rules, name.as_str(), from_stdin)?;
+    let password = password(&authority.sign_in.password_rules, name.as_str(), from_stdin)?;
     let user = new_user(authority, &name, roles, &password)?;
     authority.storage.create_user(&user, authority.simplejwt.numbers_users()).map_err(
         |error| match error {
@@ -95,8 +95,8 @@ fn remove_second_factor(authority: &Authority, output: &Output, username: &str) 
 
 fn passwd(authority: &Authority, output: &Output, username: &str, from_stdin: bool) -> Done {
     let name = parse(username)?;
-    let password = password(&authority.rules, name.as_str(), from_stdin)?;
-    let hash = authority.hasher.hash(&password).map_err(|error| error.to_string())?;
+    let password = password(&authority.sign_in.password_rules, name.as_str(), from_stdin)?;
+    let hash = authority.sign_in.hasher.hash(&password).map_err(|error| error.to_string())?;
     let now = authority.now();
     let ended = authority.storage.set_password(&name, hash, (now, authority.revoked_until(now)))?;
     let ended = ended.ok_or_else(|| unknown(username))?;
@@ -117,7 +117,7 @@ pub(super) fn new_user(
     Ok(User {
         id: Uuid::new_v4().to_string(),
         username: name.clone(),
-        password_hash: authority.hasher.hash(password).map_err(|error| error.to_string())?,
+        password_hash: authority.sign_in.hasher.hash(password).map_err(|error| error.to_string())?,
         password_epoch: 0,
         attributes: Attributes::of_roles(roles),
         created_at: authority.now(),

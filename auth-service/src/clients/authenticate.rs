@@ -1,12 +1,7 @@
-use std::sync::Arc;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Client, ClientId};
-use crate::authority::Authority;
-use crate::error::{Error, ErrorKind, Result};
 use crate::secret::PlainSecret;
 
 /// An id and a secret as they came, by whichever way.
@@ -28,25 +23,5 @@ impl ClientCredentials {
         let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
         let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
         Some(Self { unverified_id: decode(id)?, secret: PlainSecret::new(decode(secret)?) })
-    }
-}
-
-impl Authority {
-    /// Authenticates a client (RFC 6749 section 2.3.1), by what memory knows. A client or a secret that was registered
-    /// within the last quarter of a second may not be known yet: see `Blocking::authenticate`.
-    ///
-    /// # Errors
-    /// `invalid_client`, the same for an unknown id, a wrong secret and a disabled client.
-    pub fn authenticate_client(&self, credentials: &ClientCredentials) -> Result<Arc<Client>> {
-        let refused = |cause: String| Error::new(ErrorKind::InvalidClient, cause);
-        let id = ClientId::parse(&credentials.unverified_id)
-            .ok_or_else(|| refused("the client id is malformed".to_owned()))?;
-        let client =
-            self.clients.enabled(&id).ok_or_else(|| refused("no enabled client has this id".to_owned()))?;
-        if client.accepts(&credentials.secret, self.now()) {
-            Ok(client)
-        } else {
-            Err(refused(format!("wrong secret for client {id}")))
-        }
     }
 }

@@ -48,10 +48,10 @@ async fn watch(
 ) {
     let authority = std::sync::Arc::clone(&subscriber.authority);
     let id = verifier.id.clone();
-    let mut news = authority.feeds.subscribe();
+    let mut news = authority.sync.feeds.subscribe();
     let (mut sent, mut noted) = (String::new(), false);
     while subscriber.may_go_on().await {
-        let ring = authority.keys.ring();
+        let ring = authority.issuer.keys.ring();
         // A replica that does not see the database may not know that a key was revoked.
         if authority.is_fresh() {
             let jwks = if ring.etag == sent { Vec::new() } else { ring.jwks.clone().into_bytes() };
@@ -69,7 +69,7 @@ async fn watch(
                     Ok(Some(message)) if is_possible(&message) => {
                         if verifier.kids != message.held_kids || !noted {
                             verifier.kids = message.held_kids;
-                            authority.verifiers.note(verifier.clone());
+                            authority.sync.verifiers.note(verifier.clone());
                             noted = true;
                         }
                     }
@@ -84,7 +84,7 @@ async fn watch(
             break;
         }
     }
-    authority.verifiers.forget(&id);
+    authority.sync.verifiers.forget(&id);
 }
 
 fn is_possible(message: &WatchKeysRequest) -> bool {

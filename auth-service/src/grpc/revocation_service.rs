@@ -41,8 +41,8 @@ impl RevocationService for RevocationEndpoints {
 
 async fn watch(subscriber: Subscriber<RevocationUpdate>, subscriptions: Subscriptions, asked: Position) {
     let authority = &subscriber.authority;
-    let mut news = authority.feeds.subscribe();
-    if asked > authority.revocations.position() {
+    let mut news = authority.sync.feeds.subscribe();
+    if asked > authority.reader.revocations.position() {
         // It was at a replica that knows more than this one: poll before saying that there is less.
         let _ = subscriptions.blocking.next_poll().await;
     }
@@ -67,7 +67,7 @@ async fn send_all(
 ) -> bool {
     let mut _turn = None;
     loop {
-        let log = &subscriber.authority.revocations;
+        let log = &subscriber.authority.reader.revocations;
         let mut page = log.page(sent.seq, PAGE);
         if page.position.epoch != sent.epoch {
             page = log.page(0, PAGE);

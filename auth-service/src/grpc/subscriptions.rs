@@ -119,7 +119,7 @@ impl<T> Subscriber<T> {
 
     /// Whether the caller may go on subscriptions; one that may not is told.
     pub async fn may_go_on(&self) -> bool {
-        if self.authority.feeds.is_closing() {
+        if self.authority.sync.feeds.is_closing() {
             let _ = self.updates.send_timeout(Err(elsewhere()), PATIENCE).await;
             return false;
         }

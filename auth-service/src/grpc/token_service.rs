@@ -11,12 +11,14 @@ use tonic::{Request, Response, Status};
 
 use super::client_auth::credentials;
 use super::status::refuse;
+use crate::authority::grants::{Grant, PasswordGrant};
+use crate::authority::sign_in::PasswordCredentials;
+use crate::authority::tokens::{Introspection, IssuedTokens};
 use crate::blocking::Blocking;
 use crate::clients::Client;
+use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::grants::{Grant, PasswordLogin};
 use crate::secret::PlainSecret;
-use crate::tokens::{Introspection, IssuedTokens};
 use crate::users::ClientIp;
 
 /// `signet.auth.v1.TokenService`.
@@ -47,6 +49,15 @@ impl TokenEndpoints {
         answer.await.map(Response::new).map_err(|error| refuse(&error))
     }
 
+    /// Where a call comes from.
+    fn context<T>(&self, request: &Request<T>) -> RequestContext {
+        let user_agent = request.metadata().get("user-agent").and_then(|value| value.to_str().ok());
+        RequestContext {
+            client_ip: self.client_ip(request),
+            unverified_user_agent: user_agent.map(str::to_owned),
+        }
+    }
+
     /// The client IP of a call, past the proxies that are trusted.
     fn client_ip<T>(&self, request: &Request<T>) -> Option<ClientIp> {
         let remote = request.remote_addr()?.ip();
@@ -69,26 +80,23 @@ fn user_ip(client_ip: &str, caller: Option<ClientIp>) -> Result<Option<ClientIp>
     Ok(Some(address.into()))
 }
 
-/// What the caller's program calls itself.
-fn device<T>(request: &Request<T>) -> Option<String> {
-    Some(request.metadata().get("user-agent")?.to_str().ok()?.to_owned())
-}
-
 #[tonic::async_trait]
 impl TokenService for TokenEndpoints {
     async fn obtain_pair(
         &self,
         request: Request<ObtainPairRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
-        let (client_ip, unverified_device) = (self.client_ip(&request), device(&request));
+        let context = self.context(&request);
         self.call(request, |client, message| async move {
-            let login = PasswordLogin {
+            let client_ip = user_ip(&message.client_ip, context.client_ip)?;
+            let login = PasswordGrant {
                 client,
-                unverified_username: message.username,
-                password: PlainSecret::new(message.password),
-                otp: given(message.otp).map(PlainSecret::new),
-                client_ip: user_ip(&message.client_ip, client_ip)?,
-                unverified_device,
+                credentials: PasswordCredentials {
+                    unverified_username: message.username,
+                    password: PlainSecret::new(message.password),
+                    otp: given(message.otp).map(PlainSecret::new),
+                },
+                context: RequestContext { client_ip, ..context },
                 scope: given(message.scope),
                 audience: given(message.audience),
             };

@@ -17,7 +17,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::context::RequestContext;
 use actix_web::dev::Server;
+use actix_web::http::header;
 use actix_web::http::header::HeaderValue;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpServer, web};
@@ -93,9 +95,11 @@ fn client_ip(request: &HttpRequest, proxies: &TrustedProxies) -> Option<ClientIp
     Some(ClientIp { address: proxies.caller(remote, forwarded()), forwards })
 }
 
-/// What the caller's program calls itself.
-fn device(request: &HttpRequest) -> Option<String> {
-    Some(request.headers().get(actix_web::http::header::USER_AGENT)?.to_str().ok()?.to_owned())
+/// Where a request comes from.
+fn context(request: &HttpRequest, proxies: &TrustedProxies) -> RequestContext {
+    let user_agent = request.headers().get(header::USER_AGENT);
+    let unverified_user_agent = user_agent.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    RequestContext { client_ip: client_ip(request, proxies), unverified_user_agent }
 }
 
 const MAX_LONG_POLLS: usize = 10_000;
@@ -113,8 +117,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// # Errors
 /// Those of the operating system.
 pub fn server(listener: TcpListener, state: &HttpState, workers: usize) -> std::io::Result<Server> {
-    let base = issuer_path(&state.authority.issuer).to_owned();
-    let metadata = web::Data::new(metadata::Metadata::new(&state.authority.issuer));
+    let base = issuer_path(&state.authority.issuer.url).to_owned();
+    let metadata = web::Data::new(metadata::Metadata::new(&state.authority.issuer.url));
     let state = web::Data::new(state.clone());
     let server = HttpServer::new(move || {
         App::new()

@@ -13,8 +13,8 @@ use super::caching::{self, Pieces, read_only};
 use super::connections::Caller;
 use super::oauth::errors::Refused;
 use crate::authority::Authority;
+use crate::authority::sync::RevocationDocument;
 use crate::error::Error;
-use crate::revocations::RevocationDocument;
 
 pub fn routes(app: &mut web::ServiceConfig, base: &str) {
     app.service(read_only(&format!("{base}/.well-known/jwks.json"), jwks))
@@ -23,7 +23,7 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
 
 /// RFC 7517 section 5.
 async fn jwks(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse {
-    let ring = state.authority.keys.ring();
+    let ring = state.authority.issuer.keys.ring();
     // Without the database a revoked key would not be noticed: caches must not hold the set for long.
     let cache_control = if state.authority.sees_the_database_often_enough() {
         state.names_keys.clone()
@@ -116,7 +116,7 @@ async fn wait_for_news(
         return;
     };
     let caller = request.conn_data::<Caller>();
-    let mut news = state.authority.feeds.subscribe();
+    let mut news = state.authority.sync.feeds.subscribe();
     let over = tokio::time::sleep(wait.min(LONGEST_WAIT));
     tokio::pin!(over);
     let began = state.authority.revocations_etag();
@@ -126,12 +126,13 @@ async fn wait_for_news(
             // One who names a position but no version has the keys of this moment.
             Some(after) => {
                 let same = etag == began && !request.headers().contains_key(IF_NONE_MATCH);
-                after == state.authority.revocations.position() && (same || caching::is_held(request, &etag))
+                after == state.authority.reader.revocations.position()
+                    && (same || caching::is_held(request, &etag))
             }
             None => caching::is_held(request, &etag),
         }
     };
-    while is_newest() && !state.authority.feeds.is_closing() {
+    while is_newest() && !state.authority.sync.feeds.is_closing() {
         tokio::select! {
             () = &mut over => return,
             _ = news.changed() => {}

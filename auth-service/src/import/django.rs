@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::instant::instant;
 use super::names::{GROUP, Names, PERMISSION};
-use super::{ActiveFlag, BlacklistedToken, FieldMap, ImportedUser, Item, MAX_PROFILE_BYTES, Problem};
-use crate::users::{StoredHash, Username};
+use super::values::{flag, key, list};
+use super::{ActiveFlag, BlacklistedToken, FieldMap, ImportedUser, Item, Problem};
+use crate::users::{MAX_PROFILE_BYTES, StoredHash, Username};
 
 /// Longest primary key, in bytes.
 const MAX_ID_BYTES: usize = 64;
@@ -201,27 +202,6 @@ fn profile(
         _ => fields.get(name).or_else(|| fields.get(&format!("{name}_id"))).cloned(),
     };
     map.attributes.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
-}
-
-pub fn list(value: Option<&Value>) -> &[Value] {
-    value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn flag(value: Option<&Value>) -> Option<bool> {
-    match value? {
-        Value::Bool(flag) => Some(*flag),
-        Value::Number(number) => Some(number.as_i64() != Some(0)),
-        _ => None,
-    }
-}
-
-/// A key as text, whether it is a number or a UUID; `None` for what is no key.
-pub fn key(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

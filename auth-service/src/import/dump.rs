@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::django::{blacklisted, key, user};
+use super::django::{blacklisted, user};
 use super::dump_file::DumpFile;
 use super::elements::Elements;
 use super::names::Names;
+use super::values::key;
 use super::{FieldMap, Item, Problem, Source};
 
 const OUTSTANDING: &str = "token_blacklist.outstandingtoken";

@@ -1,31 +1,25 @@
 //! Moving in: accounts and blacklisted tokens of a Django project become ours, a batch at a time, again and again
 //! until the day comes.
 //!
-//! `dump_file` opens a dump, `elements` takes it apart, `dump` and `database` read records from a file or from Django's database,
-//! `django` says what a user is there, `names` what its groups and permissions are called, `run` brings batches to the storage and keeps the report.
+//! `dump_file` opens a dump, `elements` takes it apart, `dump` reads records from it, `django` converts a user, `names` resolves
+//! groups and permissions. `authority/admin/import` stores them.
 
-mod database;
-mod django;
+pub(crate) mod django;
 mod dump;
 mod dump_file;
 mod elements;
 mod instant;
-mod names;
+pub(crate) mod names;
 mod report;
-mod run;
 pub mod simple_jwt;
+mod values;
 
 use std::collections::BTreeMap;
 
 use crate::users::Username;
 
-pub use database::DjangoDatabase;
 pub use dump::Dump;
 pub use report::{Problem, Report};
-pub use run::{ImportOptions, Progress, run};
-
-/// Most octets of JSON that are kept of a user: claims are made of them, and go into each token.
-pub const MAX_PROFILE_BYTES: usize = 2560;
 
 /// Which fields of a Django project say what.
 #[derive(Debug, Clone)]

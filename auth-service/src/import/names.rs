@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
-use super::django::{key, list};
+use super::values::{key, list};
 
 /// Names of what records refer to by key, as far as the source holds them. A reference is resolved when a user
 /// needs it: a dump has its models in the order in which they were requested.

@@ -6,7 +6,7 @@
 
 mod algorithm;
 mod import;
-mod maintain;
+mod jws;
 mod master_key;
 mod ring;
 mod rotation;
@@ -19,8 +19,12 @@ use crate::clock::Timestamp;
 
 pub use algorithm::Algorithm;
 pub use import::{ImportError, import_pem};
+pub(crate) use jws::sign;
 pub use master_key::{MasterKey, MasterKeyError, Purpose};
 pub use ring::{KeyRing, Keys, Signer, UnusableKey};
+pub(crate) use rotation::{
+    KeyDemand, KeyStep, has_room, next_step, retirements, successor_candidate, takeover,
+};
 pub use rotation::{KeyPolicy, Retirement, Takeover};
 pub use sealed::{CannotOpen, Vault};
 pub use secrets::{SealedSecret, Secrets};

@@ -135,7 +135,7 @@ impl RevocationLog {
     }
 
     /// All of it, for the document.
-    pub(super) fn all(&self) -> (Position, Vec<Revocation>) {
+    pub(crate) fn all(&self) -> (Position, Vec<Revocation>) {
         let state = self.read();
         (state.position, state.entries.clone())
     }

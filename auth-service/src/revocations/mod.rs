@@ -1,14 +1,12 @@
 //! Revocations: the log in memory, and the signed document that tells
 //! verifiers which have no stream.
 
-mod document;
 mod limit;
 mod log;
 
 use crate::clock::Timestamp;
 use shared_claims::revocations::{Entry, Target};
 
-pub use document::{RevocationDocument, RevocationPages};
 pub use limit::ClientLimiter;
 pub use log::{Page, RevocationLog};
 

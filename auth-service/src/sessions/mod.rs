@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use shared_claims::scope::ScopeSet;
+use uuid::{NoContext, Uuid};
 
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
@@ -98,7 +99,56 @@ pub enum Evaluation {
     NotYours,
 }
 
+/// What a session begins with.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    pub id: String,
+    pub user_id: String,
+    pub client_id: ClientId,
+    pub scope: ScopeSet,
+    pub audience: String,
+    pub auth_time: Timestamp,
+    pub amr: Vec<String>,
+    pub created_at: Timestamp,
+    /// Ends the session unless it is refreshed before.
+    pub idle_ttl: Duration,
+    /// Ends the session however often it is refreshed.
+    pub absolute_ttl: Duration,
+    /// A refresh token is valid for so long after its `exp`: the session lasts longer by it.
+    pub leeway: Duration,
+    pub device: Option<String>,
+}
+
 impl Session {
+    /// Ordered by time, so that new rows go to one end of the index (UUID version 7).
+    #[must_use]
+    pub fn new_id(now: Timestamp) -> String {
+        let within_second = u32::try_from(now.0.rem_euclid(1000)).unwrap_or(0) * 1_000_000;
+        Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, now.seconds(), within_second)).to_string()
+    }
+
+    /// A session that has just begun, at generation 0.
+    #[must_use]
+    pub fn begin(new: NewSession) -> Self {
+        let now = new.created_at;
+        Self {
+            id: new.id,
+            user_id: new.user_id,
+            client_id: new.client_id,
+            scope: new.scope,
+            audience: new.audience,
+            auth_time: new.auth_time,
+            amr: new.amr,
+            created_at: now,
+            idle_expires_at: now.plus(new.idle_ttl.min(new.absolute_ttl) + new.leeway),
+            expires_at: now.plus(new.absolute_ttl + new.leeway),
+            generation: 0,
+            rotated_at: now,
+            ended: None,
+            device: new.device,
+        }
+    }
+
     /// Evaluates a refresh token against this session. Nothing is compared by time but the grace, so
     /// that reuse is noticed whatever a clock does; a clock that jumped makes the grace shorter,
     /// never longer.

@@ -2,43 +2,32 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::thread;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use quick_cache::sync::Cache;
 use service_kit::secret_file;
-use shared_claims::{CachingVerifier, ScopeSet, Verifier};
+use shared_claims::ScopeSet;
 
 use super::Result;
-use crate::accounts::{AccountPolicy, Links, MailTokens, RecoveryCodes};
 use crate::audit::{Actor, Chain};
-use crate::authority::{Authority, SimpleJwtPolicy, SlidingPolicy, TokenPolicy};
+use crate::authority::account::{AccountPolicy, AccountService, Links};
+use crate::authority::sign_in::{SignIn, SignInPolicy};
+use crate::authority::sync::SyncState;
+use crate::authority::tokens::TokenReader;
+use crate::authority::{Authority, Issuer, SimpleJwt, SlidingPolicy, TokenPolicy};
 use crate::clients::{Audience, Client, ClientDirectory, ClientId, Credentials, GrantType};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::Result as CoreResult;
-use crate::feeds::Feeds;
-use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Purpose, Secrets, Vault};
-use crate::limited::LimitedEntries;
+use crate::keys::{Algorithm, KeyPolicy, Keys, MasterKey, Purpose, Secrets};
 use crate::mail::{MailPolicy, Mailer};
-use crate::revocations::{ClientLimiter, RevocationDocument, RevocationLog, RevocationPages};
 use crate::settings::Settings;
-use crate::state_sync::SyncState;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 use crate::tokens::{ClaimMap, LegacySettings, LegacyTokens, RefreshTokens};
-use crate::users::{AttemptPolicy, CountKey, Dummies, LoginLimiter, PasswordHasher, PasswordRules};
-use crate::verifiers::VerifierRegistry;
+use crate::users::{AttemptPolicy, PasswordRules};
 use crate::webhook::{ClaimsWebhook, WebhookPolicy};
 
 /// Clock difference and time on the way that a token may be accepted beyond its `exp`.
 const VERIFIER_SLACK: Duration = Duration::from_secs(60);
-
-/// Names that introspection keeps, at most 150 characters each.
-const USERNAMES_AT_HAND: usize = 10_000;
-
-/// Networks of users that are remembered, at most 100 bytes each.
-const KNOWN_NETWORKS_AT_HAND: usize = 50_000;
 
 /// 2020-01-01: a clock before it was never set.
 const EARLIEST_CLOCK: Timestamp = Timestamp(1_577_836_800_000);
@@ -55,57 +44,18 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
     let secrets = open_secrets(&master, &settings.keys.master_key_file, &storage)?;
     storage.audit_with(Chain::new(&secrets, Arc::clone(&clock), process));
     let authority = Authority {
-        issuer: settings.issuer.clone(),
         policy: token_policy(settings),
-        simplejwt: simplejwt_policy(settings)?,
-        key_policy: KeyPolicy {
-            rotation_period: settings.keys.rotation_period,
-            publish_lead: settings.keys.publish_lead,
-            longest_token: longest_token(settings),
-        },
-        default_algorithm: Algorithm::parse(&settings.keys.algorithm).ok_or("keys.algorithm is unknown")?,
-        first_party: Arc::new(first_party(settings)?),
-        keys: Keys::new(&secrets),
+        simplejwt: simplejwt(settings, &secrets)?,
         clients: ClientDirectory::default(),
-        hasher: PasswordHasher::start(hashing_threads(settings))?,
-        login_limiter: LoginLimiter::among(settings.database.pool_size),
-        rules: PasswordRules::new(settings.passwords.min_characters, &settings.issuer),
-        accounts: account_policy(settings),
-        mail_tokens: MailTokens::new(&secrets),
-        mailer: mailer(settings)?,
-        second_factors: Vault::new(secrets.get(Purpose::SealSecondFactors)),
-        recovery_codes: RecoveryCodes::new(secrets.get(Purpose::RecoveryCodes)),
-        dummies: Dummies::new(secrets.get(Purpose::DummyDraw)),
-        attempt_policy: attempt_policy(settings),
-        count_key: CountKey::new(secrets.get(Purpose::LoginCounts)),
-        refresh_tokens: RefreshTokens::new(settings.issuer.clone(), &secrets, settings.simplejwt.leeway),
-        legacy: legacy_tokens(settings, &secrets)?,
-        webhook: webhook(settings),
-        // Its own clock made the token: no leeway at the end but what is set, a little for replicas at the start.
-        verifier: CachingVerifier::new(
-            Verifier::of_any_audience(settings.issuer.clone())
-                .with_plain_jwt()
-                .with_leeway(5)
-                .with_expiry_leeway(settings.simplejwt.leeway.as_secs()),
-        ),
-        revocations: RevocationLog::new().map_err(|error| error.to_string())?,
-        usernames: Cache::new(USERNAMES_AT_HAND),
-        known_networks: Cache::new(KNOWN_NETWORKS_AT_HAND),
-        revocation_document: ArcSwap::from_pointee(RevocationDocument::default()),
-        too_large_at: ArcSwapOption::empty(),
-        revocation_pages: RevocationPages::default(),
-        verifiers: VerifierRegistry::default(),
-        feeds: Feeds::default(),
-        sync: SyncState::new(),
-        longest_token: AtomicU64::new(0),
-        storage_answers: AtomicBool::new(true),
-        failed_probes: AtomicU32::new(0),
-        token_revocations: ClientLimiter::default(),
-        limited: LimitedEntries::default(),
+        issuer: issuer(settings, &secrets)?,
+        reader: TokenReader::new(&settings.issuer, settings.simplejwt.leeway)?,
+        sign_in: SignIn::new(sign_in_policy(settings), &secrets),
+        account: AccountService::new(account_policy(settings), mailer(settings)?, &secrets),
+        sync: SyncState::default(),
         clock,
         storage,
     };
-    let raised = authority.storage.raise_longest_token(authority.key_policy.longest_token);
+    let raised = authority.storage.raise_longest_token(authority.issuer.key_policy.longest_token);
     raised.map_err(|error| error.to_string())?;
     authority.refresh_state().map_err(|error| error.cause)?;
     Ok(Arc::new(authority))
@@ -129,10 +79,39 @@ fn token_policy(settings: &Settings) -> TokenPolicy {
     }
 }
 
-fn simplejwt_policy(settings: &Settings) -> Result<SimpleJwtPolicy> {
+fn issuer(settings: &Settings, secrets: &Secrets) -> Result<Issuer> {
+    let url = settings.issuer.clone();
+    Ok(Issuer {
+        keys: Keys::new(secrets),
+        key_policy: KeyPolicy {
+            rotation_period: settings.keys.rotation_period,
+            publish_lead: settings.keys.publish_lead,
+            longest_token: longest_token(settings),
+        },
+        default_algorithm: Algorithm::parse(&settings.keys.algorithm).ok_or("keys.algorithm is unknown")?,
+        refresh_tokens: RefreshTokens::new(url.clone(), secrets, settings.simplejwt.leeway),
+        webhook: webhook(settings),
+        url,
+    })
+}
+
+fn sign_in_policy(settings: &Settings) -> SignInPolicy {
+    SignInPolicy {
+        attempts: attempt_policy(settings),
+        password_rules: PasswordRules::new(settings.passwords.min_characters, &settings.issuer),
+        hashing_threads: hashing_threads(settings),
+        connections: settings.database.pool_size,
+    }
+}
+
+fn simplejwt(settings: &Settings, secrets: &Secrets) -> Result<SimpleJwt> {
+    let legacy = legacy_tokens(settings, secrets)?;
+    let first_party = Arc::new(first_party(settings)?);
     let simplejwt = &settings.simplejwt;
     let sliding = SlidingPolicy { ttl: simplejwt.sliding_ttl, refresh_ttl: simplejwt.sliding_refresh_ttl };
-    Ok(SimpleJwtPolicy {
+    Ok(SimpleJwt {
+        first_party,
+        legacy,
         user_id: simplejwt.user_id,
         rotate: simplejwt.rotate_refresh_tokens,
         leeway: simplejwt.leeway,
@@ -180,7 +159,7 @@ fn account_policy(settings: &Settings) -> AccountPolicy {
 }
 
 fn mailer(settings: &Settings) -> Result<Option<Mailer>> {
-    mail_policy(settings)?.map(Mailer::start).transpose()
+    mail_policy(settings)?.map(Mailer::new).transpose()
 }
 
 /// The mail server, if there is one.
@@ -332,7 +311,7 @@ fn first_party(settings: &Settings) -> Result<Client> {
 /// # Errors
 /// `Unavailable`.
 pub fn register_default_audience(authority: &Authority) -> CoreResult<()> {
-    for audience in &authority.first_party.audiences {
+    for audience in &authority.simplejwt.first_party.audiences {
         match authority.storage.create_audience(&Audience::named(audience), authority.now()) {
             Ok(()) | Err(StorageError::Taken) => {}
             Err(error) => return Err(error.into()),

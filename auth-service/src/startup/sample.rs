@@ -12,15 +12,15 @@ pub fn sample_metrics(authority: &Authority) {
     let answers = authority.database_answers();
     gauge!("signet_database_answers").set(u8::from(answers));
     gauge!("signet_feed_age_seconds").set(authority.sync.age().as_secs_f64().min(1e9));
-    let position = authority.revocations.position();
+    let position = authority.reader.revocations.position();
     #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
     gauge!("signet_feed_position").set(position.seq as f64);
     #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
-    gauge!("signet_live_revocations").set(authority.revocations.len() as f64);
+    gauge!("signet_live_revocations").set(authority.reader.revocations.len() as f64);
     let (held, idle) = authority.storage.pool_state();
     gauge!("signet_database_connections", "state" => "held").set(f64::from(held));
     gauge!("signet_database_connections", "state" => "idle").set(f64::from(idle));
-    let ring = authority.keys.ring();
+    let ring = authority.issuer.keys.ring();
     for algorithm in Algorithm::ALL {
         let of_algorithm = || ring.records.iter().filter(move |key| key.algorithm == algorithm);
         let active = of_algorithm().filter_map(|key| match key.state(now) {

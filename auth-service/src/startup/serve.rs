@@ -11,13 +11,12 @@ use service_kit::signals::stop_requested;
 use super::Result;
 use super::sample::sample_metrics;
 use crate::authority::Authority;
+use crate::authority::sync::{StateSync, SweepPolicy, start_sweep};
 use crate::blocking::{self, Blocking};
 use crate::grpc;
 use crate::http::{self, HttpState};
 use crate::metrics;
 use crate::settings::Settings;
-use crate::state_sync::StateSync;
-use crate::sweep::{self, SweepPolicy};
 
 /// Serves until SIGTERM or SIGINT; a second one ends the process at once.
 ///
@@ -40,9 +39,10 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     authority.refresh_dummies().map_err(|error| error.cause)?;
     authority.storage.answer_soon();
     metrics::begin();
+    authority.sign_in.hasher.start()?;
     let state_sync = StateSync::start(Arc::clone(authority)).map_err(|error| error.cause)?;
     let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
-    let sweeper = sweep::start(Arc::clone(authority), policy).map_err(|error| error.cause)?;
+    let sweeper = start_sweep(Arc::clone(authority), policy).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_stopped(settings, authority, cores, recorded));
     end_within(LAST_LOOK, move || {
         drop(sweeper);
@@ -94,7 +94,7 @@ async fn serve_until_stopped(
     let (closing, draining) = (Arc::clone(authority), end.draining.clone());
     tokio::spawn(async move {
         draining.cancelled().await;
-        closing.feeds.close();
+        closing.sync.feeds.close();
     });
     let (drain_delay, grpc_end) = (settings.drain_delay, end.clone());
     let issuer = settings.issuer.clone();

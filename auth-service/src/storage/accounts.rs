@@ -6,14 +6,12 @@ use serde_json::Value;
 use super::Storage;
 use super::connection::AnyConnection;
 use super::error::StorageError;
-use super::names::{insert_new, next_number};
-use super::revocations;
+use super::names::next_number;
 use super::schema::{sessions, users};
-use super::sessions::{End, sessions_ended};
-use super::users::{UserRow, scheme_of};
+use super::session_ends::{End, SessionsEnded, end_others};
+use super::users::{UserRow, insert_new, scheme_of};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
-use crate::revocations::RevocationTarget;
 use crate::sessions::EndReason;
 use crate::users::Address;
 use crate::users::User;
@@ -262,36 +260,4 @@ fn set_email_claim(connection: &mut AnyConnection, user: &User, email: &str) -> 
 fn has_email(connection: &mut AnyConnection, user_id: &str, email: &str) -> Result<bool, StorageError> {
     let of_user = users::table.find(user_id).filter(users::email.eq(email));
     Ok(diesel::update(of_user).set(users::email.eq(email)).execute(connection)? > 0)
-}
-
-/// Sessions that a change has ended, and their revocations.
-#[derive(Debug)]
-pub struct SessionsEnded {
-    pub count: usize,
-    pub revoked: Vec<RevocationTarget>,
-}
-
-impl SessionsEnded {
-    fn detail(&self) -> String {
-        sessions_ended(self.count)
-    }
-}
-
-pub(super) fn end_others(
-    connection: &mut AnyConnection,
-    user_id: &str,
-    kept: &str,
-    end: End,
-) -> Result<SessionsEnded, StorageError> {
-    let live = sessions::table
-        .filter(sessions::user_id.eq(user_id))
-        .filter(sessions::id.ne(kept))
-        .filter(sessions::ended_at.is_null());
-    let ended: Vec<String> = diesel::update(live)
-        .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
-        .returning(sessions::id)
-        .get_results(connection)?;
-    let revoked = revocations::of_ended_sessions(&ended, user_id, end.now);
-    revocations::append(connection, &revoked, end.revoked_until)?;
-    Ok(SessionsEnded { count: ended.len(), revoked })
 }

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use super::error::StorageError;
 use super::revocations;
 use super::schema::clients;
-use super::sessions::{End, end_all_of_client, sessions_ended};
+use super::session_ends::{End, end_all_of_client, sessions_ended};
 use super::{Storage, count_up, scope, words};
 use crate::audit::{Action, Event};
 use crate::clients::{Client, ClientId, Credentials, GrantType};

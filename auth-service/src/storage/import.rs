@@ -17,7 +17,7 @@ use super::import_mark::Mark;
 use super::names::raise_numbers;
 use super::revocations;
 use super::schema::users;
-use super::sessions::{End, end_all_of_user};
+use super::session_ends::{End, end_all_of_user};
 use super::users::scheme_of;
 use super::writer::in_savepoint;
 use crate::audit::{Action, Event};

@@ -29,6 +29,8 @@ mod rotator;
 mod schema;
 mod second_factors;
 mod secrets;
+mod session_ends;
+mod session_row;
 mod sessions;
 mod sqlite_log;
 mod sweep;
@@ -58,7 +60,7 @@ use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use writer::SqliteWriter;
 
-pub use accounts::{NewPassword, SessionSeen, SessionsEnded};
+pub use accounts::{NewPassword, SessionSeen};
 pub use django::DjangoTables;
 pub use error::StorageError;
 pub use import::{Batch, BatchOutcome, Fate};
@@ -67,7 +69,8 @@ pub use listener::Listener;
 pub use rotate::{Reply, Rotate};
 pub use second_factors::Confirmed;
 pub use secrets::{Resealed, Resting};
-pub use sessions::{Login, SessionLimit, Start};
+pub use session_ends::{SessionLimit, SessionsEnded};
+pub use sessions::{Login, Start};
 pub use sweep::Swept;
 pub use url::{DatabaseUrl, InvalidUrl};
 

@@ -7,7 +7,6 @@ use super::Storage;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{counters, users};
-use super::users::UserRow;
 use crate::users::Username;
 
 /// Rows in one step.
@@ -26,24 +25,6 @@ pub(super) fn id_of(
     }
     let by_key = users::table.filter(users::name_key.eq(username.key())).select(users::id);
     Ok(by_key.first(connection).optional()?)
-}
-
-/// Inserts a user that is created here. [`StorageError::Taken`] also when another user's name looks like this one,
-/// an imported user's included.
-pub(super) fn insert_new(
-    connection: &mut AnyConnection,
-    row: UserRow,
-    username: &Username,
-) -> Result<(), StorageError> {
-    let skeleton = username.skeleton();
-    let alike = users::table.filter(users::name_skeleton.eq(&skeleton)).select(users::id);
-    if alike.first::<String>(connection).optional()?.is_some() {
-        return Err(StorageError::Taken);
-    }
-    // Two at once that look alike: the index lets one in.
-    let values = (row, users::name_skeleton.eq(skeleton));
-    diesel::insert_into(users::table).values(values).execute(connection)?;
-    Ok(())
 }
 
 impl Storage {

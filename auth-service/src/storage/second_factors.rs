@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 
 use super::Storage;
-use super::accounts::{SessionsEnded, end_others};
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{recovery_codes, second_factors, users};
-use super::sessions::{End, sessions_ended};
+use super::session_ends::{End, SessionsEnded, end_others, sessions_ended};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::secret::HashedSecret;

@@ -3,10 +3,10 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::error::StorageError;
-use super::names::{id_of, insert_new, next_number};
+use super::names::{id_of, next_number};
 use super::revocations;
 use super::schema::users;
-use super::sessions::{End, end_all_of_user, sessions_ended};
+use super::session_ends::{End, end_all_of_user, sessions_ended};
 use super::{Storage, words};
 use crate::audit::{Action, Event};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
@@ -216,4 +216,22 @@ impl UserRow {
             disabled_at: self.disabled_at.map(Timestamp),
         })
     }
+}
+
+/// Inserts a user that is created here. [`StorageError::Taken`] also when another user's name looks like this one,
+/// an imported user's included.
+pub(super) fn insert_new(
+    connection: &mut AnyConnection,
+    row: UserRow,
+    username: &Username,
+) -> Result<(), StorageError> {
+    let skeleton = username.skeleton();
+    let alike = users::table.filter(users::name_skeleton.eq(&skeleton)).select(users::id);
+    if alike.first::<String>(connection).optional()?.is_some() {
+        return Err(StorageError::Taken);
+    }
+    // Two at once that look alike: the index lets one in.
+    let values = (row, users::name_skeleton.eq(skeleton));
+    diesel::insert_into(users::table).values(values).execute(connection)?;
+    Ok(())
 }

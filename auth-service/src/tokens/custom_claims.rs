@@ -44,7 +44,7 @@ const RESERVED: [&str; 31] = [
 
 /// Most octets of JSON that custom claims may take: a token has 8 KiB. What is taken over and what a webhook says are
 /// each bounded so that this is never met, for then a refresh would fail whose token is spent.
-const MAX_BYTES: usize = crate::import::MAX_PROFILE_BYTES + crate::webhook::MAX_ANSWER_BYTES;
+const MAX_BYTES: usize = crate::users::MAX_PROFILE_BYTES + crate::webhook::MAX_ANSWER_BYTES;
 
 /// Whether `user_id` is written as simplejwt 5.5.1 writes it, or as earlier versions did for numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, Serialize)]

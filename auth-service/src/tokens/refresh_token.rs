@@ -8,7 +8,6 @@ use shared_claims::strict::{
     DEFAULT_MAX_TOKEN_BYTES, Members, StrictValue, UnverifiedHeader, UnverifiedToken,
 };
 
-use crate::authority::Authority;
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::error::TokenFault;
@@ -16,7 +15,6 @@ use crate::keys::{Purpose, Secrets};
 use crate::secret::hex;
 use crate::sessions::Session;
 use crate::tokens::UserId;
-use crate::users::Attributes;
 
 /// Another `typ`, another algorithm and another key than an access token's: the two can never be
 /// taken for each other (RFC 8725 section 3.12).
@@ -133,19 +131,12 @@ impl RefreshTokens {
     }
 }
 
-impl Authority {
-    /// The refresh token of the session's current generation.
-    pub(crate) fn mint_refresh_token(&self, session: &Session, attributes: &Attributes) -> String {
-        self.refresh_tokens.mint(session, self.simplejwt.user_id.of(&session.user_id, attributes))
-    }
-}
-
 /// Whether a token calls itself a refresh token; says nothing about its truth.
-pub(super) fn is_one(unverified_header: &UnverifiedHeader<'_>) -> bool {
+pub(crate) fn is_one(unverified_header: &UnverifiedHeader<'_>) -> bool {
     unverified_header.is_of_type(TYPE)
 }
 
 /// Takes a token apart under the size cap.
-pub(super) fn parse(unverified_token: &str) -> Result<UnverifiedToken<'_>, TokenFault> {
+pub(crate) fn parse(unverified_token: &str) -> Result<UnverifiedToken<'_>, TokenFault> {
     UnverifiedToken::parse(unverified_token, DEFAULT_MAX_TOKEN_BYTES).map_err(|_| TokenFault::Invalid)
 }

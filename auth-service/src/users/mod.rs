@@ -5,6 +5,7 @@ mod attempts;
 mod login_limiter;
 mod password_rules;
 mod passwords;
+mod recovery_codes;
 mod second_factor;
 mod username;
 
@@ -17,11 +18,16 @@ pub use password_rules::{PasswordFault, PasswordRules};
 pub use passwords::{
     Dummies, HasherBusy, Origin, PasswordHasher, SchemeInUse, StoredHash, UnknownHash, is_ours,
 };
+pub use recovery_codes::RecoveryCodes;
+pub(crate) use recovery_codes::normal_code;
 pub use second_factor::{PresentedFactor, StoredFactor};
 pub use username::{Username, UsernameFault, spelling_key};
 
 /// Longest password that is hashed, in bytes; longer ones are refused before any work.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// Largest profile of a user, in bytes of JSON: claims are made of it, and go into each token.
+pub const MAX_PROFILE_BYTES: usize = 2560;
 
 /// A user's account.
 #[derive(Debug, Clone)]

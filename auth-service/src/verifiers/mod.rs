@@ -2,17 +2,10 @@
 //! for them. What is known here is written to the database, where every replica and the command line see it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
-
-use crate::authority::Authority;
-use crate::background::Background;
-use crate::error::Result;
-
-/// How often is looked whether there is anything to write.
-const INTERVAL: Duration = Duration::from_millis(200);
 
 /// How often a replica with verifiers says that it is alive.
 const ALIVE: Duration = Duration::from_secs(5);
@@ -56,6 +49,11 @@ impl Default for VerifierRegistry {
 }
 
 impl VerifierRegistry {
+    /// The ID of this replica, of this start.
+    pub(crate) fn replica(&self) -> &str {
+        &self.replica
+    }
+
     /// A verifier has connected, or holds other keys than before; stored in the database in a moment.
     pub fn note(&self, verifier: ConnectedVerifier) {
         let mut state = self.state();
@@ -71,7 +69,7 @@ impl VerifierRegistry {
     }
 
     /// What is to be written now; `None` when the database knows it all.
-    fn take_changes(&self) -> Option<Changes> {
+    pub(crate) fn take_changes(&self) -> Option<Changes> {
         let mut state = self.state();
         let alive = state.saved.is_some_and(|saved| saved.elapsed() < ALIVE) || state.connected.is_empty();
         if state.changed.is_empty() && alive {
@@ -89,7 +87,7 @@ impl VerifierRegistry {
     }
 
     /// All that is connected is to be written next time, and `gone` to be forgotten.
-    fn write_all_again(&self, gone: Vec<String>) {
+    pub(crate) fn write_all_again(&self, gone: Vec<String>) {
         let mut state = self.state();
         let all: Vec<String> = state.connected.keys().cloned().chain(gone).collect();
         state.changed.extend(all);
@@ -97,44 +95,5 @@ impl VerifierRegistry {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Begins to write them down, beside the state sync: ten thousand of them must not hold up a revocation. Ends when what
-/// it returns is dropped.
-///
-/// # Errors
-/// `Internal` when the system gives no thread.
-pub fn keep(authority: Arc<Authority>) -> Result<Background> {
-    Background::start("verifiers", INTERVAL, move |_| authority.save_verifiers(), || {})
-}
-
-impl Authority {
-    /// Lets the database know of the verifiers of this replica.
-    fn save_verifiers(&self) -> Result<()> {
-        let Some(changes) = self.verifiers.take_changes() else { return Ok(()) };
-        let gone = changes.gone.clone();
-        let saved = self.storage.save_verifiers(&self.verifiers.replica, changes, self.now());
-        match saved {
-            Ok(true) => {}
-            // It was taken for dead, or is new: all of them must be written.
-            Ok(false) => self.verifiers.write_all_again(Vec::new()),
-            Err(error) => {
-                self.verifiers.write_all_again(gone);
-                return Err(error.into());
-            }
-        }
-        Ok(self.storage.forget_dead_replicas(self.now())?)
-    }
-
-    /// The connected verifiers, of all replicas, that cannot verify with a key.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub fn verifiers_without(&self, kid: &str) -> Result<(usize, Vec<ConnectedVerifier>)> {
-        let all = self.storage.connected_verifiers(self.now())?;
-        let connected = all.len();
-        let without = |verifier: &ConnectedVerifier| !verifier.kids.iter().any(|held| held == kid);
-        Ok((connected, all.into_iter().filter(without).collect()))
     }
 }

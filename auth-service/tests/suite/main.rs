@@ -5,6 +5,7 @@
 mod architecture;
 mod error_tables;
 mod glossary;
+mod modules;
 mod session_model;
 mod storage_contract;
 mod supply_chain;

@@ -38,7 +38,7 @@ async fn what_users_clients_and_operators_do_is_written_down(protocol: Protocol,
     let claims = unverified_claims(&pair.access);
     let logins = entries(&system, "login");
     let outcomes: Vec<&str> = logins.iter().map(|entry| entry["outcome"].as_str().unwrap()).collect();
-    assert_eq!(outcomes, ["done", "refused: wrong password", "refused: no account has this name"]);
+    assert_eq!(outcomes, ["done", "refused: wrong password", "refused: no user has this name"]);
     let client = if protocol == Protocol::Http { "simplejwt" } else { GATEWAY };
     assert_eq!(logins[0]["user_id"], claims["sub"]);
     assert_eq!(logins[0]["session_id"], claims["sid"]);

@@ -17,7 +17,7 @@ use bodies::{
 pub use errors::account_error;
 use errors::{Problem, Refused, no_store};
 
-use crate::accounts::{self, Caller};
+use crate::authority::account::{self, Caller};
 use crate::http::{HttpState, body, client_ip};
 use crate::secret::PlainSecret;
 
@@ -54,7 +54,7 @@ pub fn routes(app: &mut web::ServiceConfig, base: &str) {
         (status = 403, description = "Registration is switched off", body = Problem), (status = 429, body = Problem)))]
 async fn register(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let body: Registration = read(&request, payload).await?;
-    let registration = accounts::Registration {
+    let registration = account::Registration {
         unverified_username: body.username,
         unverified_email: body.email,
         password: PlainSecret::new(body.password),

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::client_auth;
 use super::errors::{Refused, no_store};
 use super::token::subject_token;
+use crate::authority::tokens::Introspection;
 use crate::http::HttpState;
-use crate::tokens::Introspection;
 
 /// `POST /oauth2/introspect` (RFC 7662 section 2).
 pub async fn introspect(

@@ -5,10 +5,10 @@ use serde_json::json;
 use super::client_auth;
 use super::errors::{Refused, no_store};
 use super::parameters::Parameters;
+use crate::authority::grants::Grant;
+use crate::authority::tokens::IssuedTokens;
 use crate::error::{Error, ErrorKind};
-use crate::grants::Grant;
 use crate::http::HttpState;
-use crate::tokens::IssuedTokens;
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).
 pub async fn token(

@@ -24,8 +24,9 @@ use serde_json::json;
 use errors::{Refused, answer};
 use request::{Field, Submitted};
 
-use crate::grants::PasswordLogin;
-use crate::http::{HttpState, client_ip, device};
+use crate::authority::grants::PasswordGrant;
+use crate::authority::sign_in::PasswordCredentials;
+use crate::http::{HttpState, context};
 use crate::secret::PlainSecret;
 
 pub fn routes(app: &mut web::ServiceConfig, base: &str, sliding: bool) {
@@ -87,7 +88,7 @@ async fn refresh_sliding(
     Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
 }
 
-async fn login(request: &HttpRequest, payload: Payload, state: &HttpState) -> Result<PasswordLogin, Refused> {
+async fn login(request: &HttpRequest, payload: Payload, state: &HttpState) -> Result<PasswordGrant, Refused> {
     let mut submitted = Submitted::read(request, payload).await?;
     let (username, password) = (submitted.trimmed(&state.username_field), submitted.untrimmed("password"));
     // simplejwt's clients send none; those of an account with a second factor do.
@@ -96,13 +97,14 @@ async fn login(request: &HttpRequest, payload: Payload, state: &HttpState) -> Re
         _ => None,
     };
     let [username, password] = fields::all([(&state.username_field, username), ("password", password)])?;
-    Ok(PasswordLogin {
-        client: Arc::clone(&state.authority.first_party),
-        unverified_username: username,
-        password: PlainSecret::new(password),
-        otp,
-        client_ip: client_ip(request, &state.proxies),
-        unverified_device: device(request),
+    Ok(PasswordGrant {
+        client: Arc::clone(&state.authority.simplejwt.first_party),
+        credentials: PasswordCredentials {
+            unverified_username: username,
+            password: PlainSecret::new(password),
+            otp,
+        },
+        context: context(request, &state.proxies),
         scope: None,
         audience: None,
     })
@@ -114,7 +116,7 @@ async fn refresh(
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "refresh").await?;
-    let client = Arc::clone(&state.authority.first_party);
+    let client = Arc::clone(&state.authority.simplejwt.first_party);
     let issued = state.blocking.refresh(client, token, None).await?;
     Ok(answer(HttpResponse::Ok())
         .json(Rotated { access: issued.access_token, refresh: issued.refresh_token }))

@@ -5,9 +5,9 @@ mod queue;
 mod spelling;
 mod stored;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Instant;
 
@@ -46,6 +46,8 @@ const NICENESS: i32 = 4;
 pub struct PasswordHasher {
     queue: Arc<Queue<Job>>,
     free_slots: AtomicUsize,
+    threads: usize,
+    started: OnceLock<Result<(), String>>,
 }
 
 /// Whether a user has logged in from there before.
@@ -79,16 +81,27 @@ impl Drop for PasswordHasher {
 pub struct HasherBusy;
 
 impl PasswordHasher {
-    /// Starts `threads` threads, which end when the hasher is dropped.
+    /// Of `threads` threads, at least one. They start with the first password, or with [`Self::start`], and end when the
+    /// hasher is dropped.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        let threads = threads.max(1);
+        let free_slots = AtomicUsize::new(threads + MAX_WAITING);
+        Self { queue: Arc::new(Queue::default()), free_slots, threads, started: OnceLock::new() }
+    }
+
+    /// Starts the threads, once.
     ///
     /// # Errors
     /// What the system refused, in words.
-    pub fn start(threads: usize) -> Result<Self, String> {
+    pub fn start(&self) -> Result<(), String> {
+        self.started.get_or_init(|| self.start_threads()).clone()
+    }
+
+    fn start_threads(&self) -> Result<(), String> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| error.to_string())?;
-        let places = threads.max(1) + MAX_WAITING;
-        let queue = Arc::new(Queue::default());
-        for number in 0..threads.max(1) {
-            let waiting: Arc<Queue<Job>> = Arc::clone(&queue);
+        for number in 0..self.threads {
+            let waiting: Arc<Queue<Job>> = Arc::clone(&self.queue);
             let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
             thread::Builder::new()
                 .name(format!("argon2-{number}"))
@@ -103,7 +116,7 @@ impl PasswordHasher {
                 })
                 .map_err(|error| error.to_string())?;
         }
-        Ok(Self { queue, free_slots: AtomicUsize::new(places) })
+        Ok(())
     }
 
     /// # Errors
@@ -161,6 +174,10 @@ impl QueueSlot<'_> {
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, HasherBusy> {
         let _span = tracing::trace_span!(target: "traces", "hash password").entered();
+        if let Err(error) = self.hasher.start() {
+            tracing::error!(error, "password hashing cannot start");
+            return Err(HasherBusy);
+        }
         let (reply, answer) = sync_channel(1);
         let queued = Instant::now();
         let job: Job = Box::new(move |argon2| {
@@ -188,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_password_fits_its_own_hash_only_however_it_is_spelt() {
-        let hasher = PasswordHasher::start(1).unwrap();
+        let hasher = PasswordHasher::new(1);
         let fits = |password: &str, stored: &str| {
             hasher
                 .acquire_slot(Origin::Unknown)
@@ -208,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_password_of_many_spellings_costs_one_hash_where_the_hash_is_ours() {
-        let hasher = PasswordHasher::start(1).unwrap();
+        let hasher = PasswordHasher::new(1);
         let stored = hasher.hash(&PlainSecret::new("\u{212b}ngstrom horse".to_owned())).unwrap();
         let many = "\u{212b} wrong \u{e9} horse";
         assert_eq!(forms_to_try(many, &stored).len(), 1);
@@ -217,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_place_is_refused_when_all_are_taken_and_free_again_when_one_is_left() {
-        let hasher = PasswordHasher::start(1).unwrap();
+        let hasher = PasswordHasher::new(1);
         let take = |origin, most: usize| -> Vec<QueueSlot<'_>> {
             (0..most).map_while(|_| hasher.acquire_slot(origin).ok()).collect()
         };

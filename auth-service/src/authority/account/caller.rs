@@ -1,0 +1,112 @@
+use serde_json::Map;
+use shared_claims::ScopeSet;
+
+use crate::audit::{Action, Actor, Event};
+use crate::authority::Authority;
+use crate::authority::sign_in::TOO_MANY_LOGINS;
+use crate::authority::sign_in::limited_by;
+use crate::authority::tokens::{Draft, IssuedTokens};
+use crate::error::{Error, ErrorKind, Result, TokenFault};
+use crate::secret::PlainSecret;
+use crate::sessions::Evaluation;
+use crate::users::{Attempt, ClientIp, Origin, User};
+
+/// A user who is logged in at a first-party application, by an access token.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub user_id: String,
+    pub session_id: String,
+    pub client_ip: Option<ClientIp>,
+}
+
+impl Authority {
+    /// The audience of tokens that open the account endpoints, and nothing else: a service that is shown a user's access
+    /// token must not be able to read their address or end their sessions with it.
+    pub(crate) fn account_audience(&self) -> String {
+        format!("{}/api/account", self.issuer.url)
+    }
+
+    /// An access token for the account endpoints, for the session of a refresh token of a first-party application. That
+    /// is not spent.
+    ///
+    /// # Errors
+    /// `Token` with the fault; `AccountInactive`; `Unavailable`.
+    pub fn issue_account_token(&self, unverified_refresh_token: &str) -> Result<IssuedTokens> {
+        let now = self.now();
+        let claims = self.read_refresh_token(unverified_refresh_token, now)?;
+        let presented = self.presented(&claims, &self.simplejwt.first_party.id, now);
+        let found = self.storage.find_session_and_account(&claims.session_id)?;
+        let (session, attributes) = found.ok_or(TokenFault::Invalid)?;
+        match session.evaluate(&presented) {
+            Evaluation::Current | Evaluation::Repeated => {}
+            Evaluation::NotYours => return Err(TokenFault::Invalid.into()),
+            Evaluation::Expired => return Err(TokenFault::Expired.into()),
+            Evaluation::Ended | Evaluation::Reused => return Err(TokenFault::Revoked.into()),
+        }
+        let disabled = || Error::new(ErrorKind::AccountInactive, "the account is disabled");
+        let attributes = attributes.ok_or_else(disabled)?;
+        let (audience, scope) = (self.account_audience(), ScopeSet::default());
+        let draft = Draft::for_user((&session, &attributes), &scope, Map::new()).for_audience(&audience);
+        Ok(IssuedTokens {
+            access_token: self.mint_access_token(&draft, now)?,
+            expires_in: self.policy.access_ttl.as_secs(),
+            scope: String::new(),
+            refresh_token: None,
+        })
+    }
+
+    /// Who calls, by a token that was issued for the account endpoints.
+    ///
+    /// # Errors
+    /// `Token` with the fault; `Unavailable`.
+    pub fn authenticate_caller(&self, unverified_token: &str, client_ip: Option<ClientIp>) -> Result<Caller> {
+        let claims = self.read_live_access_token(unverified_token)?;
+        match &claims.sid {
+            Some(session_id) if claims.aud.contains(&self.account_audience()) => {
+                Ok(Caller { user_id: claims.sub.clone(), session_id: session_id.clone(), client_ip })
+            }
+            _ => Err(Error::new(
+                ErrorKind::UnauthorizedClient,
+                "not a token for the account endpoints: POST /api/account/v1/token",
+            )),
+        }
+    }
+
+    pub(super) fn user_of(&self, caller: &Caller) -> Result<User> {
+        let user = self.storage.find_user_by_id(&caller.user_id)?.filter(User::is_active);
+        user.ok_or_else(|| Error::new(ErrorKind::AccountInactive, "the account is disabled"))
+    }
+
+    /// Asks for the password again, for what must not be done by anyone who finds an open browser. Guesses count as those
+    /// at the login do.
+    pub(super) fn check_password_again(
+        &self,
+        caller: &Caller,
+        user: &User,
+        password: &PlainSecret,
+    ) -> Result<()> {
+        let attempt = Attempt::new(
+            &self.sign_in.count_key,
+            &self.sign_in.attempt_policy,
+            user.username.key(),
+            caller.client_ip,
+        );
+        let place = self.sign_in.hasher.acquire_slot(Origin::Known)?;
+        self.check_limit(&attempt, TOO_MANY_LOGINS, || limited_by(&user.id))?;
+        if user.has_password() && place.verify(password, &user.password_hash)? {
+            self.give_back(&attempt);
+            return Ok(());
+        }
+        Err(self.refuse_again(user, "wrong password"))
+    }
+
+    /// Refuses, and writes it down; what cannot be written down is `Unavailable`.
+    pub(super) fn refuse_again(&self, user: &User, cause: &str) -> Error {
+        let event =
+            Event::of(Action::PasswordAsked).by(Actor::User(user.id.clone())).user(&user.id).refused(cause);
+        if let Err(error) = self.storage.note_refusal(event) {
+            return error.into();
+        }
+        Error::new(ErrorKind::InvalidCredentials, format!("account {}: {cause}", user.id))
+    }
+}

@@ -1,0 +1,33 @@
+use crate::authority::Authority;
+use crate::authority::tokens::{Draft, IssuedTokens};
+use crate::clients::{Client, GrantType};
+use crate::error::Result;
+use crate::metrics;
+
+impl Authority {
+    /// A token for the client itself (RFC 6749 section 4.4). No refresh token: the client can ask
+    /// again (section 4.4.3). Touches neither disk nor database.
+    ///
+    /// # Errors
+    /// `unauthorized_client`, `invalid_scope`, `invalid_target`; `Unavailable` without an active key.
+    pub fn issue_client_token(
+        &self,
+        client: &Client,
+        scope: Option<&str>,
+        audience: Option<&str>,
+    ) -> Result<IssuedTokens> {
+        self.check_may_issue_from_memory()?;
+        client.check_grant(GrantType::ClientCredentials)?;
+        let scope = client.narrow_scope(scope)?;
+        let audience = client.choose_audience(audience)?;
+        let access_token =
+            self.mint_access_token(&Draft::for_client(client, &audience, &scope), self.now())?;
+        metrics::issued(GrantType::ClientCredentials.as_str());
+        Ok(IssuedTokens {
+            access_token,
+            expires_in: self.policy.access_ttl.as_secs(),
+            scope: scope.to_string(),
+            refresh_token: None,
+        })
+    }
+}

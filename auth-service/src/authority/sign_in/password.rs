@@ -1,0 +1,154 @@
+use crate::audit::Event;
+use crate::authority::Authority;
+use crate::authority::sign_in::{FactorRefused, SignedIn, TOO_MANY_LOGINS};
+use crate::context::RequestContext;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::PlainSecret;
+use crate::users::{
+    Attempt, LoginPermit, MAX_PASSWORD_BYTES, Origin, PresentedFactor, User, Username, is_ours, spelling_key,
+};
+
+/// What a user presents to log in.
+pub struct PasswordCredentials {
+    pub unverified_username: String,
+    pub password: PlainSecret,
+    /// For a user with a second factor: a one-time password, or a recovery code.
+    pub otp: Option<PlainSecret>,
+}
+
+/// One login that is under way.
+struct Login<'a> {
+    credentials: &'a PasswordCredentials,
+    attempt: Attempt,
+    /// What the audit log calls it; a refusal adds its cause.
+    event: &'a Event,
+}
+
+impl Authority {
+    /// Checks a username, its password and, where the user has one, the second factor. Attempts are counted and bounded
+    /// before any of it is looked at. `event` is the entry of the audit log for a refusal, without its cause.
+    ///
+    /// # Errors
+    /// `InvalidCredentials`, the same for an unknown username, a wrong password and a disabled user;
+    /// `SecondFactorRequired`; `TooManyAttempts`, whatever the password is; `Overloaded`, `Unavailable`.
+    pub(in crate::authority) fn sign_in_by_password(
+        &self,
+        credentials: &PasswordCredentials,
+        context: &RequestContext,
+        event: &Event,
+    ) -> Result<SignedIn> {
+        let name_key = spelling_key(&credentials.unverified_username);
+        let attempt =
+            Attempt::new(&self.sign_in.count_key, &self.sign_in.attempt_policy, &name_key, context.client_ip);
+        let login = Login { credentials, attempt, event };
+        let (user, factor) = self.check_credentials(&login)?;
+        let amr = if factor.is_some() { &["pwd", "otp", "mfa"][..] } else { &["pwd"] };
+        Ok(SignedIn {
+            amr: amr.iter().map(|method| (*method).to_owned()).collect(),
+            auth_time: self.now(),
+            rehashed: self.better_hash(&user, &credentials.password),
+            known_network: login.attempt.known.clone(),
+            attempt: Some(login.attempt),
+            factor,
+            user,
+        })
+    }
+
+    /// One hash is computed in any case, so that the time does not tell what was wrong.
+    fn check_credentials(&self, login: &Login<'_>) -> Result<(User, Option<PresentedFactor>)> {
+        let PasswordCredentials { unverified_username, password, otp } = login.credentials;
+        if password.expose().len() > MAX_PASSWORD_BYTES {
+            let cause = "the password is longer than any that could have been set";
+            return Err(Error::new(ErrorKind::InvalidCredentials, cause));
+        }
+        let slot = self.sign_in.hasher.acquire_slot(self.origin_of(login.attempt.known.as_deref()))?;
+        let user = self.look_up(login)?;
+        // Where nothing can fit, something that takes as long is tried all the same.
+        let stored = user.as_ref().filter(|user| user.has_password()).map(|user| user.password_hash.clone());
+        let (could_fit, stored) = match stored {
+            Some(stored) => (true, stored),
+            None => (false, self.sign_in.dummies.of(&spelling_key(unverified_username))),
+        };
+        let fits = slot.verify(password, &stored)? && could_fit;
+        let refuse = |user_id, cause| Err(self.refuse_sign_in(login.event, user_id, cause));
+        match user {
+            Some(user) if fits && user.is_active() => match self.check_second_factor(&user, otp.as_ref()) {
+                Ok(factor) => Ok((user, factor)),
+                Err(FactorRefused::Wrong) => refuse(Some(&user.id), "wrong one-time password"),
+                Err(FactorRefused::Failed(error)) => {
+                    self.give_back(&login.attempt);
+                    self.note_missing_factor(login.event, &user.id, &error)?;
+                    Err(error)
+                }
+            },
+            Some(user) if fits => refuse(Some(&user.id), "the user is disabled"),
+            Some(user) => refuse(Some(&user.id), "wrong password"),
+            None => refuse(None, "no user has this name"),
+        }
+    }
+
+    /// A hash as it would be computed today, of a password that fits one that was computed elsewhere or long ago. Without
+    /// one the login goes on: the next login computes it.
+    fn better_hash(&self, user: &User, password: &PlainSecret) -> Option<String> {
+        if is_ours(&user.password_hash) {
+            return None;
+        }
+        self.sign_in.hasher.hash(password).ok()
+    }
+
+    /// The user of a name, if there is one and it may be tried now.
+    fn look_up(&self, login: &Login<'_>) -> Result<Option<User>> {
+        let _permit = self.login_permit(login.attempt.known.as_deref())?;
+        // Before the user is looked up: the time of a refusal must not tell whether the user exists.
+        self.check_limit(&login.attempt, TOO_MANY_LOGINS, || login.event.clone())?;
+        let Some(username) = Username::parse(&login.credentials.unverified_username) else { return Ok(None) };
+        Ok(self.storage.find_user(&username)?)
+    }
+
+    /// Whether the user has logged in from there, as far as this replica remembers: asked before the database is.
+    fn origin_of(&self, known_network: Option<&str>) -> Origin {
+        match known_network.and_then(|known| self.sign_in.known_networks.get(known)) {
+            Some(()) => Origin::Known,
+            None => Origin::Unknown,
+        }
+    }
+
+    /// A permit to use the database. A login from a known network needs none: there are no floods of those.
+    pub(in crate::authority) fn login_permit(
+        &self,
+        known_network: Option<&str>,
+    ) -> Result<Option<LoginPermit<'_>>> {
+        if self.origin_of(known_network) == Origin::Known {
+            return Ok(None);
+        }
+        let permit = self.sign_in.limiter.take();
+        let busy = || Error::new(ErrorKind::Overloaded, "too many logins wait for the database");
+        permit.map(Some).ok_or_else(busy)
+    }
+
+    /// A right password without a one-time password is worth an entry: the password may have been stolen.
+    fn note_missing_factor(&self, event: &Event, user_id: &str, error: &Error) -> Result<()> {
+        if error.kind != ErrorKind::SecondFactorRequired {
+            return Ok(());
+        }
+        let cause = "right password, no one-time password";
+        Ok(self.storage.note_refusal(event.clone().user(user_id).refused(cause))?)
+    }
+
+    /// Refuses a login and writes it to the audit log; `Unavailable` where that fails, as for a right password.
+    pub(in crate::authority) fn refuse_sign_in(
+        &self,
+        event: &Event,
+        user_id: Option<&str>,
+        cause: &str,
+    ) -> Error {
+        // It is recorded without a permit, too.
+        let _permit = self.sign_in.limiter.take();
+        let event = user_id.iter().fold(event.clone(), |event, id| event.user(id)).refused(cause);
+        if let Err(error) = self.storage.note_refusal(event) {
+            return error.into();
+        }
+        let cause = user_id.map_or_else(|| cause.to_owned(), |id| format!("user {id}: {cause}"));
+        Error::new(ErrorKind::InvalidCredentials, cause)
+    }
+}

@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use shared_claims::scope::ScopeSet;
+
+use crate::authority::Authority;
+use crate::clients::{Client, ClientId, Encryption, TokenForm};
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::sign;
+use crate::secret::random_id;
+use crate::sessions::Session;
+use crate::users::Attributes;
+
+use crate::tokens::UserId;
+
+/// Whom an access token is for, and what it allows.
+pub struct Draft<'a> {
+    client_id: &'a ClientId,
+    audience: &'a str,
+    scope: &'a ScopeSet,
+    user: Option<UserFields<'a>>,
+}
+
+/// A user within a session.
+struct UserFields<'a> {
+    session: &'a Session,
+    attributes: &'a Attributes,
+    /// What the claim map and the webhook make of them.
+    custom: Map<String, Value>,
+    sliding: Option<Sliding>,
+}
+
+/// simplejwt's sliding token: an access token that is exchanged for a later one with the same id.
+#[derive(Debug, Clone)]
+pub struct Sliding {
+    /// `None` for the first one.
+    pub jti: Option<String>,
+    /// Until when there is a later one.
+    pub refresh_exp: Timestamp,
+    /// How long each lives.
+    pub ttl: Duration,
+}
+
+/// The claims in the order in which simplejwt writes its own, then those of RFC 9068 section 2.2.
+#[derive(Serialize)]
+struct Claims<'a> {
+    token_type: &'static str,
+    exp: u64,
+    iat: u64,
+    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_exp: Option<u64>,
+    /// Only of users: a Django service looks its user up by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId<'a>>,
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    client_id: &'a str,
+    scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<&'a [String]>,
+    #[serde(flatten)]
+    custom: Option<&'a Map<String, Value>>,
+}
+
+impl<'a> Draft<'a> {
+    /// For a client that acts for itself.
+    #[must_use]
+    pub fn for_client(client: &'a Client, audience: &'a str, scope: &'a ScopeSet) -> Self {
+        Self { client_id: &client.id, audience, scope, user: None }
+    }
+
+    /// For a user, within a session; `scope` may be narrower than the session's.
+    #[must_use]
+    pub fn for_user(
+        (session, attributes): (&'a Session, &'a Attributes),
+        scope: &'a ScopeSet,
+        custom: Map<String, Value>,
+    ) -> Self {
+        Self {
+            client_id: &session.client_id,
+            audience: &session.audience,
+            scope,
+            user: Some(UserFields { session, attributes, custom, sliding: None }),
+        }
+    }
+
+    /// The same, for another audience than the session's.
+    #[must_use]
+    pub fn for_audience(mut self, audience: &'a str) -> Self {
+        self.audience = audience;
+        self
+    }
+
+    /// The same, as a sliding token.
+    #[must_use]
+    pub fn sliding(mut self, sliding: Sliding) -> Self {
+        if let Some(user) = &mut self.user {
+            user.sliding = Some(sliding);
+        }
+        self
+    }
+}
+
+impl Authority {
+    /// Signs an access token (RFC 9068) that lives for the configured time, and encrypts it where its audience
+    /// has registered a key.
+    ///
+    /// # Errors
+    /// `Unavailable` when no key is active for the audience.
+    pub fn mint_access_token(&self, draft: &Draft<'_>, now: Timestamp) -> Result<String> {
+        let TokenForm { algorithm, encryption, token_type } = self.clients.token_form(draft.audience);
+        let signer = self.issuer.signer_of(algorithm)?;
+        let machine = draft.machine_subject();
+        let user = draft.user.as_ref();
+        let session = user.map(|user| user.session);
+        let (sub, user_id) = match user {
+            // A user's sub is a UUID, which holds no colon: the two can never meet (RFC 9068 section 5).
+            None => (machine.as_str(), None),
+            Some(UserFields { session, attributes, .. }) => {
+                let sub = session.user_id.as_str();
+                (sub, Some(self.simplejwt.user_id.of(sub, attributes)))
+            }
+        };
+        let sliding = user.and_then(|user| user.sliding.as_ref());
+        let life = sliding.map_or(self.policy.access_ttl, |sliding| sliding.ttl);
+        let claims = Claims {
+            token_type: if sliding.is_some() { "sliding" } else { "access" },
+            exp: now.plus(life).seconds(),
+            iat: now.seconds(),
+            jti: match sliding.and_then(|sliding| sliding.jti.clone()) {
+                Some(jti) => jti,
+                None => random_id()?,
+            },
+            refresh_exp: sliding.map(|sliding| sliding.refresh_exp.seconds()),
+            user_id,
+            iss: &self.issuer.url,
+            sub,
+            aud: draft.audience,
+            client_id: draft.client_id.as_str(),
+            scope: draft.scope.as_str(),
+            sid: session.map(|session| session.id.as_str()),
+            auth_time: session.map(|session| session.auth_time.seconds()),
+            amr: session.map(|session| session.amr.as_slice()),
+            roles: user.map(|user| user.attributes.roles.as_slice()),
+            custom: user.map(|user| &user.custom),
+        };
+        let signed = sign(&signer, token_type.as_str(), &claims)?;
+        match encryption {
+            Encryption::None => Ok(signed),
+            Encryption::To(key) => key
+                .seal(&signed)
+                .map_err(|error| Error::new(ErrorKind::Internal, format!("{}: {error}", draft.audience))),
+            Encryption::Unusable => {
+                let cause = format!("the encryption key of {} is unusable", draft.audience);
+                Err(Error::new(ErrorKind::Unavailable, cause))
+            }
+        }
+    }
+
+    /// The refresh token of the session's current generation.
+    pub(crate) fn mint_refresh_token(&self, session: &Session, attributes: &Attributes) -> String {
+        self.issuer.refresh_tokens.mint(session, self.simplejwt.user_id.of(&session.user_id, attributes))
+    }
+}
+
+impl Draft<'_> {
+    fn machine_subject(&self) -> String {
+        format!("client:{}", self.client_id)
+    }
+}
