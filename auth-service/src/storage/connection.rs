@@ -1,6 +1,4 @@
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -10,6 +8,7 @@ use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, MultiConnection};
 
 use super::error::{StorageError, explained};
+use super::generation::Generation;
 use super::url::DatabaseUrl;
 
 /// Longest wait for SQLite's write lock, which another process may hold, of a command or a start: nobody waits
@@ -191,31 +190,12 @@ fn with_bounds(url: &str, purpose: Purpose) -> String {
     url
 }
 
-/// Counts how often the server of the open connections has turned out to take no writes. Connections of an earlier
-/// count are closed instead of used: all of them lead to that server.
-#[derive(Debug, Clone, Default)]
-pub struct Switchovers(Arc<AtomicU64>);
-
-impl Switchovers {
-    pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Retires every connection that was open at `count`; once, however many of them find out.
-    fn note(&self, count: u64) {
-        let noted = self.0.compare_exchange(count, count + 1, Ordering::AcqRel, Ordering::Acquire);
-        if noted.is_ok() {
-            tracing::warn!("the database server takes no writes: every connection to it is opened again");
-        }
-    }
-}
-
 /// Opens pooled connections.
 #[derive(Debug)]
 pub struct Manager {
     pub url: DatabaseUrl,
     pub purpose: Purpose,
-    pub switchovers: Switchovers,
+    pub generation: Generation,
 }
 
 impl ManageConnection for Manager {
@@ -223,9 +203,9 @@ impl ManageConnection for Manager {
     type Error = StorageError;
 
     fn connect(&self) -> Result<Tracked, StorageError> {
-        let (switchovers, opened_at) = (self.switchovers.clone(), self.switchovers.count());
+        let (generation, opened_in) = (self.generation.clone(), self.generation.current());
         let connection = AnyConnection::open(&self.url, self.purpose)?;
-        Ok(Tracked { connection, suspect: false, switchovers, opened_at })
+        Ok(Tracked { connection, suspect: false, generation, opened_in })
     }
 
     fn is_valid(&self, tracked: &mut Tracked) -> Result<(), StorageError> {
@@ -242,18 +222,18 @@ impl ManageConnection for Manager {
 pub struct Tracked {
     connection: AnyConnection,
     suspect: bool,
-    switchovers: Switchovers,
-    opened_at: u64,
+    generation: Generation,
+    opened_in: u64,
 }
 
 impl Tracked {
-    /// Whether the server behind it has turned out to take no writes since it was opened.
+    /// Whether the server behind it was lost, or has turned out to take no writes, since it was opened.
     pub fn is_retired(&self) -> bool {
-        self.opened_at != self.switchovers.count()
+        self.opened_in != self.generation.current()
     }
 
     /// Runs a step; the pool replaces the connection when the step found the database unusable, and all of them when
-    /// the server takes no writes.
+    /// the server has closed it or takes no writes.
     pub fn run<T>(
         &mut self,
         step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
@@ -261,7 +241,12 @@ impl Tracked {
         let outcome = step(&mut self.connection);
         match &outcome {
             Err(StorageError::Unavailable(_)) => self.suspect = true,
-            Err(StorageError::ReadOnly) => self.switchovers.note(self.opened_at),
+            Err(StorageError::Disconnected(_)) => {
+                self.generation.retire(self.opened_in, "the database server closed a connection");
+            }
+            Err(StorageError::ReadOnly) => {
+                self.generation.retire(self.opened_in, "the database server takes no writes");
+            }
             _ => {}
         }
         outcome

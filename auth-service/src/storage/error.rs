@@ -8,6 +8,9 @@ pub enum StorageError {
     /// The database is away, busy beyond the bound, or its disk is full: worth a retry.
     #[error("the database cannot be used: {0}")]
     Unavailable(String),
+    /// The server has gone, or ended the connection: so, most likely, it did with the others.
+    #[error("the database cannot be used: {0}")]
+    Disconnected(String),
     /// Another transaction holds what the step needs, and held it for as long as the step may wait.
     #[error("the database cannot be used: another transaction holds a lock")]
     Locked,
@@ -33,6 +36,17 @@ impl From<DieselError> for StorageError {
             DieselError::DatabaseError(_, ref details) if details.message().contains("lock timeout") => {
                 Self::Locked
             }
+            // It ends one connection alone, whose transaction stood still.
+            DieselError::DatabaseError(_, ref details)
+                if details.message().contains("idle-in-transaction") =>
+            {
+                Self::Unavailable(explained(details.message()))
+            }
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                ref details,
+            ) => Self::Disconnected(explained(details.message())),
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => Self::from(*commit_error),
             DieselError::DeserializationError(_) | DieselError::NotFound => {
                 Self::Unreadable(error.to_string())
             }
@@ -44,9 +58,10 @@ impl From<DieselError> for StorageError {
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
         let kind = match error {
-            StorageError::Unavailable(_) | StorageError::Locked | StorageError::ReadOnly => {
-                ErrorKind::Unavailable
-            }
+            StorageError::Unavailable(_)
+            | StorageError::Disconnected(_)
+            | StorageError::Locked
+            | StorageError::ReadOnly => ErrorKind::Unavailable,
             StorageError::Taken | StorageError::RolledBack | StorageError::Unreadable(_) => {
                 ErrorKind::Internal
             }
@@ -59,7 +74,7 @@ impl StorageError {
     /// Whether the database could not do it now; a later try may succeed.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Locked | Self::ReadOnly)
+        matches!(self, Self::Unavailable(_) | Self::Disconnected(_) | Self::Locked | Self::ReadOnly)
     }
 }
 

@@ -10,8 +10,9 @@ use diesel::connection::SimpleConnection;
 use diesel::{RunQueryDsl, sql_query};
 
 use super::Storage;
-use super::connection::{AnyConnection, Purpose, Switchovers, pause};
+use super::connection::{AnyConnection, Purpose, pause};
 use super::error::StorageError;
+use super::generation::Generation;
 use super::url::DatabaseUrl;
 
 /// libpq has no callback for notifications: it is polled this often, without a round trip.
@@ -45,10 +46,10 @@ impl Storage {
             return Ok(None);
         }
         let (url, stop) = (self.url.clone(), Arc::new(AtomicBool::new(false)));
-        let (stopped, switchovers) = (Arc::clone(&stop), self.switchovers.clone());
+        let (stopped, generation) = (Arc::clone(&stop), self.generation.clone());
         let thread = thread::Builder::new()
             .name("pg-listener".to_owned())
-            .spawn(move || listen(&url, &on_change, (&stopped, &switchovers)))
+            .spawn(move || listen(&url, &on_change, (&stopped, &generation)))
             .map_err(|error| StorageError::Unavailable(format!("no listener thread: {error}")))?;
         Ok(Some(Listener { stop, thread: Some(thread) }))
     }
@@ -65,10 +66,10 @@ impl Drop for Listener {
     }
 }
 
-fn listen(url: &DatabaseUrl, on_change: &dyn Fn(), (stop, switchovers): (&AtomicBool, &Switchovers)) {
+fn listen(url: &DatabaseUrl, on_change: &dyn Fn(), (stop, generation): (&AtomicBool, &Generation)) {
     let mut last_failure: Option<StorageError> = None;
     while !stop.load(Ordering::Relaxed) {
-        let Err(error) = listen_once(url, on_change, (stop, switchovers)) else { return };
+        let Err(error) = listen_once(url, on_change, (stop, generation)) else { return };
         // Once, not each second.
         if last_failure.as_ref() != Some(&error) {
             tracing::warn!(%error, "no notifications from the database: it is polled instead");
@@ -82,9 +83,9 @@ fn listen(url: &DatabaseUrl, on_change: &dyn Fn(), (stop, switchovers): (&Atomic
 fn listen_once(
     url: &DatabaseUrl,
     on_change: &dyn Fn(),
-    (stop, switchovers): (&AtomicBool, &Switchovers),
+    (stop, generation): (&AtomicBool, &Generation),
 ) -> Result<(), StorageError> {
-    let opened_at = switchovers.count();
+    let opened_in = generation.current();
     let AnyConnection::Postgres(mut connection) = AnyConnection::open(url, Purpose::Read)? else {
         return Ok(());
     };
@@ -92,7 +93,7 @@ fn listen_once(
     // What was written before it listened.
     on_change();
     while !stop.load(Ordering::Relaxed) {
-        if switchovers.count() != opened_at {
+        if generation.current() != opened_in {
             return Err(StorageError::ReadOnly);
         }
         let mut told = false;

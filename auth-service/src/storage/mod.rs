@@ -14,6 +14,7 @@ mod clients;
 mod connection;
 mod django;
 mod error;
+mod generation;
 mod import;
 mod import_mark;
 mod keys;
@@ -51,7 +52,8 @@ use shared_claims::scope::ScopeSet;
 use tracing::trace_span;
 
 use audit::SharedChain;
-use connection::{AnyConnection, Purpose, SQLITE_BUSY_TIMEOUT, Switchovers};
+use connection::{AnyConnection, Purpose, SQLITE_BUSY_TIMEOUT};
+use generation::Generation;
 use pool::Connections;
 use rotator::Rotator;
 use schema::counters;
@@ -83,7 +85,7 @@ pub struct Storage {
     looks: Connections,
     writes: Writes,
     chain: SharedChain,
-    switchovers: Switchovers,
+    generation: Generation,
     /// The last write failed for want of the database: whether the next one will succeed is not known.
     write_failed: AtomicBool,
 }
@@ -131,24 +133,24 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Unavailable`] with the database's own words.
     pub fn connect(url: &DatabaseUrl, pool_size: u32) -> Result<Self, StorageError> {
-        let (chain, switchovers) = (SharedChain::default(), Switchovers::default());
+        let (chain, generation) = (SharedChain::default(), Generation::default());
         let (reads, looks, writes) = match url {
             DatabaseUrl::Sqlite(_) => {
                 let writer = SqliteWriter::start(url.clone())?;
-                let reads = Connections::new(url, Purpose::Read, pool_size, &switchovers);
+                let reads = Connections::new(url, Purpose::Read, pool_size, &generation);
                 (reads.clone(), reads, Writes::Sqlite(writer))
             }
             DatabaseUrl::Postgres(_) => {
                 check_encoding(&mut AnyConnection::open(url, Purpose::Write)?)?;
-                let pool = Connections::new(url, Purpose::Write, pool_size, &switchovers);
+                let pool = Connections::new(url, Purpose::Write, pool_size, &generation);
                 let rotator = Rotator::start(pool.clone(), chain.clone())?;
                 // One to poll, one to see whether writes go through.
-                let looks = Connections::new(url, Purpose::Read, 2, &switchovers);
+                let looks = Connections::new(url, Purpose::Read, 2, &generation);
                 (pool.clone(), looks, Writes::Postgres { pool, rotator })
             }
         };
         let write_failed = AtomicBool::new(false);
-        Ok(Self { url: url.clone(), reads, looks, writes, chain, switchovers, write_failed })
+        Ok(Self { url: url.clone(), reads, looks, writes, chain, generation, write_failed })
     }
 
     /// From now on requests wait: anyone who cannot write soon is told so.

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{NopErrorHandler, Pool, PooledConnection};
 
-use super::connection::{Manager, Purpose, Switchovers};
+use super::connection::{Manager, Purpose};
 use super::error::{StorageError, explained};
+use super::generation::Generation;
 use super::url::DatabaseUrl;
 use crate::metrics;
 
@@ -29,7 +30,7 @@ pub struct Connections {
 
 impl Connections {
     /// At most `size` of them.
-    pub fn new(url: &DatabaseUrl, purpose: Purpose, size: u32, switchovers: &Switchovers) -> Self {
+    pub fn new(url: &DatabaseUrl, purpose: Purpose, size: u32, generation: &Generation) -> Self {
         let pool = Pool::builder()
             .max_size(size)
             // All of them, from the start: one that is opened in a flood of requests is waited for by all.
@@ -38,7 +39,7 @@ impl Connections {
             .test_on_check_out(false)
             // What fails is logged where it was needed, once: not for each try of each connection.
             .error_handler(Box::new(NopErrorHandler))
-            .build_unchecked(Manager { url: url.clone(), purpose, switchovers: switchovers.clone() });
+            .build_unchecked(Manager { url: url.clone(), purpose, generation: generation.clone() });
         Self { pool, exhausted: Arc::default(), serving: Arc::default() }
     }
 
@@ -66,7 +67,7 @@ impl Connections {
         taken.map_err(StorageError::Unavailable)
     }
 
-    /// A connection that leads to a server that takes writes, as far as is known. Given back, a retired one is closed.
+    /// A connection that leads to a server that is there and takes writes, as far as is known. Given back, a retired one is closed.
     fn take_within(&self, end: Instant) -> Result<PooledConnection<Manager>, String> {
         loop {
             let left = end.saturating_duration_since(Instant::now());

@@ -13,6 +13,7 @@ use system_tests::drill::{figure, scale};
 use system_tests::protocol::{as_gateway, client};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Protocol, Refused, System, eventually};
+use tokio::task::JoinSet;
 use tonic::Code;
 
 /// A small disk of its own, gone with the test.
@@ -235,6 +236,14 @@ async fn f12_a_standby_takes_over_and_neither_sessions_nor_their_ends_are_lost()
     .await;
     let took = cut.elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}");
+    // Each idle connection led to the server that died: none of them costs a caller a 503.
+    let logins = (0..16).map(|_| {
+        let request = system.http.post(system.auth_url("/api/token/"));
+        request.json(&json!({"username": USER, "password": PASSWORD})).send()
+    });
+    for answer in logins.collect::<JoinSet<_>>().join_all().await {
+        assert_eq!(answer.unwrap().status(), 200);
+    }
     assert_eq!(Protocol::Http.refresh(&system, &ended.refresh).await, Err(Refused::Revoked));
     // Used twice before the cut, and tried again after it.
     assert_eq!(Protocol::Http.refresh(&system, &used.refresh).await, Err(Refused::Revoked));
