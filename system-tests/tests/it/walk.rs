@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use system_tests::processes::{Env, run};
+use system_tests::processes::{Env, binary, run};
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -41,6 +41,8 @@ impl Dev {
         let log = fs::File::create(folder.join("dev.log")).unwrap();
         let mut child = Command::new(workspace().join("scripts/dev"))
             .envs(env)
+            // Built beside the tests: alone they are built with other features of some crates, which takes minutes.
+            .env("SIGNET_BINARIES", binary("auth-service").parent().unwrap())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
