@@ -10,13 +10,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::{Instrument, Span, trace_span};
 
-use crate::authority::Authority;
-use crate::authority::grants::Grant;
-use crate::authority::tokens::{Introspection, IssuedTokens};
-use crate::clients::{Client, ClientCredentials, ClientId};
+use crate::authority::{Authentication, Authority, Step};
+use crate::clients::{Client, ClientAuthentication};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sessions::Rotation;
-use crate::storage::StorageError;
+use crate::storage::{Rotate, StorageError};
 
 /// Threads that may block. More than wait for passwords, so that a flood of logins leaves some.
 pub const THREADS: usize = 64;
@@ -95,25 +93,38 @@ impl Blocking {
         Ok(())
     }
 
-    /// Authenticates a client by what memory knows. Where that refuses it, the client or its secret may have been
-    /// registered a moment ago: all who are refused share the wait for the next poll, and none of them asks the
-    /// database itself, however many unknown ids are tried.
+    /// Runs a use case: what memory can answer here, what blocks on a thread, a rotation with the storage.
+    ///
+    /// # Errors
+    /// Those of the use case; as [`Self::run`].
+    pub async fn call<T: Send + 'static>(
+        &self,
+        use_case: impl FnOnce(&Authority) -> Result<Step<T>>,
+    ) -> Result<T> {
+        match use_case(&self.authority)? {
+            Step::Done(answer) => Ok(answer),
+            Step::Blocks(work) => self.run(work).await,
+            Step::Rotates { rotate, then } => then(&self.authority, self.rotate(rotate).await?),
+        }
+    }
+
+    /// Authenticates a client. Where memory refuses it, it may have been registered a moment ago: all who are refused
+    /// share the wait for the next poll, and none of them asks the database itself, however many unknown ids are tried.
     ///
     /// # Errors
     /// As [`Authority::authenticate_client`]; `Unavailable` when the database cannot be seen.
-    pub async fn authenticate(&self, credentials: ClientCredentials) -> Result<Arc<Client>> {
-        let refused = match self.authority.authenticate_client(&credentials) {
-            Ok(client) => return Ok(client),
-            Err(refused) => refused,
+    pub async fn authenticate(&self, presented: ClientAuthentication) -> Result<Arc<Client>> {
+        let refused = match self.authority.authenticate_client(&presented)? {
+            Authentication::Proved(client) => return Ok(client),
+            Authentication::MaybeNew(refused) => refused,
         };
-        // An id that cannot be one is no news.
-        if ClientId::parse(&credentials.unverified_id).is_none() {
-            return Err(refused);
-        }
         // With too many waiting already, nobody waits.
         let Ok(_waiting) = self.waiting.try_acquire() else { return Err(refused) };
         self.next_poll().await?;
-        self.authority.authenticate_client(&credentials)
+        match self.authority.authenticate_client(&presented)? {
+            Authentication::Proved(client) => Ok(client),
+            Authentication::MaybeNew(refused) => Err(refused),
+        }
     }
 
     /// Waits for a poll of the database that begins after now.
@@ -133,73 +144,22 @@ impl Blocking {
         }
     }
 
-    /// The grants of the token endpoint.
-    ///
-    /// # Errors
-    /// As the grant's own method.
-    pub async fn grant(&self, client: Arc<Client>, grant: Grant) -> Result<IssuedTokens> {
-        match grant {
-            Grant::ClientCredentials { scope, audience } => {
-                self.authority.issue_client_token(&client, scope.as_deref(), audience.as_deref())
-            }
-            Grant::RefreshToken { refresh_token, scope } => self.refresh(client, refresh_token, scope).await,
-        }
-    }
-
-    /// A refresh: checked and signed here, and in between with the storage, which calls back when the
-    /// rotation is durable.
-    ///
-    /// # Errors
-    /// As [`Authority::refresh`].
-    pub async fn refresh(
-        &self,
-        client: Arc<Client>,
-        refresh_token: String,
-        scope: Option<String>,
-    ) -> Result<IssuedTokens> {
-        if scope.is_some() || self.authority.must_wait_to_refresh(&client, &refresh_token) {
-            let work =
-                move |authority: &Authority| authority.refresh(&client, &refresh_token, scope.as_deref());
-            return self.run(work).await;
-        }
-        let authority = &self.authority;
-        let pending = authority.begin_refresh(&client, &refresh_token, None)?;
+    /// A rotation, for which the storage calls back when it is durable.
+    async fn rotate(&self, rotate: Rotate) -> Result<Rotation> {
         self.refuse_in_silence()?;
         let (reply, answer) = oneshot::channel();
-        let (rotate, noting) = (pending.rotate.clone(), Arc::clone(authority));
+        let (rotated, noting) = (rotate.clone(), Arc::clone(&self.authority));
         let reply = move |outcome: std::result::Result<Rotation, StorageError>| {
-            noting.note_outcome(&rotate, &outcome);
+            noting.note_outcome(&rotated, &outcome);
             // A caller that went away does not want to know.
             drop(reply.send(outcome));
         };
-        authority.storage.rotate_session_then(pending.rotate.clone(), Box::new(reply));
+        self.authority.storage.rotate_session_then(rotate, Box::new(reply));
         let unavailable = |cause: &str| Error::new(ErrorKind::Unavailable, cause);
         let rotating = trace_span!(target: "traces", "rotate session", otel.kind = "client");
         let answer = tokio::time::timeout(LONGEST_ROTATION, answer);
         let answer = self.unless_silent(answer).instrument(rotating).await?;
         let answer = answer.map_err(|_| unavailable("the storage takes too long"))?;
-        authority.finish_refresh(&pending, answer.map_err(|_| unavailable("the storage has ended"))??)
-    }
-
-    /// Whether a token of either kind holds.
-    ///
-    /// # Errors
-    /// As [`Authority::verify_token`].
-    pub async fn verify(&self, token: String) -> Result<()> {
-        if let Some(answer) = self.authority.verify_from_memory(&token) {
-            return answer;
-        }
-        self.run(move |authority| authority.verify_token(&token)).await
-    }
-
-    /// What introspection says of a token to a client.
-    ///
-    /// # Errors
-    /// As [`Authority::introspect`].
-    pub async fn introspect(&self, client: Arc<Client>, token: String) -> Result<Introspection> {
-        if let Some(answer) = self.authority.introspect_from_memory(&client, &token) {
-            return Ok(answer);
-        }
-        self.run(move |authority| authority.introspect(&client, &token)).await
+        Ok(answer.map_err(|_| unavailable("the storage has ended"))??)
     }
 }

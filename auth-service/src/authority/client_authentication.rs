@@ -1,25 +1,37 @@
 use std::sync::Arc;
 
 use super::Authority;
-use crate::clients::{Client, ClientCredentials, ClientId};
-use crate::error::{Error, ErrorKind, Result};
+use crate::clients::{Client, ClientAuthentication, ClientId};
+use crate::error::{Error, OAuthFault, Result};
+
+/// What memory says of a client that authenticates.
+pub enum Authentication {
+    Proved(Arc<Client>),
+    /// Refused; but the client or its secret may have been registered a moment ago: after the next poll of the
+    /// database it is tried once more.
+    MaybeNew(Error),
+}
 
 impl Authority {
-    /// Authenticates a client (RFC 6749 section 2.3.1), by what memory knows. A client or a secret that was registered
-    /// within the last quarter of a second may not be known yet: see `Blocking::authenticate`.
+    /// Authenticates a client (RFC 6749 section 2.3), by what memory knows.
     ///
     /// # Errors
     /// `invalid_client`, the same for an unknown id, a wrong secret and a disabled client.
-    pub fn authenticate_client(&self, credentials: &ClientCredentials) -> Result<Arc<Client>> {
-        let refused = |cause: String| Error::new(ErrorKind::InvalidClient, cause);
-        let id = ClientId::parse(&credentials.unverified_id)
+    pub fn authenticate_client(&self, presented: &ClientAuthentication) -> Result<Authentication> {
+        let refused = |cause: String| Error::new(OAuthFault::InvalidClient, cause);
+        // An id that cannot be one is no news.
+        let id = ClientId::parse(presented.unverified_id())
             .ok_or_else(|| refused("the client id is malformed".to_owned()))?;
-        let client =
-            self.clients.enabled(&id).ok_or_else(|| refused("no enabled client has this id".to_owned()))?;
-        if client.accepts(&credentials.secret, self.now()) {
-            Ok(client)
-        } else {
-            Err(refused(format!("wrong secret for client {id}")))
+        let Some(client) = self.clients.enabled(&id) else {
+            return Ok(Authentication::MaybeNew(refused("no enabled client has this id".to_owned())));
+        };
+        match presented {
+            ClientAuthentication::Secret { secret, .. } if client.accepts(secret, self.now()) => {
+                Ok(Authentication::Proved(client))
+            }
+            ClientAuthentication::Secret { .. } => {
+                Ok(Authentication::MaybeNew(refused(format!("wrong secret for client {id}"))))
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod issuer;
 pub mod legacy;
 mod policy;
 pub mod sign_in;
+mod step;
 pub mod sync;
 pub mod tokens;
 
@@ -20,8 +21,10 @@ use crate::clients::ClientDirectory;
 use crate::clock::{Clock, Timestamp};
 use crate::storage::Storage;
 
+pub use client_authentication::Authentication;
 pub use issuer::Issuer;
 pub use policy::{SimpleJwt, SlidingPolicy, TokenPolicy};
+pub use step::Step;
 
 /// One per process, shared by everything that serves. Each part can be built and tested alone.
 pub struct Authority {

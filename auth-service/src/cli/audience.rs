@@ -10,7 +10,6 @@ use super::{Done, Failure};
 use crate::authority::Authority;
 use crate::clients::{Audience, TokenType};
 use crate::keys::Algorithm;
-use crate::storage::StorageError;
 
 #[derive(Debug, Subcommand)]
 pub enum AudienceCommand {
@@ -65,20 +64,10 @@ impl AudienceCommand {
 }
 
 fn create(authority: &Authority, output: &Output, audience: Audience) -> Done {
-    let name = audience.name.as_str();
-    if name.is_empty()
-        || name.len() > 255
-        || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
-    {
-        let rule = "an audience has 1 to 255 visible ASCII characters and no # (RFC 8707 section 2)";
-        return Err(Failure::Usage(rule.to_owned()));
-    }
-    authority.storage.create_audience(&audience, authority.now()).map_err(|error| match error {
-        StorageError::Taken => Failure::Wrong(format!("audience {name:?} already exists")),
-        other => other.into(),
-    })?;
-    // Creates the first key of its algorithm now, not when the first token is requested.
+    authority.create_audience(&audience)?;
+    // No service runs in this process, whose next poll would create the first key of its algorithm.
     authority.refresh_state()?;
+    let name = audience.name.as_str();
     let document = described(authority, &audience);
     let algorithm = audience.algorithm.unwrap_or(authority.issuer.default_algorithm);
     let encrypted = match document["encryption_kid"].as_str() {
@@ -98,9 +87,7 @@ fn create(authority: &Authority, output: &Output, audience: Audience) -> Done {
 }
 
 fn encrypt(authority: &Authority, output: &Output, name: &str, jwks: Option<String>) -> Done {
-    if !authority.storage.set_audience_encryption(name, jwks.clone())? {
-        return Err(Failure::Wrong(format!("audience {name:?} not found")));
-    }
+    authority.set_audience_encryption(name, jwks.clone())?;
     let audience = Audience { encryption_jwks: jwks, ..Audience::named(name) };
     let kid = encryption_kid(&audience);
     let text = match kid.as_str() {
@@ -112,7 +99,7 @@ fn encrypt(authority: &Authority, output: &Output, name: &str, jwks: Option<Stri
 }
 
 fn list(authority: &Authority, output: &Output) -> Done {
-    let audiences = authority.storage.all_audiences()?;
+    let audiences = authority.registered_audiences()?;
     let line = |audience: &Audience| {
         let algorithm = audience.algorithm.unwrap_or(authority.issuer.default_algorithm).as_str();
         let encrypted = if audience.encryption_jwks.is_some() { "encrypted" } else { "" };

@@ -7,10 +7,7 @@ use shared_claims::ScopeSet;
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::clients::{Client, ClientId, Credentials, GrantType};
-use crate::error::Error;
-use crate::secret::{HashedSecret, PlainSecret};
-use crate::storage::StorageError;
+use crate::clients::{Client, ClientId, GrantType, NewClient};
 
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
@@ -49,10 +46,14 @@ impl ClientCommand {
     pub fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::Create { id, grants, scope, audiences, introspects } => {
-                let client = new_client(authority, &id, &grants, (&scope, audiences))?;
-                check_registered(authority, &introspects)?;
-                let client = Client { introspects, ..client };
-                create(authority, output, &client)
+                let new = NewClient {
+                    id: parse(&id)?,
+                    scope: ScopeSet::parse(&scope).map_err(|error| Failure::Usage(error.to_string()))?,
+                    audiences,
+                    grants: grants.iter().map(|text| parse_grant(text)).collect::<Result<_, _>>()?,
+                    introspects,
+                };
+                create(authority, output, &new)
             }
             Self::Disable { id } => disable(authority, output, &id),
             Self::Secret { id, overlap } => secret(authority, output, &id, overlap),
@@ -61,85 +62,39 @@ impl ClientCommand {
     }
 }
 
-fn new_client(
-    authority: &Authority,
-    id: &str,
-    grants: &[String],
-    (scope, audiences): (&str, Vec<String>),
-) -> Result<Client, Failure> {
-    check_registered(authority, &audiences)?;
-    let grant = |text: &String| {
-        GrantType::parse(text).ok_or_else(|| {
-            let known = GrantType::ALL.map(GrantType::as_str).join(", ");
-            Failure::Usage(format!("unknown grant type {text:?}: expected one of {known}"))
-        })
-    };
-    Ok(Client {
-        id: parse(id)?,
-        scope: ScopeSet::parse(scope).map_err(|error| Failure::Usage(error.to_string()))?,
-        audiences,
-        grants: grants.iter().map(grant).collect::<Result<_, _>>()?,
-        introspects: Vec::new(),
-        credentials: Credentials::FirstParty,
-        created_at: authority.now(),
-        disabled_at: None,
-    })
-}
-
-fn check_registered(authority: &Authority, audiences: &[String]) -> Done {
-    let registered = authority.storage.all_audiences()?;
-    let is_registered = |name: &String| registered.iter().any(|audience| audience.name == *name);
-    match audiences.iter().find(|audience| !is_registered(audience)) {
-        None => Ok(()),
-        Some(unknown) => {
-            let advice = format!("auth-service audience create {unknown}");
-            Err(Failure::Wrong(format!("audience {unknown:?} not found: create it with `{advice}`")))
-        }
-    }
-}
-
-fn create(authority: &Authority, output: &Output, client: &Client) -> Done {
-    if client.id == authority.simplejwt.first_party.id {
-        return Err(Failure::Wrong(format!(
-            "{} is the name of the client behind the simplejwt endpoints",
-            client.id
-        )));
-    }
-    let secret = PlainSecret::generate().map_err(Error::from)?;
-    authority.storage.create_client(client, &HashedSecret::of(&secret)).map_err(|error| match error {
-        StorageError::Taken => Failure::Wrong(format!("client {} already exists", client.id)),
-        other => other.into(),
-    })?;
-    let mut document = describe(client);
-    document["client_secret"] = json!(secret.expose());
-    let text = format!("created the client {}\nsecret, shown once: {}", client.id, secret.expose());
+fn create(authority: &Authority, output: &Output, new: &NewClient) -> Done {
+    let secret = authority.create_client(new)?;
+    let NewClient { id, scope, audiences, grants, introspects } = new;
+    let document = json!({
+        "client_id": id.as_str(),
+        "grants": names(grants),
+        "scope": scope.to_string(),
+        "audiences": audiences,
+        "introspects": introspects,
+        "disabled": false,
+        "client_secret": secret.expose(),
+    });
+    let text = format!("created the client {id}\nsecret, shown once: {}", secret.expose());
     output.result(&document, &text);
     Ok(())
 }
 
 fn disable(authority: &Authority, output: &Output, id: &str) -> Done {
-    let now = authority.now();
-    let last_issued = now.plus(authority.policy.offline_issuing);
-    let ended = authority.storage.disable_client(&parse(id)?, now, authority.revoked_until(last_issued))?;
-    let ended = ended.ok_or_else(|| unknown(id))?;
+    let ended = authority.disable_client(&parse(id)?)?;
     let document = json!({"client_id": id, "disabled": true, "sessions_ended": ended});
     output.result(&document, &format!("disabled the client {id}; {ended} session(s) ended"));
     Ok(())
 }
 
 fn secret(authority: &Authority, output: &Output, id: &str, overlap: u64) -> Done {
-    let secret = PlainSecret::generate().map_err(Error::from)?;
-    let old_until = authority.now().plus(Duration::from_secs(overlap));
-    if !authority.storage.set_client_secret(&parse(id)?, &HashedSecret::of(&secret), old_until)? {
-        return Err(unknown(id));
-    }
+    let secret = authority.renew_client_secret(&parse(id)?, Duration::from_secs(overlap))?;
     let document = json!({"client_id": id, "client_secret": secret.expose(), "overlap_seconds": overlap});
     output.result(&document, &format!("new secret of {id}, shown once: {}", secret.expose()));
     Ok(())
 }
 
 fn list(authority: &Authority, output: &Output) -> Done {
-    let clients = authority.storage.all_clients()?;
+    let clients = authority.registered_clients()?;
     let lines: Vec<String> = clients
         .iter()
         .map(|client| {
@@ -154,7 +109,7 @@ fn list(authority: &Authority, output: &Output) -> Done {
 fn describe(client: &Client) -> Value {
     json!({
         "client_id": client.id.as_str(),
-        "grants": client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
+        "grants": names(&client.grants),
         "scope": client.scope.to_string(),
         "audiences": client.audiences,
         "introspects": client.introspects,
@@ -167,6 +122,13 @@ fn parse(id: &str) -> Result<ClientId, Failure> {
         .ok_or_else(|| Failure::Usage("a client id has 1 to 64 characters of A-Z a-z 0-9 . _ -".to_owned()))
 }
 
-fn unknown(id: &str) -> Failure {
-    Failure::Wrong(format!("client {id:?} not found"))
+fn parse_grant(text: &str) -> Result<GrantType, Failure> {
+    GrantType::parse(text).ok_or_else(|| {
+        let known = GrantType::ALL.map(GrantType::as_str).join(", ");
+        Failure::Usage(format!("unknown grant type {text:?}: expected one of {known}"))
+    })
+}
+
+fn names(grants: &[GrantType]) -> Vec<&'static str> {
+    grants.iter().map(|grant| grant.as_str()).collect()
 }

@@ -23,6 +23,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::audit::Actor;
 use crate::authority::Authority;
+use crate::error::{AdminFault, Error, ErrorKind};
 use crate::settings::{self, Settings};
 use crate::startup;
 use output::Output;
@@ -96,9 +97,21 @@ impl From<String> for Failure {
     }
 }
 
-impl From<crate::error::Error> for Failure {
-    fn from(error: crate::error::Error) -> Self {
-        Self::Failed(error.cause)
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error.kind {
+            ErrorKind::Admin(AdminFault::Invalid) => Self::Usage(error.cause),
+            ErrorKind::Admin(AdminFault::NotFound | AdminFault::Taken) => Self::Wrong(error.cause),
+            ErrorKind::InvalidRequest(_)
+            | ErrorKind::OAuth(_)
+            | ErrorKind::SignIn(_)
+            | ErrorKind::Token(_)
+            | ErrorKind::Account(_)
+            | ErrorKind::TooManyAttempts(_)
+            | ErrorKind::Overloaded
+            | ErrorKind::Unavailable
+            | ErrorKind::Internal => Self::Failed(error.cause),
+        }
     }
 }
 
@@ -188,7 +201,7 @@ fn authority(settings: &Settings) -> Result<Arc<Authority>, Failure> {
 
 fn authority_as(settings: &Settings, process: Actor) -> Result<Arc<Authority>, Failure> {
     let authority = startup::build(settings, process)?;
-    startup::register_default_audience(&authority)?;
+    authority.register_default_audience()?;
     authority.refresh_state()?;
     Ok(authority)
 }
@@ -204,23 +217,13 @@ fn migrate(settings: &Settings, output: &Output) -> Done {
     Ok(())
 }
 
-/// Verifiers may know revocations that are newer than the backup. If the numbers went on from the backup's, they would
-/// mistake new revocations for ones that they have.
 fn restored(authority: &Authority, output: &Output) -> Done {
-    authority.storage.begin_epoch(random_step()?)?;
-    let epoch = authority.storage.change_counters()?.revocations_position().epoch;
+    let epoch = authority.note_restored_backup()?;
     output.result(
         &serde_json::json!({"epoch": epoch}),
         "started a new epoch; verifiers now load all revocations and keys again",
     );
     Ok(())
-}
-
-/// 1 to 65,536.
-fn random_step() -> Result<i64, Failure> {
-    let mut bytes = [0; 2];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::Failed(error.to_string()))?;
-    Ok(i64::from(u16::from_le_bytes(bytes)) + 1)
 }
 
 fn healthcheck(settings: &Settings, output: &Output) -> Done {

@@ -1,15 +1,13 @@
 use std::io::{self, Write};
 
 use super::output::Output;
-use super::user::new_user;
 use super::{Done, Failure};
 use crate::audit::Actor;
 use crate::authority::Authority;
-use crate::secret::PlainSecret;
+use crate::authority::admin::NewUser;
+use crate::error::{AdminFault, Error, ErrorKind};
 use crate::settings::Settings;
 use crate::startup;
-use crate::storage::StorageError;
-use crate::users::Username;
 
 pub fn run(settings: &Settings, output: &Output) -> Done {
     // First: what is counted before is lost.
@@ -25,16 +23,14 @@ fn make_first_administrator(authority: &Authority, output: &Output) -> Done {
     if authority.storage.has_users()? {
         return Ok(());
     }
-    let name = Username::parse("admin")
-        .ok_or_else(|| Failure::Failed("`admin` is not a valid username".to_owned()))?;
-    let password = PlainSecret::generate().map_err(crate::error::Error::from)?;
-    let user = new_user(authority, &name, vec!["admin".to_owned()], &password)?;
-    match authority.storage.create_user(&user, authority.simplejwt.numbers_users()) {
-        Ok(()) => {}
+    let new = NewUser { username: "admin", roles: vec!["admin".to_owned()], password: None };
+    let generated = match authority.create_user(new) {
+        Ok(created) => created.generated,
         // Another replica was first, and has shown its password.
-        Err(StorageError::Taken) => return Ok(()),
+        Err(Error { kind: ErrorKind::Admin(AdminFault::Taken), .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
-    }
+    };
+    let Some(password) = generated else { return Ok(()) };
     let document = serde_json::json!({"username": "admin", "password": password.expose()});
     let text = format!(
         "\n  First start: an administrator was made. This is shown once:\n\n    username: admin\n    password: {}\n\n  \

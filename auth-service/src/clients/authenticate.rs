@@ -4,14 +4,22 @@ use zeroize::Zeroizing;
 
 use crate::secret::PlainSecret;
 
-/// An id and a secret as they came, by whichever way.
+/// How a client authenticates in a request (RFC 6749 section 2.3), as it came and unproved.
 #[derive(Debug, Clone)]
-pub struct ClientCredentials {
-    pub unverified_id: String,
-    pub secret: PlainSecret,
+pub enum ClientAuthentication {
+    /// `client_secret_basic` and `client_secret_post`.
+    Secret { unverified_id: String, secret: PlainSecret },
 }
 
-impl ClientCredentials {
+impl ClientAuthentication {
+    /// Whom the request is from, as it says.
+    #[must_use]
+    pub fn unverified_id(&self) -> &str {
+        match self {
+            Self::Secret { unverified_id, .. } => unverified_id,
+        }
+    }
+
     /// Reads `Basic <base64 of id:secret>` (RFC 7617 section 2); `decode` undoes what the transport
     /// did to each half.
     #[must_use]
@@ -22,6 +30,6 @@ impl ClientCredentials {
         }
         let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
         let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-        Some(Self { unverified_id: decode(id)?, secret: PlainSecret::new(decode(secret)?) })
+        Some(Self::Secret { unverified_id: decode(id)?, secret: PlainSecret::new(decode(secret)?) })
     }
 }

@@ -3,18 +3,20 @@
 mod audience;
 mod authenticate;
 mod directory;
+mod new_client;
 
 use std::fmt;
 
 use shared_claims::scope::ScopeSet;
 
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, OAuthFault, Result};
 use crate::secret::{HashedSecret, PlainSecret};
 
 pub use audience::{Audience, Encryption, TokenForm, TokenType};
-pub use authenticate::ClientCredentials;
+pub use authenticate::ClientAuthentication;
 pub use directory::ClientDirectory;
+pub use new_client::NewClient;
 
 /// 1 to 64 characters of `A-Z a-z 0-9 . _ -`, chosen by the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -123,7 +125,7 @@ impl Client {
             return Ok(());
         }
         let cause = format!("client {} may not use {}", self.id, grant.as_str());
-        Err(Error::new(ErrorKind::UnauthorizedClient, cause))
+        Err(Error::new(OAuthFault::UnauthorizedClient, cause))
     }
 
     /// # Errors
@@ -134,7 +136,7 @@ impl Client {
         }
         let cause =
             format!("client {} may not follow the feeds: its scope does not contain {WATCH_SCOPE}", self.id);
-        Err(Error::new(ErrorKind::UnauthorizedClient, cause))
+        Err(Error::new(OAuthFault::UnauthorizedClient, cause))
     }
 
     /// The scope of a request: what was asked, when the client may have all of it; without a
@@ -156,7 +158,7 @@ impl Client {
             Some(asked) => self.audiences.iter().find(|audience| *audience == asked),
         };
         found.cloned().ok_or_else(|| {
-            Error::new(ErrorKind::InvalidTarget, format!("client {} may not ask for that audience", self.id))
+            Error::new(OAuthFault::InvalidTarget, format!("client {} may not ask for that audience", self.id))
         })
     }
 }
@@ -166,7 +168,7 @@ impl Client {
 /// # Errors
 /// `invalid_scope` when `asked` is malformed or exceeds `held`.
 pub fn narrow(held: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet> {
-    let refused = |cause: &str| Error::new(ErrorKind::InvalidScope, cause);
+    let refused = |cause: &str| Error::new(OAuthFault::InvalidScope, cause);
     let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Ok(held.without(OWN_SCOPES)) };
     let asked = ScopeSet::parse(asked).map_err(|_| refused("the scope is malformed"))?;
     if !asked.is_subset(held) {

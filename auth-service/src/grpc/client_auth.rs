@@ -1,19 +1,20 @@
 use tonic::metadata::MetadataMap;
 
-use crate::clients::ClientCredentials;
-use crate::error::{Error, ErrorKind, Result};
+use crate::clients::ClientAuthentication;
+use crate::error::{Error, OAuthFault, Result};
 
 /// The caller's credentials out of `authorization: Basic <id:secret>`, as over HTTP. Ids and secrets
 /// hold no character that a form would escape.
-pub fn credentials(metadata: &MetadataMap) -> Result<ClientCredentials> {
+pub fn credentials(metadata: &MetadataMap) -> Result<ClientAuthentication> {
     let mut values = metadata.get_all("authorization").iter();
     let (first, second) = (values.next(), values.next());
     if second.is_some() {
         return Err(Error::invalid_request("the metadata holds two authorizations"));
     }
     let header = first.and_then(|value| value.to_str().ok());
-    let found = header.and_then(|header| ClientCredentials::from_basic(header, |half| Some(half.to_owned())));
+    let found =
+        header.and_then(|header| ClientAuthentication::from_basic(header, |half| Some(half.to_owned())));
     found.ok_or_else(|| {
-        Error::new(ErrorKind::InvalidClient, "no well-formed Basic credentials in the metadata")
+        Error::new(OAuthFault::InvalidClient, "no well-formed Basic credentials in the metadata")
     })
 }

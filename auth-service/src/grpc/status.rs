@@ -4,7 +4,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::error::{Error, ErrorKind, TokenFault};
+use crate::error::{Error, ErrorKind, OAuthFault, SignInFault};
 use crate::http::oauth_error;
 
 /// gRPC status code and error code of each error. The error code is that of the OAuth endpoints, except where a call is
@@ -14,29 +14,18 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
     let code = oauth_error(kind).1;
     match kind {
         ErrorKind::InvalidRequest(_) => (Code::InvalidArgument, code),
-        ErrorKind::InvalidCredentials | ErrorKind::AccountInactive | ErrorKind::InvalidClient => {
-            (Code::Unauthenticated, code)
-        }
+        ErrorKind::SignIn(SignInFault::InvalidCredentials)
+        | ErrorKind::SignIn(SignInFault::AccountInactive)
+        | ErrorKind::OAuth(OAuthFault::InvalidClient) => (Code::Unauthenticated, code),
         // A program that receives this asks its user for the one-time password.
-        ErrorKind::SecondFactorRequired => (Code::FailedPrecondition, code),
-        ErrorKind::PasswordRefused(_)
-        | ErrorKind::LinkInvalid
-        | ErrorKind::NotOffered
-        | ErrorKind::Conflict
-        | ErrorKind::NotFound => (Code::InvalidArgument, code),
-        ErrorKind::Token(
-            TokenFault::Invalid
-            | TokenFault::Expired
-            | TokenFault::WrongType
-            | TokenFault::Revoked
-            | TokenFault::RefreshEnded
-            | TokenFault::Missing(_),
-        ) => (Code::Unauthenticated, code),
-        ErrorKind::UnauthorizedClient => (Code::PermissionDenied, code),
-        ErrorKind::UnsupportedGrantType => (Code::Unimplemented, code),
-        ErrorKind::InvalidScope | ErrorKind::InvalidTarget | ErrorKind::UnsupportedTokenType => {
-            (Code::InvalidArgument, code)
-        }
+        ErrorKind::SignIn(SignInFault::SecondFactorRequired) => (Code::FailedPrecondition, code),
+        ErrorKind::Account(_) | ErrorKind::Admin(_) => (Code::InvalidArgument, code),
+        ErrorKind::Token(_) => (Code::Unauthenticated, code),
+        ErrorKind::OAuth(OAuthFault::UnauthorizedClient) => (Code::PermissionDenied, code),
+        ErrorKind::OAuth(OAuthFault::UnsupportedGrantType) => (Code::Unimplemented, code),
+        ErrorKind::OAuth(OAuthFault::InvalidScope)
+        | ErrorKind::OAuth(OAuthFault::InvalidTarget)
+        | ErrorKind::OAuth(OAuthFault::UnsupportedTokenType) => (Code::InvalidArgument, code),
         ErrorKind::Overloaded | ErrorKind::TooManyAttempts(_) => (Code::ResourceExhausted, code),
         ErrorKind::Unavailable => (Code::Unavailable, code),
         ErrorKind::Internal => (Code::Internal, code),

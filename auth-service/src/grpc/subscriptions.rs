@@ -13,7 +13,7 @@ use super::status::refuse;
 use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::clients::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, OAuthFault};
 use crate::metrics;
 
 /// Time between two heartbeats.
@@ -127,7 +127,7 @@ impl<T> Subscriber<T> {
         let enabled = client.is_some_and(|client| client.check_may_watch().is_ok());
         if !enabled {
             let cause = "the client that watches was disabled, or lost the scope for it";
-            let refused = Error::new(ErrorKind::InvalidClient, cause);
+            let refused = Error::new(OAuthFault::InvalidClient, cause);
             let _ = self.updates.send_timeout(Err(refuse(&refused)), PATIENCE).await;
         }
         enabled

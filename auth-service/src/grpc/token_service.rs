@@ -89,8 +89,7 @@ impl TokenService for TokenEndpoints {
         let context = self.context(&request);
         self.call(request, |client, message| async move {
             let client_ip = user_ip(&message.client_ip, context.client_ip)?;
-            let login = PasswordGrant {
-                client,
+            let grant = Grant::Password(Box::new(PasswordGrant {
                 credentials: PasswordCredentials {
                     unverified_username: message.username,
                     password: PlainSecret::new(message.password),
@@ -99,8 +98,8 @@ impl TokenService for TokenEndpoints {
                 context: RequestContext { client_ip, ..context },
                 scope: given(message.scope),
                 audience: given(message.audience),
-            };
-            self.blocking.run(move |authority| authority.obtain_pair(&login).map(pair)).await
+            }));
+            self.blocking.call(|authority| authority.grant(client, grant)).await.map(pair)
         })
         .await
     }
@@ -110,8 +109,9 @@ impl TokenService for TokenEndpoints {
         request: Request<RefreshRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
         self.call(request, |client, message| async {
-            let (token, scope) = (message.refresh_token, given(message.scope));
-            self.blocking.refresh(client, token, scope).await.map(pair)
+            let grant =
+                Grant::RefreshToken { refresh_token: message.refresh_token, scope: given(message.scope) };
+            self.blocking.call(|authority| authority.grant(client, grant)).await.map(pair)
         })
         .await
     }
@@ -121,7 +121,7 @@ impl TokenService for TokenEndpoints {
         request: Request<VerifyRequest>,
     ) -> std::result::Result<Response<VerifyResponse>, Status> {
         self.call(request, |_, message| async {
-            self.blocking.verify(message.token).await?;
+            self.blocking.call(|authority| authority.verify_token(message.token)).await?;
             Ok(VerifyResponse {})
         })
         .await
@@ -145,7 +145,7 @@ impl TokenService for TokenEndpoints {
         self.call(request, |client, message| async {
             let grant =
                 Grant::ClientCredentials { scope: given(message.scope), audience: given(message.audience) };
-            let issued = self.blocking.grant(client, grant).await?;
+            let issued = self.blocking.call(|authority| authority.grant(client, grant)).await?;
             Ok(ClientToken {
                 access_token: issued.access_token,
                 expires_in: issued.expires_in,
@@ -159,8 +159,9 @@ impl TokenService for TokenEndpoints {
         &self,
         request: Request<IntrospectRequest>,
     ) -> std::result::Result<Response<IntrospectResponse>, Status> {
-        self.call(request, |client, message| async {
-            self.blocking.introspect(client, message.token).await.map(introspection)
+        self.call(request, |client, message| async move {
+            let asked = self.blocking.call(|authority| authority.introspect(&client, &message.token));
+            asked.await.map(introspection)
         })
         .await
     }

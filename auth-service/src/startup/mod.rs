@@ -1,12 +1,14 @@
 //! From settings to a running authority: what is made at the first start, and what ends a start.
 
 mod build;
+mod database;
+mod policies;
 mod sample;
 mod serve;
 
-pub use build::{
-    build, check_clock, database_url, mail_policy, migrate, open_secrets, register_default_audience,
-};
+pub use build::{build, build_at, check_clock};
+pub use database::{database_url, migrate, open_secrets};
+pub use policies::mail_policy;
 pub use serve::serve;
 
 /// One line for the operator; the start ends with it.

@@ -6,7 +6,7 @@ use super::schema::clients;
 use super::session_ends::{End, end_all_of_client, sessions_ended};
 use super::{Storage, count_up, scope, words};
 use crate::audit::{Action, Event};
-use crate::clients::{Client, ClientId, Credentials, GrantType};
+use crate::clients::{Client, ClientId, Credentials, GrantType, NewClient};
 use crate::clock::Timestamp;
 use crate::revocations::RevocationTarget;
 use crate::secret::HashedSecret;
@@ -30,7 +30,12 @@ struct ClientRow {
 impl Storage {
     /// # Errors
     /// [`StorageError::Taken`] when the id is in use.
-    pub fn create_client(&self, client: &Client, secret: &HashedSecret) -> Result<(), StorageError> {
+    pub fn create_client(
+        &self,
+        client: &NewClient,
+        secret: &HashedSecret,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
         let row = ClientRow {
             id: client.id.to_string(),
             scope: client.scope.to_string(),
@@ -39,7 +44,7 @@ impl Storage {
             secret_hash: secret.as_bytes().to_vec(),
             previous_secret_hash: None,
             previous_secret_expires_at: None,
-            created_at: client.created_at.0,
+            created_at: now.0,
             disabled_at: None,
             introspects: client.introspects.join(" "),
         };

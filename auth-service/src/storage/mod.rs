@@ -212,14 +212,15 @@ impl Storage {
 
     /// Begins a new history of revocations and keys, after a backup was restored: verifiers ask for everything again,
     /// whatever numbers they had come to. `step` is random, at least 1: two restores of one backup begin two histories.
-    /// No clock decides, for one that was wrong would once have decided for ever.
+    /// No clock decides, for one that was wrong would once have decided for ever. Returns the new epoch.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn begin_epoch(&self, step: i64) -> Result<(), StorageError> {
+    pub fn begin_epoch(&self, step: i64) -> Result<u64, StorageError> {
         self.write_audited(move |connection| {
             let epoch = count_up_by(connection, "epoch", step)?;
-            Ok(((), Some(Event::of(Action::BackupRestored).detail(format!("epoch {epoch}")))))
+            let event = Event::of(Action::BackupRestored).detail(format!("epoch {epoch}"));
+            Ok((number(epoch), Some(event)))
         })
     }
 

@@ -141,7 +141,8 @@ impl Storage {
         &self,
         username: &Username,
         password_hash: String,
-        (now, revoked_until): (Timestamp, Timestamp),
+        now: Timestamp,
+        revoked_until: Timestamp,
     ) -> Result<Option<usize>, StorageError> {
         let username = username.clone();
         self.write_revoking(move |connection| {

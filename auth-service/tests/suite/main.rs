@@ -9,3 +9,4 @@ mod modules;
 mod session_model;
 mod storage_contract;
 mod supply_chain;
+mod use_cases;

@@ -198,7 +198,7 @@ impl World {
                 self.models[*session].end(EndReason::Revoked);
             }
             Step::ChangePassword => {
-                self.storage.set_password(&name, "other".to_owned(), (now, until)).unwrap();
+                self.storage.set_password(&name, "other".to_owned(), now, until).unwrap();
                 self.models.iter_mut().for_each(|model| model.end(EndReason::PasswordChanged));
             }
             Step::Disable => {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use auth_service::audit::{Action, Actor, Chain, Event, Link};
-use auth_service::clients::{Audience, Client, ClientId, Credentials, GrantType};
+use auth_service::clients::{Audience, ClientId, GrantType, NewClient};
 use auth_service::clock::{CLOCK_DIFFERENCE, SystemClock, Timestamp};
 use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
 use auth_service::revocations::RevocationTarget;
@@ -285,7 +285,7 @@ fn a_session_starts_only_for_the_account_as_it_was_read(fixture: &Fixture) {
     assert_eq!((read.scope, read.amr, read.generation), (session.scope.clone(), session.amr.clone(), 0));
 
     let next = Session { id: "two".to_owned(), ..session };
-    fixture.storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();
+    fixture.storage.set_password(&name("alice"), "new".to_owned(), NOW, later(360)).unwrap();
     assert_eq!(
         fixture.storage.start_session(&next, &user, Login::default()).unwrap(),
         Start::AccountChanged,
@@ -394,7 +394,7 @@ fn disabling_and_passwords_end_every_session_in_one_step(fixture: &Fixture) {
         fixture.session(id, user);
     }
     fixture.storage.end_session("a1", NOW, later(360)).unwrap();
-    let ended = fixture.storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();
+    let ended = fixture.storage.set_password(&name("alice"), "new".to_owned(), NOW, later(360)).unwrap();
     assert_eq!(ended, Some(1), "the one that was still alive");
     let changed = fixture.storage.find_user(&name("alice")).unwrap().unwrap();
     assert_eq!((changed.password_hash.as_str(), changed.password_epoch), ("new", 1));
@@ -405,7 +405,7 @@ fn disabling_and_passwords_end_every_session_in_one_step(fixture: &Fixture) {
     let not_before = NOW.plus(CLOCK_DIFFERENCE);
     assert_eq!(hit[2], RevocationTarget::Subject { sub: "id-of-bob".to_owned(), not_before });
     assert_eq!(fixture.storage.disable_user(&name("nobody"), NOW, NOW).unwrap(), None);
-    assert_eq!(fixture.storage.set_password(&name("nobody"), String::new(), (NOW, NOW)).unwrap(), None);
+    assert_eq!(fixture.storage.set_password(&name("nobody"), String::new(), NOW, NOW).unwrap(), None);
 }
 
 fn revocations_are_numbered_without_gaps_under_concurrent_writers(fixture: &Fixture) {
@@ -452,16 +452,13 @@ fn a_token_is_revoked_once_and_only_while_it_could_live(fixture: &Fixture) {
     assert!(fixture.storage.live_revocations(later(60)).unwrap().is_empty(), "nothing grows for ever");
 }
 
-fn client(id: &str) -> Client {
-    Client {
+fn client(id: &str) -> NewClient {
+    NewClient {
         id: client_id(id),
         scope: ScopeSet::parse("a b").unwrap(),
         audiences: vec!["notes".to_owned(), "https://x.test/a".to_owned()],
         grants: vec![GrantType::ClientCredentials, GrantType::Password],
         introspects: vec!["https://x.test/b".to_owned()],
-        credentials: Credentials::FirstParty,
-        created_at: NOW,
-        disabled_at: None,
     }
 }
 
@@ -469,9 +466,9 @@ fn clients_keep_what_they_were_given_and_change_the_counter(fixture: &Fixture) {
     let counter = || fixture.storage.change_counters().unwrap().clients;
     let (old, new) = (PlainSecret::generate().unwrap(), PlainSecret::generate().unwrap());
     let before = counter();
-    fixture.storage.create_client(&client("c"), &HashedSecret::of(&old)).unwrap();
+    fixture.storage.create_client(&client("c"), &HashedSecret::of(&old), NOW).unwrap();
     assert!(counter() > before);
-    let taken = fixture.storage.create_client(&client("c"), &HashedSecret::of(&new));
+    let taken = fixture.storage.create_client(&client("c"), &HashedSecret::of(&new), NOW);
     assert_eq!(taken, Err(StorageError::Taken));
 
     let read = |_: ()| fixture.storage.all_clients().unwrap().remove(0);
@@ -493,7 +490,7 @@ fn clients_keep_what_they_were_given_and_change_the_counter(fixture: &Fixture) {
 
 fn disabling_a_client_ends_its_sessions_and_matches_its_tokens(fixture: &Fixture) {
     let secret = HashedSecret::of(&PlainSecret::generate().unwrap());
-    fixture.storage.create_client(&client("web"), &secret).unwrap();
+    fixture.storage.create_client(&client("web"), &secret, NOW).unwrap();
     let user = fixture.user("alice");
     fixture.session("s", &user);
     assert_eq!(fixture.storage.disable_client(&client_id("web"), NOW, later(360)).unwrap(), Some(1));
@@ -511,7 +508,7 @@ fn sessions_of_a_user_end_in_one_step_that_does_not_grow_with_them(fixture: &Fix
     }
     let position = || fixture.storage.change_counters().unwrap().revocations;
     let before = position();
-    let set = |user: &User| fixture.storage.set_password(&user.username, "!".to_owned(), (NOW, later(360)));
+    let set = |user: &User| fixture.storage.set_password(&user.username, "!".to_owned(), NOW, later(360));
     assert_eq!(set(&few).unwrap(), Some(1000));
     assert_eq!(position(), before + 1000, "one entry a session, numbered without gaps");
     assert_eq!(set(&many).unwrap(), Some(1001));
@@ -788,7 +785,7 @@ fn every_step_that_matters_is_in_the_audit_log_and_the_chain_holds(fixture: &Fix
         storage.create_user(&User { id: "other".to_owned(), ..user.clone() }, false),
         Err(StorageError::Taken)
     );
-    storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).unwrap();
+    storage.set_password(&name("alice"), "new".to_owned(), NOW, later(360)).unwrap();
     storage.disable_user(&name("alice"), NOW, later(360)).unwrap();
     storage.disable_user(&name("nobody"), NOW, later(360)).unwrap();
     note_refusal(storage);
@@ -835,7 +832,7 @@ fn nothing_is_done_that_cannot_be_written_down(fixture: &Fixture) {
     // Another handle on the same database, to which no chain was given.
     let storage = Storage::connect(&fixture.url, 2).unwrap();
     assert!(storage.end_session("s", NOW, later(360)).is_err());
-    assert!(storage.set_password(&name("alice"), "new".to_owned(), (NOW, later(360))).is_err());
+    assert!(storage.set_password(&name("alice"), "new".to_owned(), NOW, later(360)).is_err());
     storage.rotate_session(rotate("s", 0, later(1))).unwrap();
     assert!(storage.rotate_session(rotate("s", 0, later(60))).is_err(), "its reuse is");
     assert!(fixture.storage.find_session("s").unwrap().unwrap().ended.is_none());

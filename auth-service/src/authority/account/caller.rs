@@ -6,7 +6,7 @@ use crate::authority::Authority;
 use crate::authority::sign_in::TOO_MANY_LOGINS;
 use crate::authority::sign_in::limited_by;
 use crate::authority::tokens::{Draft, IssuedTokens};
-use crate::error::{Error, ErrorKind, Result, TokenFault};
+use crate::error::{Error, OAuthFault, Result, SignInFault, TokenFault};
 use crate::secret::PlainSecret;
 use crate::sessions::Evaluation;
 use crate::users::{Attempt, ClientIp, Origin, User};
@@ -43,7 +43,7 @@ impl Authority {
             Evaluation::Expired => return Err(TokenFault::Expired.into()),
             Evaluation::Ended | Evaluation::Reused => return Err(TokenFault::Revoked.into()),
         }
-        let disabled = || Error::new(ErrorKind::AccountInactive, "the account is disabled");
+        let disabled = || Error::new(SignInFault::AccountInactive, "the account is disabled");
         let attributes = attributes.ok_or_else(disabled)?;
         let (audience, scope) = (self.account_audience(), ScopeSet::default());
         let draft = Draft::for_user((&session, &attributes), &scope, Map::new()).for_audience(&audience);
@@ -66,7 +66,7 @@ impl Authority {
                 Ok(Caller { user_id: claims.sub.clone(), session_id: session_id.clone(), client_ip })
             }
             _ => Err(Error::new(
-                ErrorKind::UnauthorizedClient,
+                OAuthFault::UnauthorizedClient,
                 "not a token for the account endpoints: POST /api/account/v1/token",
             )),
         }
@@ -74,7 +74,7 @@ impl Authority {
 
     pub(super) fn user_of(&self, caller: &Caller) -> Result<User> {
         let user = self.storage.find_user_by_id(&caller.user_id)?.filter(User::is_active);
-        user.ok_or_else(|| Error::new(ErrorKind::AccountInactive, "the account is disabled"))
+        user.ok_or_else(|| Error::new(SignInFault::AccountInactive, "the account is disabled"))
     }
 
     /// Asks for the password again, for what must not be done by anyone who finds an open browser. Guesses count as those
@@ -107,6 +107,6 @@ impl Authority {
         if let Err(error) = self.storage.note_refusal(event) {
             return error.into();
         }
-        Error::new(ErrorKind::InvalidCredentials, format!("account {}: {cause}", user.id))
+        Error::new(SignInFault::InvalidCredentials, format!("account {}: {cause}", user.id))
     }
 }

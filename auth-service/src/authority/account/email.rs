@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Caller;
 use super::mail_tokens::Kind;
 use crate::authority::Authority;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{AccountFault, Error, Result};
 use crate::secret::PlainSecret;
 use crate::users::Address;
 
@@ -62,7 +62,7 @@ impl Authority {
         let new: NewEmail = self.account.mail_tokens.open(unverified_token, now)?;
         let used = || {
             let cause = "it is another account's, or the password or the address has changed since";
-            Error::new(ErrorKind::LinkInvalid, cause)
+            Error::new(AccountFault::LinkInvalid, cause)
         };
         if new.user_id != caller.user_id {
             return Err(used());

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{AccountFault, Error, ErrorKind, Result};
 use crate::keys::{Purpose, Secrets, Vault};
 
 /// Longest token, in characters; a registration has a name, an address and a password hash in it.
@@ -50,7 +50,7 @@ impl MailTokens {
     /// # Errors
     /// `LinkInvalid`, whatever is wrong.
     pub fn open<T: Kind>(&self, unverified: &str, now: Timestamp) -> Result<T> {
-        let invalid = |cause: &str| Error::new(ErrorKind::LinkInvalid, format!("{}: {cause}", T::NAME));
+        let invalid = |cause: &str| Error::new(AccountFault::LinkInvalid, format!("{}: {cause}", T::NAME));
         if unverified.len() > MAX_CHARACTERS {
             return Err(invalid("too long"));
         }
@@ -97,7 +97,10 @@ mod tests {
         for broken in
             [&token[1..], &token[..token.len() - 1], "", "x", &format!("{token}A"), &"A".repeat(5000)]
         {
-            assert_eq!(tokens.open::<One>(broken, Timestamp(0)).unwrap_err().kind, ErrorKind::LinkInvalid);
+            assert_eq!(
+                tokens.open::<One>(broken, Timestamp(0)).unwrap_err().kind,
+                ErrorKind::Account(AccountFault::LinkInvalid)
+            );
         }
     }
 }

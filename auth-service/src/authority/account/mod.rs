@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::audit::{Action, Event};
 use crate::authority::Authority;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{AccountFault, Error, Result};
 use crate::keys::Secrets;
 use crate::mail::{EmailMessage, Mailer};
 use crate::users::{Address, Attempt, AttemptPolicy, ClientIp};
@@ -64,7 +64,7 @@ impl Authority {
         self.account
             .mailer
             .as_ref()
-            .ok_or_else(|| Error::new(ErrorKind::NotOffered, "no mail server is set: [mail]"))
+            .ok_or_else(|| Error::new(AccountFault::NotOffered, "no mail server is set: [mail]"))
     }
 
     fn writer(&self) -> Writer<'_> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Caller;
 use super::mail_tokens::Kind;
 use crate::authority::Authority;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{AccountFault, Error, Result};
 use crate::secret::PlainSecret;
 use crate::storage::NewPassword;
 use crate::users::Address;
@@ -86,7 +86,10 @@ impl Authority {
     pub fn reset_password(&self, unverified_token: &str, new: &PlainSecret) -> Result<()> {
         let reset: Reset = self.account.mail_tokens.open(unverified_token, self.now())?;
         let used = || {
-            Error::new(ErrorKind::LinkInvalid, "the password has changed since, or the account is disabled")
+            Error::new(
+                AccountFault::LinkInvalid,
+                "the password has changed since, or the account is disabled",
+            )
         };
         let user = self.storage.find_user_by_id(&reset.user_id)?.filter(User::is_active).ok_or_else(used)?;
         if user.password_epoch != reset.password_epoch {
@@ -119,7 +122,7 @@ impl Authority {
             now,
             revoked_until,
         };
-        let raced = || Error::new(ErrorKind::LinkInvalid, "the password or the address has changed since");
+        let raced = || Error::new(AccountFault::LinkInvalid, "the password or the address has changed since");
         let ended = self.storage.change_password(new)?.ok_or_else(raced)?;
         ended.revoked.iter().for_each(|target| self.apply_revocation(target, revoked_until));
         if let Some(email) = email {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::mail_tokens::Kind;
 use crate::audit::{Action, Event};
 use crate::authority::Authority;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{AccountFault, Error, Result, SignInFault};
 use crate::secret::PlainSecret;
 use crate::storage::StorageError;
 use crate::users::Address;
@@ -53,7 +53,7 @@ impl Authority {
     pub fn register(&self, registration: &Registration) -> Result<()> {
         let mailer = self.mailer()?;
         if !self.account.policy.registration {
-            return Err(Error::new(ErrorKind::NotOffered, "registration is switched off"));
+            return Err(Error::new(AccountFault::NotOffered, "registration is switched off"));
         }
         let username = Username::new(&registration.unverified_username)
             .map_err(|fault| Error::invalid_request(fault.message()))?;
@@ -93,18 +93,18 @@ impl Authority {
         client_ip: Option<ClientIp>,
     ) -> Result<()> {
         if !self.account.policy.registration {
-            return Err(Error::new(ErrorKind::NotOffered, "registration is switched off"));
+            return Err(Error::new(AccountFault::NotOffered, "registration is switched off"));
         }
         let now = self.now();
         let pending: Pending = self.account.mail_tokens.open(unverified_token, now)?;
-        let used = || Error::new(ErrorKind::LinkInvalid, "the registration was used");
+        let used = || Error::new(AccountFault::LinkInvalid, "the registration was used");
         let attempt = Attempt::new(&self.sign_in.count_key, &CONFIRMATIONS, &pending.email, client_ip);
         let place = self.sign_in.hasher.acquire_slot(Origin::Unknown)?;
         self.check_limit(&attempt, "too many passwords were tried for a registration", || {
             Event::of(Action::AttemptsLimited)
         })?;
         if !place.verify(password, &pending.password_hash)? {
-            return Err(Error::new(ErrorKind::InvalidCredentials, "not the password of the registration"));
+            return Err(Error::new(SignInFault::InvalidCredentials, "not the password of the registration"));
         }
         self.give_back(&attempt);
         let user = User {
@@ -122,7 +122,7 @@ impl Authority {
         let email = Address::parse(&pending.email).ok_or_else(used)?;
         match self.storage.create_registered_user(&user, &email, self.simplejwt.numbers_users()) {
             Err(StorageError::Taken) if self.storage.has_email(&email.key())? => Err(used()),
-            Err(StorageError::Taken) => Err(Error::new(ErrorKind::Conflict, "the username is taken")),
+            Err(StorageError::Taken) => Err(Error::new(AccountFault::Conflict, "the username is taken")),
             outcome => Ok(outcome?),
         }
     }

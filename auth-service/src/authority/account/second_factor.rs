@@ -7,7 +7,7 @@ use crate::authority::Authority;
 use crate::authority::sign_in::TOO_MANY_LOGINS;
 use crate::authority::sign_in::{FactorRefused, limited_by};
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{AccountFault, Error, ErrorKind, Result};
 use crate::secret::{HashedSecret, PlainSecret, random_bytes};
 use crate::storage::Confirmed;
 use crate::users::{Attempt, StoredFactor, User};
@@ -47,7 +47,7 @@ impl Authority {
         let sealed = self.sign_in.second_factors.seal(&user.id, &bytes);
         let sealed = sealed.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         if !self.storage.begin_second_factor(&user.id, sealed)? {
-            return Err(Error::new(ErrorKind::Conflict, "a second factor is in use: take it away first"));
+            return Err(Error::new(AccountFault::Conflict, "a second factor is in use: take it away first"));
         }
         Ok(NewSecondFactor {
             secret: PlainSecret::new(totp.secret().to_base32()),
@@ -68,7 +68,7 @@ impl Authority {
             caller.client_ip,
         );
         self.check_limit(&attempt, TOO_MANY_LOGINS, || limited_by(&user.id))?;
-        let none = || Error::new(ErrorKind::Conflict, "no second factor was begun, or it is in use");
+        let none = || Error::new(AccountFault::Conflict, "no second factor was begun, or it is in use");
         let factor = self.storage.second_factor(&user.id)?.ok_or_else(none)?;
         if let Some(confirmed_at) = factor.confirmed_at {
             // The answer may have been lost on its way: the same code of the same user gets it again for a while.
@@ -129,7 +129,7 @@ impl Authority {
             FactorRefused::Wrong => wrong(),
             FactorRefused::Failed(error) => error,
         })?;
-        let none = || Error::new(ErrorKind::Conflict, "there is no second factor");
+        let none = || Error::new(AccountFault::Conflict, "there is no second factor");
         if !self.storage.remove_own_second_factor(&user.id, shown.ok_or_else(none)?)? {
             return Err(wrong());
         }

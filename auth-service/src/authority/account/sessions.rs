@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use super::Caller;
 use crate::authority::Authority;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{AccountFault, Error, Result};
 use crate::revocations::RevocationTarget;
 use crate::storage::SessionSeen;
 
@@ -20,7 +20,7 @@ impl Authority {
     /// # Errors
     /// `NotFound`, also for another user's; `Unavailable`.
     pub fn end_own_session(&self, caller: &Caller, id: &str) -> Result<()> {
-        let none = || Error::new(ErrorKind::NotFound, "no live session of this account has this id");
+        let none = || Error::new(AccountFault::NotFound, "no live session of this account has this id");
         // What is no id is not asked of the database.
         let id = Uuid::try_parse(id).map_err(|_| none())?.to_string();
         let own = self.storage.find_session(&id)?.filter(|session| session.user_id == caller.user_id);

@@ -4,13 +4,38 @@ mod client_credentials;
 mod password;
 mod refresh;
 
+use std::sync::Arc;
+
+use super::{Authority, Step};
+use crate::authority::tokens::IssuedTokens;
+use crate::clients::Client;
+use crate::error::Result;
+
 pub(in crate::authority) use password::Lifetimes;
 pub use password::PasswordGrant;
-pub use refresh::PendingRefresh;
+pub(in crate::authority) use refresh::RefreshAnswer;
 
-/// A request at the token endpoint, after its client has been authenticated.
-#[derive(Debug, Clone)]
+/// A request for tokens, after its client has been authenticated.
 pub enum Grant {
     ClientCredentials { scope: Option<String>, audience: Option<String> },
+    Password(Box<PasswordGrant>),
     RefreshToken { refresh_token: String, scope: Option<String> },
+}
+
+impl Authority {
+    /// Issues tokens to a client.
+    ///
+    /// # Errors
+    /// `unauthorized_client` when the client is not registered for the grant; those of the grant.
+    pub fn grant(&self, client: Arc<Client>, grant: Grant) -> Result<Step<IssuedTokens>> {
+        match grant {
+            Grant::ClientCredentials { scope, audience } => {
+                self.issue_client_token(&client, scope.as_deref(), audience.as_deref()).map(Step::Done)
+            }
+            Grant::Password(request) => {
+                Ok(Step::blocks(move |authority| authority.obtain_pair(&client, &request)))
+            }
+            Grant::RefreshToken { refresh_token, scope } => self.refresh(client, refresh_token, scope),
+        }
+    }
 }

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -8,10 +7,10 @@ use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::authority::sign_in::{PasswordCredentials, SignedIn};
 use crate::authority::tokens::{Draft, IssuedTokens};
-use crate::clients::{Client, GrantType};
+use crate::clients::{Client, ClientId, GrantType};
 use crate::clock::Timestamp;
 use crate::context::RequestContext;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SignInFault};
 use crate::metrics;
 use crate::sessions::{NewSession, Session};
 use crate::storage::{Login, SessionLimit, Start};
@@ -19,7 +18,6 @@ use crate::users::User;
 
 /// A user's name and password, presented by a first-party client.
 pub struct PasswordGrant {
-    pub client: Arc<Client>,
     pub credentials: PasswordCredentials,
     pub context: RequestContext,
     pub scope: Option<String>,
@@ -45,6 +43,7 @@ pub(in crate::authority) struct Lifetimes {
 
 /// What a session may do, and how long.
 struct Terms {
+    client_id: ClientId,
     scope: ScopeSet,
     audience: String,
     lifetimes: Lifetimes,
@@ -57,8 +56,9 @@ impl Authority {
     /// `InvalidCredentials`, the same for an unknown username, a wrong password and a disabled user;
     /// `TooManyAttempts`, whatever the password is; `unauthorized_client`, `invalid_scope`, `invalid_target`;
     /// `Overloaded`, `Unavailable`.
-    pub fn obtain_pair(&self, grant: &PasswordGrant) -> Result<IssuedTokens> {
-        let Started { session, user, custom } = self.start_session(grant, self.session_lifetimes())?;
+    pub(super) fn obtain_pair(&self, client: &Client, grant: &PasswordGrant) -> Result<IssuedTokens> {
+        let Started { session, user, custom } =
+            self.start_session(client, grant, self.session_lifetimes())?;
         let draft = Draft::for_user((&session, &user.attributes), &session.scope, custom);
         let access_token = self.mint_access_token(&draft, session.created_at)?;
         metrics::issued(GrantType::Password.as_str());
@@ -77,28 +77,34 @@ impl Authority {
     /// Begins a session for a user who proves who they are.
     pub(in crate::authority) fn start_session(
         &self,
+        client: &Client,
         grant: &PasswordGrant,
         lifetimes: Lifetimes,
     ) -> Result<Started> {
-        let outcome = self.sign_in_and_begin(grant, lifetimes);
+        let outcome = self.sign_in_and_begin(client, grant, lifetimes);
         metrics::login(login_outcome(&outcome));
         outcome
     }
 
-    fn sign_in_and_begin(&self, grant: &PasswordGrant, lifetimes: Lifetimes) -> Result<Started> {
-        let client = &grant.client;
+    fn sign_in_and_begin(
+        &self,
+        client: &Client,
+        grant: &PasswordGrant,
+        lifetimes: Lifetimes,
+    ) -> Result<Started> {
         client.check_grant(GrantType::Password)?;
         let scope = client.narrow_scope(grant.scope.as_deref())?;
         let audience = client.choose_audience(grant.audience.as_deref())?;
-        let terms = Terms { scope, audience, lifetimes };
+        let terms = Terms { client_id: client.id.clone(), scope, audience, lifetimes };
         let event = Event::of(Action::Login).client(client.id.as_str()).by(Actor::Client(client.id.clone()));
         let mut signed_in = self.sign_in_by_password(&grant.credentials, &grant.context, &event)?;
         if self.issuer.webhook.is_some() {
             // A service that takes its time must not fill the counts with those who wait for it.
             self.give_back_attempt(&mut signed_in);
         }
-        let begun = self.begin_session(grant, terms, &signed_in, &event);
-        if begun.as_ref().is_err_and(|error| error.kind != ErrorKind::InvalidCredentials) {
+        let begun = self.begin_session(terms, &grant.context, &signed_in, &event);
+        if begun.as_ref().is_err_and(|error| error.kind != ErrorKind::SignIn(SignInFault::InvalidCredentials))
+        {
             // The password was right.
             self.give_back_attempt(&mut signed_in);
         }
@@ -108,8 +114,8 @@ impl Authority {
 
     fn begin_session(
         &self,
-        grant: &PasswordGrant,
         terms: Terms,
+        context: &RequestContext,
         signed_in: &SignedIn,
         event: &Event,
     ) -> Result<(Session, Map<String, Value>)> {
@@ -120,7 +126,7 @@ impl Authority {
         let session = Session::begin(NewSession {
             id: Session::new_id(now),
             user_id: user.id.clone(),
-            client_id: grant.client.id.clone(),
+            client_id: terms.client_id,
             scope: terms.scope,
             audience: terms.audience,
             auth_time: signed_in.auth_time,
@@ -129,7 +135,7 @@ impl Authority {
             idle_ttl: terms.lifetimes.idle,
             absolute_ttl: terms.lifetimes.absolute,
             leeway: self.simplejwt.leeway,
-            device: grant.context.device(),
+            device: context.device(),
         });
         let login = Login {
             rehashed: signed_in.rehashed.clone(),

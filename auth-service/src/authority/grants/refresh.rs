@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use crate::authority::Authority;
 use crate::authority::tokens::{Draft, IssuedTokens};
-use crate::clients::{Client, GrantType, narrow};
+use crate::authority::{Authority, Step};
+use crate::clients::{Client, ClientId, GrantType, narrow};
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result, TokenFault};
+use crate::error::{Error, Result, SignInFault, TokenFault};
 use crate::metrics;
 use crate::revocations::RevocationTarget;
 use crate::sessions::{EndReason, Rotation, Session};
@@ -12,13 +14,13 @@ use crate::storage::{Rotate, StorageError};
 use crate::tokens::RefreshClaims;
 use crate::users::Attributes;
 
-/// A refresh that was checked as far as can be without the database: what the storage is asked, and what
-/// is needed to answer when it has decided.
-pub struct PendingRefresh {
-    pub rotate: Rotate,
-    claims: RefreshClaims,
-    scope: Option<String>,
-    now: Timestamp,
+/// What an answer to a refresh is made of besides its session.
+pub(in crate::authority) struct RefreshAnswer<'a> {
+    /// Narrower than the session's, where it was asked for.
+    pub scope: Option<&'a str>,
+    /// Claims from the webhook.
+    pub webhook_claims: Map<String, Value>,
+    pub now: Timestamp,
 }
 
 impl Authority {
@@ -26,15 +28,41 @@ impl Authority {
     /// grace gets the same successor, byte for byte; anyone who comes later ends the session
     /// (RFC 9700 section 4.14.2).
     ///
-    /// Everything that can be refused is refused before the token is spent. The steps of this method are
-    /// those of an endpoint that does not wait for the storage: [`Self::begin_refresh`], the storage's
-    /// `rotate_session_then`, [`Self::note_outcome`], [`Self::finish_refresh`]; where
-    /// [`Self::must_wait_to_refresh`] says so there are more of them.
+    /// Everything that can be refused is refused before the token is spent.
     ///
     /// # Errors
     /// `unauthorized_client`, `invalid_scope`; `Token` with the fault; `AccountInactive`;
     /// `Unavailable`: the token may be presented again.
-    pub fn refresh(
+    pub(super) fn refresh(
+        &self,
+        client: Arc<Client>,
+        unverified_token: String,
+        scope: Option<String>,
+    ) -> Result<Step<IssuedTokens>> {
+        if scope.is_some() || self.must_ask_more(&client, &unverified_token) {
+            let work = move |authority: &Self| {
+                authority.refresh_asking_more(&client, &unverified_token, scope.as_deref())
+            };
+            return Ok(Step::blocks(work));
+        }
+        let (rotate, _) = self.check_refresh(&client, &unverified_token)?;
+        let now = rotate.presented.now;
+        let then = move |authority: &Self, rotation| {
+            authority
+                .answer_rotation(rotation, RefreshAnswer { scope: None, webhook_claims: Map::new(), now })
+        };
+        Ok(Step::Rotates { rotate, then: Box::new(then) })
+    }
+
+    /// Whether a refresh has to ask more than its rotation: a token of another system, a webhook, a session that keeps
+    /// its refresh token.
+    fn must_ask_more(&self, client: &Client, unverified_token: &str) -> bool {
+        self.issuer.webhook.is_some()
+            || !self.rotates_tokens_of(&client.id)
+            || self.legacy_of(client, unverified_token).is_some()
+    }
+
+    fn refresh_asking_more(
         &self,
         client: &Client,
         unverified_token: &str,
@@ -44,35 +72,18 @@ impl Authority {
             let claims = self.read_legacy_token(unverified_token)?;
             return self.refresh_legacy(legacy, &claims);
         }
-        let pending = self.begin_refresh(client, unverified_token, scope)?;
+        let (rotate, claims) = self.check_refresh(client, unverified_token)?;
         if let Some(scope) = scope {
-            self.check_narrower(&pending.claims.session_id, scope)?;
+            self.check_narrower(&claims.session_id, scope)?;
         }
-        let said = self.ask_webhook_by_id(&pending.claims.user_id)?;
-        let rotation = self.rotate_or_hold(pending.rotate.clone())?;
-        self.answer_rotation(rotation, scope, (said, pending.now))
+        let webhook_claims = self.ask_webhook_by_id(&claims.user_id)?;
+        let now = rotate.presented.now;
+        let rotation = self.rotate_or_hold(rotate)?;
+        self.answer_rotation(rotation, RefreshAnswer { scope, webhook_claims, now })
     }
 
-    /// Whether a refresh has to ask more than its rotation: a token of another system, a webhook, a session that keeps
-    /// its refresh token.
-    #[must_use]
-    pub fn must_wait_to_refresh(&self, client: &Client, unverified_token: &str) -> bool {
-        self.issuer.webhook.is_some()
-            || !self.rotates_tokens_of(client)
-            || self.legacy_of(client, unverified_token).is_some()
-    }
-
-    /// What can be checked without the database. A `scope` must be checked against the session before the
-    /// token is spent, which [`Self::refresh`] does.
-    ///
-    /// # Errors
-    /// `unauthorized_client`; `Token` with the fault.
-    pub fn begin_refresh(
-        &self,
-        client: &Client,
-        unverified_token: &str,
-        scope: Option<&str>,
-    ) -> Result<PendingRefresh> {
+    /// What can be checked without the database, and what the storage is then asked.
+    fn check_refresh(&self, client: &Client, unverified_token: &str) -> Result<(Rotate, RefreshClaims)> {
         client.check_grant(GrantType::RefreshToken)?;
         let now = self.now();
         let claims = self.read_refresh_token(unverified_token, now)?;
@@ -81,43 +92,39 @@ impl Authority {
             idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
             revoked_until: self.revoked_until(now),
         };
-        Ok(PendingRefresh { rotate, claims, scope: scope.map(str::to_owned), now })
+        Ok((rotate, claims))
     }
 
-    /// Answers by what the storage decided.
-    ///
-    /// # Errors
-    /// As [`Self::refresh`].
-    pub fn finish_refresh(&self, pending: &PendingRefresh, rotation: Rotation) -> Result<IssuedTokens> {
-        self.answer_rotation(rotation, pending.scope.as_deref(), (Map::new(), pending.now))
-    }
-
-    /// A rotation, or, where sessions keep their refresh token, a look at the session.
-    pub(in crate::authority) fn rotate_or_hold(&self, rotate: Rotate) -> Result<Rotation> {
-        let keeps_its_own =
-            rotate.presented.client_id == self.simplejwt.first_party.id && !self.simplejwt.rotate;
-        if keeps_its_own && let Some(held) = self.storage.hold_session(&rotate.presented)? {
-            return Ok(held);
-        }
+    /// Waits for a rotation.
+    pub(in crate::authority) fn rotate(&self, rotate: Rotate) -> Result<Rotation> {
         let outcome = self.storage.rotate_session(rotate.clone());
         self.note_outcome(&rotate, &outcome);
         Ok(outcome?)
     }
 
+    /// A rotation, or, where sessions keep their refresh token, a look at the session.
+    pub(in crate::authority) fn rotate_or_hold(&self, rotate: Rotate) -> Result<Rotation> {
+        if !self.rotates_tokens_of(&rotate.presented.client_id)
+            && let Some(held) = self.storage.hold_session(&rotate.presented)?
+        {
+            return Ok(held);
+        }
+        self.rotate(rotate)
+    }
+
     pub(in crate::authority) fn answer_rotation(
         &self,
         rotation: Rotation,
-        scope: Option<&str>,
-        (said, now): (Map<String, Value>, Timestamp),
+        answer: RefreshAnswer<'_>,
     ) -> Result<IssuedTokens> {
         match rotation {
             Rotation::Holds { session, attributes, repeated } => {
                 tracing::debug!(session = session.id, generation = session.generation, repeated, "refreshed");
-                self.answer_refresh((&session, &attributes), scope, (said, now))
+                self.answer_refresh(&session, &attributes, answer)
             }
             Rotation::Reused { .. } => Err(TokenFault::Revoked.into()),
             Rotation::Ended(Some(EndReason::UserDisabled)) => {
-                Err(Error::new(ErrorKind::AccountInactive, "the account behind the session is disabled"))
+                Err(Error::new(SignInFault::AccountInactive, "the account behind the session is disabled"))
             }
             Rotation::Ended(_) => Err(TokenFault::Revoked.into()),
             Rotation::Expired => Err(TokenFault::Expired.into()),
@@ -127,26 +134,26 @@ impl Authority {
 
     pub(in crate::authority) fn answer_refresh(
         &self,
-        (session, attributes): (&Session, &Attributes),
-        scope: Option<&str>,
-        (said, now): (Map<String, Value>, Timestamp),
+        session: &Session,
+        attributes: &Attributes,
+        answer: RefreshAnswer<'_>,
     ) -> Result<IssuedTokens> {
-        let scope = narrow(&session.scope, scope)?;
-        let custom = self.simplejwt.claims.of(attributes, said)?;
+        let scope = narrow(&session.scope, answer.scope)?;
+        let custom = self.simplejwt.claims.of(attributes, answer.webhook_claims)?;
         let draft = Draft::for_user((session, attributes), &scope, custom);
-        let access_token = self.mint_access_token(&draft, now)?;
+        let access_token = self.mint_access_token(&draft, answer.now)?;
         metrics::issued(GrantType::RefreshToken.as_str());
-        let keeps_its_own = session.client_id == self.simplejwt.first_party.id && !self.simplejwt.rotate;
+        let rotates = self.rotates_tokens_of(&session.client_id);
         Ok(IssuedTokens {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),
             scope: scope.to_string(),
-            refresh_token: (!keeps_its_own).then(|| self.mint_refresh_token(session, attributes)),
+            refresh_token: rotates.then(|| self.mint_refresh_token(session, attributes)),
         })
     }
 
-    fn rotates_tokens_of(&self, client: &Client) -> bool {
-        client.id != self.simplejwt.first_party.id || self.simplejwt.rotate
+    fn rotates_tokens_of(&self, client: &ClientId) -> bool {
+        *client != self.simplejwt.first_party.id || self.simplejwt.rotate
     }
 
     /// Counts what the storage decided, and does what a reuse asks for, also when the caller has gone away:

@@ -3,10 +3,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::authority::Authority;
-use crate::authority::grants::Lifetimes;
+use crate::authority::grants::{Lifetimes, RefreshAnswer};
 use crate::authority::tokens::IssuedTokens;
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, MissingPart, Result, TokenFault};
+use crate::error::{Error, MissingPart, Result, SignInFault, TokenFault};
 use crate::sessions::{NewSession, Presented, Rotation, Session};
 use crate::storage::{Exchanged, LegacyExchange, Rotate};
 use crate::tokens::{LegacyClaims, LegacyKind, LegacyTokens};
@@ -27,11 +27,11 @@ impl Authority {
     ) -> Result<IssuedTokens> {
         self.check_legacy_kind(claims, LegacyKind::Refresh)?;
         let now = self.now();
-        let said = self.ask_webhook_of_legacy(claims)?;
+        let webhook_claims = self.ask_webhook_of_legacy(claims)?;
         let exchange = self.legacy_exchange(legacy, claims, self.session_lifetimes())?;
         match self.storage.exchange_legacy_token(exchange)? {
             Exchanged::Started(session, attributes) => {
-                self.answer_refresh((&session, &attributes), None, (said, now))
+                self.answer_refresh(&session, &attributes, RefreshAnswer { scope: None, webhook_claims, now })
             }
             Exchanged::NoAccount => Err(no_account()),
             Exchanged::Spent => {
@@ -39,7 +39,7 @@ impl Authority {
                 let outcome = self.rotate_or_hold(rotate)?;
                 // Without a session it had been blacklisted.
                 let Rotation::Unknown = outcome else {
-                    return self.answer_rotation(outcome, None, (said, now));
+                    return self.answer_rotation(outcome, RefreshAnswer { scope: None, webhook_claims, now });
                 };
                 Err(TokenFault::Revoked.into())
             }
@@ -133,7 +133,7 @@ impl Authority {
 
 pub(super) fn no_account() -> Error {
     Error::new(
-        ErrorKind::AccountInactive,
+        SignInFault::AccountInactive,
         "no active account has the id of this token, or its password has changed",
     )
 }

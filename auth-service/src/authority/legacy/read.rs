@@ -30,6 +30,12 @@ impl Authority {
         legacy.read(&refresh_token::parse(unverified)?, self.now())
     }
 
+    /// Whether a token of the old system holds.
+    pub(in crate::authority) fn verify_legacy_token(&self, unverified: &str) -> Result<()> {
+        let legacy = self.simplejwt.legacy.as_ref().ok_or(TokenFault::Invalid)?;
+        self.check_legacy_holds(legacy, &self.read_legacy_token(unverified)?)
+    }
+
     /// An access token that is also exchanged for a later one.
     pub(crate) fn read_sliding_token(&self, unverified: &str, now: Timestamp) -> Result<SlidingClaims> {
         let token = self.read_token(unverified, now)?;
@@ -47,11 +53,7 @@ impl Authority {
     }
 
     /// A token of the old system holds as long as it may still be exchanged; an access token until its end.
-    pub(in crate::authority) fn check_legacy_holds(
-        &self,
-        legacy: &LegacyTokens,
-        claims: &LegacyClaims,
-    ) -> Result<()> {
+    fn check_legacy_holds(&self, legacy: &LegacyTokens, claims: &LegacyClaims) -> Result<()> {
         let exchanged = matches!(claims.kind, Some(LegacyKind::Refresh | LegacyKind::Sliding));
         if !exchanged || !self.storage.legacy_token_is_spent(&claims.jti)? {
             return Ok(());

@@ -7,7 +7,7 @@ use crate::authority::tokens::{Draft, Sliding};
 use crate::authority::{Authority, SlidingPolicy};
 use crate::clients::GrantType;
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result, TokenFault};
+use crate::error::{Error, OAuthFault, Result, SignInFault, TokenFault};
 use crate::metrics;
 use crate::sessions::Session;
 use crate::storage::Exchanged;
@@ -17,12 +17,12 @@ impl Authority {
     /// simplejwt's `/api/token/sliding/`: one token, which is exchanged for a later one while it is good.
     ///
     /// # Errors
-    /// As [`Self::obtain_pair`].
+    /// As the password grant.
     pub fn obtain_sliding(&self, grant: &PasswordGrant) -> Result<String> {
         let policy = self.sliding_policy()?;
         // No refresh moves its idle end.
         let lifetimes = Lifetimes { idle: policy.refresh_ttl, absolute: policy.refresh_ttl };
-        let started = self.start_session(grant, lifetimes)?;
+        let started = self.start_session(&self.simplejwt.first_party, grant, lifetimes)?;
         metrics::issued(GrantType::Password.as_str());
         let sliding = Sliding { jti: None, refresh_exp: started.session.expires_at, ttl: policy.ttl };
         self.mint_sliding((&started.session, &started.user.attributes), sliding, started.custom)
@@ -71,7 +71,7 @@ impl Authority {
             return Err(TokenFault::Expired.into());
         }
         let disabled =
-            || Error::new(ErrorKind::AccountInactive, "the account behind the session is disabled");
+            || Error::new(SignInFault::AccountInactive, "the account behind the session is disabled");
         Ok((session, attributes.ok_or_else(disabled)?))
     }
 
@@ -86,7 +86,7 @@ impl Authority {
     }
 
     fn sliding_policy(&self) -> Result<SlidingPolicy> {
-        let off = || Error::new(ErrorKind::UnsupportedGrantType, "sliding tokens are switched off");
+        let off = || Error::new(OAuthFault::UnsupportedGrantType, "sliding tokens are switched off");
         self.simplejwt.sliding.ok_or_else(off)
     }
 }

@@ -2,7 +2,7 @@ use crate::audit::Event;
 use crate::authority::Authority;
 use crate::authority::sign_in::{FactorRefused, SignedIn, TOO_MANY_LOGINS};
 use crate::context::RequestContext;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SignInFault};
 use crate::secret::PlainSecret;
 use crate::users::{
     Attempt, LoginPermit, MAX_PASSWORD_BYTES, Origin, PresentedFactor, User, Username, is_ours, spelling_key,
@@ -59,7 +59,7 @@ impl Authority {
         let PasswordCredentials { unverified_username, password, otp } = login.credentials;
         if password.expose().len() > MAX_PASSWORD_BYTES {
             let cause = "the password is longer than any that could have been set";
-            return Err(Error::new(ErrorKind::InvalidCredentials, cause));
+            return Err(Error::new(SignInFault::InvalidCredentials, cause));
         }
         let slot = self.sign_in.hasher.acquire_slot(self.origin_of(login.attempt.known.as_deref()))?;
         let user = self.look_up(login)?;
@@ -128,7 +128,7 @@ impl Authority {
 
     /// A right password without a one-time password is worth an entry: the password may have been stolen.
     fn note_missing_factor(&self, event: &Event, user_id: &str, error: &Error) -> Result<()> {
-        if error.kind != ErrorKind::SecondFactorRequired {
+        if error.kind != ErrorKind::SignIn(SignInFault::SecondFactorRequired) {
             return Ok(());
         }
         let cause = "right password, no one-time password";
@@ -149,6 +149,6 @@ impl Authority {
             return error.into();
         }
         let cause = user_id.map_or_else(|| cause.to_owned(), |id| format!("user {id}: {cause}"));
-        Error::new(ErrorKind::InvalidCredentials, cause)
+        Error::new(SignInFault::InvalidCredentials, cause)
     }
 }

@@ -6,7 +6,7 @@ use totp_rs::{Builder, Totp};
 
 use crate::authority::Authority;
 use crate::authority::sign_in::limited_by;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SignInFault};
 use crate::secret::{HashedSecret, PlainSecret};
 use crate::users::{Attempt, AttemptPolicy, PresentedFactor, StoredFactor, User, normal_code};
 
@@ -32,7 +32,7 @@ impl Authority {
         let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_some()) else { return Ok(None) };
         let Some(code) = code else {
             let cause = format!("account {}: a one-time password is needed", user.id);
-            return Err(Error::new(ErrorKind::SecondFactorRequired, cause).into());
+            return Err(Error::new(SignInFault::SecondFactorRequired, cause).into());
         };
         let attempt = Attempt::new(&self.sign_in.count_key, &ONE_TIME_PASSWORDS, &user.id, None);
         // Before the code is looked at, right or wrong: many at one moment are as many.

@@ -4,8 +4,9 @@ use serde::Serialize;
 use shared_claims::AccessClaims;
 
 use super::read::ValidatedToken;
-use crate::authority::Authority;
+use crate::authority::{Authority, Step};
 use crate::clients::Client;
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::tokens::RefreshClaims;
 
@@ -40,47 +41,47 @@ impl Authority {
     ///
     /// # Errors
     /// `Unavailable` when the database cannot say.
-    pub fn introspect(&self, caller: &Client, unverified_token: &str) -> Result<Introspection> {
+    pub fn introspect(&self, caller: &Client, unverified_token: &str) -> Result<Step<Introspection>> {
         let now = self.now();
         match self.read_token(unverified_token, now) {
-            Ok(ValidatedToken::Refresh(claims)) => {
-                if claims.client_id != caller.id || !self.refresh_token_holds(&claims, now)? {
-                    return Ok(Introspection::Inactive);
-                }
-                Ok(Introspection::Active(Box::new(self.active_refresh_token(claims)?)))
+            Ok(ValidatedToken::Refresh(claims)) if claims.client_id == caller.id => {
+                Ok(Step::blocks(move |authority| authority.introspect_refresh_token(claims, now)))
             }
-            Ok(ValidatedToken::Access(claims)) => {
-                if !concerns(caller, &claims) {
-                    return Ok(Introspection::Inactive);
+            Ok(ValidatedToken::Access(claims)) if concerns(caller, &claims) => {
+                if self.is_fresh() {
+                    return Ok(self.introspect_access_token(claims));
                 }
-                self.check_fresh()?;
-                if !self.access_token_holds(&claims) {
-                    return Ok(Introspection::Inactive);
-                }
-                let username = if claims.is_machine() { None } else { self.username_of(&claims.sub)? };
-                Ok(active_access_token(&claims, username))
+                Ok(Step::blocks(move |authority| {
+                    authority.check_fresh()?;
+                    authority.introspect_access_token(claims).complete(authority)
+                }))
             }
-            Err(_) => Ok(Introspection::Inactive),
+            Ok(ValidatedToken::Refresh(_) | ValidatedToken::Access(_)) | Err(_) => {
+                Ok(Step::Done(Introspection::Inactive))
+            }
         }
     }
 
-    /// The same, where it needs no database: for an access token of a machine, or of a user whose name
-    /// is at hand, and for what is no token of the caller's.
-    #[must_use]
-    pub fn introspect_from_memory(&self, caller: &Client, unverified_token: &str) -> Option<Introspection> {
-        match self.read_token(unverified_token, self.now()) {
-            Ok(ValidatedToken::Refresh(_)) => None,
-            Ok(ValidatedToken::Access(claims)) if !concerns(caller, &claims) => Some(Introspection::Inactive),
-            Ok(ValidatedToken::Access(_)) if !self.is_fresh() => None,
-            Ok(ValidatedToken::Access(claims)) if !self.access_token_holds(&claims) => {
-                Some(Introspection::Inactive)
-            }
-            Ok(ValidatedToken::Access(claims)) => {
-                let username =
-                    if claims.is_machine() { None } else { Some(self.reader.usernames.get(&claims.sub)?) };
-                Some(active_access_token(&claims, username))
-            }
-            Err(_) => Some(Introspection::Inactive),
+    fn introspect_refresh_token(&self, claims: RefreshClaims, now: Timestamp) -> Result<Introspection> {
+        if !self.refresh_token_holds(&claims, now)? {
+            return Ok(Introspection::Inactive);
+        }
+        Ok(Introspection::Active(Box::new(self.active_refresh_token(claims)?)))
+    }
+
+    /// Asks the database only for the name of a user that is not at hand.
+    fn introspect_access_token(&self, claims: Arc<AccessClaims>) -> Step<Introspection> {
+        if !self.access_token_holds(&claims) {
+            return Step::Done(Introspection::Inactive);
+        }
+        if claims.is_machine() {
+            return Step::Done(active_access_token(&claims, None));
+        }
+        match self.reader.usernames.get(&claims.sub) {
+            Some(username) => Step::Done(active_access_token(&claims, Some(username))),
+            None => Step::blocks(move |authority| {
+                Ok(active_access_token(&claims, authority.username_of(&claims.sub)?))
+            }),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::clients::{Client, ClientId};
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, OAuthFault, Result};
 use crate::revocations::RevocationTarget;
 
 /// Verifiers forgive this much clock difference, so a revocation must outlive `exp` by it.
@@ -24,7 +24,7 @@ impl Authority {
     pub fn revoke_token(&self, caller: &Client, unverified_token: &str) -> Result<()> {
         if is_encrypted(unverified_token) {
             let cause = "an encrypted token cannot be read here, and not be revoked alone";
-            return Err(Error::new(ErrorKind::UnsupportedTokenType, cause));
+            return Err(Error::new(OAuthFault::UnsupportedTokenType, cause));
         }
         let now = self.now();
         match self.read_token(unverified_token, now) {

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{AccountFault, Error, ErrorKind, SignInFault};
 use crate::http::body::BodyError;
 use crate::http::refusal::advise;
 
@@ -29,29 +29,30 @@ pub fn account_error(kind: ErrorKind) -> (StatusCode, &'static str, String) {
     let (bad, unauthorized) = (StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED);
     match kind {
         ErrorKind::InvalidRequest(hint) => of(bad, "invalid_request", hint),
-        ErrorKind::InvalidCredentials => {
+        ErrorKind::SignIn(SignInFault::InvalidCredentials) => {
             of(StatusCode::FORBIDDEN, "invalid_credentials", "the password or the one-time password is wrong")
         }
-        ErrorKind::SecondFactorRequired => {
+        ErrorKind::SignIn(SignInFault::SecondFactorRequired) => {
             of(StatusCode::FORBIDDEN, "otp_required", "a one-time password is required")
         }
-        ErrorKind::PasswordRefused(fault) => (bad, "password_refused", fault.message()),
-        ErrorKind::LinkInvalid => of(bad, "link_invalid", "the token is invalid, expired or already used"),
-        ErrorKind::NotOffered => of(StatusCode::FORBIDDEN, "not_offered", "this feature is disabled"),
-        ErrorKind::Conflict => {
+        ErrorKind::Account(AccountFault::PasswordRefused(fault)) => {
+            (bad, "password_refused", fault.message())
+        }
+        ErrorKind::Account(AccountFault::LinkInvalid) => {
+            of(bad, "link_invalid", "the token is invalid, expired or already used")
+        }
+        ErrorKind::Account(AccountFault::NotOffered) => {
+            of(StatusCode::FORBIDDEN, "not_offered", "this feature is disabled")
+        }
+        ErrorKind::Account(AccountFault::Conflict) => {
             of(StatusCode::CONFLICT, "conflict", "the request conflicts with the current state")
         }
-        ErrorKind::NotFound => of(StatusCode::NOT_FOUND, "not_found", "not found"),
-        ErrorKind::Token(_) | ErrorKind::AccountInactive => {
+        ErrorKind::Account(AccountFault::NotFound) => of(StatusCode::NOT_FOUND, "not_found", "not found"),
+        ErrorKind::Token(_) | ErrorKind::SignIn(SignInFault::AccountInactive) => {
             of(unauthorized, "invalid_token", "the access token is not valid")
         }
         // A token for another purpose; these endpoints have no client, grant, scope or audience.
-        ErrorKind::UnauthorizedClient
-        | ErrorKind::InvalidClient
-        | ErrorKind::UnsupportedGrantType
-        | ErrorKind::InvalidScope
-        | ErrorKind::InvalidTarget
-        | ErrorKind::UnsupportedTokenType => {
+        ErrorKind::OAuth(_) | ErrorKind::Admin(_) => {
             of(StatusCode::FORBIDDEN, "insufficient_scope", "this token is not valid for the account API")
         }
         ErrorKind::TooManyAttempts(_) => {

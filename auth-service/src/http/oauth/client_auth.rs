@@ -4,8 +4,8 @@ use actix_web::web::Payload;
 
 use super::errors::Refused;
 use super::parameters::Parameters;
-use crate::clients::ClientCredentials;
-use crate::error::{Error, ErrorKind};
+use crate::clients::ClientAuthentication;
+use crate::error::{Error, OAuthFault};
 use crate::http::form;
 use crate::secret::PlainSecret;
 
@@ -13,14 +13,14 @@ use crate::secret::PlainSecret;
 pub async fn read(
     request: &HttpRequest,
     payload: Payload,
-) -> Result<(Parameters, ClientCredentials), Refused> {
+) -> Result<(Parameters, ClientAuthentication), Refused> {
     let parameters = Parameters::read(request, payload).await?;
     let credentials = credentials(request, &parameters)?;
     Ok((parameters, credentials))
 }
 
 /// The client's credentials: by HTTP Basic or in the body, never by both (RFC 6749 section 2.3).
-fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientCredentials, Refused> {
+fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientAuthentication, Refused> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let (header, second) = (headers.next(), headers.next());
     let secret_in_body = parameters.get("client_secret");
@@ -32,11 +32,11 @@ fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientC
             let found = header.to_str().ok().and_then(basic);
             let found = found.ok_or_else(|| refused("the Authorization header is not well-formed Basic"))?;
             match parameters.get("client_id") {
-                Some(id) if id != found.unverified_id => Err(invalid("two different client ids")),
+                Some(id) if id != found.unverified_id() => Err(invalid("two different client ids")),
                 _ => Ok(found),
             }
         }
-        (None, Some((id, secret))) => Ok(ClientCredentials {
+        (None, Some((id, secret))) => Ok(ClientAuthentication::Secret {
             unverified_id: id.to_owned(),
             secret: PlainSecret::new(secret.to_owned()),
         }),
@@ -45,8 +45,8 @@ fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientC
 }
 
 /// Both halves are form-encoded inside (RFC 6749 section 2.3.1).
-fn basic(header: &str) -> Option<ClientCredentials> {
-    ClientCredentials::from_basic(header, |half| form::decode(half.as_bytes()).ok())
+fn basic(header: &str) -> Option<ClientAuthentication> {
+    ClientAuthentication::from_basic(header, |half| form::decode(half.as_bytes()).ok())
 }
 
 fn invalid(hint: &'static str) -> Refused {
@@ -54,5 +54,5 @@ fn invalid(hint: &'static str) -> Refused {
 }
 
 fn refused(cause: &str) -> Refused {
-    Refused::Failed(Error::new(ErrorKind::InvalidClient, cause))
+    Refused::Failed(Error::new(OAuthFault::InvalidClient, cause))
 }

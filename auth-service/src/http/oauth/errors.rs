@@ -4,7 +4,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Value, json};
 
-use crate::error::{Error, ErrorKind, TokenFault};
+use crate::error::{Error, ErrorKind, OAuthFault, SignInFault, TokenFault};
 use crate::http::refusal::advise;
 
 /// HTTP status, error code (RFC 6749 section 5.2, RFC 8707 section 2) and description of each error.
@@ -13,8 +13,12 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
     let bad = StatusCode::BAD_REQUEST;
     match kind {
         ErrorKind::InvalidRequest(hint) => (bad, "invalid_request", hint),
-        ErrorKind::InvalidCredentials => (bad, "invalid_grant", "the credentials are not valid"),
-        ErrorKind::AccountInactive => (bad, "invalid_grant", "the account is not active"),
+        ErrorKind::SignIn(SignInFault::InvalidCredentials) => {
+            (bad, "invalid_grant", "the credentials are not valid")
+        }
+        ErrorKind::SignIn(SignInFault::AccountInactive) => {
+            (bad, "invalid_grant", "the account is not active")
+        }
         ErrorKind::Token(TokenFault::Invalid | TokenFault::Missing(_)) => {
             (bad, "invalid_grant", "the token is not valid")
         }
@@ -23,29 +27,30 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
         }
         ErrorKind::Token(TokenFault::WrongType) => (bad, "invalid_grant", "the token is of the wrong type"),
         ErrorKind::Token(TokenFault::Revoked) => (bad, "invalid_grant", "the token is no longer valid"),
-        ErrorKind::InvalidClient => {
+        ErrorKind::OAuth(OAuthFault::InvalidClient) => {
             (StatusCode::UNAUTHORIZED, "invalid_client", "client authentication failed")
         }
-        ErrorKind::UnauthorizedClient => {
+        ErrorKind::OAuth(OAuthFault::UnauthorizedClient) => {
             (bad, "unauthorized_client", "the client may not use this grant type")
         }
-        ErrorKind::UnsupportedGrantType => (bad, "unsupported_grant_type", "the grant type is not supported"),
-        ErrorKind::InvalidScope => {
+        ErrorKind::OAuth(OAuthFault::UnsupportedGrantType) => {
+            (bad, "unsupported_grant_type", "the grant type is not supported")
+        }
+        ErrorKind::OAuth(OAuthFault::InvalidScope) => {
             (bad, "invalid_scope", "the scope is malformed or exceeds what the client may request")
         }
-        ErrorKind::InvalidTarget => {
+        ErrorKind::OAuth(OAuthFault::InvalidTarget) => {
             (bad, "invalid_target", "the client may not request tokens for this audience")
         }
-        ErrorKind::UnsupportedTokenType => {
+        ErrorKind::OAuth(OAuthFault::UnsupportedTokenType) => {
             (bad, "unsupported_token_type", "tokens of this type cannot be revoked individually")
         }
-        ErrorKind::SecondFactorRequired => (bad, "invalid_grant", "a one-time password is required"),
-        // Only the account API returns these.
-        ErrorKind::PasswordRefused(_)
-        | ErrorKind::LinkInvalid
-        | ErrorKind::NotOffered
-        | ErrorKind::Conflict
-        | ErrorKind::NotFound => (bad, "invalid_request", "this error belongs to the account API"),
+        ErrorKind::SignIn(SignInFault::SecondFactorRequired) => {
+            (bad, "invalid_grant", "a one-time password is required")
+        }
+        ErrorKind::Account(_) | ErrorKind::Admin(_) => {
+            (bad, "invalid_request", "this error belongs to another API")
+        }
         ErrorKind::TooManyAttempts(_) => {
             (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", "too many failed attempts")
         }

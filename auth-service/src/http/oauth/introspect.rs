@@ -16,7 +16,8 @@ pub async fn introspect(
 ) -> Result<HttpResponse, Refused> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
     let client = state.blocking.authenticate(credentials).await?;
-    let answer = state.blocking.introspect(client, subject_token(&parameters)?).await?;
+    let token = subject_token(&parameters)?;
+    let answer = state.blocking.call(|authority| authority.introspect(&client, &token)).await?;
     Ok(match answer {
         Introspection::Inactive => no_store(HttpResponse::Ok()).json(json!({"active": false})),
         Introspection::Active(token) => no_store(HttpResponse::Ok()).json(token),

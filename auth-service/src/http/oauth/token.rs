@@ -1,13 +1,13 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde::Serialize;
 
 use super::client_auth;
 use super::errors::{Refused, no_store};
 use super::parameters::Parameters;
 use crate::authority::grants::Grant;
 use crate::authority::tokens::IssuedTokens;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, OAuthFault};
 use crate::http::HttpState;
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).
@@ -19,21 +19,33 @@ pub async fn token(
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
     // The client first: who it is must be known before anything is said about the rest.
     let client = state.blocking.authenticate(credentials).await?;
-    let issued = state.blocking.grant(client, grant(&parameters)?).await?;
-    Ok(no_store(HttpResponse::Ok()).json(body(&issued)))
+    let grant = grant(&parameters)?;
+    let issued = state.blocking.call(|authority| authority.grant(client, grant)).await?;
+    Ok(no_store(HttpResponse::Ok()).json(TokenResponse::from(issued)))
 }
 
-fn body(issued: &IssuedTokens) -> serde_json::Value {
-    let mut body = json!({
-        "access_token": issued.access_token,
-        "token_type": "Bearer",
-        "expires_in": issued.expires_in,
-        "scope": issued.scope,
-    });
-    if let Some(refresh_token) = &issued.refresh_token {
-        body["refresh_token"] = json!(refresh_token);
+/// The answer (RFC 6749 section 5.1).
+#[derive(Serialize)]
+struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u64,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+}
+
+impl From<IssuedTokens> for TokenResponse {
+    fn from(issued: IssuedTokens) -> Self {
+        Self {
+            access_token: issued.access_token,
+            token_type: "Bearer",
+            expires_in: issued.expires_in,
+            scope: issued.scope,
+            refresh_token: issued.refresh_token,
+        }
     }
-    body
 }
 
 fn grant(parameters: &Parameters) -> Result<Grant, Error> {
@@ -47,7 +59,7 @@ fn grant(parameters: &Parameters) -> Result<Grant, Error> {
                 .ok_or_else(|| Error::invalid_request("the parameter `refresh_token` is missing"))?;
             Ok(Grant::RefreshToken { refresh_token, scope })
         }
-        Some(_) => Err(Error::new(ErrorKind::UnsupportedGrantType, "the grant type is not offered")),
+        Some(_) => Err(Error::new(OAuthFault::UnsupportedGrantType, "the grant type is not offered")),
     }
 }
 
@@ -57,7 +69,7 @@ fn audience(parameters: &Parameters) -> Result<Option<String>, Error> {
     match (resource, audience) {
         (Some(_), Some(_)) => Err(Error::invalid_request("`resource` and `audience` exclude each other")),
         (Some(resource), None) if !is_absolute_uri(&resource) => Err(Error::new(
-            ErrorKind::InvalidTarget,
+            OAuthFault::InvalidTarget,
             "the resource is not an absolute URI without a fragment",
         )),
         (resource, audience) => Ok(resource.or(audience)),

@@ -4,7 +4,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, ErrorKind, MissingPart, TokenFault};
+use crate::error::{Error, ErrorKind, MissingPart, SignInFault, TokenFault};
 use crate::http::refusal::advise;
 
 /// The table: status and body of simplejwt 5.5.1 for each failure of the core.
@@ -14,10 +14,10 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
         |detail: &str| (StatusCode::UNAUTHORIZED, json!({"detail": detail, "code": "token_not_valid"}));
     let detail = |status, detail: &str| (status, json!({"detail": detail}));
     match kind {
-        ErrorKind::InvalidCredentials => {
+        ErrorKind::SignIn(SignInFault::InvalidCredentials) => {
             detail(StatusCode::UNAUTHORIZED, "No active account found with the given credentials")
         }
-        ErrorKind::AccountInactive => {
+        ErrorKind::SignIn(SignInFault::AccountInactive) => {
             detail(StatusCode::UNAUTHORIZED, "No active account found for the given token.")
         }
         ErrorKind::Token(TokenFault::Invalid) => token("Token is invalid"),
@@ -29,23 +29,12 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
         ErrorKind::Token(TokenFault::Missing(MissingPart::Id)) => token("Token has no id"),
         ErrorKind::Token(TokenFault::Missing(MissingPart::Type)) => token("Token has no type"),
         ErrorKind::InvalidRequest(hint) => detail(StatusCode::BAD_REQUEST, hint),
-        ErrorKind::SecondFactorRequired => (
+        ErrorKind::SignIn(SignInFault::SecondFactorRequired) => (
             StatusCode::UNAUTHORIZED,
             json!({"detail": "A one-time password is required.", "code": "otp_required"}),
         ),
         // These endpoints take no client, grant, scope or audience.
-        ErrorKind::InvalidClient
-        | ErrorKind::UnauthorizedClient
-        | ErrorKind::UnsupportedGrantType
-        | ErrorKind::InvalidScope
-        | ErrorKind::InvalidTarget
-        | ErrorKind::UnsupportedTokenType
-        // Only the account API returns these.
-        | ErrorKind::PasswordRefused(_)
-        | ErrorKind::LinkInvalid
-        | ErrorKind::NotOffered
-        | ErrorKind::Conflict
-        | ErrorKind::NotFound => {
+        ErrorKind::OAuth(_) | ErrorKind::Account(_) | ErrorKind::Admin(_) => {
             detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action.")
         }
         ErrorKind::TooManyAttempts(seconds) => {

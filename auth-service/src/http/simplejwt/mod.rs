@@ -24,7 +24,7 @@ use serde_json::json;
 use errors::{Refused, answer};
 use request::{Field, Submitted};
 
-use crate::authority::grants::PasswordGrant;
+use crate::authority::grants::{Grant, PasswordGrant};
 use crate::authority::sign_in::PasswordCredentials;
 use crate::http::{HttpState, context};
 use crate::secret::PlainSecret;
@@ -63,8 +63,9 @@ async fn obtain(
     payload: Payload,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
-    let login = login(&request, payload, &state).await?;
-    let issued = state.blocking.run(move |authority| authority.obtain_pair(&login)).await?;
+    let grant = Grant::Password(Box::new(login(&request, payload, &state).await?));
+    let client = Arc::clone(&state.authority.simplejwt.first_party);
+    let issued = state.blocking.call(|authority| authority.grant(client, grant)).await?;
     Ok(answer(HttpResponse::Ok()).json(Pair { refresh: issued.refresh_token, access: issued.access_token }))
 }
 
@@ -98,7 +99,6 @@ async fn login(request: &HttpRequest, payload: Payload, state: &HttpState) -> Re
     };
     let [username, password] = fields::all([(&state.username_field, username), ("password", password)])?;
     Ok(PasswordGrant {
-        client: Arc::clone(&state.authority.simplejwt.first_party),
         credentials: PasswordCredentials {
             unverified_username: username,
             password: PlainSecret::new(password),
@@ -115,9 +115,10 @@ async fn refresh(
     payload: Payload,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
-    let token = only_field(&request, payload, "refresh").await?;
+    let refresh_token = only_field(&request, payload, "refresh").await?;
+    let grant = Grant::RefreshToken { refresh_token, scope: None };
     let client = Arc::clone(&state.authority.simplejwt.first_party);
-    let issued = state.blocking.refresh(client, token, None).await?;
+    let issued = state.blocking.call(|authority| authority.grant(client, grant)).await?;
     Ok(answer(HttpResponse::Ok())
         .json(Rotated { access: issued.access_token, refresh: issued.refresh_token }))
 }
@@ -128,7 +129,7 @@ async fn verify(
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Refused> {
     let token = only_field(&request, payload, "token").await?;
-    state.blocking.verify(token).await?;
+    state.blocking.call(|authority| authority.verify_token(token)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({})))
 }
 

@@ -1,0 +1,76 @@
+use std::time::Duration;
+
+use super::{not_found, taken};
+use crate::authority::Authority;
+use crate::clients::{Client, ClientId, NewClient};
+use crate::error::{AdminFault, Error, Result};
+use crate::secret::{HashedSecret, PlainSecret};
+use crate::storage::StorageError;
+
+impl Authority {
+    /// Registers a client. Returns its secret, which is shown once.
+    ///
+    /// # Errors
+    /// `Admin(Taken)`, also for the name of the client behind simplejwt's endpoints; `Admin(NotFound)` for an audience
+    /// that is not registered; `Unavailable`.
+    pub fn create_client(&self, new: &NewClient) -> Result<PlainSecret> {
+        self.check_registered(&new.audiences)?;
+        self.check_registered(&new.introspects)?;
+        if new.id == self.simplejwt.first_party.id {
+            return Err(taken(format!(
+                "{} is the name of the client behind the simplejwt endpoints",
+                new.id
+            )));
+        }
+        let secret = PlainSecret::generate()?;
+        let created = self.storage.create_client(new, &HashedSecret::of(&secret), self.now());
+        created.map_err(|error| match error {
+            StorageError::Taken => taken(format!("client {} already exists", new.id)),
+            other => other.into(),
+        })?;
+        Ok(secret)
+    }
+
+    /// Disables a client, ends its sessions and revokes its tokens: how many sessions ended.
+    ///
+    /// # Errors
+    /// `Admin(NotFound)`; `Unavailable`.
+    pub fn disable_client(&self, id: &ClientId) -> Result<usize> {
+        let now = self.now();
+        // A replica without the database may issue its tokens for so long.
+        let last_issued = now.plus(self.policy.offline_issuing);
+        let ended = self.storage.disable_client(id, now, self.revoked_until(last_issued))?;
+        ended.ok_or_else(|| not_found("client", id.as_str()))
+    }
+
+    /// Gives a client a new secret, which is shown once; the old one stays valid for `overlap`.
+    ///
+    /// # Errors
+    /// `Admin(NotFound)`; `Unavailable`.
+    pub fn renew_client_secret(&self, id: &ClientId, overlap: Duration) -> Result<PlainSecret> {
+        let secret = PlainSecret::generate()?;
+        let old_until = self.now().plus(overlap);
+        if !self.storage.set_client_secret(id, &HashedSecret::of(&secret), old_until)? {
+            return Err(not_found("client", id.as_str()));
+        }
+        Ok(secret)
+    }
+
+    /// The registered clients, by name.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn registered_clients(&self) -> Result<Vec<Client>> {
+        Ok(self.storage.all_clients()?)
+    }
+
+    fn check_registered(&self, audiences: &[String]) -> Result<()> {
+        let registered = self.storage.all_audiences()?;
+        let is_registered = |name: &String| registered.iter().any(|audience| audience.name == *name);
+        let Some(unknown) = audiences.iter().find(|audience| !is_registered(audience)) else {
+            return Ok(());
+        };
+        let advice = format!("create it with `auth-service audience create {unknown}`");
+        Err(Error::new(AdminFault::NotFound, format!("audience {unknown:?} not found: {advice}")))
+    }
+}

@@ -1,0 +1,213 @@
+//! Every use case in-process: an authority from its parts, with a clock that stands still, on SQLite in a folder in
+//! memory. No listener, no thread that waits; a test moves the clock to the boundary that it asks about.
+
+mod account;
+mod admin;
+mod client_authentication;
+mod client_credentials;
+mod introspect;
+mod legacy;
+mod password;
+mod refresh;
+mod revoke;
+mod verify;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use auth_service::audit::Actor;
+use auth_service::authority::Authority;
+use auth_service::authority::admin::NewUser;
+use auth_service::authority::grants::{Grant, PasswordGrant};
+use auth_service::authority::sign_in::PasswordCredentials;
+use auth_service::authority::tokens::{Introspection, IssuedTokens};
+use auth_service::clients::{Audience, Client, ClientId, GrantType, NewClient};
+use auth_service::clock::{Clock, Timestamp};
+use auth_service::context::RequestContext;
+use auth_service::error::{ErrorKind, TokenFault};
+use auth_service::secret::PlainSecret;
+use auth_service::settings::Settings;
+use auth_service::startup;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use shared_claims::ScopeSet;
+use tempfile::TempDir;
+
+pub const PASSWORD: &str = "correct horse battery staple";
+
+pub const REVOKED: ErrorKind = ErrorKind::Token(TokenFault::Revoked);
+pub const EXPIRED: ErrorKind = ErrorKind::Token(TokenFault::Expired);
+pub const INVALID: ErrorKind = ErrorKind::Token(TokenFault::Invalid);
+pub const WRONG_TYPE: ErrorKind = ErrorKind::Token(TokenFault::WrongType);
+
+/// A clock that stands still until it is moved.
+pub struct FixedClock(AtomicI64);
+
+impl FixedClock {
+    pub fn advance(&self, time: Duration) {
+        self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// An authority without a process around it.
+pub struct InProcess {
+    pub authority: Arc<Authority>,
+    pub clock: Arc<FixedClock>,
+    _folder: TempDir,
+}
+
+impl InProcess {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        // A file in memory, not SQLite's memory mode: the journal and the locks are those of production.
+        let memory = Path::new("/dev/shm");
+        let folder =
+            if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let mut settings = Settings::default();
+        settings.database.url = format!("sqlite://{}/signet.db", folder.path().display());
+        settings.keys.master_key_file = folder.path().join("master.key");
+        change(&mut settings);
+        // At a whole second, as times in tokens are.
+        let clock = Arc::new(FixedClock(AtomicI64::new(1_800_000_000_000)));
+        let of_authority: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+        let authority = startup::build_at(&settings, of_authority, Actor::Authority).unwrap();
+        authority.register_default_audience().unwrap();
+        let this = Self { authority, clock, _folder: folder };
+        this.see_changes();
+        this
+    }
+
+    /// What the poll of the database does every quarter of a second.
+    pub fn see_changes(&self) {
+        self.authority.refresh_state().map_err(|error| error.cause).unwrap();
+    }
+
+    pub fn user(&self, username: &str) -> String {
+        let password = Some(PlainSecret::new(PASSWORD.to_owned()));
+        let new = NewUser { username, roles: vec!["staff".to_owned()], password };
+        self.authority.create_user(new).map_err(|error| error.cause).unwrap().user.id
+    }
+
+    pub fn audience(&self, name: &str) {
+        self.authority.create_audience(&Audience::named(name)).map_err(|error| error.cause).unwrap();
+    }
+
+    /// A client for every grant, with the scope `read write` and the audience `notes`.
+    pub fn client(&self, id: &str) -> Arc<Client> {
+        self.client_like(id, |_| {})
+    }
+
+    pub fn client_like(&self, id: &str, change: impl FnOnce(&mut NewClient)) -> Arc<Client> {
+        self.client_and_secret(id, change).0
+    }
+
+    pub fn client_and_secret(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut NewClient),
+    ) -> (Arc<Client>, PlainSecret) {
+        let mut new = NewClient {
+            id: ClientId::parse(id).unwrap(),
+            scope: ScopeSet::parse("read write").unwrap(),
+            audiences: vec!["notes".to_owned()],
+            grants: GrantType::ALL.to_vec(),
+            introspects: Vec::new(),
+        };
+        change(&mut new);
+        for audience in new.audiences.iter().chain(&new.introspects) {
+            // Another client may have it already.
+            let _ = self.authority.create_audience(&Audience::named(audience));
+        }
+        let secret = self.authority.create_client(&new).map_err(|error| error.cause).unwrap();
+        self.see_changes();
+        (self.authority.clients.enabled(&new.id).unwrap(), secret)
+    }
+
+    pub fn first_party(&self) -> Arc<Client> {
+        Arc::clone(&self.authority.simplejwt.first_party)
+    }
+
+    pub fn grant(&self, client: &Arc<Client>, grant: Grant) -> Result<IssuedTokens, ErrorKind> {
+        let step = self.authority.grant(Arc::clone(client), grant);
+        step.and_then(|step| step.complete(&self.authority)).map_err(|error| error.kind)
+    }
+
+    pub fn client_token(&self, client: &Arc<Client>) -> String {
+        self.grant(client, Grant::ClientCredentials { scope: None, audience: None }).unwrap().access_token
+    }
+
+    pub fn log_in(&self, client: &Arc<Client>, username: &str) -> Pair {
+        let issued = self.grant(client, password_grant(username, PASSWORD)).unwrap();
+        Pair { access: issued.access_token, refresh: issued.refresh_token.unwrap() }
+    }
+
+    pub fn refresh(&self, client: &Arc<Client>, refresh_token: &str) -> Result<Pair, ErrorKind> {
+        let issued = self.grant(client, refresh_grant(refresh_token))?;
+        Ok(Pair { access: issued.access_token, refresh: issued.refresh_token.unwrap() })
+    }
+
+    pub fn verify(&self, token: &str) -> Result<(), ErrorKind> {
+        let step = self.authority.verify_token(token.to_owned());
+        step.and_then(|step| step.complete(&self.authority)).map_err(|error| error.kind)
+    }
+
+    /// Whether a client is told that a token is active.
+    pub fn is_active(&self, client: &Client, token: &str) -> bool {
+        let step = self.authority.introspect(client, token).unwrap();
+        matches!(step.complete(&self.authority).unwrap(), Introspection::Active(_))
+    }
+}
+
+/// The tokens of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    pub access: String,
+    pub refresh: String,
+}
+
+pub fn password_grant(username: &str, password: &str) -> Grant {
+    Grant::Password(Box::new(PasswordGrant {
+        credentials: PasswordCredentials {
+            unverified_username: username.to_owned(),
+            password: PlainSecret::new(password.to_owned()),
+            otp: None,
+        },
+        context: RequestContext::default(),
+        scope: None,
+        audience: None,
+    }))
+}
+
+pub fn refresh_grant(refresh_token: &str) -> Grant {
+    Grant::RefreshToken { refresh_token: refresh_token.to_owned(), scope: None }
+}
+
+/// The claims of a token.
+pub fn claims(token: &str) -> Value {
+    part(token, 1)
+}
+
+pub fn header(token: &str) -> Value {
+    part(token, 0)
+}
+
+fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
