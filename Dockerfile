@@ -14,7 +14,7 @@ STOPSIGNAL SIGTERM
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p auth-service -p resource-service
+RUN cargo build --release --locked -p auth-service -p resource-service -p signet-gateway
 
 FROM base AS auth-service
 COPY --from=build /src/target/release/auth-service /usr/local/bin/auth-service
@@ -29,3 +29,10 @@ ENV RESOURCE__HTTP__BIND=0.0.0.0:8081 RESOURCE__GRPC__BIND=0.0.0.0:9091 RESOURCE
 EXPOSE 8081 9091
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s CMD ["resource-service", "healthcheck"]
 ENTRYPOINT ["resource-service"]
+
+FROM base AS signet-gateway
+COPY --from=build /src/target/release/signet-gateway /usr/local/bin/signet-gateway
+ENV GATEWAY__HTTP__BIND=0.0.0.0:8083 GATEWAY__GRPC__BIND=0.0.0.0:9093 GATEWAY__DATA_DIR=/data
+EXPOSE 8083 9093
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s CMD ["signet-gateway", "healthcheck"]
+ENTRYPOINT ["signet-gateway"]

@@ -20,7 +20,7 @@ def say(text=""):
 
 def build():
     say("building the release binaries...")
-    command = "cargo build --release --locked -p auth-service -p resource-service -p bench --bins"
+    command = "cargo build --release --locked -p auth-service -p resource-service -p signet-gateway -p bench --bins"
     subprocess.run(command.split(), cwd=ROOT, check=True)
 
 

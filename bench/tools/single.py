@@ -39,7 +39,7 @@ def parts():
 
 
 def single(folder):
-    ports = [free_port() for _ in range(9)]
+    ports = [free_port() for _ in range(11)]
     cluster = int(os.environ["SIGNET_TEST_POSTGRES_PID"])
     sqlite = auth_env(folder, f"sqlite://{folder}/signet.db", ports[:2])
     postgres = auth_env(folder, os.environ["SIGNET_TEST_POSTGRES_URL"], ports[2:4])
@@ -53,6 +53,15 @@ def single(folder):
         "RESOURCE__AUTHORITY__ISSUER": "https://auth.test",
         "RESOURCE__DATA_DIR": f"{folder}/resource",
         "RESOURCE__LOG__LEVEL": "warn,resource_service::startup=info",
+    }
+    gateway_env = {
+        key.replace("RESOURCE__", "GATEWAY__"): value
+        for key, value in resource_env.items()
+    } | {
+        "GATEWAY__HTTP__BIND": f"127.0.0.1:{ports[9]}",
+        "GATEWAY__GRPC__BIND": f"127.0.0.1:{ports[10]}",
+        "GATEWAY__DATA_DIR": f"{folder}/gateway",
+        "GATEWAY__LOG__LEVEL": "warn,signet_gateway::startup=info",
     }
     floor = os.path.join(RELEASE, "floor")
     starts = []
@@ -68,7 +77,8 @@ def single(folder):
     }
     auth = Server([AUTH], sqlite, ports[0])
     rules = os.path.join(ROOT, "deploy/nginx/gateway.toml")
-    resource = Server([os.path.join(RELEASE, "resource-service"), "--config", rules], resource_env, ports[4])
+    resource = Server([os.path.join(RELEASE, "resource-service")], resource_env, ports[4])
+    gateway = Server([os.path.join(RELEASE, "signet-gateway"), "--config", rules], gateway_env, ports[9])
     bare = Server([floor, "http", f"127.0.0.1:{ports[6]}"], {}, ports[6], says_ready=False)
     bare_grpc = Server([floor, "grpc", f"127.0.0.1:{ports[7]}"], {}, ports[7], says_ready=False)
     bare_notes = Server([floor, "notes", f"127.0.0.1:{ports[8]}", f"{folder}/resource"], {}, ports[8], says_ready=False)
@@ -116,7 +126,7 @@ def single(folder):
     with open(asked, "w") as f:
         f.write(f'wrk.headers["Authorization"] = "Bearer {token}"\n')
         f.write('wrk.headers["X-Original-Method"] = "GET"\nwrk.headers["X-Original-URI"] = "/notes"\n')
-    row("sidecar, GET /verify, token seen before", http(resource, "/verify", asked), empty)
+    row("gateway, GET /verify, token seen before", http(gateway, "/verify", asked), empty)
     say()
     table = Table("binary", "size, MiB", "idle, MiB", "after the load, MiB", "start to ready, ms")
     for name, server in (("auth-service", auth), ("resource-service", resource)):
@@ -124,7 +134,7 @@ def single(folder):
         size = os.path.getsize(os.path.join(RELEASE, name)) / 2**20
         table.row(name, size, idle[name], server.resident_mib(), start)
     say()
-    for server in (resource, auth, bare, bare_grpc, bare_notes):
+    for server in (gateway, resource, auth, bare, bare_grpc, bare_notes):
         server.stop()
 
 

@@ -6,13 +6,9 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`gateway`] | the sidecar: answers nginx, Traefik, Caddy and Envoy whether a request may pass |
 //! | [`notes`] | the notes: a rule or two, one store, and the two protocols |
-//! | [`encryption_key`] | the private key of an audience whose tokens are encrypted |
 //! | [`settings`] [`startup`] | wiring |
 
-pub mod encryption_key;
-pub mod gateway;
 pub mod notes;
 pub mod settings;
 pub mod startup;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use resource_service::{encryption_key, settings, startup};
+use resource_service::{settings, startup};
 use service_kit::{healthcheck, logging, traces};
+use verifier_kit::encryption_key;
 
 /// Signet's sample resource service: notes over HTTP and gRPC.
 #[derive(Debug, Parser)]

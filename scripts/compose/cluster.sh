@@ -262,5 +262,5 @@ no_secret() {
     # The administrator's was shown once, and is gone where that container was made anew.
     [ "$(grep -cF "$(<"$state/password")" "$state/logs" || true)" -le 1 ]
     is 0 "$(docker ps -aq | xargs docker inspect | grep -cFf "$state/secrets" || true)"
-    is 0 "$(docker save signet-setup signet-auth-service signet-resource-service | grep -acFf "$state/secrets" || true)"
+    is 0 "$(docker save signet-setup signet-auth-service signet-resource-service signet-gateway | grep -acFf "$state/secrets" || true)"
 }

@@ -271,7 +271,7 @@ fn clean<'a>(command: &'a mut Command, folder: &Path, env: &Env) -> &'a mut Comm
     command.current_dir(folder).stdin(Stdio::null());
     for (key, _) in std::env::vars_os() {
         let key = key.to_string_lossy().into_owned();
-        if key.starts_with("AUTH__") || key.starts_with("RESOURCE__") {
+        if ["AUTH__", "RESOURCE__", "GATEWAY__"].iter().any(|prefix| key.starts_with(prefix)) {
             command.env_remove(key);
         }
     }

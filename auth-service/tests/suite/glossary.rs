@@ -121,7 +121,14 @@ fn the_help_of_each_command_uses_the_words_of_the_field() {
 #[test]
 fn messages_use_the_words_of_the_field() {
     let mut all = Vec::new();
-    for folder in ["auth-service/src", "resource-service/src", "shared-claims/src", "service-kit/src"] {
+    for folder in [
+        "auth-service/src",
+        "resource-service/src",
+        "gateway/src",
+        "verifier-kit/src",
+        "shared-claims/src",
+        "service-kit/src",
+    ] {
         for file in sources(&workspace().join(folder)) {
             let text = fs::read_to_string(&file).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -29,7 +29,8 @@ fn run(program: &str, arguments: &[&str]) -> (String, String) {
 fn docker_compose_accepts_the_file_without_any_setting() {
     let (stdout, stderr) = run("docker-compose", &["--profile", "observe", "config"]);
     assert!(!stderr.contains("variable is not set"), "nothing to type in: {stderr}");
-    let services = "auth-1 auth-2 resource-1 resource-2 nginx postgres prometheus grafana";
+    let services =
+        "auth-1 auth-2 resource-1 resource-2 gateway-1 gateway-2 nginx postgres prometheus grafana";
     for service in services.split(' ').chain(["setup"]) {
         assert!(stdout.contains(&format!("\n  {service}:\n")), "{service} is missing:\n{stdout}");
     }
@@ -44,10 +45,13 @@ fn docker_compose_accepts_the_file_without_any_setting() {
 #[test]
 fn the_image_is_built_by_the_commands_that_were_tried_outside() {
     let dockerfile = read("Dockerfile");
-    assert!(dockerfile.contains("cargo build --release --locked -p auth-service -p resource-service"));
+    assert!(
+        dockerfile
+            .contains("cargo build --release --locked -p auth-service -p resource-service -p signet-gateway")
+    );
     assert!(
         read("bench/tools/harness.py")
-            .contains("cargo build --release --locked -p auth-service -p resource-service"),
+            .contains("cargo build --release --locked -p auth-service -p resource-service -p signet-gateway"),
         "scripts/bench runs it"
     );
     assert!(!dockerfile.contains("USER root"), "no service runs as root");

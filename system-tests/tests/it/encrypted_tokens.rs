@@ -121,7 +121,7 @@ else:
             let refused = run("resource-service", &[], system.folder.path(), &system.resource_env, "");
             let said = String::from_utf8(refused.stderr).unwrap();
             assert_eq!(refused.status.code(), Some(1), "RSA has to be allowed");
-            assert!(said.contains("RESOURCE__ALLOW_RSA_DECRYPTION") && said.lines().count() == 1, "{said}");
+            assert!(said.contains("allow_rsa_decryption") && said.lines().count() == 1, "{said}");
             system.resource_env.insert("RESOURCE__ALLOW_RSA_DECRYPTION".to_owned(), "true".to_owned());
         }
         system.restart_resource().await;

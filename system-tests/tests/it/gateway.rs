@@ -1,4 +1,4 @@
-//! The sidecar, asked by a real nginx in front of real applications, and directly as other proxies ask.
+//! The gateway, asked by a real nginx in front of real applications, and directly as other proxies ask.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -20,34 +20,37 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::django::{Django, example};
 use super::feeds::certificates;
 
-/// A resource service that is the sidecar of a system, by a settings file of its own.
-struct Sidecar {
+/// The gateway of a system, by a settings file of its own.
+struct Gateway {
     service: Service,
     folder: tempfile::TempDir,
 }
 
-impl Sidecar {
+impl Gateway {
     /// Returns when it has keys.
     async fn start(system: &System, settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let env = Self::env(system, folder.path(), settings);
         let arguments = ["--config", "gateway.toml"];
-        let service = Service::start_with("resource-service", &arguments, folder.path(), &env).await;
-        let sidecar = Self { service, folder };
-        sidecar.ready().await;
-        sidecar
+        let service = Service::start_with("signet-gateway", &arguments, folder.path(), &env).await;
+        let gateway = Self { service, folder };
+        gateway.ready().await;
+        gateway
     }
 
     fn env(system: &System, folder: &Path, settings: &str) -> Env {
         std::fs::write(folder.join("gateway.toml"), settings).unwrap();
-        let mut env = system.resource_env.clone();
-        env.insert("RESOURCE__DATA_DIR".to_owned(), format!("{}/data", folder.display()));
+        // It follows the authority as the resource service does.
+        let of_resource = system.resource_env.iter();
+        let mut env: Env =
+            of_resource.map(|(key, value)| (key.replace("RESOURCE__", "GATEWAY__"), value.clone())).collect();
+        env.insert("GATEWAY__DATA_DIR".to_owned(), format!("{}/data", folder.display()));
         env
     }
 
     async fn ready(&self) {
         let url = format!("http://{}/readyz", self.service.http);
-        eventually("the sidecar has keys", || async {
+        eventually("the gateway has keys", || async {
             reqwest::get(&url).await.ok()?.status().is_success().then_some(())
         })
         .await;
@@ -73,7 +76,7 @@ pub struct Nginx {
 impl Nginx {
     async fn start(gateway: SocketAddr, application: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let backends = [("127.0.0.1:8081", gateway), ("127.0.0.1:8000", application)];
+        let backends = [("127.0.0.1:8083", gateway), ("127.0.0.1:8000", application)];
         Self::with("nginx/gateway.conf", "127.0.0.1:8088", &backends, folder).await
     }
 
@@ -191,8 +194,8 @@ async fn machine(system: &System, scope: &str) -> String {
 #[tokio::test]
 async fn nginx_lets_pass_what_the_rules_allow_and_says_who_it_is() {
     let system = System::start(Database::Sqlite).await;
-    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let gateway = Gateway::start(&system, &example("nginx/gateway.toml")).await;
+    let nginx = Nginx::start(gateway.service.http, echo().await).await;
     let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
 
     let answer = nginx.get("/anything?q=1", Some(&pair.access), &[]).await;
@@ -236,8 +239,8 @@ async fn nginx_lets_pass_what_the_rules_allow_and_says_who_it_is() {
 #[tokio::test]
 async fn nothing_that_a_client_says_of_itself_gets_through_nginx() {
     let system = System::start(Database::Sqlite).await;
-    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let gateway = Gateway::start(&system, &example("nginx/gateway.toml")).await;
+    let nginx = Nginx::start(gateway.service.http, echo().await).await;
     let token = machine(&system, "notes:read").await;
     for name in
         ["X-Signet-Subject", "x-signet-roles", "X_Signet_Subject", "X_SIGNET_ROLES", "X-Signet_Client"]
@@ -311,10 +314,10 @@ from django.core.management import execute_from_command_line
 execute_from_command_line(sys.argv)
 "#;
     let system = System::start(Database::Sqlite).await;
-    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    let gateway = Gateway::start(&system, &example("nginx/gateway.toml")).await;
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/django");
-    let django = Django::run(sidecar.folder.path(), PROJECT, &[examples.to_str().unwrap()]);
-    let nginx = Nginx::start(sidecar.service.http, django.address).await;
+    let django = Django::run(gateway.folder.path(), PROJECT, &[examples.to_str().unwrap()]);
+    let nginx = Nginx::start(gateway.service.http, django.address).await;
     let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let answer = eventually("Django answers", || async {
         let answer = nginx.get("/whoami/", Some(&pair.access), &[]).await;
@@ -335,10 +338,10 @@ execute_from_command_line(sys.argv)
 }
 
 #[tokio::test]
-async fn with_the_authority_away_each_rule_follows_its_policy_and_without_the_sidecar_nothing_passes() {
+async fn with_the_authority_away_each_rule_follows_its_policy_and_without_the_gateway_nothing_passes() {
     let mut system = System::start(Database::Sqlite).await;
-    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let gateway = Gateway::start(&system, &example("nginx/gateway.toml")).await;
+    let nginx = Nginx::start(gateway.service.http, echo().await).await;
     let token = machine(&system, "").await;
     let status = |method: &'static str| {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
@@ -360,7 +363,7 @@ async fn with_the_authority_away_each_rule_follows_its_policy_and_without_the_si
     system.restart_auth().await;
     eventually("writing goes on", || async { (status("POST").await == 200).then_some(()) }).await;
 
-    sidecar.service.stop().await;
+    gateway.service.stop().await;
     assert_eq!((status("GET").await, status("POST").await), (503, 503));
 }
 
@@ -384,7 +387,7 @@ async fn no_sample_of_nginx_says_back_what_a_caller_wrote_into_host() {
     {
         let folder = tempfile::tempdir().unwrap();
         certificates(folder.path());
-        let backends = ["8080", "8081", "8082", "8000"].map(|port| format!("127.0.0.1:{port}"));
+        let backends = ["8080", "8082", "8083", "8000"].map(|port| format!("127.0.0.1:{port}"));
         let backends = backends.each_ref().map(|written| (written.as_str(), system.auth.http));
         let nginx = Nginx::with(sample, listens, &backends, folder).await;
         for host in ["evil.test", "evil.test:80", "127.0.0.1.evil.test"] {
@@ -407,8 +410,8 @@ async fn no_sample_of_nginx_says_back_what_a_caller_wrote_into_host() {
 #[tokio::test]
 async fn what_a_client_says_of_its_way_does_not_reach_the_application_and_cookies_do_not_reach_the_gateway() {
     let system = System::start(Database::Sqlite).await;
-    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
-    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let gateway = Gateway::start(&system, &example("nginx/gateway.toml")).await;
+    let nginx = Nginx::start(gateway.service.http, echo().await).await;
     let token = machine(&system, "notes:read").await;
     let cookie = "c=".to_owned() + &"x".repeat(6500);
     let sent = [
@@ -438,8 +441,8 @@ async fn what_a_client_says_of_its_way_does_not_reach_the_application_and_cookie
 async fn a_request_that_names_another_method_or_path_for_the_application_is_refused() {
     let system = System::start(Database::Sqlite).await;
     let rules = example("nginx/gateway.toml");
-    let sidecar = Sidecar::start(&system, &rules).await;
-    let nginx = Nginx::start(sidecar.service.http, echo().await).await;
+    let gateway = Gateway::start(&system, &rules).await;
+    let nginx = Nginx::start(gateway.service.http, echo().await).await;
     let token = machine(&system, "notes:read").await;
     for (name, value) in [
         ("X-HTTP-Method-Override", "DELETE"),
@@ -454,12 +457,12 @@ async fn a_request_that_names_another_method_or_path_for_the_application_is_refu
     assert_eq!(nginx.get("/notes?_method=DELETE", Some(&token), &[]).await.status(), 400);
     assert_eq!(nginx.get("/notes", Some(&token), &[]).await.status(), 200);
     let passing = rules.replace("[gateway]\n", "[gateway]\noverrides = \"pass\"\n");
-    let sidecar = Sidecar::start(&system, &passing).await;
+    let gateway = Gateway::start(&system, &passing).await;
     let described = [("X-Original-Method", "GET"), ("X-Original-URI", "/notes")];
     let authorization = format!("Bearer {token}");
     let request =
         [&described[..], &[("Authorization", &authorization), ("X-HTTP-Method", "DELETE")]].concat();
-    assert_eq!(sidecar.verify(&request).await.status(), 200, "where the operator wants it");
+    assert_eq!(gateway.verify(&request).await.status(), 200, "where the operator wants it");
 }
 
 #[tokio::test]
@@ -469,34 +472,34 @@ async fn traefik_and_caddy_ask_by_other_headers_and_each_proxy_by_its_own_only()
     let rules = example("nginx/gateway.toml");
     for proxy in ["traefik", "caddy"] {
         let settings = rules.replace("proxy = \"nginx\"", &format!("proxy = \"{proxy}\""));
-        let sidecar = Sidecar::start(&system, &settings).await;
+        let gateway = Gateway::start(&system, &settings).await;
         let forwarded = |method, path| [("X-Forwarded-Method", method), ("X-Forwarded-Uri", path)];
         let with_token = |described: [(&'static str, &'static str); 2]| {
             [described[0], described[1], ("Authorization", token.as_str())]
         };
-        let answer = sidecar.verify(&with_token(forwarded("GET", "/notes"))).await;
+        let answer = gateway.verify(&with_token(forwarded("GET", "/notes"))).await;
         assert_eq!(
             (answer.status().as_u16(), answer.headers()["x-signet-subject"].to_str().unwrap()),
             (200, "client:gateway")
         );
-        let public = sidecar.verify(&forwarded("GET", "/static/x")).await;
+        let public = gateway.verify(&forwarded("GET", "/static/x")).await;
         assert_eq!(
             (public.status().as_u16(), &public.headers()["x-signet-subject"]),
             (200, &"".parse().unwrap())
         );
-        assert_eq!(sidecar.verify(&with_token(forwarded("POST", "/notes"))).await.status(), 403);
-        let none = sidecar.verify(&forwarded("GET", "/notes")).await;
+        assert_eq!(gateway.verify(&with_token(forwarded("POST", "/notes"))).await.status(), 403);
+        let none = gateway.verify(&forwarded("GET", "/notes")).await;
         assert_eq!(
             (none.status().as_u16(), &none.headers()["www-authenticate"]),
             (401, &"Bearer".parse().unwrap())
         );
         let of_nginx = [("X-Original-Method", "GET"), ("X-Original-URI", "/static/x")];
-        assert_eq!(sidecar.verify(&of_nginx).await.status(), 400, "not described");
+        assert_eq!(gateway.verify(&of_nginx).await.status(), 400, "not described");
         let twice = [forwarded("GET", "/notes"), forwarded("GET", "/static/x")].concat();
-        assert_eq!(sidecar.verify(&twice).await.status(), 400, "described twice");
+        assert_eq!(gateway.verify(&twice).await.status(), 400, "described twice");
         for copy in ["X-Signet-Subject", "x_signet_subject"] {
             let headers = [forwarded("GET", "/static/x").as_slice(), &[(copy, "admin")]].concat();
-            assert_eq!(sidecar.verify(&headers).await.status(), 400, "{copy}");
+            assert_eq!(gateway.verify(&headers).await.status(), 400, "{copy}");
         }
     }
 }
@@ -504,9 +507,9 @@ async fn traefik_and_caddy_ask_by_other_headers_and_each_proxy_by_its_own_only()
 #[tokio::test]
 async fn envoy_asks_over_grpc() {
     let system = System::start(Database::Sqlite).await;
-    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    let gateway = Gateway::start(&system, &example("nginx/gateway.toml")).await;
     let token = machine(&system, "notes:read").await;
-    let client = AuthorizationClient::new(channel(sidecar.service.grpc).await);
+    let client = AuthorizationClient::new(channel(gateway.service.grpc).await);
     let check = |method: &str, path: &str, headers: &[(&str, &str)]| {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let http =
@@ -577,9 +580,10 @@ async fn rules_that_cannot_be_meant_end_the_start_with_their_name() {
             "gateway rule 2 (/x/): it overlaps with rule 1",
         ),
         ("[[gateway.rules]]\npath = \"/x\"\nscopes = \"a\"\n", "scopes"),
+        ("", "no rule is set"),
     ] {
-        let env = Sidecar::env(&system, folder.path(), &format!("{base}{rules}"));
-        let output = run("resource-service", &["--config", "gateway.toml"], folder.path(), &env, "");
+        let env = Gateway::env(&system, folder.path(), &format!("{base}{rules}"));
+        let output = run("signet-gateway", &["--config", "gateway.toml"], folder.path(), &env, "");
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{error}");
         assert!(error.contains(told), "{told}: {error}");
@@ -589,13 +593,13 @@ async fn rules_that_cannot_be_meant_end_the_start_with_their_name() {
 #[tokio::test]
 async fn the_twins_of_a_revoked_token_are_refused() {
     let system = System::with(Database::Sqlite, &[("AUTH__KEYS__ALGORITHM", "ES256")]).await;
-    let sidecar = Sidecar::start(&system, &example("nginx/gateway.toml")).await;
+    let gateway = Gateway::start(&system, &example("nginx/gateway.toml")).await;
     let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let twin = high_s_twin(&pair.access);
     let last = pair.access.len() - 1;
     let spare_bits = ["A", "B", "C", "D"].map(|end| format!("{}{end}", &pair.access[..last]));
     let verify = |token: String| {
-        let sidecar = &sidecar;
+        let gateway = &gateway;
         async move {
             let bearer = format!("Bearer {token}");
             let headers = [
@@ -603,7 +607,7 @@ async fn the_twins_of_a_revoked_token_are_refused() {
                 ("X-Original-URI", "/notes"),
                 ("Authorization", bearer.as_str()),
             ];
-            sidecar.verify(&headers).await.status().as_u16()
+            gateway.verify(&headers).await.status().as_u16()
         }
     };
     assert_eq!((verify(pair.access.clone()).await, verify(twin.clone()).await), (200, 200), "both verify");

@@ -166,9 +166,11 @@ fn every_command_of_the_readme_and_of_getting_started_is_known_to_a_test() {
 #[test]
 fn the_settings_page_holds_what_the_commands_print() {
     let page = fs::read_to_string(workspace().join("docs/settings.md")).unwrap();
-    for (binary, arguments) in
-        [("auth-service", &["config", "reference"][..]), ("resource-service", &["config-reference"])]
-    {
+    for (binary, arguments) in [
+        ("auth-service", &["config", "reference"][..]),
+        ("resource-service", &["config-reference"]),
+        ("signet-gateway", &["config-reference"]),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let printed = run(binary, arguments, folder.path(), &Env::new(), "");
         let table = String::from_utf8(printed.stdout).unwrap();

@@ -17,7 +17,7 @@ pub fn read(path: &Path, allow_rsa: bool) -> Result<DecryptionKeys, String> {
     if keys.has_rsa() && !allow_rsa {
         return Err(failed(
             "an RSA key: opening a token with it takes ten times as long as with X25519, and anyone can send one; \
-             RESOURCE__ALLOW_RSA_DECRYPTION=true accepts that"
+             the setting `allow_rsa_decryption` accepts that"
                 .to_owned(),
         ));
     }

@@ -1,15 +1,4 @@
-//! The sidecar: may this request, which a proxy has received, pass to what stands behind the proxy?
-//!
-//! Two protocols: `GET /verify` for nginx `auth_request`, Traefik ForwardAuth and Caddy `forward_auth`, and
-//! Envoy's `ext_authz` over gRPC. Both answer from memory. What no rule names does not pass.
-
-pub mod envoy;
-pub mod http;
-mod identity;
-mod near;
-mod path;
-mod rules;
-mod settings;
+//! May this request, which a proxy has received, pass to what stands behind the proxy?
 
 use std::sync::Arc;
 
@@ -17,10 +6,8 @@ use shared_claims::AccessClaims;
 use shared_claims::bearer::Rejection;
 use shared_claims::guard::Guard;
 
-pub use identity::{HEADERS, identity_of, is_identity_header, is_override_header};
-pub use path::{Form, MalformedTarget, Target};
-pub use rules::{InvalidRule, Needs, Rules};
-pub use settings::{Doubtful, Gateway, Proxy, RuleSettings};
+use crate::path::Target;
+use crate::rules::{Needs, Rules};
 
 /// Who may pass, as the rules say.
 pub struct Gatekeeper {

@@ -18,8 +18,8 @@ pub struct Gateway {
     /// Requests that name another method or path for the application (`X-HTTP-Method-Override`, `X-Original-URL`,
     /// `_method` in the query and similar): `refuse` (400), or `pass`.
     pub overrides: Doubtful,
-    /// Rules, in any order: `methods`, `path`, `scope`, `public`, `literal`, `refuse_stale_after`. Without rules `/verify`
-    /// is not served.
+    /// Rules, in any order: `methods`, `path`, `scope`, `public`, `literal`, `refuse_stale_after`. At least one is
+    /// required.
     pub rules: Vec<RuleSettings>,
 }
 

@@ -8,7 +8,9 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::{Decision, Described, Gatekeeper, Proxy, identity_of, is_identity_header, is_override_header};
+use crate::gatekeeper::{Decision, Described, Gatekeeper};
+use crate::identity::{identity_of, is_identity_header, is_override_header};
+use crate::rule_settings::Proxy;
 
 /// What `/verify` works with.
 pub struct Verify {

@@ -10,8 +10,8 @@ use envoy_types::pb::google::rpc;
 use serde_json::json;
 use tonic::{Code, Request, Response, Status};
 
-use super::identity::spellings;
-use super::{Decision, Described, Gatekeeper, identity_of, is_override_header};
+use crate::gatekeeper::{Decision, Described, Gatekeeper};
+use crate::identity::{identity_of, is_override_header, spellings};
 
 pub struct EnvoyEndpoint {
     gatekeeper: Arc<Gatekeeper>,

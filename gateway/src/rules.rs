@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use shared_claims::guard::WhenStale;
 use shared_claims::scope::Scope;
 
-use super::near::Folded;
-use super::settings::Gateway;
-use super::{Doubtful, Form, MalformedTarget, RuleSettings, Target};
+use crate::near::Folded;
+use crate::path::{Form, MalformedTarget, Target};
+use crate::rule_settings::{Doubtful, Gateway, RuleSettings};
 
 /// What a request needs to pass.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,129 @@
+//! Settings: built-in defaults, then `--config FILE` (TOML), then `GATEWAY__SECTION__KEY` in the
+//! environment.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use documented::DocumentedFields;
+use serde::{Deserialize, Serialize};
+use service_kit::duration;
+use service_kit::logging::Log;
+use service_kit::metrics::Metrics;
+use service_kit::reference::{self, Setting};
+use service_kit::settings::Loaded;
+use service_kit::traces::Traces;
+use verifier_kit::settings::Authority;
+
+use crate::rule_settings::Gateway;
+
+/// Everything that can be set.
+#[derive(Clone, Deserialize, DocumentedFields, Serialize)]
+#[serde(default)]
+pub struct Settings {
+    /// `aud` that a token must contain.
+    #[serde(deserialize_with = "service_kit::settings::word")]
+    pub audience: String,
+    /// Folder of the last good state of keys and revocations.
+    pub data_dir: PathBuf,
+    /// Private keys (PEM, mode 0600) of an audience with encrypted tokens; `signet-gateway encryption-key FILE`
+    /// creates one.
+    pub decryption_key_file: Option<PathBuf>,
+    /// Allow RSA keys (2048 to 3072 bits) in that file: slow to decrypt with.
+    pub allow_rsa_decryption: bool,
+    /// The authority that the gateway follows.
+    pub authority: Authority,
+    /// Time after SIGTERM during which requests are still served while `/readyz` reports not ready. 0 to 60 s.
+    #[serde(deserialize_with = "duration::between::<_, 0, 60>", serialize_with = "duration::write")]
+    pub drain_delay: Duration,
+    /// The HTTP listener, for nginx, Traefik and Caddy.
+    pub http: Http,
+    /// The gRPC listener, for Envoy.
+    pub grpc: Grpc,
+    /// The proxy in front, and the rules.
+    pub gateway: Gateway,
+    /// Prometheus metrics.
+    pub metrics: Metrics,
+    /// OpenTelemetry traces.
+    pub traces: Traces,
+    /// The log.
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
+#[serde(default)]
+pub struct Http {
+    /// Address of the HTTP listener; port 0 chooses a free port.
+    pub bind: SocketAddr,
+}
+
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
+#[serde(default)]
+pub struct Grpc {
+    /// Address of the gRPC listener; port 0 chooses a free port.
+    pub bind: SocketAddr,
+}
+
+/// Every setting, with its default and its meaning.
+///
+/// # Errors
+/// The key of a setting without a doc comment.
+pub fn reference() -> Result<Vec<Setting>, String> {
+    reference::settings(("GATEWAY", &["gateway"]), &Settings::default(), |section, field| {
+        let found = match section {
+            "" => Settings::get_field_docs(field),
+            "authority" => Authority::get_field_docs(field),
+            "gateway" => Gateway::get_field_docs(field),
+            "grpc" => Grpc::get_field_docs(field),
+            "http" => Http::get_field_docs(field),
+            "log" => Log::get_field_docs(field),
+            "metrics" => Metrics::get_field_docs(field),
+            "traces" => Traces::get_field_docs(field),
+            _ => return None,
+        };
+        found.ok()
+    })
+}
+
+/// Reads all layers.
+///
+/// # Errors
+/// One line with the key, what was expected, and where the value came from.
+pub fn load(file: Option<&Path>) -> Result<Loaded<Settings>, String> {
+    service_kit::settings::load("GATEWAY", file)
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            audience: "notes".to_owned(),
+            data_dir: PathBuf::from("data"),
+            decryption_key_file: None,
+            allow_rsa_decryption: false,
+            authority: Authority::default(),
+            drain_delay: Duration::from_secs(1),
+            http: Http::default(),
+            grpc: Grpc::default(),
+            gateway: Gateway::default(),
+            metrics: Metrics::on_loopback(9466),
+            traces: Traces::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { bind: loopback(8083) }
+    }
+}
+
+impl Default for Grpc {
+    fn default() -> Self {
+        Self { bind: loopback(9093) }
+    }
+}

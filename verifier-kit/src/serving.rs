@@ -1,0 +1,72 @@
+//! What serving begins with: a folder, listeners, a runtime.
+
+use std::fs::{self, DirBuilder};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use service_kit::accept;
+
+/// Threads that may block.
+pub const BLOCKING_THREADS: usize = 16;
+
+/// The addresses that a process listens at.
+pub struct Listeners {
+    pub http: TcpListener,
+    pub http_address: SocketAddr,
+    pub grpc: tokio::net::TcpListener,
+    pub grpc_address: SocketAddr,
+}
+
+impl Listeners {
+    /// Binds both. To be called within a runtime.
+    ///
+    /// # Errors
+    /// One line with the setting that cannot be had.
+    pub fn bind(http: SocketAddr, grpc: SocketAddr) -> Result<Self, String> {
+        let http = accept::bind("http.bind", http)?;
+        let http_address = http.local_addr().map_err(|error| error.to_string())?;
+        let grpc = accept::bind("grpc.bind", grpc)?;
+        let grpc_address = grpc.local_addr().map_err(|error| error.to_string())?;
+        let http = http.into_std().map_err(|error| format!("http: {error}"))?;
+        Ok(Self { http, http_address, grpc, grpc_address })
+    }
+}
+
+/// One worker for each core.
+#[must_use]
+pub fn workers() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Runs what serves until it ends, on a runtime with a thread for each core.
+///
+/// # Errors
+/// One line: no runtime, or those of `work`.
+pub fn block_on(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime: {error}"))?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+/// Makes the folder, not the way to it: a mistyped path must not make one.
+///
+/// # Errors
+/// One line with the path.
+pub fn make_data_dir(folder: &Path) -> Result<(), String> {
+    if fs::metadata(folder).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(());
+    }
+    DirBuilder::new()
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| format!("data_dir {}: {error}", folder.display()))
+}
