@@ -8,6 +8,7 @@ mod audit;
 mod client;
 mod config;
 mod doctor;
+mod failure;
 mod import;
 mod key;
 mod master_key;
@@ -23,9 +24,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::audit::Actor;
 use crate::authority::Authority;
-use crate::error::{AdminFault, Error, ErrorKind};
 use crate::settings::{self, Settings};
 use crate::startup;
+use failure::{Done, Failure};
 use output::Output;
 
 /// Signet, an authorization server: issues tokens over HTTP and gRPC.
@@ -80,48 +81,6 @@ enum Command {
     /// Check that the running authority is ready, for container health checks.
     Healthcheck,
 }
-
-/// Why a command failed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Failed(String),
-    /// An invalid argument or input.
-    Usage(String),
-    /// Not found, or the name is taken.
-    Wrong(String),
-}
-
-impl From<String> for Failure {
-    fn from(cause: String) -> Self {
-        Self::Failed(cause)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        match error.kind {
-            ErrorKind::Admin(AdminFault::Invalid) => Self::Usage(error.cause),
-            ErrorKind::Admin(AdminFault::NotFound | AdminFault::Taken) => Self::Wrong(error.cause),
-            ErrorKind::InvalidRequest(_)
-            | ErrorKind::OAuth(_)
-            | ErrorKind::SignIn(_)
-            | ErrorKind::Token(_)
-            | ErrorKind::Account(_)
-            | ErrorKind::TooManyAttempts(_)
-            | ErrorKind::Overloaded
-            | ErrorKind::Unavailable
-            | ErrorKind::Internal => Self::Failed(error.cause),
-        }
-    }
-}
-
-impl From<crate::storage::StorageError> for Failure {
-    fn from(error: crate::storage::StorageError) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-type Done = Result<(), Failure>;
 
 /// Runs the command line.
 #[must_use]

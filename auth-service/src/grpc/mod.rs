@@ -2,6 +2,7 @@
 
 mod client_auth;
 mod key_service;
+mod messages;
 mod open_streams;
 mod revocation_service;
 mod status;

@@ -10,10 +10,10 @@ use signet_proto::auth::v1::{
 use tonic::{Request, Response, Status};
 
 use super::client_auth::credentials;
+use super::messages::{given, introspection, pair};
 use super::status::refuse;
 use crate::authority::grants::{Grant, PasswordGrant};
 use crate::authority::sign_in::PasswordCredentials;
-use crate::authority::tokens::{Introspection, IssuedTokens};
 use crate::blocking::Blocking;
 use crate::clients::Client;
 use crate::context::RequestContext;
@@ -164,38 +164,5 @@ impl TokenService for TokenEndpoints {
             asked.await.map(introspection)
         })
         .await
-    }
-}
-
-/// proto3 has no absent text: an empty one is not given.
-fn given(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
-}
-
-fn pair(issued: IssuedTokens) -> TokenPair {
-    TokenPair {
-        access_token: issued.access_token,
-        refresh_token: issued.refresh_token.unwrap_or_default(),
-        expires_in: issued.expires_in,
-        scope: issued.scope,
-    }
-}
-
-fn introspection(answer: Introspection) -> IntrospectResponse {
-    match answer {
-        Introspection::Inactive => IntrospectResponse::default(),
-        Introspection::Active(token) => IntrospectResponse {
-            active: true,
-            token_type: token.token_type.to_owned(),
-            scope: token.scope,
-            client_id: token.client_id,
-            username: token.username.unwrap_or_default(),
-            sub: token.sub,
-            aud: token.aud,
-            iss: token.iss,
-            jti: token.jti,
-            exp: token.exp,
-            iat: token.iat,
-        },
     }
 }

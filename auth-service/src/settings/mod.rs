@@ -2,14 +2,16 @@
 //! environment. This is the only place that reads the environment.
 
 mod accounts;
+mod defaults;
 mod django;
+mod limits;
 mod load;
 mod reference;
 mod simplejwt;
 mod webhook;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use service_kit::traces::Traces;
 
 pub use accounts::{Accounts, Mail};
 pub use django::Django;
+pub use limits::{Limits, Sweep};
 pub use load::load;
 pub use reference::reference;
 pub use simplejwt::SimpleJwt;
@@ -172,133 +175,10 @@ pub struct Passwords {
     pub min_characters: u32,
 }
 
-/// How many failed logins are allowed within the window, over all paths and replicas; 0 to 1,000,000, 0 for no
-/// limit.
-#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
-#[serde(default)]
-pub struct Limits {
-    /// Failed logins of one user from one network that are allowed within the window; 0 for no limit. Up to
-    /// 1,000,000.
-    #[serde(deserialize_with = "load::limit")]
-    pub pair: u32,
-    /// Failed logins of one user from all networks; 0 for no limit.
-    #[serde(deserialize_with = "load::limit")]
-    pub account: u32,
-    /// Failed logins from one network, of all users; 0 for no limit. A network is an IPv4 address or an IPv6 /64.
-    #[serde(deserialize_with = "load::limit")]
-    pub client_ip: u32,
-    /// Time in which these failures are forgotten again, one by one. 1 s to 1 day.
-    #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
-    pub window: Duration,
-}
-
-#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
-#[serde(default)]
-pub struct Sweep {
-    /// How often one replica deletes expired rows. 1 s to 1 day.
-    #[serde(deserialize_with = "duration::between::<_, 1, 86_400>", serialize_with = "duration::write")]
-    pub interval: Duration,
-    /// How long an expired row is kept; longer than a clock may be wrong. 0 s to 1 year.
-    #[serde(deserialize_with = "duration::between::<_, 0, 31_536_000>", serialize_with = "duration::write")]
-    pub keep: Duration,
-}
-
-const fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            issuer: "http://127.0.0.1:8080".to_owned(),
-            drain_delay: Duration::from_secs(1),
-            http: Http::default(),
-            grpc: Grpc::default(),
-            database: Database::default(),
-            keys: Keys::default(),
-            tokens: Tokens::default(),
-            simplejwt: SimpleJwt::default(),
-            claims: BTreeMap::new(),
-            claims_webhook: Webhook::default(),
-            django: Django::default(),
-            passwords: Passwords::default(),
-            accounts: Accounts::default(),
-            mail: Mail::default(),
-            sweep: Sweep::default(),
-            limits: Limits::default(),
-            trusted_proxies: TrustedProxies::default(),
-            metrics: Metrics::on_loopback(9464),
-            traces: Traces::default(),
-            log: Log::default(),
-        }
-    }
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self { bind: loopback(8080) }
-    }
-}
-
-impl Default for Grpc {
-    fn default() -> Self {
-        Self { bind: loopback(9090), reflection: false, max_watches: 25_000 }
-    }
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self { url: "sqlite://data/signet.db".to_owned(), url_file: None, migrate: true, pool_size: 8 }
-    }
-}
-
 impl Keys {
     /// How long HTTP caches may hold documents that name keys.
     #[must_use]
     pub fn max_age(&self) -> Duration {
         self.jwks_max_age.unwrap_or(self.publish_lead / 2)
-    }
-}
-
-impl Default for Keys {
-    fn default() -> Self {
-        Self {
-            master_key_file: PathBuf::from("data/master.key"),
-            algorithm: "EdDSA".to_owned(),
-            rotation_period: Duration::from_secs(30 * 24 * 3600),
-            publish_lead: Duration::from_secs(300),
-            jwks_max_age: None,
-        }
-    }
-}
-
-impl Default for Tokens {
-    fn default() -> Self {
-        Self {
-            access_ttl: Duration::from_secs(300),
-            refresh_idle_ttl: Duration::from_secs(24 * 3600),
-            refresh_absolute_ttl: Duration::from_secs(30 * 24 * 3600),
-            refresh_grace: Duration::from_secs(10),
-            offline_issuing: Duration::from_secs(60),
-            max_sessions: 1000,
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { pair: 10, account: 100, client_ip: 100, window: Duration::from_secs(600) }
-    }
-}
-
-impl Default for Sweep {
-    fn default() -> Self {
-        Self { interval: Duration::from_secs(600), keep: Duration::from_secs(24 * 3600) }
-    }
-}
-
-impl Default for Passwords {
-    fn default() -> Self {
-        Self { threads: 0, min_characters: 8 }
     }
 }

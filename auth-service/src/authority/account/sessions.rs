@@ -40,7 +40,7 @@ impl Authority {
     pub fn end_other_sessions(&self, caller: &Caller) -> Result<usize> {
         let now = self.now();
         let until = self.revoked_until(now);
-        let ended = self.storage.end_other_sessions(&caller.user_id, &caller.session_id, (now, until))?;
+        let ended = self.storage.end_other_sessions(&caller.user_id, &caller.session_id, now, until)?;
         ended.revoked.iter().for_each(|target| self.apply_revocation(target, until));
         Ok(ended.count)
     }

@@ -8,10 +8,13 @@ use utoipa_swagger_ui::SwaggerUi;
 #[openapi(
     info(title = "Signet accounts", description = "Self-service for users: registration, password, e-mail address, second factor, sessions.", license(identifier = "MIT OR Apache-2.0")),
     paths(
-        super::register, super::confirm_registration, super::ask_for_reset, super::reset_password,
-        super::change_password, super::change_email, super::confirm_email, super::begin_second_factor,
-        super::account_token, super::confirm_second_factor, super::remove_second_factor, super::sessions, super::end_other_sessions,
-        super::end_session, super::me,
+        super::registration::register, super::registration::confirm_registration,
+        super::password::ask_for_reset, super::password::reset_password, super::password::change_password,
+        super::email::change_email, super::email::confirm_email,
+        super::second_factor::begin_second_factor, super::second_factor::confirm_second_factor,
+        super::second_factor::remove_second_factor,
+        super::sessions::sessions, super::sessions::end_other_sessions, super::sessions::end_session,
+        super::profile::account_token, super::profile::me,
     ),
     modifiers(&AccessTokens),
 )]

@@ -1,0 +1,44 @@
+use crate::error::{AdminFault, Error, ErrorKind};
+use crate::storage::StorageError;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Failed(String),
+    /// An invalid argument or input.
+    Usage(String),
+    /// Not found, or the name is taken.
+    Wrong(String),
+}
+
+impl From<String> for Failure {
+    fn from(cause: String) -> Self {
+        Self::Failed(cause)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error.kind {
+            ErrorKind::Admin(AdminFault::Invalid) => Self::Usage(error.cause),
+            ErrorKind::Admin(AdminFault::NotFound | AdminFault::Taken) => Self::Wrong(error.cause),
+            ErrorKind::InvalidRequest(_)
+            | ErrorKind::OAuth(_)
+            | ErrorKind::SignIn(_)
+            | ErrorKind::Token(_)
+            | ErrorKind::Account(_)
+            | ErrorKind::TooManyAttempts(_)
+            | ErrorKind::Overloaded
+            | ErrorKind::Unavailable
+            | ErrorKind::Internal => Self::Failed(error.cause),
+        }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+pub(crate) type Done = Result<(), Failure>;
