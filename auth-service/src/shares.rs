@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts places by who holds them.
 #[derive(Clone)]
-pub struct Shares<K>(Arc<Mutex<Taken<K>>>);
+pub(crate) struct Shares<K>(Arc<Mutex<Taken<K>>>);
 
 struct Taken<K> {
     all: usize,
@@ -14,7 +14,7 @@ struct Taken<K> {
 }
 
 /// One place; free again when it is dropped.
-pub struct Share<K: Eq + Hash> {
+pub(crate) struct Share<K: Eq + Hash> {
     shares: Shares<K>,
     holder: K,
 }
@@ -27,7 +27,7 @@ impl<K> Default for Shares<K> {
 
 impl<K: Clone + Eq + Hash> Shares<K> {
     /// Takes a place if `allows` says so of the places that are taken: in all, and by this holder.
-    pub fn take(&self, holder: &K, allows: impl FnOnce(usize, usize) -> bool) -> Option<Share<K>> {
+    pub(crate) fn take(&self, holder: &K, allows: impl FnOnce(usize, usize) -> bool) -> Option<Share<K>> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_holder = taken.by_holder.get(holder).copied().unwrap_or(0);
         if !allows(taken.all, of_holder) {
@@ -40,7 +40,7 @@ impl<K: Clone + Eq + Hash> Shares<K> {
 
     /// How many places are taken, and by how many holders.
     #[cfg(test)]
-    pub fn taken(&self) -> (usize, usize) {
+    pub(crate) fn taken(&self) -> (usize, usize) {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (taken.all, taken.by_holder.len())
     }

@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 
 /// A path by its segments, as the most lenient application compares them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folded(Vec<Segment>);
+pub(crate) struct Folded(Vec<Segment>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Segment {
@@ -16,19 +16,19 @@ struct Segment {
 
 impl Folded {
     #[must_use]
-    pub fn of(path: &str) -> Self {
+    pub(crate) fn of(path: &str) -> Self {
         let segments = path.split('/').filter(|segment| !segment.is_empty());
         Self(segments.map(Segment::of).collect())
     }
 
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether it may be taken for a path below `other`, which is a rule's.
     #[must_use]
-    pub fn may_lie_under(&self, other: &Self) -> bool {
+    pub(crate) fn may_lie_under(&self, other: &Self) -> bool {
         self.len() >= other.len()
             && self
                 .0

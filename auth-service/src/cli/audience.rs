@@ -12,7 +12,7 @@ use crate::clients::{Audience, TokenType};
 use crate::keys::Algorithm;
 
 #[derive(Debug, Subcommand)]
-pub enum AudienceCommand {
+pub(super) enum AudienceCommand {
     /// Create an audience, so that clients can request tokens for it.
     Create {
         /// The `aud` of its tokens, byte by byte: a name, or an absolute URI.
@@ -44,7 +44,7 @@ pub enum AudienceCommand {
 }
 
 impl AudienceCommand {
-    pub fn run(self, authority: &Authority, output: &Output) -> Done {
+    pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::Create { name, algorithm, encryption_jwks, typ } => {
                 let token_type = TokenType::parse(&typ).ok_or_else(|| {

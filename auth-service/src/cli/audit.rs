@@ -8,7 +8,7 @@ use crate::authority::Authority;
 use crate::authority::admin::{AuditHead, AuditSummary};
 
 #[derive(Debug, Subcommand)]
-pub enum AuditCommand {
+pub(super) enum AuditCommand {
     /// Verify that no entry was altered or removed; with --head also that the end was not cut off.
     Verify {
         /// A head that you stored elsewhere, as SEQ:MAC. An attacker who can write to the database can cut off the end of
@@ -30,7 +30,7 @@ pub enum AuditCommand {
 }
 
 impl AuditCommand {
-    pub fn run(self, authority: &Authority, output: &Output) -> Done {
+    pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::Verify { head } => verify(authority, output, head.as_ref()),
             Self::Head => head(authority, output),

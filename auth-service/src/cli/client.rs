@@ -10,7 +10,7 @@ use crate::authority::Authority;
 use crate::clients::{Client, ClientId, GrantType, NewClient};
 
 #[derive(Debug, Subcommand)]
-pub enum ClientCommand {
+pub(super) enum ClientCommand {
     /// Create a client. Its secret is shown once.
     Create {
         /// 1 to 64 characters of A-Z a-z 0-9 . _ -
@@ -43,7 +43,7 @@ pub enum ClientCommand {
 }
 
 impl ClientCommand {
-    pub fn run(self, authority: &Authority, output: &Output) -> Done {
+    pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::Create { id, grants, scope, audiences, introspects } => {
                 let new = NewClient {

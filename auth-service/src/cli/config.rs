@@ -6,13 +6,13 @@ use super::output::Output;
 use crate::settings;
 
 #[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
+pub(super) enum ConfigCommand {
     /// Print every setting with its default and its meaning, as a Markdown table.
     Reference,
 }
 
 impl ConfigCommand {
-    pub fn run(self, output: &Output) -> Done {
+    pub(super) fn run(self, output: &Output) -> Done {
         let Self::Reference = self;
         let settings = settings::reference()?;
         output.result(&json!(settings), service_kit::reference::table(&settings).trim_end());

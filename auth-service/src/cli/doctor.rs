@@ -56,7 +56,7 @@ impl Findings {
     }
 }
 
-pub fn run(settings: &Settings, unknown: &[String], output: &Output) -> Done {
+pub(super) fn run(settings: &Settings, unknown: &[String], output: &Output) -> Done {
     let mut found = Findings::default();
     check_settings(settings, unknown, &mut found);
     let clock = SystemClock;

@@ -12,7 +12,7 @@ use crate::import::{Dump, FieldMap, Report, Source, simple_jwt};
 use crate::storage::DatabaseUrl;
 
 #[derive(Debug, Subcommand)]
-pub enum ImportCommand {
+pub(super) enum ImportCommand {
     /// Import users and blacklisted tokens of a Django project. Can be repeated: it updates what has changed in Django.
     Django(Django),
     /// Convert a `SIMPLE_JWT` dictionary (JSON) to Signet's settings, and list what has no equivalent.
@@ -23,7 +23,7 @@ pub enum ImportCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct Django {
+pub(super) struct Django {
     /// The output of `manage.py dumpdata auth token_blacklist contenttypes`.
     #[arg(required_unless_present = "database_url_file", conflicts_with = "database_url_file")]
     dump: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub struct Django {
 }
 
 impl Django {
-    pub fn run(self, authority: &Authority, map: FieldMap, output: &Output) -> Done {
+    pub(super) fn run(self, authority: &Authority, map: FieldMap, output: &Output) -> Done {
         let options = ImportOptions { dry_run: self.dry_run, adopt: self.adopt };
         let mut source = self.source(map)?;
         let mut bar = Bar::new();
@@ -78,7 +78,7 @@ fn outcome(report: &Report) -> Done {
     )))
 }
 
-pub fn django_settings(file: &Path, output: &Output) -> Done {
+pub(super) fn django_settings(file: &Path, output: &Output) -> Done {
     let read = if file == Path::new("-") {
         std::io::read_to_string(std::io::stdin())
     } else {

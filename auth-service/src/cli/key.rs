@@ -14,7 +14,7 @@ use crate::keys::{Algorithm, KeyRecord, KeyState, SigningKey, UNSCHEDULED, impor
 use crate::verifiers::ConnectedVerifier;
 
 #[derive(Debug, Subcommand)]
-pub enum KeyCommand {
+pub(super) enum KeyCommand {
     /// List the keys with their states, and the connected verifiers that do not hold them yet.
     List,
     /// Let the standby key take over after the publish lead, and publish the next standby key.
@@ -49,7 +49,7 @@ pub enum KeyCommand {
 }
 
 impl KeyCommand {
-    pub fn run(self, authority: &Authority, output: &Output) -> Done {
+    pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::List => list(authority, output),
             Self::Rotate { algorithm, now, wait } => {

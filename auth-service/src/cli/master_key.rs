@@ -10,7 +10,7 @@ use crate::keys::{MasterKey, Purpose, Secrets};
 use crate::storage::{Resealed, Resting};
 
 #[derive(Debug, Subcommand)]
-pub enum MasterKeyCommand {
+pub(super) enum MasterKeyCommand {
     /// Encrypt all keys under the master key in another file, which is created if it does not exist. Sessions continue.
     Change {
         #[arg(long, value_name = "FILE")]
@@ -22,7 +22,7 @@ pub enum MasterKeyCommand {
 }
 
 impl MasterKeyCommand {
-    pub fn run(self, authority: &Authority, present: &Path, output: &Output) -> Done {
+    pub(super) fn run(self, authority: &Authority, present: &Path, output: &Output) -> Done {
         let Self::Change { to, leaked } = self;
         let read = |file: &Path| MasterKey::read(file).map_err(|error| Failure::Failed(error.to_string()));
         let old =

@@ -6,36 +6,36 @@ use serde_json::{Value, json};
 use crate::secret::PlainSecret;
 
 /// Prints results: as text, or as one JSON document.
-pub struct Output {
+pub(super) struct Output {
     json: bool,
 }
 
 impl Output {
-    pub fn new(json: bool) -> Self {
+    pub(super) fn new(json: bool) -> Self {
         Self { json }
     }
 
     /// A closed pipe (`| head`) is not a failure of the command.
-    pub fn result(&self, document: &Value, text: &str) {
+    pub(super) fn result(&self, document: &Value, text: &str) {
         let line = if self.json { document.to_string() } else { text.to_owned() };
         let _ = writeln!(io::stdout().lock(), "{line}");
     }
 
     /// Prints progress: on a terminal one line that is overwritten, elsewhere one line each time.
-    pub fn progress(&self, line: &str) {
+    pub(super) fn progress(&self, line: &str) {
         let mut stderr = io::stderr().lock();
         let _ = if stderr.is_terminal() { write!(stderr, "\r{line}") } else { writeln!(stderr, "{line}") };
         let _ = stderr.flush();
     }
 
-    pub fn progress_ends(&self) {
+    pub(super) fn progress_ends(&self) {
         let mut stderr = io::stderr().lock();
         if stderr.is_terminal() {
             let _ = writeln!(stderr);
         }
     }
 
-    pub fn failure(&self, cause: &str, code: u8) -> ExitCode {
+    pub(super) fn failure(&self, cause: &str, code: u8) -> ExitCode {
         let line =
             if self.json { json!({"error": cause}).to_string() } else { format!("auth-service: {cause}") };
         let _ = writeln!(io::stderr().lock(), "{line}");
@@ -44,7 +44,7 @@ impl Output {
 }
 
 /// The first line of standard input: a secret in an argument would stand in the process list.
-pub fn secret_from_stdin() -> Result<PlainSecret, String> {
+pub(super) fn secret_from_stdin() -> Result<PlainSecret, String> {
     let mut text = String::new();
     io::stdin()
         .lock()

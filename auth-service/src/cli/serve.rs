@@ -9,7 +9,7 @@ use crate::error::{AdminFault, Error, ErrorKind};
 use crate::settings::Settings;
 use crate::startup;
 
-pub fn run(settings: &Settings, output: &Output) -> Done {
+pub(super) fn run(settings: &Settings, output: &Output) -> Done {
     // First: what is counted before is lost.
     let recorded = service_kit::metrics::install()?;
     let authority = super::authority_as(settings, Actor::Authority)?;

@@ -8,7 +8,7 @@ use crate::authority::admin::{NewUser, PasswordSet, UserCreated};
 use crate::secret::PlainSecret;
 
 #[derive(Debug, Subcommand)]
-pub enum UserCommand {
+pub(super) enum UserCommand {
     /// Create a user. Without --password-stdin the password is generated and shown once.
     Create {
         username: String,
@@ -33,7 +33,7 @@ pub enum UserCommand {
 }
 
 impl UserCommand {
-    pub fn run(self, authority: &Authority, output: &Output) -> Done {
+    pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::Create { username, roles, password_stdin } => {
                 let new = NewUser { username: &username, roles, password: password(password_stdin)? };

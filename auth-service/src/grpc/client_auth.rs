@@ -5,7 +5,7 @@ use crate::error::{Error, OAuthFault, Result};
 
 /// The caller's credentials out of `authorization: Basic <id:secret>`, as over HTTP. Ids and secrets
 /// hold no character that a form would escape.
-pub fn credentials(metadata: &MetadataMap) -> Result<ClientAuthentication> {
+pub(super) fn credentials(metadata: &MetadataMap) -> Result<ClientAuthentication> {
     let mut values = metadata.get_all("authorization").iter();
     let (first, second) = (values.next(), values.next());
     if second.is_some() {

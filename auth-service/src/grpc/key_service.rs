@@ -13,12 +13,12 @@ const MOST_KIDS: usize = 50;
 const LONGEST_KID: usize = 128;
 
 /// `signet.auth.v1.KeyService`.
-pub struct KeyEndpoints {
+pub(super) struct KeyEndpoints {
     subscriptions: Subscriptions,
 }
 
 impl KeyEndpoints {
-    pub fn new(subscriptions: Subscriptions) -> Self {
+    pub(super) fn new(subscriptions: Subscriptions) -> Self {
         Self { subscriptions }
     }
 }

@@ -5,24 +5,24 @@ use crate::shares::{Share, Shares};
 
 /// Of all streams one client may have one half; of the last tenth only clients that have few.
 #[derive(Clone)]
-pub struct OpenStreams {
+pub(super) struct OpenStreams {
     most: usize,
     open: Shares<ClientId>,
 }
 
 /// One of them; closed when it is dropped.
-pub type OpenStream = Share<ClientId>;
+pub(super) type OpenStream = Share<ClientId>;
 
 /// Streams that a client may have while the reserve is being used: those of four verifiers.
 const FEW: usize = 8;
 
 impl OpenStreams {
-    pub fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self { most, open: Shares::default() }
     }
 
     /// `None` when there are too many already.
-    pub fn enter(&self, client: &ClientId) -> Option<OpenStream> {
+    pub(super) fn enter(&self, client: &ClientId) -> Option<OpenStream> {
         let most_of_one = (self.most / 2).max(1);
         let reserve_begins = self.most - self.most / 10;
         self.open.take(client, |all, of_client| {

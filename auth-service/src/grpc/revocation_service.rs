@@ -13,12 +13,12 @@ use crate::revocations::{Page, Revocation};
 const PAGE: usize = 500;
 
 /// `signet.auth.v1.RevocationService`.
-pub struct RevocationEndpoints {
+pub(super) struct RevocationEndpoints {
     subscriptions: Subscriptions,
 }
 
 impl RevocationEndpoints {
-    pub fn new(subscriptions: Subscriptions) -> Self {
+    pub(super) fn new(subscriptions: Subscriptions) -> Self {
         Self { subscriptions }
     }
 }

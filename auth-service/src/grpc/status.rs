@@ -33,7 +33,7 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
 }
 
 /// Logs the error and converts it to a status whose details carry the OAuth error code.
-pub fn refuse(error: &Error) -> Status {
+pub(super) fn refuse(error: &Error) -> Status {
     error.log();
     let (status, code) = grpc_error(error.kind);
     let (_, _, description) = oauth_error(error.kind);

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, OAuthFault};
 use crate::metrics;
 
 /// Time between two heartbeats.
-pub const HEARTBEAT: Duration = Duration::from_secs(1);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Messages that wait for a slow receiver: there may be ten thousand of them.
 const AHEAD: usize = 1;
@@ -30,7 +30,7 @@ const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Admits callers, up to a number.
 #[derive(Clone)]
-pub struct Subscriptions {
+pub(super) struct Subscriptions {
     pub authority: Arc<Authority>,
     pub blocking: Blocking,
     streams: OpenStreams,
@@ -41,7 +41,7 @@ pub struct Subscriptions {
 const MAX_SNAPSHOTS: usize = 64;
 
 /// One admitted caller and the way to it.
-pub struct Subscriber<T> {
+pub(super) struct Subscriber<T> {
     pub client: Arc<Client>,
     pub authority: Arc<Authority>,
     updates: mpsc::Sender<Result<T, Status>>,
@@ -67,10 +67,10 @@ impl Drop for Counted {
     }
 }
 
-pub type Updates<T> = tokio_stream::wrappers::ReceiverStream<Result<T, Status>>;
+pub(super) type Updates<T> = tokio_stream::wrappers::ReceiverStream<Result<T, Status>>;
 
 impl Subscriptions {
-    pub fn new(authority: Arc<Authority>, blocking: Blocking, most: usize) -> Self {
+    pub(super) fn new(authority: Arc<Authority>, blocking: Blocking, most: usize) -> Self {
         Self {
             authority,
             blocking,
@@ -83,7 +83,7 @@ impl Subscriptions {
     ///
     /// # Errors
     /// UNAUTHENTICATED; PERMISSION_DENIED without the scope; RESOURCE_EXHAUSTED when as many watch as may.
-    pub async fn admit<R, T>(
+    pub(super) async fn admit<R, T>(
         &self,
         feed: &'static str,
         request: &Request<R>,
@@ -108,17 +108,17 @@ impl Subscriptions {
 
 impl<T> Subscriber<T> {
     /// `false` when the receiver is gone, or takes nothing.
-    pub async fn send(&self, update: T) -> bool {
+    pub(super) async fn send(&self, update: T) -> bool {
         self.updates.send_timeout(Ok(update), PATIENCE).await.is_ok()
     }
 
     /// Returns when the receiver has gone away.
-    pub async fn gone(&self) {
+    pub(super) async fn gone(&self) {
         self.updates.closed().await;
     }
 
     /// Whether the caller may go on subscriptions; one that may not is told.
-    pub async fn may_go_on(&self) -> bool {
+    pub(super) async fn may_go_on(&self) -> bool {
         if self.authority.sync.feeds.is_closing() {
             let _ = self.updates.send_timeout(Err(elsewhere()), PATIENCE).await;
             return false;

@@ -22,13 +22,13 @@ use crate::secret::PlainSecret;
 use crate::users::ClientIp;
 
 /// `signet.auth.v1.TokenService`.
-pub struct TokenEndpoints {
+pub(super) struct TokenEndpoints {
     blocking: Blocking,
     proxies: TrustedProxies,
 }
 
 impl TokenEndpoints {
-    pub fn new(blocking: Blocking, proxies: TrustedProxies) -> Self {
+    pub(super) fn new(blocking: Blocking, proxies: TrustedProxies) -> Self {
         Self { blocking, proxies }
     }
 

@@ -10,14 +10,18 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyError {
+pub(super) enum BodyError {
     TooLarge,
     TooSlow,
     Broken,
 }
 
 /// Reads a body of at most `max_bytes`, before anything about the request is trusted or parsed.
-pub async fn read(request: &HttpRequest, mut payload: Payload, max_bytes: usize) -> Result<Bytes, BodyError> {
+pub(super) async fn read(
+    request: &HttpRequest,
+    mut payload: Payload,
+    max_bytes: usize,
+) -> Result<Bytes, BodyError> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > max_bytes) {
         return Err(BodyError::TooLarge);

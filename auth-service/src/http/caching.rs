@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
 /// A path that is read by GET and HEAD; every other method is a 405 (RFC 9110 section 15.5.6).
-pub fn read_only<H, A>(path: &str, handler: H) -> Resource
+pub(super) fn read_only<H, A>(path: &str, handler: H) -> Resource
 where
     H: Handler<A> + Clone,
     A: FromRequest + 'static,
@@ -24,14 +24,14 @@ where
 }
 
 /// `Cache-Control` of a document that shared caches may hold (RFC 9111 section 5.2.2), in whole seconds.
-pub fn public_for(max_age: Duration) -> HeaderValue {
+pub(super) fn public_for(max_age: Duration) -> HeaderValue {
     let text = format!("public, max-age={}", max_age.as_secs());
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("no-cache"))
 }
 
 /// A prepared document with its entity tag; 304 without a body when the caller has this version
 /// (RFC 9110 section 13.1.2).
-pub fn document(
+pub(super) fn document(
     request: &HttpRequest,
     (content_type, cache_control): (&'static str, HeaderValue),
     etag: &str,
@@ -45,7 +45,7 @@ pub fn document(
 }
 
 /// A document with its entity tag, whatever version the caller has.
-pub fn answer(
+pub(super) fn answer(
     (content_type, cache_control): (&'static str, HeaderValue),
     etag: &str,
     text: impl MessageBody + 'static,
@@ -56,7 +56,7 @@ pub fn answer(
 }
 
 /// A document that goes out a piece at a time: were it handed over as a whole, each slow reader would hold a copy.
-pub struct Pieces {
+pub(super) struct Pieces {
     text: Arc<str>,
     sent: usize,
 }
@@ -64,7 +64,7 @@ pub struct Pieces {
 const PIECE: usize = 16 * 1024;
 
 impl Pieces {
-    pub fn of(text: &Arc<str>) -> Self {
+    pub(super) fn of(text: &Arc<str>) -> Self {
         Self { text: Arc::clone(text), sent: 0 }
     }
 }
@@ -85,7 +85,7 @@ impl MessageBody for Pieces {
 }
 
 /// Whether the caller has this version: compared weakly (RFC 9110 section 13.1.2).
-pub fn is_held(request: &HttpRequest, etag: &str) -> bool {
+pub(super) fn is_held(request: &HttpRequest, etag: &str) -> bool {
     request.headers().get(IF_NONE_MATCH).is_some_and(|held| names(held, etag.trim_start_matches("W/")))
 }
 

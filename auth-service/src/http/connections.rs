@@ -19,11 +19,11 @@ const MAX_WATCHED: usize = 2048;
 static WATCHED: AtomicUsize = AtomicUsize::new(0);
 
 /// A second handle on a connection. actix goes on with a request whose caller has hung up.
-pub struct Caller(OwnedFd);
+pub(super) struct Caller(OwnedFd);
 
 impl Caller {
     /// Keeps one with each connection, up to a number of them.
-    pub fn note(connection: &dyn Any, data: &mut Extensions) {
+    pub(super) fn note(connection: &dyn Any, data: &mut Extensions) {
         let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
         if WATCHED.fetch_add(1, Ordering::Relaxed) >= MAX_WATCHED {
             WATCHED.fetch_sub(1, Ordering::Relaxed);
@@ -36,7 +36,7 @@ impl Caller {
     }
 
     /// Whether the caller has closed the connection, or it is broken. Takes nothing out of it.
-    pub fn has_hung_up(&self) -> bool {
+    pub(super) fn has_hung_up(&self) -> bool {
         let mut byte = [0_u8; 1];
         match recv(&self.0, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
             Ok((0, _)) => true,
@@ -54,22 +54,22 @@ impl Drop for Caller {
 
 /// Answers that are held back (long polls), counted in all and for each client IP.
 #[derive(Clone)]
-pub struct LongPolls {
+pub(super) struct LongPolls {
     most: usize,
     most_of_one: usize,
     waiting: Shares<Option<IpAddr>>,
 }
 
 /// One of them; ends when it is dropped.
-pub type LongPoll = Share<Option<IpAddr>>;
+pub(super) type LongPoll = Share<Option<IpAddr>>;
 
 impl LongPolls {
-    pub fn new(most: usize, most_of_one: usize) -> Self {
+    pub(super) fn new(most: usize, most_of_one: usize) -> Self {
         Self { most, most_of_one, waiting: Shares::default() }
     }
 
     /// `None` when there are too many already, in all or of this address: it is answered at once then.
-    pub fn enter(&self, address: Option<IpAddr>) -> Option<LongPoll> {
+    pub(super) fn enter(&self, address: Option<IpAddr>) -> Option<LongPoll> {
         self.waiting.take(&address, |all, of_address| all < self.most && of_address < self.most_of_one)
     }
 }

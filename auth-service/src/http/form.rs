@@ -3,10 +3,10 @@
 
 /// The body is not a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAForm;
+pub(super) struct NotAForm;
 
 /// Names and values in the order sent, repeated names included.
-pub fn parse(body: &[u8]) -> Result<Vec<(String, String)>, NotAForm> {
+pub(super) fn parse(body: &[u8]) -> Result<Vec<(String, String)>, NotAForm> {
     let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
@@ -19,7 +19,7 @@ pub fn parse(body: &[u8]) -> Result<Vec<(String, String)>, NotAForm> {
 }
 
 /// One name or value: `+` is a space, `%41` an `A`.
-pub fn decode(encoded: &[u8]) -> Result<String, NotAForm> {
+pub(super) fn decode(encoded: &[u8]) -> Result<String, NotAForm> {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
     while let Some((first, behind)) = rest.split_first() {

@@ -4,7 +4,7 @@ use serde_json::json;
 use super::HttpState;
 use super::caching::read_only;
 
-pub fn routes(app: &mut web::ServiceConfig) {
+pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(read_only("/healthz", alive)).service(read_only("/readyz", ready));
 }
 

@@ -12,13 +12,13 @@ use super::caching::{self, read_only};
 use crate::clients::GrantType;
 
 /// The document, made once.
-pub struct Metadata {
+pub(super) struct Metadata {
     text: String,
     etag: String,
 }
 
 impl Metadata {
-    pub fn new(issuer: &str) -> Self {
+    pub(super) fn new(issuer: &str) -> Self {
         let methods = json!(["client_secret_basic", "client_secret_post"]);
         let text = json!({
             "issuer": issuer,
@@ -42,7 +42,7 @@ impl Metadata {
 
 /// For an issuer with a path, RFC 8414 section 3 puts the path behind the well-known part and OpenID
 /// Connect in front of it.
-pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
     let places = [
         format!("/.well-known/oauth-authorization-server{base}"),
         format!("{base}/.well-known/openid-configuration"),

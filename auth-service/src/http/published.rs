@@ -16,7 +16,7 @@ use crate::authority::Authority;
 use crate::authority::sync::RevocationDocument;
 use crate::error::Error;
 
-pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
     app.service(read_only(&format!("{base}/.well-known/jwks.json"), jwks))
         .service(read_only(&format!("{base}/revocations"), revocations));
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 
 /// What a refusal asks of its headers, whichever endpoint it comes from: when to try again, how to
 /// authenticate, and that the rest of an unread body is not waited for. What has failed goes into the log.
-pub fn advise(
+pub(super) fn advise(
     response: &mut HttpResponseBuilder,
     (status, failed): (StatusCode, Option<&Error>),
     challenge: &'static str,

@@ -15,7 +15,12 @@ const MAX_ID_BYTES: usize = 64;
 const NO_PASSWORD: &str = "!";
 
 /// Reads a user.
-pub fn user(map: &FieldMap, names: &Names, (record, pk): (u64, &Value), fields: &Map<String, Value>) -> Item {
+pub(crate) fn user(
+    map: &FieldMap,
+    names: &Names,
+    (record, pk): (u64, &Value),
+    fields: &Map<String, Value>,
+) -> Item {
     let id = match map.user_id.as_str() {
         "id" | "pk" => key(pk),
         field => fields.get(field).and_then(key),
@@ -125,7 +130,7 @@ fn without_active_flag(active: &ActiveFlag) -> String {
 }
 
 /// Reads a refresh token that is outstanding, and blacklisted as the caller knows.
-pub fn blacklisted(record: u64, pk: &Value, fields: &Map<String, Value>) -> Item {
+pub(crate) fn blacklisted(record: u64, pk: &Value, fields: &Map<String, Value>) -> Item {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let token = text("jti").zip(text("expires_at").and_then(instant));
     match token {

@@ -31,7 +31,7 @@ const GZIP: &[u8] = b"\x1F\x8B";
 const LONGEST: usize = 16;
 
 /// Reads a file, decompressed where it is gzip.
-pub struct DumpFile {
+pub(super) struct DumpFile {
     reader: Box<dyn BufRead>,
     read: Rc<Cell<u64>>,
 }
@@ -53,7 +53,7 @@ impl Read for Counted {
 impl DumpFile {
     /// # Errors
     /// One line without the file's name: it cannot be read, or is of a kind that is not.
-    pub fn open(path: &Path) -> Result<Self, String> {
+    pub(super) fn open(path: &Path) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
         let read = Rc::new(Cell::new(0));
         let mut plain = BufReader::new(Counted { file, read: Rc::clone(&read) });
@@ -70,7 +70,7 @@ impl DumpFile {
     }
 
     /// Octets of the file that were read so far.
-    pub fn position(&self) -> Rc<Cell<u64>> {
+    pub(super) fn position(&self) -> Rc<Cell<u64>> {
         Rc::clone(&self.read)
     }
 }

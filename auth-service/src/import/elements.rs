@@ -16,7 +16,7 @@ enum Layout {
 }
 
 /// Reads records.
-pub struct Elements<R> {
+pub(super) struct Elements<R> {
     reader: R,
     buffer: Vec<u8>,
     /// Where the unread part of the buffer begins.
@@ -28,7 +28,7 @@ pub struct Elements<R> {
 
 /// What there is instead of an element.
 #[derive(Debug, thiserror::Error)]
-pub enum BrokenElement {
+pub(super) enum BrokenElement {
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
     #[error("is neither a JSON array of records nor JSON Lines, as `manage.py dumpdata` writes them")]
@@ -44,13 +44,13 @@ pub enum BrokenElement {
 impl BrokenElement {
     /// Whether the next element can be read.
     #[must_use]
-    pub fn goes_on(&self) -> bool {
+    pub(super) fn goes_on(&self) -> bool {
         matches!(self, Self::TooLarge)
     }
 }
 
 impl<R: Read> Elements<R> {
-    pub fn new(reader: R) -> Self {
+    pub(super) fn new(reader: R) -> Self {
         Self { reader, buffer: Vec::new(), start: 0, layout: None, ended: false }
     }
 
@@ -58,7 +58,7 @@ impl<R: Read> Elements<R> {
     ///
     /// # Errors
     /// [`BrokenElement`]; nothing can be read behind it but where it says so.
-    pub fn next(&mut self) -> Result<Option<&[u8]>, BrokenElement> {
+    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, BrokenElement> {
         if self.ended {
             return Ok(None);
         }

@@ -1,5 +1,5 @@
 /// Milliseconds since the epoch of a date and time in ISO 8601; without an offset it is UTC, as Django keeps it.
-pub fn instant(text: &str) -> Option<i64> {
+pub(super) fn instant(text: &str) -> Option<i64> {
     use time::OffsetDateTime;
     use time::format_description::well_known::Rfc3339;
     let mut text = text.trim().replacen(' ', "T", 1);

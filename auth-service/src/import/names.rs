@@ -13,7 +13,7 @@ use super::values::{key, list};
 /// A record without a primary key (`dumpdata --natural-primary`) is known by its natural key alone. It never gets a
 /// default key: every reference to an unknown key would then give a user the rights of the last such record.
 #[derive(Debug, Default)]
-pub struct Names {
+pub(crate) struct Names {
     /// The application of a content type.
     applications: ByKey<String>,
     permissions: ByKey<Permission>,
@@ -31,7 +31,7 @@ struct Permission {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Group {
+pub(crate) struct Group {
     pub name: String,
     pub permissions: Vec<Value>,
 }
@@ -62,7 +62,7 @@ impl<T: PartialEq> ByKey<T> {
 
 impl Names {
     /// Learns from a record that is no user. A record without the fields that name it is passed over.
-    pub fn learn(&mut self, model: &str, pk: &Value, fields: &Map<String, Value>) {
+    pub(crate) fn learn(&mut self, model: &str, pk: &Value, fields: &Map<String, Value>) {
         let (key, text) = (key(pk), |name: &str| text(fields, name).map(str::to_owned));
         match model {
             CONTENT_TYPE => {
@@ -94,7 +94,7 @@ impl Names {
     }
 
     /// `app.codename`, of a key or of a natural key: codename, application, model.
-    pub fn permission(&self, reference: &Value) -> Option<String> {
+    pub(crate) fn permission(&self, reference: &Value) -> Option<String> {
         if let Value::Array(natural) = reference {
             let part = |at: usize| natural.get(at).and_then(Value::as_str);
             return Some(format!("{}.{}", part(1)?, part(0)?));
@@ -107,7 +107,7 @@ impl Names {
         Some(format!("{application}.{codename}"))
     }
 
-    pub fn group(&self, reference: &Value) -> Option<&Group> {
+    pub(crate) fn group(&self, reference: &Value) -> Option<&Group> {
         match reference {
             Value::Array(natural) => self.groups_by_name.get(natural.first()?.as_str()?),
             pk => self.groups.get(&key(pk)?),
@@ -115,7 +115,7 @@ impl Names {
     }
 
     /// Why a reference cannot be resolved, and what to do.
-    pub fn unresolved(&self, what: &str, reference: &Value, model: &'static str) -> String {
+    pub(crate) fn unresolved(&self, what: &str, reference: &Value, model: &'static str) -> String {
         if self.without_key.contains(model) && !reference.is_array() {
             return format!(
                 "{what} {reference} is unknown: the dump has {model} without primary keys (--natural-primary) and \

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 /// Empty for what is no list.
-pub fn list(value: Option<&Value>) -> &[Value] {
+pub(super) fn list(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// A boolean, or a number that stands for one.
-pub fn flag(value: Option<&Value>) -> Option<bool> {
+pub(super) fn flag(value: Option<&Value>) -> Option<bool> {
     match value? {
         Value::Bool(flag) => Some(*flag),
         Value::Number(number) => Some(number.as_i64() != Some(0)),
@@ -17,7 +17,7 @@ pub fn flag(value: Option<&Value>) -> Option<bool> {
 }
 
 /// A key as text, whether it is a number or a UUID; `None` for what is no key.
-pub fn key(value: &Value) -> Option<String> {
+pub(super) fn key(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),

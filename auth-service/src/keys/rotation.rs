@@ -29,7 +29,7 @@ pub struct Retirement {
 
 /// The algorithm that a step is for.
 #[derive(Debug, Clone, Copy)]
-pub struct KeyDemand {
+pub(crate) struct KeyDemand {
     pub algorithm: Algorithm,
     /// An audience asked for it: its tokens cannot be signed by another algorithm meanwhile.
     pub by_audience: bool,
@@ -37,7 +37,7 @@ pub struct KeyDemand {
 
 /// A change that the keys of an algorithm need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyStep {
+pub(crate) enum KeyStep {
     /// Generate a key. At [`UNSCHEDULED`] it becomes the standby key.
     Create { activates_at: Timestamp },
     /// Let a published key sign from then on.
@@ -56,7 +56,7 @@ pub struct Takeover {
 /// one lead before the period ends, and one more is published without a date. Verifiers that cache the key set hold
 /// that standby key long before a rotation at once or a revocation needs it.
 #[must_use]
-pub fn next_step(
+pub(crate) fn next_step(
     records: &[KeyRecord],
     demand: KeyDemand,
     now: Timestamp,
@@ -79,7 +79,7 @@ pub fn next_step(
 /// The key that takes over at `activates_at`. At once it is the one that verifiers have had the longest time to fetch; else
 /// the one that is scheduled first, then the standby key.
 #[must_use]
-pub fn successor_candidate(
+pub(crate) fn successor_candidate(
     records: &[KeyRecord],
     algorithm: Algorithm,
     now: Timestamp,
@@ -97,7 +97,7 @@ pub fn successor_candidate(
 
 /// Whether one more key may be published.
 #[must_use]
-pub fn has_room(records: &[KeyRecord], now: Timestamp) -> bool {
+pub(crate) fn has_room(records: &[KeyRecord], now: Timestamp) -> bool {
     records.iter().filter(|key| key.state(now).is_public()).count() < MOST_PUBLIC_KEYS
 }
 
@@ -131,7 +131,7 @@ fn activation_due(
 /// The retirements that a key brings which starts to sign at `activates_at`: every key of its
 /// algorithm that signs now, or is scheduled to. A standby key stays what it is.
 #[must_use]
-pub fn retirements(
+pub(crate) fn retirements(
     records: &[KeyRecord],
     algorithm: Algorithm,
     now: Timestamp,
@@ -154,7 +154,7 @@ pub fn retirements(
 
 /// The takeover by a key that waits, at `activates_at` or at the earlier time that it is scheduled for.
 #[must_use]
-pub fn takeover(
+pub(crate) fn takeover(
     records: &[KeyRecord],
     kid: &str,
     now: Timestamp,

@@ -32,14 +32,18 @@ impl Vault {
 }
 
 /// `nonce || ciphertext || tag`.
-pub fn seal(sealing_key: &[u8; 32], kid: &str, private_key: &[u8]) -> Result<Vec<u8>, CannotOpen> {
+pub(super) fn seal(sealing_key: &[u8; 32], kid: &str, private_key: &[u8]) -> Result<Vec<u8>, CannotOpen> {
     let key = RandomizedNonceKey::new(&AES_256_GCM, sealing_key).map_err(|_| CannotOpen)?;
     let mut sealed = private_key.to_vec();
     let nonce = key.seal_in_place_append_tag(Aad::from(kid), &mut sealed).map_err(|_| CannotOpen)?;
     Ok([nonce.as_ref().as_slice(), &sealed].concat())
 }
 
-pub fn open(sealing_key: &[u8; 32], kid: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+pub(super) fn open(
+    sealing_key: &[u8; 32],
+    kid: &str,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
     let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LEN).ok_or(CannotOpen)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CannotOpen)?;
     let key = RandomizedNonceKey::new(&AES_256_GCM, sealing_key).map_err(|_| CannotOpen)?;

@@ -47,7 +47,7 @@ pub fn load(file: Option<&Path>) -> Result<Loaded<Settings>, String> {
     Ok(loaded)
 }
 
-pub fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     match Algorithm::parse(&text) {
         Some(algorithm) => Ok(algorithm.as_str().to_owned()),
@@ -55,7 +55,7 @@ pub fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
     }
 }
 
-pub fn client_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn client_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     match ClientId::parse(&text) {
         Some(id) => Ok(id.to_string()),
@@ -63,32 +63,32 @@ pub fn client_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
     }
 }
 
-pub fn scope<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn scope<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     ScopeSet::parse(&text).map(|scope| scope.to_string()).map_err(D::Error::custom)
 }
 
-pub fn pool_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+pub(super) fn pool_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     within(deserializer, 1, 100)
 }
 
-pub fn max_watches<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+pub(super) fn max_watches<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     within(deserializer, 1, 100_000)
 }
 
-pub fn max_sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+pub(super) fn max_sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     within(deserializer, 1, 100_000)
 }
 
-pub fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     within(deserializer, 0, 1_000_000)
 }
 
-pub fn min_characters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+pub(super) fn min_characters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     within(deserializer, 8, 64)
 }
 
-pub fn threads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+pub(super) fn threads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     within(deserializer, 0, 64)
 }
 

@@ -13,7 +13,7 @@ use crate::storage::{DatabaseUrl, Storage, StorageError};
 ///
 /// # Errors
 /// One line that names the database without its password.
-pub fn open_storage(settings: &Settings) -> Result<Storage> {
+pub(super) fn open_storage(settings: &Settings) -> Result<Storage> {
     let url = database_url(settings)?;
     if settings.database.migrate {
         migrate(&url)?;
@@ -54,7 +54,7 @@ fn make_default_folder(folder: &Path) -> Result<()> {
 }
 
 /// Made only where nothing was ever sealed: a lost key must not be replaced silently.
-pub fn open_master_key(path: &Path, storage: &Storage) -> Result<MasterKey> {
+pub(super) fn open_master_key(path: &Path, storage: &Storage) -> Result<MasterKey> {
     let read = || MasterKey::read(path).map_err(|error| format!("master key: {error}"));
     if let Some(key) = read()? {
         return Ok(key);

@@ -30,7 +30,7 @@ fn longest_token(settings: &Settings) -> Duration {
     settings.tokens.access_ttl.max(sliding) + VERIFIER_SLACK
 }
 
-pub fn token_policy(settings: &Settings) -> TokenPolicy {
+pub(super) fn token_policy(settings: &Settings) -> TokenPolicy {
     TokenPolicy {
         access_ttl: settings.tokens.access_ttl,
         refresh_idle_ttl: settings.tokens.refresh_idle_ttl,
@@ -41,7 +41,7 @@ pub fn token_policy(settings: &Settings) -> TokenPolicy {
     }
 }
 
-pub fn issuer(settings: &Settings, secrets: &Secrets) -> Result<Issuer> {
+pub(super) fn issuer(settings: &Settings, secrets: &Secrets) -> Result<Issuer> {
     let url = settings.issuer.clone();
     Ok(Issuer {
         keys: Keys::new(secrets),
@@ -57,7 +57,7 @@ pub fn issuer(settings: &Settings, secrets: &Secrets) -> Result<Issuer> {
     })
 }
 
-pub fn sign_in_policy(settings: &Settings) -> SignInPolicy {
+pub(super) fn sign_in_policy(settings: &Settings) -> SignInPolicy {
     SignInPolicy {
         attempts: attempt_policy(settings),
         password_rules: PasswordRules::new(settings.passwords.min_characters, &settings.issuer),
@@ -66,7 +66,7 @@ pub fn sign_in_policy(settings: &Settings) -> SignInPolicy {
     }
 }
 
-pub fn simplejwt(settings: &Settings, secrets: &Secrets) -> Result<SimpleJwt> {
+pub(super) fn simplejwt(settings: &Settings, secrets: &Secrets) -> Result<SimpleJwt> {
     let legacy = legacy_tokens(settings, secrets)?;
     let first_party = Arc::new(first_party(settings)?);
     let simplejwt = &settings.simplejwt;
@@ -110,7 +110,7 @@ fn legacy_tokens(settings: &Settings, secrets: &Secrets) -> Result<Option<Legacy
     LegacyTokens::new(settings, secrets.get(Purpose::LegacySessions)).map(Some).map_err(failed)
 }
 
-pub fn account_policy(settings: &Settings) -> AccountPolicy {
+pub(super) fn account_policy(settings: &Settings) -> AccountPolicy {
     let accounts = &settings.accounts;
     let links = Links {
         registration: accounts.registration_link.clone(),
@@ -120,7 +120,7 @@ pub fn account_policy(settings: &Settings) -> AccountPolicy {
     AccountPolicy { registration: accounts.registration, links }
 }
 
-pub fn mailer(settings: &Settings) -> Result<Option<Mailer>> {
+pub(super) fn mailer(settings: &Settings) -> Result<Option<Mailer>> {
     mail_policy(settings)?.map(Mailer::new).transpose()
 }
 

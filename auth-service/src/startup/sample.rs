@@ -6,7 +6,7 @@ use crate::authority::Authority;
 use crate::keys::{Algorithm, KeyState};
 
 /// Sets the gauges.
-pub fn sample_metrics(authority: &Authority) {
+pub(super) fn sample_metrics(authority: &Authority) {
     let now = authority.now();
     gauge!("signet_ready").set(u8::from(authority.check_ready().is_ok()));
     let answers = authority.database_answers();

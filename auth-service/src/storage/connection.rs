@@ -13,10 +13,10 @@ use super::url::DatabaseUrl;
 
 /// Longest wait for SQLite's write lock, which another process may hold, of a command or a start: nobody waits
 /// for an answer but a user.
-pub const SQLITE_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const SQLITE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The same while requests are served: they get 503 within a second.
-pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(750);
+pub(super) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(750);
 
 /// How often a writer looks whether the lock is free.
 const LOCK_PAUSE: Duration = Duration::from_micros(250);
@@ -41,14 +41,14 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// One set of queries for both databases.
 #[derive(MultiConnection)]
-pub enum AnyConnection {
+pub(super) enum AnyConnection {
     Postgres(PgConnection),
     Sqlite(SqliteConnection),
 }
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(super) enum Purpose {
     Read,
     Write,
     Migrate,
@@ -56,7 +56,7 @@ pub enum Purpose {
 
 impl AnyConnection {
     /// Opens a connection by the URL's scheme. A SQLite file is made if it does not exist.
-    pub fn open(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, StorageError> {
+    pub(super) fn open(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, StorageError> {
         let unavailable =
             |error: &dyn std::error::Error| StorageError::Unavailable(explained(&error.to_string()));
         match url {
@@ -192,7 +192,7 @@ fn with_bounds(url: &str, purpose: Purpose) -> String {
 
 /// Opens pooled connections.
 #[derive(Debug)]
-pub struct Manager {
+pub(super) struct Manager {
     pub url: DatabaseUrl,
     pub purpose: Purpose,
     pub generation: Generation,
@@ -219,7 +219,7 @@ impl ManageConnection for Manager {
 
 /// A pooled connection that remembers a failure. diesel does not notice that a server has gone, and
 /// asking it before each use would cost a round trip.
-pub struct Tracked {
+pub(super) struct Tracked {
     connection: AnyConnection,
     suspect: bool,
     generation: Generation,
@@ -228,13 +228,13 @@ pub struct Tracked {
 
 impl Tracked {
     /// Whether the server behind it was lost, or has turned out to take no writes, since it was opened.
-    pub fn is_retired(&self) -> bool {
+    pub(super) fn is_retired(&self) -> bool {
         self.opened_in != self.generation.current()
     }
 
     /// Runs a step; the pool replaces the connection when the step found the database unusable, and all of them when
     /// the server has closed it or takes no writes.
-    pub fn run<T>(
+    pub(super) fn run<T>(
         &mut self,
         step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {

@@ -16,7 +16,7 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7305808869231650164)"
 
 /// Brings the schema up to date, all or nothing, and names the migrations that ran. Two replicas
 /// that start at once take turns; the second finds nothing to do.
-pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
+pub(super) fn run(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
     if is_there(url)? && missing(url).is_ok_and(|missing| missing.is_empty()) {
         return Ok(Vec::new());
     }
@@ -33,7 +33,7 @@ pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
 }
 
 /// Names the migrations that are missing, without writing anything.
-pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
+pub(super) fn pending(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
     if !is_there(url)? {
         return Err(StorageError::Unavailable("the file does not exist".to_owned()));
     }

@@ -20,7 +20,7 @@ const WAIT: Duration = Duration::from_millis(200);
 
 /// A handle on them.
 #[derive(Clone)]
-pub struct Connections {
+pub(super) struct Connections {
     pool: Pool<Manager>,
     /// Someone has waited in vain, and nobody has had a connection since.
     exhausted: Arc<AtomicBool>,
@@ -30,7 +30,7 @@ pub struct Connections {
 
 impl Connections {
     /// At most `size` of them.
-    pub fn new(url: &DatabaseUrl, purpose: Purpose, size: u32, generation: &Generation) -> Self {
+    pub(super) fn new(url: &DatabaseUrl, purpose: Purpose, size: u32, generation: &Generation) -> Self {
         let pool = Pool::builder()
             .max_size(size)
             // All of them, from the start: one that is opened in a flood of requests is waited for by all.
@@ -44,7 +44,7 @@ impl Connections {
     }
 
     /// From now on requests wait.
-    pub fn answer_soon(&self) {
+    pub(super) fn answer_soon(&self) {
         self.serving.store(true, Ordering::Relaxed);
     }
 
@@ -53,7 +53,7 @@ impl Connections {
     ///
     /// # Errors
     /// [`StorageError::Unavailable`].
-    pub fn take(&self) -> Result<PooledConnection<Manager>, StorageError> {
+    pub(super) fn take(&self) -> Result<PooledConnection<Manager>, StorageError> {
         let begun = Instant::now();
         let serving = self.serving.load(Ordering::Relaxed);
         let taken = if serving && self.exhausted.load(Ordering::Relaxed) {
@@ -79,7 +79,7 @@ impl Connections {
     }
 
     /// How many there are, and how many of them are idle.
-    pub fn state(&self) -> (u32, u32) {
+    pub(super) fn state(&self) -> (u32, u32) {
         let state = self.pool.state();
         (state.connections, state.idle_connections)
     }

@@ -32,7 +32,7 @@ const MAX_DOUBTS: usize = 1024;
 
 /// A handle on the threads, which end when the last handle is gone.
 #[derive(Clone)]
-pub struct Rotator {
+pub(super) struct Rotator {
     waiting: SyncSender<Item>,
 }
 
@@ -55,7 +55,7 @@ impl Item {
 }
 
 impl Rotator {
-    pub fn start(pool: Connections, chain: SharedChain) -> Result<Self, StorageError> {
+    pub(super) fn start(pool: Connections, chain: SharedChain) -> Result<Self, StorageError> {
         let (waiting, items) = sync_channel(MAX_WAITING);
         let (undecided, slow) = sync_channel(MAX_WAITING);
         let slow_pool = pool.clone();
@@ -64,7 +64,7 @@ impl Rotator {
         Ok(Self { waiting })
     }
 
-    pub fn submit(&self, rotate: Rotate, reply: Reply) {
+    pub(super) fn submit(&self, rotate: Rotate, reply: Reply) {
         hand_on(&self.waiting, Item { rotate, reply, since: Instant::now() });
     }
 }

@@ -19,7 +19,7 @@ const INDEX_HEADER: usize = 48;
 ///
 /// # Errors
 /// [`StorageError::Unavailable`] when commits are missing.
-pub fn check(database: &Path) -> Result<(), StorageError> {
+pub(super) fn check(database: &Path) -> Result<(), StorageError> {
     let beside = |ending: &str| {
         let mut name = database.as_os_str().to_owned();
         name.push(ending);

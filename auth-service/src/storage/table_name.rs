@@ -7,7 +7,7 @@ pub(super) struct TableName {
 
 impl TableName {
     /// `None` for what names no table.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (first, rest) = part(text)?;
         let Some(rest) = rest else { return Some(Self { schema: None, name: first }) };
         match part(rest)? {
@@ -17,22 +17,22 @@ impl TableName {
     }
 
     /// A table that Django has beside it, in the same schema.
-    pub fn beside(&self, name: &str) -> Self {
+    pub(super) fn beside(&self, name: &str) -> Self {
         Self { schema: self.schema.clone(), name: name.to_owned() }
     }
 
     /// A table in no schema of its own.
-    pub fn plain(name: &str) -> Self {
+    pub(super) fn plain(name: &str) -> Self {
         Self { schema: None, name: name.to_owned() }
     }
 
     /// Its name without the schema.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
     }
 
     /// For a statement: nothing in it can end the name.
-    pub fn quoted(&self) -> String {
+    pub(super) fn quoted(&self) -> String {
         let quoted = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
         let schema = self.schema.as_deref().map(|schema| format!("{}.", quoted(schema)));
         format!("{}{}", schema.unwrap_or_default(), quoted(&self.name))

@@ -27,14 +27,14 @@ type Finish = Box<dyn FnOnce(Result<(), StorageError>)>;
 
 /// A handle on the writer thread, which ends when the last handle is gone.
 #[derive(Clone)]
-pub struct SqliteWriter {
+pub(super) struct SqliteWriter {
     jobs: SyncSender<Job>,
     /// Longest wait for the write lock, in milliseconds.
     patience: Arc<AtomicU64>,
 }
 
 impl SqliteWriter {
-    pub fn start(url: DatabaseUrl) -> Result<Self, StorageError> {
+    pub(super) fn start(url: DatabaseUrl) -> Result<Self, StorageError> {
         let connection = AnyConnection::open(&url, Purpose::Write)?;
         let (jobs, waiting) = sync_channel(MAX_WAITING);
         let patience = Arc::new(AtomicU64::new(0));
@@ -49,13 +49,13 @@ impl SqliteWriter {
     }
 
     /// Sets the longest wait for the write lock.
-    pub fn wait_for_the_lock(&self, patience: Duration) {
+    pub(super) fn wait_for_the_lock(&self, patience: Duration) {
         let milliseconds = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         self.patience.store(milliseconds, Ordering::Relaxed);
     }
 
     /// Runs `step` and returns when it is durable. An error of one step undoes that step alone.
-    pub fn write<T, F>(&self, step: F) -> Result<T, StorageError>
+    pub(super) fn write<T, F>(&self, step: F) -> Result<T, StorageError>
     where
         T: Send + 'static,
         F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,
@@ -68,7 +68,7 @@ impl SqliteWriter {
 
     /// Runs `step`, which must undo itself when it fails, as a single statement does, and calls `reply`
     /// from the writer thread when it is durable.
-    pub fn submit<T, F>(&self, step: F, reply: impl FnOnce(Result<T, StorageError>) + Send + 'static)
+    pub(super) fn submit<T, F>(&self, step: F, reply: impl FnOnce(Result<T, StorageError>) + Send + 'static)
     where
         T: Send + 'static,
         F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,

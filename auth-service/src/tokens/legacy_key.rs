@@ -24,7 +24,7 @@ pub(super) enum VerifyingKey {
 impl VerifyingKey {
     /// # Errors
     /// One line: what is wrong with the key, and what to do.
-    pub fn new(algorithm: &str, key: &[u8]) -> Result<Self, String> {
+    pub(super) fn new(algorithm: &str, key: &[u8]) -> Result<Self, String> {
         match algorithm {
             "HS256" => mac(hmac::HMAC_SHA256, key),
             "HS384" => mac(hmac::HMAC_SHA384, key),
@@ -39,7 +39,7 @@ impl VerifyingKey {
     }
 
     /// In constant time, where it is a secret.
-    pub fn holds(&self, token: &UnverifiedToken<'_>) -> bool {
+    pub(super) fn holds(&self, token: &UnverifiedToken<'_>) -> bool {
         let (signed, signature) = (token.signing_input.as_bytes(), token.signature());
         match self {
             Self::Mac(key) => hmac::verify(key, signed, signature).is_ok(),

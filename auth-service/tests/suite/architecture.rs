@@ -326,11 +326,11 @@ fn files_stay_small_enough_to_be_read() {
     }
 }
 
-pub fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-pub fn sources(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.unwrap().path();
@@ -344,7 +344,7 @@ pub fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Lines of code with their numbers: no comments, which may speak of other rooms.
-pub fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text
         .lines()
         .enumerate()
@@ -353,7 +353,7 @@ pub fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Whether a line holds the word, not as part of a longer name.
-pub fn says(line: &str, word: &str) -> bool {
+pub(crate) fn says(line: &str, word: &str) -> bool {
     let is_name = |character: char| character.is_alphanumeric() || character == '_';
     line.match_indices(word).any(|(start, _)| {
         let before = line[..start].chars().next_back().is_some_and(is_name);

@@ -48,7 +48,7 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    pub fn new(state: SharedState, fetcher: Fetcher, settings: AuthoritySettings) -> Self {
+    pub(super) fn new(state: SharedState, fetcher: Fetcher, settings: AuthoritySettings) -> Self {
         Self {
             state,
             fetcher,
@@ -64,7 +64,7 @@ impl Documents {
         }
     }
 
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub(super) async fn run(mut self, stop: CancellationToken) {
         let (mut backoff, mut failing) = (Backoff::default(), false);
         loop {
             let outcome = tokio::select! {

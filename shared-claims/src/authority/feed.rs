@@ -62,7 +62,7 @@ enum Evidence {
 }
 
 impl Feed {
-    pub fn new(
+    pub(super) fn new(
         state: SharedState,
         settings: &FeedSettings,
         of_authority: &AuthoritySettings,
@@ -89,7 +89,7 @@ impl Feed {
         Ok(Self { state, endpoint, credentials, trace, next, issuer, signs_time })
     }
 
-    pub async fn run(self, stop: CancellationToken) {
+    pub(super) async fn run(self, stop: CancellationToken) {
         let (mut backoff, mut failing) = (Backoff::default(), false);
         loop {
             let begun = Instant::now();

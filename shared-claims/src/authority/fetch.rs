@@ -63,7 +63,7 @@ pub(super) fn check_url(text: &str, allow_http: bool) -> Result<(), FetchError> 
 }
 
 impl Fetcher {
-    pub fn new(settings: &AuthoritySettings) -> Result<Self, FetchError> {
+    pub(super) fn new(settings: &AuthoritySettings) -> Result<Self, FetchError> {
         check_url(&settings.url, settings.allow_http)?;
         let tls = |error: reqwest::Error| FetchError::Tls(with_causes(&error));
         let mut builder = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).no_proxy();
@@ -77,7 +77,7 @@ impl Fetcher {
 
     /// `None` when the version named by `etag` is still the current one; the answer may be held back for
     /// `wait` until there is another.
-    pub async fn get(
+    pub(super) async fn get(
         &self,
         path: &str,
         etag: Option<&str>,

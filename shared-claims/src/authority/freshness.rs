@@ -35,21 +35,21 @@ const NEVER: i64 = i64::MIN;
 
 impl LastContact {
     /// The last contact of an earlier process was `age` ago at the start.
-    pub fn at_age(age: Option<Duration>) -> Self {
+    pub(super) fn at_age(age: Option<Duration>) -> Self {
         let at = age.map_or(NEVER, |age| -i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         Self { started: Instant::now(), keys: AtomicI64::new(at), revocations: AtomicI64::new(at) }
     }
 
-    pub fn of_keys(&self) {
+    pub(super) fn of_keys(&self) {
         self.keys.store(self.now(), Ordering::Relaxed);
     }
 
-    pub fn of_revocations(&self) {
+    pub(super) fn of_revocations(&self) {
         self.revocations.store(self.now(), Ordering::Relaxed);
     }
 
     /// The age of the older word: both are needed.
-    pub fn freshness(&self) -> Freshness {
+    pub(super) fn freshness(&self) -> Freshness {
         let older = self.keys.load(Ordering::Relaxed).min(self.revocations.load(Ordering::Relaxed));
         let age = self.now().saturating_sub(older);
         let age = u64::try_from(age).ok().filter(|_| older != NEVER);

@@ -23,16 +23,16 @@ pub(super) struct LatestTime(u64);
 
 impl LatestTime {
     /// As an earlier process had it.
-    pub fn of(seconds: u64) -> Self {
+    pub(super) fn of(seconds: u64) -> Self {
         Self(seconds)
     }
 
-    pub fn seconds(&self) -> u64 {
+    pub(super) fn seconds(&self) -> u64 {
         self.0
     }
 
     /// Whether the clock has gone back since; said once for each time.
-    pub fn went_back(&mut self, now: u64) -> bool {
+    pub(super) fn went_back(&mut self, now: u64) -> bool {
         let went_back = now + CLOCK_STEP_SECONDS < self.0;
         self.0 = if went_back { now } else { self.0.max(now) };
         went_back
@@ -117,7 +117,7 @@ pub(super) enum Begin {
 }
 
 impl Next {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { begin: Begin::Behind, behind_since: None }
     }
 
@@ -125,7 +125,7 @@ impl Next {
     ///
     /// # Errors
     /// Why, for the log; whether it counts as a refused update.
-    pub fn act_on(&mut self, applied: Result<Applied, OutOfStep>) -> Result<Applied, (String, bool)> {
+    pub(super) fn act_on(&mut self, applied: Result<Applied, OutOfStep>) -> Result<Applied, (String, bool)> {
         let gone_back = || ("the authority has gone back".to_owned(), false);
         match applied {
             Ok(Applied::Complete) => *self = Self::new(),
@@ -151,7 +151,7 @@ impl Next {
 
     /// Once more something has come that knows less than is held. `true` when that has gone on for longer than a
     /// replica may be late: a backup was restored, and what it says is true. No clock on the wall decides this.
-    pub fn is_behind(&mut self) -> bool {
+    pub(super) fn is_behind(&mut self) -> bool {
         let since = *self.behind_since.get_or_insert_with(Instant::now);
         let too_long = since.elapsed() > Duration::from_secs(REPLICA_LAG_SECONDS);
         if too_long {
@@ -174,7 +174,7 @@ pub(super) enum Applied {
 
 impl Held {
     /// With nothing, or with what an earlier process had saved.
-    pub fn new(authority: Arc<Authority>, fingerprints: Fingerprints) -> Self {
+    pub(super) fn new(authority: Arc<Authority>, fingerprints: Fingerprints) -> Self {
         Self {
             authority,
             jwks: Vec::new(),
@@ -191,7 +191,7 @@ impl Held {
     }
 
     /// Takes a JWKS if it holds, and says whether it is another one than before.
-    pub fn take_keys(&mut self, jwks: &[u8]) -> Result<bool, InvalidKeySet> {
+    pub(super) fn take_keys(&mut self, jwks: &[u8]) -> Result<bool, InvalidKeySet> {
         if jwks == self.jwks.as_slice() {
             return Ok(false);
         }
@@ -203,24 +203,28 @@ impl Held {
     }
 
     /// The same from a feed, which says how far the keys have come.
-    pub fn take_announced_keys(&mut self, jwks: &[u8], position: Position) -> Result<bool, InvalidKeySet> {
+    pub(super) fn take_announced_keys(
+        &mut self,
+        jwks: &[u8],
+        position: Position,
+    ) -> Result<bool, InvalidKeySet> {
         let changed = if jwks.is_empty() { false } else { self.take_keys(jwks)? };
         self.keys_position = position;
         Ok(changed)
     }
 
     /// Whether every revocation up to some moment was received once.
-    pub fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.authority.complete.load(Ordering::Acquire)
     }
 
     #[cfg(test)]
-    pub fn become_complete(&self) -> bool {
+    pub(super) fn become_complete(&self) -> bool {
         self.authority.is_complete()
     }
 
     /// An empty one, for a feed that begins at 0.
-    pub fn snapshot(&self, may_go_back: bool) -> Snapshot {
+    pub(super) fn snapshot(&self, may_go_back: bool) -> Snapshot {
         Snapshot {
             revocations: self.revocations.empty_with_same_key(),
             position: Position::default(),
@@ -229,7 +233,7 @@ impl Held {
     }
 
     /// Applies one statement of a feed; `snapshot` is there while one is on its way.
-    pub fn apply(
+    pub(super) fn apply(
         &mut self,
         snapshot: &mut Option<Snapshot>,
         statement: Statement<'_>,
@@ -300,7 +304,7 @@ impl Held {
     }
 
     /// Hands requests what is held from now on.
-    pub fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         self.unsaved = true;
         self.authority.replace(Trust { keys: self.keys.clone(), revocations: self.revocations.readers() });
     }
@@ -340,7 +344,7 @@ pub(super) mod tests {
     const NOW: u64 = 1_800_000_000;
     const EPOCH: u64 = 7;
 
-    pub fn held() -> Held {
+    pub(crate) fn held() -> Held {
         let fingerprints = Fingerprints::with_key([1; 16]);
         let revocations = RevocationsWriter::new(fingerprints).readers();
         let authority = Authority {

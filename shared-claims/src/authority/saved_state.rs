@@ -52,23 +52,23 @@ pub(super) struct Saved {
 }
 
 impl Saved {
-    pub fn fingerprints(&self) -> Fingerprints {
+    pub(super) fn fingerprints(&self) -> Fingerprints {
         Fingerprints::with_key(self.head.fingerprint_key)
     }
 
     /// How old it is, by the clock on the wall.
-    pub fn age(&self) -> Option<Duration> {
+    pub(super) fn age(&self) -> Option<Duration> {
         // One that lies ahead says nothing: the clock has been set back since.
         self.head.contact_at.and_then(|at| unix_now().checked_sub(at)).map(Duration::from_secs)
     }
 
     /// Whether it holds every revocation up to some moment. It does not if there never were any, nor if the clock was ahead when it let go of
     /// what had expired: those revocations are needed again, and everything must be asked for.
-    pub fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.head.complete && !LatestTime::of(self.head.latest).went_back(unix_now())
     }
 
-    pub fn into_held(self, held: &mut Held) {
+    pub(super) fn into_held(self, held: &mut Held) {
         let complete = self.is_complete();
         held.jwks = self.head.jwks.into_bytes();
         held.keys = self.keys;

@@ -11,11 +11,11 @@ pub(super) struct SharedState {
 }
 
 impl SharedState {
-    pub fn new(authority: Arc<Authority>, held: Held) -> Self {
+    pub(super) fn new(authority: Arc<Authority>, held: Held) -> Self {
         Self { authority, held: Arc::new(Mutex::new(held)) }
     }
 
-    pub fn held(&self) -> MutexGuard<'_, Held> {
+    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

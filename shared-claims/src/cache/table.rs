@@ -41,7 +41,7 @@ struct Bucket<E> {
 }
 
 impl<E: Entry> Table<E> {
-    pub fn new(max_bytes: u64) -> Self {
+    pub(super) fn new(max_bytes: u64) -> Self {
         let places = usize::try_from(max_bytes / SMALLEST_ENTRY).unwrap_or(usize::MAX);
         let buckets = places.div_ceil(WAYS).max(1);
         Self {
@@ -54,12 +54,12 @@ impl<E: Entry> Table<E> {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
     }
 
     /// The entry of exactly this token.
-    pub fn get(&self, token: &str) -> Option<Guard<Option<Arc<E>>>> {
+    pub(super) fn get(&self, token: &str) -> Option<Guard<Option<Arc<E>>>> {
         let hash = self.hash(token);
         let bucket = self.bucket(hash);
         let found = bucket.ways(hash).find_map(|way| {
@@ -77,7 +77,7 @@ impl<E: Entry> Table<E> {
 
     /// Adds an entry, in place of one that nobody has asked for in a while if there is no room. One that is
     /// larger than all of the bound is not kept.
-    pub fn insert(&self, entry: E) {
+    pub(super) fn insert(&self, entry: E) {
         let (hash, weight) = (self.hash(entry.token()), entry.weight());
         let mut hand = self.writers();
         self.take_out(hash, entry.token());
@@ -106,7 +106,7 @@ impl<E: Entry> Table<E> {
         self.len.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn remove(&self, token: &str) {
+    pub(super) fn remove(&self, token: &str) {
         let _writing = self.writers();
         self.take_out(self.hash(token), token);
     }

@@ -3,12 +3,12 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
 
-pub const KEY_BYTES: usize = 32;
-pub const IV_BYTES: usize = NONCE_LEN;
-pub const TAG_BYTES: usize = 16;
+pub(super) const KEY_BYTES: usize = 32;
+pub(super) const IV_BYTES: usize = NONCE_LEN;
+pub(super) const TAG_BYTES: usize = 16;
 
 /// Encrypts in place and appends the tag. A key is used once, so that a random IV cannot repeat under it.
-pub fn seal(
+pub(super) fn seal(
     key: &[u8; KEY_BYTES],
     iv: [u8; IV_BYTES],
     aad: &str,
@@ -19,7 +19,7 @@ pub fn seal(
 }
 
 /// Decrypts content with its tag behind it.
-pub fn open<'a>(
+pub(super) fn open<'a>(
     key: &[u8],
     iv: &[u8],
     aad: &str,

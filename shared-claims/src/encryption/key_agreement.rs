@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// What both sides know besides the secret: the algorithm that the key is for, and the two parties, which
 /// are mostly not named.
-pub struct Purpose<'a> {
+pub(super) struct Purpose<'a> {
     pub algorithm: &'a str,
     pub apu: &'a [u8],
     pub apv: &'a [u8],
@@ -15,7 +15,7 @@ pub struct Purpose<'a> {
 
 /// The key that our private and their public key lead to. A public key that is no point of the curve, or
 /// leads to the zero secret, is an error.
-pub fn agreed_key<const N: usize>(
+pub(super) fn agreed_key<const N: usize>(
     ours: &PrivateKey,
     theirs: &[u8],
     purpose: &Purpose<'_>,

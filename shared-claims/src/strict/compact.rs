@@ -11,7 +11,7 @@ const MAX_KID_BYTES: usize = 128;
 
 /// Longest header that is looked at, decoded, in bytes: it is read before the signature is checked, and what a stranger
 /// made up must cost less than that check. Those of the authority have about 100.
-pub const MAX_HEADER_BYTES: usize = 1024;
+pub(crate) const MAX_HEADER_BYTES: usize = 1024;
 
 /// Header parameters that refuse a token: they change what is signed (`crit`, `b64`, `zip`, `enc`),
 /// say that something else is inside (`cty`), or bring their own trust (`jwk`, `jku`, `x5u`, `x5c`).

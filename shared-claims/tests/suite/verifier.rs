@@ -8,15 +8,15 @@ use shared_claims::public_keys::InvalidKeySet;
 use shared_claims::revocations::{Fingerprints, Position, RevocationDocument, RevocationsWriter};
 use shared_claims::{KeySet, Refusal, Verifier};
 
-pub const NOW: u64 = 1_800_000_000;
+pub(crate) const NOW: u64 = 1_800_000_000;
 
-pub struct Issuer {
+pub(crate) struct Issuer {
     key: Ed25519KeyPair,
     pub keys: KeySet,
 }
 
 impl Issuer {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = Ed25519KeyPair::generate().unwrap();
         let keys = KeySet::from_jwks(json!({"keys": [jwk("k1", &key)]}).to_string().as_bytes()).unwrap();
         Self { key, keys }
@@ -30,11 +30,11 @@ impl Issuer {
     }
 
     /// The public half, as it is published.
-    pub fn jwks(&self) -> Value {
+    pub(crate) fn jwks(&self) -> Value {
         json!({"keys": [jwk("k1", &self.key)]})
     }
 
-    pub fn sign(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         self.sign_raw(header.to_string().as_bytes(), claims.to_string().as_bytes())
     }
 
@@ -48,11 +48,11 @@ fn jwk(kid: &str, key: &Ed25519KeyPair) -> Value {
     json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "alg": "EdDSA", "use": "sig"})
 }
 
-pub fn header() -> Value {
+pub(crate) fn header() -> Value {
     json!({"alg": "EdDSA", "typ": "at+jwt", "kid": "k1"})
 }
 
-pub fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({
         "iss": "https://auth.test", "sub": "u1", "aud": "notes", "exp": NOW + 300, "iat": NOW, "nbf": NOW,
         "jti": "j1", "client_id": "c1", "scope": "notes:read", "sid": "s1",
@@ -60,7 +60,7 @@ pub fn claims() -> Value {
 }
 
 /// The base with one member set, or taken out by `"-"`.
-pub fn with(mut base: Value, name: &str, value: Value) -> Value {
+pub(crate) fn with(mut base: Value, name: &str, value: Value) -> Value {
     if value == json!("-") {
         base.as_object_mut().unwrap().remove(name);
     } else {

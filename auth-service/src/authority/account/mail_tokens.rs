@@ -14,10 +14,10 @@ const MAX_CHARACTERS: usize = 2048;
 
 /// What is sent by mail and comes back. It is sealed and not stored: nothing grows when strangers ask for e-mails, and
 /// what a token is good for ends it (a changed password, a taken name, an hour).
-pub struct MailTokens(Vault);
+pub(crate) struct MailTokens(Vault);
 
 /// A kind of token. One is never taken for another: they are sealed under different names.
-pub trait Kind: Serialize + DeserializeOwned {
+pub(crate) trait Kind: Serialize + DeserializeOwned {
     const NAME: &'static str;
     /// What its e-mails are counted as.
     const LIMIT_REALM: &'static str;
@@ -33,13 +33,13 @@ struct Sealed<T> {
 
 impl MailTokens {
     #[must_use]
-    pub fn new(secrets: &Secrets) -> Self {
+    pub(crate) fn new(secrets: &Secrets) -> Self {
         Self(Vault::new(secrets.get(Purpose::SealMailTokens)))
     }
 
     /// # Errors
     /// `Internal`.
-    pub fn seal<T: Kind>(&self, content: T, now: Timestamp) -> Result<String> {
+    pub(crate) fn seal<T: Kind>(&self, content: T, now: Timestamp) -> Result<String> {
         let internal = |cause: String| Error::new(ErrorKind::Internal, cause);
         let sealed = Sealed { exp: now.plus(T::TTL).0, content };
         let octets = serde_json::to_vec(&sealed).map_err(|error| internal(error.to_string()))?;
@@ -49,7 +49,7 @@ impl MailTokens {
 
     /// # Errors
     /// `LinkInvalid`, whatever is wrong.
-    pub fn open<T: Kind>(&self, unverified: &str, now: Timestamp) -> Result<T> {
+    pub(crate) fn open<T: Kind>(&self, unverified: &str, now: Timestamp) -> Result<T> {
         let invalid = |cause: &str| Error::new(AccountFault::LinkInvalid, format!("{}: {cause}", T::NAME));
         if unverified.len() > MAX_CHARACTERS {
             return Err(invalid("too long"));

@@ -12,13 +12,13 @@ pub struct Links {
 }
 
 /// Writes the e-mails of one authority.
-pub struct Writer<'a> {
+pub(super) struct Writer<'a> {
     pub issuer: &'a str,
     pub links: &'a Links,
 }
 
 impl Writer<'_> {
-    pub fn registration(&self, to: &str, token: &str) -> EmailMessage {
+    pub(super) fn registration(&self, to: &str, token: &str) -> EmailMessage {
         let link = link(&self.links.registration, token);
         let text = format!(
             "an account was requested with this address. Confirm it within 24 hours, with the password that you chose:\
@@ -27,7 +27,7 @@ impl Writer<'_> {
         self.requested(to, "Confirm your account", &text)
     }
 
-    pub fn has_an_account(&self, to: &str, username: &str) -> EmailMessage {
+    pub(super) fn has_an_account(&self, to: &str, username: &str) -> EmailMessage {
         let text = format!(
             "another account was requested with this address. You already have one: \"{username}\". If you have \
              forgotten its password, reset the password."
@@ -35,7 +35,7 @@ impl Writer<'_> {
         self.requested(to, "You already have an account", &text)
     }
 
-    pub fn reset(&self, to: &str, username: &str, token: &str) -> EmailMessage {
+    pub(super) fn reset(&self, to: &str, username: &str, token: &str) -> EmailMessage {
         let link = link(&self.links.reset, token);
         let text = format!(
             "a new password was requested for the account \"{username}\". Set it within one hour:\n\n{link}"
@@ -43,7 +43,7 @@ impl Writer<'_> {
         self.requested(to, "Reset your password", &text)
     }
 
-    pub fn email(&self, to: &str, username: &str, token: &str) -> EmailMessage {
+    pub(super) fn email(&self, to: &str, username: &str, token: &str) -> EmailMessage {
         let link = link(&self.links.email, token);
         let text = format!(
             "this address was entered as the new address of the account \"{username}\". Confirm it within 24 hours:\
@@ -52,7 +52,7 @@ impl Writer<'_> {
         self.requested(to, "Confirm your e-mail address", &text)
     }
 
-    pub fn email_has_changed(&self, to: &str, username: &str) -> EmailMessage {
+    pub(super) fn email_has_changed(&self, to: &str, username: &str) -> EmailMessage {
         let text = format!(
             "the account \"{username}\" now has a different e-mail address. If you did not change it, contact the \
              operator of this service."
@@ -60,7 +60,7 @@ impl Writer<'_> {
         self.message(to, "Your e-mail address was changed", &text)
     }
 
-    pub fn password_has_changed(&self, to: &str, username: &str) -> EmailMessage {
+    pub(super) fn password_has_changed(&self, to: &str, username: &str) -> EmailMessage {
         let text = format!(
             "the password of the account \"{username}\" was changed, and its other sessions were ended. If you did not \
              change it, reset the password now."
@@ -68,7 +68,7 @@ impl Writer<'_> {
         self.message(to, "Your password was changed", &text)
     }
 
-    pub fn second_factor_has_changed(&self, to: &str, username: &str, on: bool) -> EmailMessage {
+    pub(super) fn second_factor_has_changed(&self, to: &str, username: &str, on: bool) -> EmailMessage {
         let what = if on { "now requires" } else { "no longer requires" };
         let text = format!(
             "the account \"{username}\" {what} a one-time password at login. If you did not change this, change your \

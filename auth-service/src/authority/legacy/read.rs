@@ -7,7 +7,7 @@ use crate::tokens::refresh_token;
 use crate::tokens::{LegacyClaims, LegacyKind, LegacyTokens};
 
 /// A sliding token that holds.
-pub struct SlidingClaims {
+pub(crate) struct SlidingClaims {
     pub jti: String,
     pub session_id: String,
     /// Until when there is a later one.

@@ -27,7 +27,7 @@ struct PageKey {
 }
 
 /// Pages that were signed a moment ago: all who stand at one position get the same one.
-pub struct RevocationPages {
+pub(super) struct RevocationPages {
     kept: Cache<PageKey, Arc<str>>,
     /// For feeds: the signed time of a second.
     time: ArcSwapOption<(u64, Position, Arc<str>)>,

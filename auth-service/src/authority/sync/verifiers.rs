@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// `Internal` when the system gives no thread.
-pub fn keep(authority: Arc<Authority>) -> Result<Background> {
+pub(super) fn keep(authority: Arc<Authority>) -> Result<Background> {
     Background::start("verifiers", INTERVAL, move |_| authority.save_verifiers(), || {})
 }
 

@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 /// A new account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Registration {
+pub(super) struct Registration {
     #[schema(max_length = 150, example = "alice")]
     pub username: String,
     #[schema(format = "email", example = "alice@example.org")]
@@ -16,14 +16,14 @@ pub struct Registration {
 /// What an e-mail brought.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Token {
+pub(super) struct Token {
     pub token: String,
 }
 
 /// The token of the e-mail, and the password of the registration: the one who confirms is the one who registered.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Confirmation {
+pub(super) struct Confirmation {
     pub token: String,
     #[schema(format = "password")]
     pub password: String,
@@ -32,13 +32,13 @@ pub struct Confirmation {
 /// A refresh token of a first-party application.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SessionProof {
+pub(super) struct SessionProof {
     pub refresh: String,
 }
 
 /// What opens the account endpoints, and nothing else.
 #[derive(Serialize, ToSchema)]
-pub struct AccountToken {
+pub(super) struct AccountToken {
     pub access: String,
     /// Seconds.
     pub expires_in: u64,
@@ -46,14 +46,14 @@ pub struct AccountToken {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ResetRequest {
+pub(super) struct ResetRequest {
     #[schema(format = "email")]
     pub email: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Reset {
+pub(super) struct Reset {
     pub token: String,
     #[schema(format = "password", min_length = 8)]
     pub new_password: String,
@@ -61,7 +61,7 @@ pub struct Reset {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PasswordChange {
+pub(super) struct PasswordChange {
     #[schema(format = "password")]
     pub current_password: String,
     #[schema(format = "password", min_length = 8)]
@@ -70,7 +70,7 @@ pub struct PasswordChange {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EmailChange {
+pub(super) struct EmailChange {
     #[schema(format = "email")]
     pub email: String,
     #[schema(format = "password")]
@@ -79,14 +79,14 @@ pub struct EmailChange {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Password {
+pub(super) struct Password {
     #[schema(format = "password")]
     pub current_password: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Otp {
+pub(super) struct Otp {
     /// Six digits.
     #[schema(example = "123456")]
     pub otp: String,
@@ -94,7 +94,7 @@ pub struct Otp {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SecondFactorRemoval {
+pub(super) struct SecondFactorRemoval {
     #[schema(format = "password")]
     pub current_password: String,
     /// A one-time password or a recovery code.
@@ -103,7 +103,7 @@ pub struct SecondFactorRemoval {
 
 /// What an authenticator app needs.
 #[derive(Serialize, ToSchema)]
-pub struct SecondFactor {
+pub(super) struct SecondFactor {
     /// Base32, for typing in.
     pub secret: String,
     /// For a QR code.
@@ -113,13 +113,13 @@ pub struct SecondFactor {
 
 /// PresentedFactor once: each is good once in place of a one-time password.
 #[derive(Serialize, ToSchema)]
-pub struct RecoveryCodes {
+pub(super) struct RecoveryCodes {
     pub recovery_codes: Vec<String>,
 }
 
 /// The caller's account.
 #[derive(Serialize, ToSchema)]
-pub struct Account {
+pub(super) struct Account {
     /// The `sub` of its tokens.
     pub id: String,
     pub username: String,
@@ -133,7 +133,7 @@ pub struct Account {
 
 /// A login on a device.
 #[derive(Serialize, ToSchema)]
-pub struct Session {
+pub(super) struct Session {
     /// The `sid` of its tokens.
     pub id: String,
     /// Whether it is the one that asks.
@@ -149,12 +149,12 @@ pub struct Session {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct Sessions {
+pub(super) struct Sessions {
     pub sessions: Vec<Session>,
 }
 
 /// How many sessions have ended.
 #[derive(Serialize, ToSchema)]
-pub struct Ended {
+pub(super) struct Ended {
     pub sessions_ended: usize,
 }

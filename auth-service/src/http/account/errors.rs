@@ -11,7 +11,7 @@ use crate::http::refusal::advise;
 
 /// Problem details (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Problem {
+pub(super) struct Problem {
     /// Error code.
     #[schema(example = "password_refused")]
     pub code: &'static str,
@@ -67,7 +67,7 @@ pub fn account_error(kind: ErrorKind) -> (StatusCode, &'static str, String) {
 
 /// Why an account endpoint refused a request.
 #[derive(Debug)]
-pub enum Refused {
+pub(super) enum Refused {
     Failed(Error),
     /// No token, or not one by itself.
     NoToken,
@@ -139,7 +139,7 @@ impl ResponseError for Refused {
 }
 
 /// The header that every answer of these endpoints has.
-pub fn no_store(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+pub(super) fn no_store(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     response
 }

@@ -15,7 +15,7 @@ use actix_web::web;
 
 pub use errors::account_error;
 
-pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
     let at = |path: &str| web::resource(format!("{base}/api/account/v1{path}"));
     app.service(at("/registration").route(web::post().to(registration::register)))
         .service(at("/registration/confirm").route(web::post().to(registration::confirm_registration)))

@@ -35,7 +35,7 @@ impl Modify for AccessTokens {
 }
 
 /// The description itself, and a page that shows it, from the binary alone.
-pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
     let page = SwaggerUi::new(format!("{base}/docs/{{_:.*}}"));
     app.service(page.url(format!("{base}/api/openapi.json"), Description::openapi()));
     let to_page = format!("{base}/docs/");

@@ -10,7 +10,7 @@ use crate::http::form;
 use crate::secret::PlainSecret;
 
 /// Reads what every OAuth endpoint begins with: the form, and the client's credentials.
-pub async fn read(
+pub(super) async fn read(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<(Parameters, ClientAuthentication), Refused> {

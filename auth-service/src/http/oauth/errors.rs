@@ -70,7 +70,7 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
 
 /// Why an OAuth endpoint refused a request.
 #[derive(Debug)]
-pub enum Refused {
+pub(crate) enum Refused {
     Failed(Error),
     UnsupportedMediaType,
     BodyTooLarge,
@@ -78,7 +78,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    pub fn body(error: &str, description: &str) -> Value {
+    pub(crate) fn body(error: &str, description: &str) -> Value {
         json!({"error": error, "error_description": description})
     }
 
@@ -123,7 +123,7 @@ impl ResponseError for Refused {
 }
 
 /// Nothing from these endpoints may be kept by a cache (RFC 6749 section 5.1).
-pub fn no_store(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+pub(crate) fn no_store(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
     response.insert_header((header::CACHE_CONTROL, "no-store")).insert_header((header::PRAGMA, "no-cache"));
     response
 }

@@ -9,7 +9,7 @@ use crate::authority::tokens::Introspection;
 use crate::http::HttpState;
 
 /// `POST /oauth2/introspect` (RFC 7662 section 2).
-pub async fn introspect(
+pub(super) async fn introspect(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,

@@ -1,7 +1,7 @@
 //! The OAuth endpoints: token (RFC 6749), introspection (RFC 7662), revocation (RFC 7009).
 
 mod client_auth;
-pub mod errors;
+pub(super) mod errors;
 mod introspect;
 mod parameters;
 mod revoke;
@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use errors::{Refused, no_store};
 
-pub fn routes(app: &mut web::ServiceConfig, base: &str) {
+pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
     let endpoint = |path: &str| web::resource(format!("{base}{path}")).default_service(web::to(not_post));
     app.service(endpoint("/oauth2/token").route(web::post().to(token::token)))
         .service(endpoint("/oauth2/introspect").route(web::post().to(introspect::introspect)))

@@ -12,11 +12,11 @@ const MAX_FORM_BYTES: usize = 16 * 1024;
 
 /// The parameters of a request: each at most once, and an empty one is an absent one
 /// (RFC 6749 section 3.2).
-pub struct Parameters(Vec<(String, String)>);
+pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads the form of a request.
-    pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Refused> {
+    pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Refused> {
         if !is_form(request) {
             return Err(Refused::UnsupportedMediaType);
         }
@@ -34,12 +34,12 @@ impl Parameters {
         Ok(Self(pairs))
     }
 
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(held, _)| held == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    pub fn owned(&self, name: &str) -> Option<String> {
+    pub(super) fn owned(&self, name: &str) -> Option<String> {
         self.get(name).map(str::to_owned)
     }
 }

@@ -9,7 +9,7 @@ use crate::http::HttpState;
 
 /// `POST /oauth2/revoke` (RFC 7009 section 2): 200, also for an unknown token. The body says nothing; it is there for
 /// client libraries that parse every answer as JSON.
-pub async fn revoke(
+pub(super) async fn revoke(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,

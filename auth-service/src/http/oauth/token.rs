@@ -11,7 +11,7 @@ use crate::error::{Error, OAuthFault};
 use crate::http::HttpState;
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).
-pub async fn token(
+pub(super) async fn token(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
@@ -83,6 +83,6 @@ fn is_absolute_uri(text: &str) -> bool {
 }
 
 /// The token that introspection and revocation are about.
-pub fn subject_token(parameters: &Parameters) -> Result<String, Error> {
+pub(super) fn subject_token(parameters: &Parameters) -> Result<String, Error> {
     parameters.owned("token").ok_or_else(|| Error::invalid_request("the parameter `token` is missing"))
 }

@@ -2,7 +2,7 @@ use serde_json::{Map, Value, json};
 
 /// What OPTIONS says of an endpoint: the metadata of Django REST framework, with the one rendering
 /// that there is here.
-pub fn endpoint(path: &str, username_field: &str) -> Value {
+pub(super) fn endpoint(path: &str, username_field: &str) -> Value {
     let (name, description, fields): (&str, &str, &[(&str, bool)]) = if path.ends_with("/sliding/refresh/") {
         (
             "Token Refresh Sliding",

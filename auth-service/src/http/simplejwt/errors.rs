@@ -51,7 +51,7 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
 
 /// Why these endpoints refused a request.
 #[derive(Debug)]
-pub enum Refused {
+pub(crate) enum Refused {
     Failed(Error),
     /// One or more fields are wrong.
     Fields(Map<String, Value>),
@@ -116,7 +116,7 @@ impl ResponseError for Refused {
 }
 
 /// The headers that every answer of these endpoints has.
-pub fn answer(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+pub(crate) fn answer(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
     response
         .insert_header((header::ALLOW, "POST, OPTIONS"))
         .insert_header((header::VARY, "Accept"))

@@ -4,7 +4,7 @@ use super::errors::Refused;
 use super::request::Field;
 
 /// All fields, or an error that names each that is wrong, in the words of Django REST framework.
-pub fn all<const N: usize>(fields: [(&str, Field); N]) -> Result<[String; N], Refused> {
+pub(super) fn all<const N: usize>(fields: [(&str, Field); N]) -> Result<[String; N], Refused> {
     let mut errors = Map::new();
     let texts = fields.map(|(name, field)| match check(field) {
         Ok(text) => text,

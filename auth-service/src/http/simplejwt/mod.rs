@@ -7,7 +7,7 @@
 //! trimmed.
 
 mod describe;
-pub mod errors;
+pub(super) mod errors;
 mod fields;
 mod request;
 
@@ -29,7 +29,7 @@ use crate::authority::sign_in::PasswordCredentials;
 use crate::http::{HttpState, context};
 use crate::secret::PlainSecret;
 
-pub fn routes(app: &mut web::ServiceConfig, base: &str, sliding: bool) {
+pub(super) fn routes(app: &mut web::ServiceConfig, base: &str, sliding: bool) {
     let endpoint = |path: &str| {
         let resource = web::resource(format!("{base}{path}")).default_service(web::to(not_post));
         resource.wrap(from_fn(name_the_scheme))

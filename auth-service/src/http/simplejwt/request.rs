@@ -13,11 +13,11 @@ use crate::http::form;
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// What a client sent, whichever of the three encodings it chose.
-pub struct Submitted(HashMap<String, Value>);
+pub(super) struct Submitted(HashMap<String, Value>);
 
 /// One field as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Field {
+pub(super) enum Field {
     Missing,
     Null,
     NotText,
@@ -25,7 +25,7 @@ pub enum Field {
 }
 
 impl Submitted {
-    pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Refused> {
+    pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Refused> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
         let media_type = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
@@ -53,7 +53,7 @@ impl Submitted {
     }
 
     /// A text field without surrounding space; numbers count as text, as in a `CharField`.
-    pub fn trimmed(&mut self, name: &str) -> Field {
+    pub(super) fn trimmed(&mut self, name: &str) -> Field {
         match self.untrimmed(name) {
             Field::Text(text) => Field::Text(text.trim().to_owned()),
             other => other,
@@ -61,7 +61,7 @@ impl Submitted {
     }
 
     /// A password: every character of it counts.
-    pub fn untrimmed(&mut self, name: &str) -> Field {
+    pub(super) fn untrimmed(&mut self, name: &str) -> Field {
         match self.0.remove(name) {
             None => Field::Missing,
             Some(Value::Null) => Field::Null,

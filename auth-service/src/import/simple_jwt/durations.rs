@@ -6,7 +6,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// What was expected.
-pub fn duration(value: &Value) -> Result<Duration, String> {
+pub(super) fn duration(value: &Value) -> Result<Duration, String> {
     let wrong =
         || "is code, or no duration: a number of seconds, \"0:05:00\" or \"1 day, 0:00:00\"".to_owned();
     let seconds = match value {
@@ -19,7 +19,7 @@ pub fn duration(value: &Value) -> Result<Duration, String> {
 }
 
 /// In the largest unit that holds it wholly, as our settings have it.
-pub fn written(duration: Duration) -> String {
+pub(super) fn written(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [(86_400, "d"), (3600, "h"), (60, "m")];
     let fits = units.iter().find(|(size, _)| seconds > 0 && seconds.is_multiple_of(*size));

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 
 /// Of the cost of our own hashes. Nobody knows a password for it: salt and hash are digits that were made up.
-pub const OUR_DUMMY: &str =
+pub(super) const OUR_DUMMY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2lnbmV0LWR1bW15LXNhbHQ$MzE0MTU5MjY1MzU4OTc5MzIzODQ2MjY0MzM4MzI3OTU";
 
 /// A hash of one scheme, and how many accounts have hashes of it.

@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::Origin;
 
 /// Work that waits for a thread: what comes from a known origin goes first.
-pub struct Queue<T> {
+pub(super) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
     changed: Condvar,
 }
@@ -29,7 +29,7 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
-    pub fn push(&self, origin: Origin, work: T) {
+    pub(super) fn push(&self, origin: Origin, work: T) {
         let mut waiting = self.lock();
         match origin {
             Origin::Known => waiting.known.push_back(work),
@@ -40,7 +40,7 @@ impl<T> Queue<T> {
     }
 
     /// Waits for the next one; `None` once the queue is closed.
-    pub fn next(&self) -> Option<T> {
+    pub(super) fn next(&self) -> Option<T> {
         let mut waiting = self.lock();
         loop {
             if waiting.closed {
@@ -54,7 +54,7 @@ impl<T> Queue<T> {
     }
 
     /// Ends all who wait. What is queued is dropped.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         let mut waiting = self.lock();
         waiting.closed = true;
         waiting.known.clear();

@@ -6,13 +6,13 @@ use zeroize::Zeroizing;
 
 /// The one form in which passwords are hashed here: NFC (Unicode Standard Annex 15).
 #[must_use]
-pub fn normal(password: &str) -> Zeroizing<String> {
+pub(super) fn normal(password: &str) -> Zeroizing<String> {
     Zeroizing::new(password.nfc().collect())
 }
 
 /// Every form that a stored hash may have been made of, the likeliest first. Django hashes what was typed.
 #[must_use]
-pub fn candidates(password: &str) -> Vec<Zeroizing<String>> {
+pub(super) fn candidates(password: &str) -> Vec<Zeroizing<String>> {
     let mut forms = vec![normal(password)];
     if password.is_ascii() {
         return forms;

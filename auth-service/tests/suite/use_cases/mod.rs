@@ -36,22 +36,22 @@ use serde_json::Value;
 use shared_claims::ScopeSet;
 use tempfile::TempDir;
 
-pub const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-pub const REVOKED: ErrorKind = ErrorKind::Token(TokenFault::Revoked);
-pub const EXPIRED: ErrorKind = ErrorKind::Token(TokenFault::Expired);
-pub const INVALID: ErrorKind = ErrorKind::Token(TokenFault::Invalid);
-pub const WRONG_TYPE: ErrorKind = ErrorKind::Token(TokenFault::WrongType);
+pub(crate) const REVOKED: ErrorKind = ErrorKind::Token(TokenFault::Revoked);
+pub(crate) const EXPIRED: ErrorKind = ErrorKind::Token(TokenFault::Expired);
+pub(crate) const INVALID: ErrorKind = ErrorKind::Token(TokenFault::Invalid);
+pub(crate) const WRONG_TYPE: ErrorKind = ErrorKind::Token(TokenFault::WrongType);
 
 /// A clock that stands still until it is moved.
-pub struct FixedClock(AtomicI64);
+pub(crate) struct FixedClock(AtomicI64);
 
 impl FixedClock {
-    pub fn advance(&self, time: Duration) {
+    pub(crate) fn advance(&self, time: Duration) {
         self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    pub fn set(&self, now: Timestamp) {
+    pub(crate) fn set(&self, now: Timestamp) {
         self.0.store(now.0, Ordering::SeqCst);
     }
 }
@@ -63,18 +63,18 @@ impl Clock for FixedClock {
 }
 
 /// An authority without a process around it.
-pub struct InProcess {
+pub(crate) struct InProcess {
     pub authority: Arc<Authority>,
     pub clock: Arc<FixedClock>,
     _folder: TempDir,
 }
 
 impl InProcess {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
         // A file in memory, not SQLite's memory mode: the journal and the locks are those of production.
         let memory = Path::new("/dev/shm");
         let folder =
@@ -94,30 +94,30 @@ impl InProcess {
     }
 
     /// What the poll of the database does every quarter of a second.
-    pub fn see_changes(&self) {
+    pub(crate) fn see_changes(&self) {
         self.authority.refresh_state().map_err(|error| error.cause).unwrap();
     }
 
-    pub fn user(&self, username: &str) -> String {
+    pub(crate) fn user(&self, username: &str) -> String {
         let password = Some(PlainSecret::new(PASSWORD.to_owned()));
         let new = NewUser { username, roles: vec!["staff".to_owned()], password };
         self.authority.create_user(new).map_err(|error| error.cause).unwrap().user.id
     }
 
-    pub fn audience(&self, name: &str) {
+    pub(crate) fn audience(&self, name: &str) {
         self.authority.create_audience(&Audience::named(name)).map_err(|error| error.cause).unwrap();
     }
 
     /// A client for every grant, with the scope `read write` and the audience `notes`.
-    pub fn client(&self, id: &str) -> Arc<Client> {
+    pub(crate) fn client(&self, id: &str) -> Arc<Client> {
         self.client_like(id, |_| {})
     }
 
-    pub fn client_like(&self, id: &str, change: impl FnOnce(&mut NewClient)) -> Arc<Client> {
+    pub(crate) fn client_like(&self, id: &str, change: impl FnOnce(&mut NewClient)) -> Arc<Client> {
         self.client_and_secret(id, change).0
     }
 
-    pub fn client_and_secret(
+    pub(crate) fn client_and_secret(
         &self,
         id: &str,
         change: impl FnOnce(&mut NewClient),
@@ -139,36 +139,36 @@ impl InProcess {
         (self.authority.clients.enabled(&new.id).unwrap(), secret)
     }
 
-    pub fn first_party(&self) -> Arc<Client> {
+    pub(crate) fn first_party(&self) -> Arc<Client> {
         Arc::clone(&self.authority.simplejwt.first_party)
     }
 
-    pub fn grant(&self, client: &Arc<Client>, grant: Grant) -> Result<IssuedTokens, ErrorKind> {
+    pub(crate) fn grant(&self, client: &Arc<Client>, grant: Grant) -> Result<IssuedTokens, ErrorKind> {
         let step = self.authority.grant(Arc::clone(client), grant);
         step.and_then(|step| step.complete(&self.authority)).map_err(|error| error.kind)
     }
 
-    pub fn client_token(&self, client: &Arc<Client>) -> String {
+    pub(crate) fn client_token(&self, client: &Arc<Client>) -> String {
         self.grant(client, Grant::ClientCredentials { scope: None, audience: None }).unwrap().access_token
     }
 
-    pub fn log_in(&self, client: &Arc<Client>, username: &str) -> Pair {
+    pub(crate) fn log_in(&self, client: &Arc<Client>, username: &str) -> Pair {
         let issued = self.grant(client, password_grant(username, PASSWORD)).unwrap();
         Pair { access: issued.access_token, refresh: issued.refresh_token.unwrap() }
     }
 
-    pub fn refresh(&self, client: &Arc<Client>, refresh_token: &str) -> Result<Pair, ErrorKind> {
+    pub(crate) fn refresh(&self, client: &Arc<Client>, refresh_token: &str) -> Result<Pair, ErrorKind> {
         let issued = self.grant(client, refresh_grant(refresh_token))?;
         Ok(Pair { access: issued.access_token, refresh: issued.refresh_token.unwrap() })
     }
 
-    pub fn verify(&self, token: &str) -> Result<(), ErrorKind> {
+    pub(crate) fn verify(&self, token: &str) -> Result<(), ErrorKind> {
         let step = self.authority.verify_token(token.to_owned());
         step.and_then(|step| step.complete(&self.authority)).map_err(|error| error.kind)
     }
 
     /// Whether a client is told that a token is active.
-    pub fn is_active(&self, client: &Client, token: &str) -> bool {
+    pub(crate) fn is_active(&self, client: &Client, token: &str) -> bool {
         let step = self.authority.introspect(client, token).unwrap();
         matches!(step.complete(&self.authority).unwrap(), Introspection::Active(_))
     }
@@ -176,12 +176,12 @@ impl InProcess {
 
 /// The tokens of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair {
+pub(crate) struct Pair {
     pub access: String,
     pub refresh: String,
 }
 
-pub fn password_grant(username: &str, password: &str) -> Grant {
+pub(crate) fn password_grant(username: &str, password: &str) -> Grant {
     Grant::Password(Box::new(PasswordGrant {
         credentials: PasswordCredentials {
             unverified_username: username.to_owned(),
@@ -194,16 +194,16 @@ pub fn password_grant(username: &str, password: &str) -> Grant {
     }))
 }
 
-pub fn refresh_grant(refresh_token: &str) -> Grant {
+pub(crate) fn refresh_grant(refresh_token: &str) -> Grant {
     Grant::RefreshToken { refresh_token: refresh_token.to_owned(), scope: None }
 }
 
 /// The claims of a token.
-pub fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     part(token, 1)
 }
 
-pub fn header(token: &str) -> Value {
+pub(crate) fn header(token: &str) -> Value {
     part(token, 0)
 }
 
