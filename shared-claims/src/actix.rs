@@ -17,6 +17,7 @@ use crate::guard::{Authentication, Guard, RequiredScope};
 /// A request whose token is valid here and holds the scope `S`. The application must hold the
 /// guard as `web::Data<Arc<Guard>>`; without it every request is refused.
 pub struct Authorized<S> {
+    /// The claims of its token.
     pub claims: Arc<AccessClaims>,
     needs: PhantomData<S>,
 }

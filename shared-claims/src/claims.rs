@@ -16,22 +16,30 @@ const MAX_SUB_BYTES: usize = 255;
 /// The claims of a verified access token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccessClaims {
+    /// `iss`: who issued it (RFC 7519 section 4.1.1).
     pub iss: String,
     /// A user's identifier, or `client:<id>` for a machine. Together with `iss` it identifies
     /// the caller; names and addresses do not.
     pub sub: String,
+    /// `aud`: whom it is for (RFC 7519 section 4.1.3).
     pub aud: Vec<String>,
     /// Seconds since the epoch, cut to whole seconds.
     pub exp: u64,
+    /// `iat`: when it was issued, in seconds since the epoch.
     pub iat: u64,
+    /// `nbf`: not before, in seconds since the epoch.
     pub nbf: Option<u64>,
+    /// `jti`: its ID.
     pub jti: String,
+    /// `client_id`: the client that it was issued to (RFC 8693 section 4.3).
     pub client_id: String,
+    /// `scope`: what it permits (RFC 8693 section 4.2).
     pub scope: ScopeSet,
     /// The session that this token came from; absent for machines.
     pub sid: Option<String>,
     /// When the user proved who they are, in seconds since the epoch.
     pub auth_time: Option<u64>,
+    /// `roles` of the user (RFC 9068 section 2.2.3.1).
     pub roles: Vec<String>,
     /// Every other claim, as sent; not simplejwt's `token_type`, which says no more than the type.
     pub extra: ExtraClaims,
@@ -42,11 +50,13 @@ pub struct AccessClaims {
 pub struct ExtraClaims(Vec<(String, Value)>);
 
 impl ExtraClaims {
+    /// The value of a claim.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(held, _)| held == name).map(|(_, value)| value)
     }
 
+    /// Names and values, in the order of the token.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }

@@ -45,6 +45,7 @@ type Outcome = Result<Arc<AccessClaims>, Rejection>;
 pub enum Authentication {
     /// Taken when it was polled.
     Done(Option<Outcome>),
+    /// An encrypted token, which is opened on another thread.
     Opening(Pin<Box<dyn Future<Output = Outcome> + Send>>),
 }
 
@@ -60,6 +61,7 @@ impl Future for Authentication {
 }
 
 impl Guard {
+    /// Lets requests pass by what `verifier` accepts and `authority` knows.
     #[must_use]
     pub fn new(verifier: Verifier, authority: Arc<Authority>) -> Self {
         Self { verifier: CachingVerifier::new(verifier), authority, decryptions: Decryptions::new() }

@@ -21,6 +21,8 @@
 //! - Nothing in a token chooses where trust comes from: `jwk`, `jku`, `x5u`, `x5c` refuse the token.
 //! - Verification does no input or output: its cost is bounded by the size cap alone.
 
+#![warn(missing_docs)]
+
 pub mod bearer;
 pub mod cache;
 pub mod claims;

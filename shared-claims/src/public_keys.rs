@@ -24,10 +24,15 @@ pub(crate) const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", 
 /// The algorithms that are verified. One key has one of them (RFC 8725 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SignatureAlgorithm {
+    /// Ed25519 (RFC 8037).
     EdDsa,
+    /// P-256 with SHA-256.
     Es256,
+    /// P-384 with SHA-384.
     Es384,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// RSASSA-PSS with SHA-256.
     Ps256,
 }
 
@@ -59,18 +64,25 @@ impl SignatureAlgorithm {
 /// Why a key, or a whole set, was not taken. Sets come from one pinned place, so the operator is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeySet {
+    /// Larger than a key set may be.
     #[error("the key set is larger than {MAX_JWKS_BYTES} bytes")]
     TooLarge,
+    /// Not a JSON object with an array `keys` (RFC 7517 section 5).
     #[error("the key set is not strict JSON with a `keys` array")]
     NotAKeySet,
+    /// More keys than may be, and how many.
     #[error("the key set holds {0} keys, more than {MAX_KEYS}")]
     TooManyKeys(usize),
+    /// No key is one to verify with.
     #[error("the key set holds no key that can verify a signature")]
     NoUsableKey,
+    /// The key with this index has the `kid` of another one.
     #[error("two keys share the key id of key {0}")]
     DuplicateKeyId(usize),
+    /// The key with this index has a private member.
     #[error("key {0} has a private or symmetric member")]
     PrivateMember(usize),
+    /// The key with this index cannot be used, and why.
     #[error("key {0}: {1}")]
     Key(usize, &'static str),
 }
@@ -122,6 +134,7 @@ impl KeySet {
         Ok(Self { keys: Arc::new(keys) })
     }
 
+    /// Whether there is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -139,11 +152,13 @@ impl KeySet {
         self.keys.keys().cloned().collect()
     }
 
+    /// Whether there is a key with this `kid`.
     #[must_use]
     pub fn contains(&self, kid: &str) -> bool {
         self.keys.contains_key(kid)
     }
 
+    /// The key with this `kid`.
     #[must_use]
     pub fn get(&self, kid: &str) -> Option<&PublicKey> {
         self.keys.get(kid)

@@ -23,6 +23,7 @@ impl Scope {
         check(text).map(|()| Self(text.to_owned()))
     }
 
+    /// As it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -54,21 +55,25 @@ impl ScopeSet {
         Ok(Self(scopes.join(" ")))
     }
 
+    /// Whether a scope is in it.
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
         self.iter().any(|held| held == scope)
     }
 
+    /// Whether each scope of it is in the other one.
     #[must_use]
     pub fn is_subset(&self, of: &Self) -> bool {
         self.iter().all(|scope| of.contains(scope))
     }
 
+    /// Whether it permits nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Separated by spaces, as in a token.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -16,6 +16,7 @@ pub struct BearerInterceptor {
 }
 
 impl BearerInterceptor {
+    /// Lets calls pass by what the guard says.
     #[must_use]
     pub fn new(guard: Arc<Guard>) -> Self {
         Self { guard }

@@ -10,20 +10,28 @@ use crate::revocations::NoRandomness;
 /// Why a document could not be had. Names no more than the operator set.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
+    /// The URL of the settings cannot be used.
     #[error("the authority's URL `{0}` is not valid")]
     Url(String),
+    /// A URL without TLS to another machine, where that is not allowed.
     #[error("the authority's URL `{0}` is not https; on a trusted network allow it by the setting")]
     NotEncrypted(String),
+    /// No TLS client can be made, and why.
     #[error("no TLS client: {0}")]
     Tls(String),
+    /// The ID or the secret of the client cannot be sent in a header.
     #[error("the client's id or secret cannot be sent in a header")]
     Credentials,
+    /// The system gave no random bytes.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+    /// The authority did not answer.
     #[error("no answer: {0}")]
     NoAnswer(String),
+    /// The authority answered with this HTTP status.
     #[error("answered with status {0}")]
     Status(u16),
+    /// The answer is larger than this many bytes.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
 }

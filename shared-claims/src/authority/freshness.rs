@@ -16,6 +16,7 @@ impl Freshness {
         self.age
     }
 
+    /// Whether the authority was heard from within this time.
     #[must_use]
     pub fn is_within(self, bound: Duration) -> bool {
         self.age.is_some_and(|age| age <= bound)

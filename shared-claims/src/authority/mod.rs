@@ -64,14 +64,18 @@ pub struct AuthoritySettings {
 pub struct FeedSettings {
     /// `https://auth.example:9090`.
     pub url: String,
+    /// ID of the client that follows the feeds.
     pub client_id: String,
+    /// Its secret.
     pub client_secret: String,
 }
 
 /// What a verifier trusts at one moment.
 #[derive(Clone)]
 pub struct Trust {
+    /// The public keys.
     pub keys: KeySet,
+    /// What was revoked.
     pub revocations: Revocations,
 }
 

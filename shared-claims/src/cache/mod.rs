@@ -96,6 +96,7 @@ impl CachingVerifier {
         self.accepted.len()
     }
 
+    /// Whether nothing is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

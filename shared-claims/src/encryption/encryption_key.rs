@@ -28,12 +28,16 @@ enum Recipient {
 /// Why a set has no key that tokens can be sealed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEncryptionKey {
+    /// Not a JSON object with an array `keys` (RFC 7517 section 5).
     #[error("not a JWKS of at most {MAX_JWKS_BYTES} bytes")]
     NotAKeySet,
+    /// The key with this index has a private member.
     #[error("key {0} has a private or symmetric member: only public keys are registered")]
     PrivateMember(usize),
+    /// The key with this index cannot be used, and why.
     #[error("key {0}: {1}")]
     Key(usize, &'static str),
+    /// No key is one to encrypt with.
     #[error("no key for ECDH-ES (P-256, X25519) or RSA-OAEP-256 with `use` enc")]
     NoUsableKey,
 }
@@ -73,6 +77,7 @@ impl EncryptionKey {
         usable.ok_or(InvalidEncryptionKey::NoUsableKey)
     }
 
+    /// Its ID: the thumbprint (RFC 7638).
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid

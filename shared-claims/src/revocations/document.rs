@@ -18,6 +18,7 @@ pub const REPLICA_LAG_SECONDS: u64 = 10;
 /// A document whose signature holds.
 #[derive(Debug)]
 pub struct RevocationDocument<'t> {
+    /// How far the document goes.
     pub position: Position,
     /// How far the keys had come when it was signed, in the same history.
     pub keys_position: Position,

@@ -37,6 +37,7 @@ impl IdSet {
         Self { slots: (0..slots).map(|_| AtomicU64::new(EMPTY)).collect() }
     }
 
+    /// Whether a fingerprint is in it.
     #[must_use]
     pub fn contains(&self, fingerprint: u64) -> bool {
         self.find(fingerprint).is_ok()
@@ -81,11 +82,13 @@ impl IdSetWriter {
         self.set.clone()
     }
 
+    /// How many fingerprints are in it.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Whether none is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0

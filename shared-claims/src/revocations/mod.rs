@@ -23,14 +23,25 @@ pub enum Target<'a> {
     /// One token, by `jti`.
     Token(&'a str),
     /// Every token of a subject that was issued up to and including this second.
-    Subject { sub: &'a str, not_before: u64 },
+    Subject {
+        /// `sub` of the tokens.
+        sub: &'a str,
+        /// Seconds since the epoch.
+        not_before: u64,
+    },
     /// Every token of a client that was issued up to and including this second.
-    Client { client_id: &'a str, not_before: u64 },
+    Client {
+        /// `client_id` of the tokens.
+        client_id: &'a str,
+        /// Seconds since the epoch.
+        not_before: u64,
+    },
 }
 
 /// A revocation, and until when it is needed: then the last token that it matches has expired everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
+    /// What it revokes.
     pub target: Target<'a>,
     /// Seconds since the epoch.
     pub expires_at: u64,

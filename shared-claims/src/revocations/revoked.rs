@@ -62,11 +62,13 @@ impl Fingerprints {
         Ok(Self { key })
     }
 
+    /// With a key that was saved.
     #[must_use]
     pub fn with_key(key: [u8; 16]) -> Self {
         Self { key }
     }
 
+    /// The key, to be saved with what was made by it.
     #[must_use]
     pub fn key(&self) -> [u8; 16] {
         self.key
@@ -100,6 +102,7 @@ impl Revocations {
 }
 
 impl RevocationsWriter {
+    /// Nothing is revoked.
     #[must_use]
     pub fn new(fingerprints: Fingerprints) -> Self {
         Self { fingerprints, ids: IdSetWriter::default(), dated: Arc::default() }
@@ -111,6 +114,7 @@ impl RevocationsWriter {
         Self::new(self.fingerprints)
     }
 
+    /// How IDs become fingerprints.
     #[must_use]
     pub fn fingerprints(&self) -> Fingerprints {
         self.fingerprints
@@ -132,6 +136,7 @@ impl RevocationsWriter {
         self.ids.len() + self.dated.len()
     }
 
+    /// Whether nothing is revoked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -29,8 +29,11 @@ pub struct UnverifiedToken<'a> {
 
 /// The header parameters that verification uses.
 pub struct UnverifiedHeader<'t> {
+    /// The algorithm.
     pub alg: Cow<'t, str>,
+    /// The type of the token.
     pub typ: Option<Cow<'t, str>>,
+    /// The ID of the key.
     pub kid: Cow<'t, str>,
 }
 
@@ -82,6 +85,7 @@ impl<'a> UnverifiedToken<'a> {
         strict(self.decoded.get(self.header_end..self.payload_end))
     }
 
+    /// The signature, decoded.
     #[must_use]
     pub fn signature(&self) -> &[u8] {
         self.decoded.get(self.payload_end..).unwrap_or_default()

@@ -13,11 +13,17 @@ const FEW_MEMBERS: usize = 16;
 /// A JSON value that has one reading only. Text is borrowed where no escape stands in it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StrictValue<'a> {
+    /// `null`.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A number, as it is written.
     Number(Number),
+    /// A string, unescaped.
     Text(Cow<'a, str>),
+    /// An array.
     Array(Vec<StrictValue<'a>>),
+    /// An object.
     Object(Members<'a>),
 }
 
@@ -42,15 +48,18 @@ pub fn parse_object(bytes: &[u8]) -> Option<Members<'_>> {
 }
 
 impl<'a> Members<'a> {
+    /// The value of a member.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&StrictValue<'a>> {
         self.0.iter().find(|(held, _)| held == name).map(|(_, value)| value)
     }
 
+    /// The names of the members, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_ref())
     }
 
+    /// Whether there is a member of this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
@@ -62,11 +71,13 @@ impl<'a> Members<'a> {
         Some(self.0.swap_remove(place).1)
     }
 
+    /// How many members there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -97,31 +108,37 @@ impl<'a> IntoIterator for Members<'a> {
 }
 
 impl<'a> StrictValue<'a> {
+    /// The text, if it is one.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
+    /// The number, if it is a whole one of 64 bits without a sign.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         if let Self::Number(number) = self { number.as_u64() } else { None }
     }
 
+    /// The number, if it is a whole one of 64 bits.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         if let Self::Number(number) = self { number.as_i64() } else { None }
     }
 
+    /// The number, if it is one.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         if let Self::Number(number) = self { number.as_f64() } else { None }
     }
 
+    /// The elements, if it is an array.
     #[must_use]
     pub fn as_array(&self) -> Option<&[StrictValue<'a>]> {
         if let Self::Array(items) = self { Some(items) } else { None }
     }
 
+    /// The members, if it is an object.
     #[must_use]
     pub fn as_object(&self) -> Option<&Members<'a>> {
         if let Self::Object(members) = self { Some(members) } else { None }
