@@ -69,7 +69,7 @@ pub struct Grpc {
 /// # Errors
 /// The key of a setting without a doc comment.
 pub fn reference() -> Result<Vec<Setting>, String> {
-    reference::settings(("GATEWAY", &["gateway"]), &Settings::default(), |section, field| {
+    reference::settings("GATEWAY", &["gateway"], &Settings::default(), |section, field| {
         let found = match section {
             "" => Settings::get_field_docs(field),
             "authority" => Authority::get_field_docs(field),

@@ -63,7 +63,7 @@ async fn serve_until_stopped(
         service_kit::metrics::serve(settings.metrics, recorded, move || following.sample_metrics())?;
     let (http_address, grpc_address) = (listeners.http_address, listeners.grpc_address);
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), audience = settings.audience, "ready");
-    run::until_stopped(stop_signal, http, grpc, metrics, (end, settings.drain_delay)).await
+    run::until_stopped(stop_signal, http, grpc, metrics, end, settings.drain_delay).await
 }
 
 fn http_server(

@@ -22,7 +22,8 @@ pub struct Setting {
 /// # Errors
 /// The key of a setting without a doc comment.
 pub fn settings(
-    (prefix, file_only): (&str, &[&str]),
+    prefix: &str,
+    file_only: &[&str],
     defaults: &impl Serialize,
     docs: impl Fn(&str, &str) -> Option<&'static str>,
 ) -> Result<Vec<Setting>, String> {
@@ -34,10 +35,10 @@ pub fn settings(
         match value {
             Value::Object(fields) if !fields.is_empty() => {
                 for (field, value) in fields {
-                    found.push(setting(prefix, (name, field), value, docs(name, field))?);
+                    found.push(setting(prefix, name, field, value, docs(name, field))?);
                 }
             }
-            _ => found.push(setting(prefix, ("", name), value, docs("", name))?),
+            _ => found.push(setting(prefix, "", name, value, docs("", name))?),
         }
     }
     Ok(found)
@@ -45,7 +46,8 @@ pub fn settings(
 
 fn setting(
     prefix: Option<&str>,
-    (section, field): (&str, &str),
+    section: &str,
+    field: &str,
     default: &Value,
     docs: Option<&'static str>,
 ) -> Result<Setting, String> {

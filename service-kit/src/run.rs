@@ -46,7 +46,8 @@ pub async fn until_stopped<E: Debug + Send + 'static>(
     http: Server,
     mut grpc: JoinHandle<Result<(), E>>,
     metrics: Listener,
-    (end, drain_delay): (End, Duration),
+    end: End,
+    drain_delay: Duration,
 ) -> Result<(), String> {
     let http_handle = http.handle();
     let mut http = tokio::spawn(http);

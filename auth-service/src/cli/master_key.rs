@@ -55,7 +55,7 @@ fn reseal(old: &MasterKey, new: &MasterKey, resting: &Resting, leaked: bool) -> 
     let renewed = secrets.renewed().ok()?;
     let reseal = |purpose: Purpose, resting: &[(String, Vec<u8>)]| {
         let one = |(name, sealed): &(String, Vec<u8>)| {
-            Some((name.clone(), secrets.reseal(&renewed, purpose, (name, sealed)).ok()?))
+            Some((name.clone(), secrets.reseal(&renewed, purpose, name, sealed).ok()?))
         };
         resting.iter().map(one).collect::<Option<Vec<_>>>()
     };

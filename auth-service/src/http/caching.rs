@@ -33,7 +33,8 @@ pub(super) fn public_for(max_age: Duration) -> HeaderValue {
 /// (RFC 9110 section 13.1.2).
 pub(super) fn document(
     request: &HttpRequest,
-    (content_type, cache_control): (&'static str, HeaderValue),
+    content_type: &'static str,
+    cache_control: HeaderValue,
     etag: &str,
     text: impl MessageBody + 'static,
 ) -> HttpResponse {
@@ -41,12 +42,13 @@ pub(super) fn document(
         let mut response = HttpResponse::NotModified();
         return response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, cache_control)).finish();
     }
-    answer((content_type, cache_control), etag, text)
+    answer(content_type, cache_control, etag, text)
 }
 
 /// A document with its entity tag, whatever version the caller has.
 pub(super) fn answer(
-    (content_type, cache_control): (&'static str, HeaderValue),
+    content_type: &'static str,
+    cache_control: HeaderValue,
     etag: &str,
     text: impl MessageBody + 'static,
 ) -> HttpResponse {

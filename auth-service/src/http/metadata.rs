@@ -57,6 +57,6 @@ async fn discovery(
     state: web::Data<HttpState>,
     metadata: web::Data<Metadata>,
 ) -> HttpResponse {
-    let kind = ("application/json", state.names_keys.clone());
-    caching::document(&request, kind, &metadata.etag, metadata.text.clone())
+    let (content_type, cache_control) = ("application/json", state.names_keys.clone());
+    caching::document(&request, content_type, cache_control, &metadata.etag, metadata.text.clone())
 }

@@ -30,8 +30,8 @@ async fn jwks(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse
     } else {
         HeaderValue::from_static("public, max-age=1")
     };
-    let kind = (key_set_type(&request), cache_control);
-    let mut answer = caching::document(&request, kind, &ring.etag, ring.jwks.clone());
+    let content_type = key_set_type(&request);
+    let mut answer = caching::document(&request, content_type, cache_control, &ring.etag, ring.jwks.clone());
     answer.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     answer
 }
@@ -69,21 +69,21 @@ async fn revocations(request: HttpRequest, state: web::Data<HttpState>) -> Resul
             .ok_or_else(|| Error::invalid_request("`after` is EPOCH.SEQ, two numbers with a dot between"))
     });
     let after = after.transpose()?;
-    wait_for_news(&request, &state, (after, Duration::from_secs(poll.wait.into()))).await;
+    wait_for_news(&request, &state, after, Duration::from_secs(poll.wait.into())).await;
     if !state.authority.is_fresh() {
         // Not logged for each verifier that asks: the state sync has said it once.
         let body = Refused::body("temporarily_unavailable", "the database was not seen for a while");
         return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "1")).json(body));
     }
-    let kind = ("application/jwt", HeaderValue::from_static("no-cache"));
+    let (content_type, cache_control) = ("application/jwt", HeaderValue::from_static("no-cache"));
     if let Some(after) = after {
         // Always an answer of its own, signed in this second: a 304 could be anybody's.
         let etag = state.authority.revocations_etag();
         let page = state.authority.revocation_page(after)?;
-        return Ok(caching::answer(kind, &etag, Pieces::of(&page)));
+        return Ok(caching::answer(content_type, cache_control, &etag, Pieces::of(&page)));
     }
     let document = newest_document(&state).await?;
-    Ok(caching::document(&request, kind, &document.etag, Pieces::of(&document.jwt)))
+    Ok(caching::document(&request, content_type, cache_control, &document.etag, Pieces::of(&document.jwt)))
 }
 
 fn position(text: &str) -> Option<Position> {
@@ -105,11 +105,7 @@ async fn newest_document(state: &HttpState) -> Result<Arc<RevocationDocument>, E
 
 /// Returns when the caller's version is no longer the newest, the time is over, or this replica stops. With
 /// too many waiting already, the answer is immediate: the caller polls.
-async fn wait_for_news(
-    request: &HttpRequest,
-    state: &HttpState,
-    (after, wait): (Option<Position>, Duration),
-) {
+async fn wait_for_news(request: &HttpRequest, state: &HttpState, after: Option<Position>, wait: Duration) {
     let Some(_waiting) =
         state.long_polls.enter(super::client_ip(request, &state.proxies).map(|client_ip| client_ip.address))
     else {

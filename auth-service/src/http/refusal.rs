@@ -7,7 +7,8 @@ use crate::error::Error;
 /// authenticate, and that the rest of an unread body is not waited for. What has failed goes into the log.
 pub(super) fn advise(
     response: &mut HttpResponseBuilder,
-    (status, failed): (StatusCode, Option<&Error>),
+    status: StatusCode,
+    failed: Option<&Error>,
     challenge: &'static str,
 ) {
     if let Some(error) = failed {

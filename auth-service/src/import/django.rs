@@ -60,7 +60,7 @@ pub(crate) fn user(
         return Item::Unusable(problem(without_active_flag(&map.active)));
     };
     let email = Some(text(&map.email).trim().to_owned()).filter(|email| email.contains('@'));
-    let profile = Value::Object(profile(map, fields, (&groups, &permissions))).to_string();
+    let profile = Value::Object(profile(map, fields, &groups, &permissions)).to_string();
     if profile.len() > MAX_PROFILE_BYTES {
         let (has, most) = (profile.len(), MAX_PROFILE_BYTES);
         return Item::Unusable(problem(format!(
@@ -69,7 +69,7 @@ pub(crate) fn user(
     }
     let user = ImportedUser {
         record,
-        roles: roles(map, fields, (&groups, &permissions)),
+        roles: roles(map, fields, &groups, &permissions),
         profile,
         created_at: fields.get(&map.date_joined).and_then(Value::as_str).and_then(instant),
         password_hash: password_hash.to_owned(),
@@ -183,7 +183,8 @@ fn permissions<'a>(
 fn roles(
     map: &FieldMap,
     fields: &Map<String, Value>,
-    (groups, permissions): (&[String], &[String]),
+    groups: &[String],
+    permissions: &[String],
 ) -> Vec<String> {
     let gives = |source: &str| match source.split_once(':') {
         Some(("group", name)) => groups.iter().any(|group| group == name),
@@ -196,7 +197,8 @@ fn roles(
 fn profile(
     map: &FieldMap,
     fields: &Map<String, Value>,
-    (groups, permissions): (&[String], &[String]),
+    groups: &[String],
+    permissions: &[String],
 ) -> Map<String, Value> {
     let value = |name: &str| match name {
         "groups" => Some(Value::from(groups)),

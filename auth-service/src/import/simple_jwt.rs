@@ -51,10 +51,10 @@ fn entry(out: &mut Converted, name: &str, value: &Value) {
             time(out, (name, value), "simplejwt.sliding_refresh_ttl", (1, YEAR));
         }
         "LEEWAY" => time(out, (name, value), "simplejwt.leeway", (0, 60)),
-        "ROTATE_REFRESH_TOKENS" => flag(out, (name, value), "simplejwt.rotate_refresh_tokens"),
+        "ROTATE_REFRESH_TOKENS" => flag(out, name, value, "simplejwt.rotate_refresh_tokens"),
         "ALGORITHM" => algorithm(out, value),
-        "ISSUER" => optional_text(out, (name, value), "simplejwt.legacy_issuer"),
-        "USER_ID_FIELD" => text(out, (name, value), "django.user_id"),
+        "ISSUER" => optional_text(out, name, value, "simplejwt.legacy_issuer"),
+        "USER_ID_FIELD" => text(out, name, value, "django.user_id"),
         "USER_ID_CLAIM" => user_id_claim(out, value),
         "AUDIENCE" => audience(out, value),
         "AUTH_HEADER_TYPES" => header_types(out, value),
@@ -83,20 +83,20 @@ fn remark(out: &mut Converted, name: &str, value: &Value) {
         "CHECK_USER_IS_ACTIVE" => out.missing(name, "a disabled account gets no tokens here"),
         "AUTH_HEADER_NAME" => only(
             out,
-            (name, value),
+            name,
+            value,
             "HTTP_AUTHORIZATION",
             "the authority reads Authorization; services keep theirs",
         ),
-        "TOKEN_TYPE_CLAIM" => only(out, (name, value), "token_type", "the claim has this name"),
-        "JTI_CLAIM" => only(out, (name, value), "jti", "the claim has this name (RFC 7519)"),
-        "SLIDING_TOKEN_REFRESH_EXP_CLAIM" => {
-            only(out, (name, value), "refresh_exp", "the claim has this name")
-        }
+        "TOKEN_TYPE_CLAIM" => only(out, name, value, "token_type", "the claim has this name"),
+        "JTI_CLAIM" => only(out, name, value, "jti", "the claim has this name (RFC 7519)"),
+        "SLIDING_TOKEN_REFRESH_EXP_CLAIM" => only(out, name, value, "refresh_exp", "the claim has this name"),
         "USER_AUTHENTICATION_RULE" => {
             let default = "rest_framework_simplejwt.authentication.default_user_authentication_rule";
             only(
                 out,
-                (name, value),
+                name,
+                value,
                 default,
                 "an account that is disabled may not log in; no other rule is asked",
             );
@@ -165,14 +165,14 @@ fn time(
     }
 }
 
-fn flag(out: &mut Converted, (name, value): (&str, &Value), setting: &'static str) {
+fn flag(out: &mut Converted, name: &str, value: &Value, setting: &'static str) {
     match value {
         Value::Bool(flag) => out.set(setting, &flag.to_string()),
         _ => out.wrong(name, "is neither true nor false"),
     }
 }
 
-fn text(out: &mut Converted, (name, value): (&str, &Value), setting: &'static str) {
+fn text(out: &mut Converted, name: &str, value: &Value, setting: &'static str) {
     match value.as_str().filter(|text| is_plain(text)) {
         Some(text) => out.set(setting, &format!("{text:?}")),
         None => out.wrong(name, "is code, or no text"),
@@ -196,13 +196,13 @@ fn algorithm(out: &mut Converted, value: &Value) {
     }
 }
 
-fn optional_text(out: &mut Converted, (name, value): (&str, &Value), setting: &'static str) {
+fn optional_text(out: &mut Converted, name: &str, value: &Value, setting: &'static str) {
     if !value.is_null() {
-        text(out, (name, value), setting);
+        text(out, name, value, setting);
     }
 }
 
-fn only(out: &mut Converted, (name, value): (&str, &Value), default: &str, why: &str) {
+fn only(out: &mut Converted, name: &str, value: &Value, default: &str, why: &str) {
     if value.as_str() != Some(default) {
         out.missing(name, why);
     }
@@ -231,8 +231,8 @@ fn audience(out: &mut Converted, value: &Value) {
         ),
         Value::Array(_) => out.missing("AUDIENCE", "a token has one audience: choose the one of these that services share"),
         _ => {
-            text(out, ("AUDIENCE", value), "simplejwt.audience");
-            text(out, ("AUDIENCE", value), "simplejwt.legacy_audience");
+            text(out, "AUDIENCE", value, "simplejwt.audience");
+            text(out, "AUDIENCE", value, "simplejwt.legacy_audience");
         }
     }
 }

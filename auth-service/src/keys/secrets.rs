@@ -86,7 +86,8 @@ impl Secrets {
         &self,
         others: &Self,
         purpose: Purpose,
-        (name, sealed): (&str, &[u8]),
+        name: &str,
+        sealed: &[u8],
     ) -> Result<Vec<u8>, CannotOpen> {
         let opened = sealed::open(self.get(purpose), name, sealed)?;
         sealed::seal(others.get(purpose), name, &opened)
@@ -134,10 +135,9 @@ mod tests {
             assert_eq!(same, matches!(purpose, Purpose::AuditChain), "{purpose:?}");
         }
         let sealed = sealed::seal(secrets.get(Purpose::SealPrivateKeys), "kid", b"private").unwrap();
-        let resealed =
-            secrets.reseal(&renewed, Purpose::SealPrivateKeys, ("kid", sealed.as_slice())).unwrap();
+        let resealed = secrets.reseal(&renewed, Purpose::SealPrivateKeys, "kid", sealed.as_slice()).unwrap();
         let key = renewed.get(Purpose::SealPrivateKeys);
         assert_eq!(sealed::open(key, "kid", &resealed).unwrap().as_slice(), b"private");
-        assert!(renewed.reseal(&secrets, Purpose::SealPrivateKeys, ("kid", sealed.as_slice())).is_err());
+        assert!(renewed.reseal(&secrets, Purpose::SealPrivateKeys, "kid", sealed.as_slice()).is_err());
     }
 }

@@ -14,7 +14,7 @@ use super::{
 /// # Errors
 /// The key of a setting without a doc comment.
 pub fn reference() -> Result<Vec<Setting>, String> {
-    reference::settings(("AUTH", &[]), &Settings::default(), docs)
+    reference::settings("AUTH", &[], &Settings::default(), docs)
 }
 
 fn docs(section: &str, field: &str) -> Option<&'static str> {

@@ -102,5 +102,5 @@ async fn serve_until_stopped(
     let grpc =
         tokio::spawn(async move { grpc::serve(grpc_listener, protocol, grpc_settings, grpc_end).await });
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), issuer, "ready");
-    run::until_stopped(told, http, grpc, metrics, (end, drain_delay)).await
+    run::until_stopped(told, http, grpc, metrics, end, drain_delay).await
 }

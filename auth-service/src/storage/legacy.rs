@@ -118,9 +118,11 @@ impl Storage {
     /// [`StorageError`].
     pub fn blacklist_legacy_token(
         &self,
-        (jti, expires_at): (&str, Timestamp),
+        jti: &str,
+        expires_at: Timestamp,
         session_id: &str,
-        (now, revoked_until): (Timestamp, Timestamp),
+        now: Timestamp,
+        revoked_until: Timestamp,
     ) -> Result<bool, StorageError> {
         let (jti, session_id) = (jti.to_owned(), session_id.to_owned());
         self.write_revoking(move |connection| {

@@ -125,8 +125,8 @@ impl Documents {
     }
 
     async fn fetch_key_set(&mut self) -> Result<(), String> {
-        let (etag, bounds) = (self.key_set_etag.as_deref(), (MAX_JWKS_BYTES, Duration::ZERO));
-        let fetched = self.fetcher.get("/.well-known/jwks.json", etag, bounds).await;
+        let (path, etag) = ("/.well-known/jwks.json", self.key_set_etag.as_deref());
+        let fetched = self.fetcher.get(path, etag, MAX_JWKS_BYTES, Duration::ZERO).await;
         self.key_set_tried = Some(Instant::now());
         let fetched = fetched.map_err(|error| self.refused(&error, "key set"))?;
         if let Some(document) = fetched {
@@ -166,7 +166,7 @@ impl Documents {
         let wait = if held_back { WAIT } else { Duration::ZERO };
         let path = format!("/revocations?after={}.{}&wait={}", after.epoch, after.seq, wait.as_secs());
         let etag = self.revocations_etag.as_deref();
-        let fetched = self.fetcher.get(&path, etag, (MAX_DOCUMENT_BYTES, wait)).await;
+        let fetched = self.fetcher.get(&path, etag, MAX_DOCUMENT_BYTES, wait).await;
         let fetched = fetched.map_err(|error| self.refused(&error, "revocations"))?;
         // Only an authority that sends all of them each time says that nothing has changed without signing it.
         let Some(document) = fetched else {

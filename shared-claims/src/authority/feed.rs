@@ -162,7 +162,7 @@ impl Feed {
             return Evidence::None;
         }
         let keys = self.state.held().keys.clone();
-        SignedTime::read(signed_time, (&self.issuer, &keys)).map_or(Evidence::Unverified, Evidence::Signed)
+        SignedTime::read(signed_time, &self.issuer, &keys).map_or(Evidence::Unverified, Evidence::Signed)
     }
 
     /// Whether an update says that the authority is there now. Once it has signed the time, nothing else does.

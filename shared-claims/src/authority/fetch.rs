@@ -89,17 +89,19 @@ impl Fetcher {
         &self,
         path: &str,
         etag: Option<&str>,
-        bounds: (usize, Duration),
+        max_bytes: usize,
+        wait: Duration,
     ) -> Result<Option<Document>, FetchError> {
         let span = trace_span!(target: "traces", parent: None, "GET", otel.kind = "client", url.path = path);
-        self.ask(path, etag, bounds).instrument(span).await
+        self.ask(path, etag, max_bytes, wait).instrument(span).await
     }
 
     async fn ask(
         &self,
         path: &str,
         etag: Option<&str>,
-        (max_bytes, wait): (usize, Duration),
+        max_bytes: usize,
+        wait: Duration,
     ) -> Result<Option<Document>, FetchError> {
         let mut request = self.client.get(format!("{}{path}", self.base)).timeout(TIMEOUT + wait);
         // HTTP caches must revalidate each time: an old answer would hide a new revocation.

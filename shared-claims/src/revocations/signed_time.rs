@@ -26,7 +26,7 @@ impl SignedTime {
     ///
     /// # Errors
     /// [`Refusal`] as for a token: form, signature, `typ`, issuer, or a malformed claim.
-    pub fn read(unverified: &str, (issuer, keys): (&str, &KeySet)) -> Result<Self, Refusal> {
+    pub fn read(unverified: &str, issuer: &str, keys: &KeySet) -> Result<Self, Refusal> {
         let token = UnverifiedToken::parse(unverified, DEFAULT_MAX_TOKEN_BYTES)?;
         let header = token.header()?;
         if !header.is_of_type(SIGNED_TIME_TYPE) {

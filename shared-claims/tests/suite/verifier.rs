@@ -404,7 +404,7 @@ fn a_signed_time_is_of_its_issuer_and_of_its_type() {
     let issuer = Issuer::new();
     let header = |typ: &str| with(header(), "typ", json!(typ));
     let claims = json!({"iss": "https://auth.test", "iat": NOW, "epoch": 7, "seq": 4});
-    let read = |token: &str| SignedTime::read(token, ("https://auth.test", &issuer.keys));
+    let read = |token: &str| SignedTime::read(token, "https://auth.test", &issuer.keys);
     let time = issuer.sign(&header("feed-time+jwt"), &claims);
     assert_eq!(read(&time), Ok(SignedTime { issued_at: NOW, epoch: 7 }));
     for typ in ["at+jwt", "JWT", "revocations+jwt"] {

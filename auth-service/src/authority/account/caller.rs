@@ -46,7 +46,7 @@ impl Authority {
         let disabled = || Error::new(SignInFault::AccountInactive, "the account is disabled");
         let attributes = attributes.ok_or_else(disabled)?;
         let (audience, scope) = (self.account_audience(), ScopeSet::default());
-        let draft = Draft::for_user((&session, &attributes), &scope, Map::new()).for_audience(&audience);
+        let draft = Draft::for_user(&session, &attributes, &scope, Map::new()).for_audience(&audience);
         Ok(IssuedTokens {
             access_token: self.mint_access_token(&draft, now)?,
             expires_in: self.policy.access_ttl.as_secs(),

@@ -72,7 +72,7 @@ impl Authority {
         let factor = self.storage.second_factor(&user.id)?.ok_or_else(none)?;
         if let Some(confirmed_at) = factor.confirmed_at {
             // The answer may have been lost on its way: the same code of the same user gets it again for a while.
-            return self.repeated_confirmation((&user, &factor), confirmed_at, code).ok_or_else(none);
+            return self.repeated_confirmation(&user, &factor, confirmed_at, code).ok_or_else(none);
         }
         let Some(step) = self.matching_step(&user, &factor, code)? else {
             return Err(self.refuse_again(&user, "wrong one-time password"));
@@ -97,7 +97,8 @@ impl Authority {
     /// later code is one of a login, which may have been phished.
     fn repeated_confirmation(
         &self,
-        (user, factor): (&User, &StoredFactor),
+        user: &User,
+        factor: &StoredFactor,
         confirmed_at: Timestamp,
         code: &PlainSecret,
     ) -> Option<Vec<PlainSecret>> {

@@ -59,7 +59,7 @@ impl Authority {
     pub(super) fn obtain_pair(&self, client: &Client, grant: &PasswordGrant) -> Result<IssuedTokens> {
         let Started { session, user, custom } =
             self.start_session(client, grant, self.session_lifetimes())?;
-        let draft = Draft::for_user((&session, &user.attributes), &session.scope, custom);
+        let draft = Draft::for_user(&session, &user.attributes, &session.scope, custom);
         let access_token = self.mint_access_token(&draft, session.created_at)?;
         metrics::issued(GrantType::Password.as_str());
         Ok(IssuedTokens {

@@ -140,7 +140,7 @@ impl Authority {
     ) -> Result<IssuedTokens> {
         let scope = narrow(&session.scope, answer.scope)?;
         let custom = self.simplejwt.claims.of(attributes, answer.webhook_claims)?;
-        let draft = Draft::for_user((session, attributes), &scope, custom);
+        let draft = Draft::for_user(session, attributes, &scope, custom);
         let access_token = self.mint_access_token(&draft, answer.now)?;
         metrics::issued(GrantType::RefreshToken.as_str());
         let rotates = self.rotates_tokens_of(&session.client_id);

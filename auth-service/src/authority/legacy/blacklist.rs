@@ -37,7 +37,7 @@ impl Authority {
         let (now, id) = (self.now(), legacy.session_id(&claims.jti));
         let until = self.revoked_until(now);
         let expires_at = Timestamp(i64::try_from(claims.exp).unwrap_or(i64::MAX / 1000).saturating_mul(1000));
-        if !self.storage.blacklist_legacy_token((&claims.jti, expires_at), &id, (now, until))? {
+        if !self.storage.blacklist_legacy_token(&claims.jti, expires_at, &id, now, until)? {
             return Err(TokenFault::Revoked.into());
         }
         self.apply_revocation(&RevocationTarget::Session(id), until);

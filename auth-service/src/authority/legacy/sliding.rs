@@ -25,7 +25,7 @@ impl Authority {
         let started = self.start_session(&self.simplejwt.first_party, grant, lifetimes)?;
         metrics::issued(GrantType::Password.as_str());
         let sliding = Sliding { jti: None, refresh_exp: started.session.expires_at, ttl: policy.ttl };
-        self.mint_sliding((&started.session, &started.user.attributes), sliding, started.custom)
+        self.mint_sliding(&started.session, &started.user.attributes, sliding, started.custom)
     }
 
     /// simplejwt's `/api/token/sliding/refresh/`: the same token with a later end, as often as it is asked for, until its
@@ -47,7 +47,7 @@ impl Authority {
             let refresh_exp = session.expires_at;
             let sliding = Sliding { jti: None, refresh_exp, ttl: policy.ttl };
             let custom = self.simplejwt.claims.of(&attributes, self.ask_webhook_by_id(&session.user_id)?)?;
-            return self.mint_sliding((&session, &attributes), sliding, custom);
+            return self.mint_sliding(&session, &attributes, sliding, custom);
         }
         let SlidingClaims { jti, session_id, refresh_exp } =
             self.read_sliding_token(unverified_token, now)?;
@@ -57,7 +57,7 @@ impl Authority {
         let (session, attributes) = self.live_session(&session_id, now)?;
         let custom = self.simplejwt.claims.of(&attributes, self.ask_webhook_by_id(&session.user_id)?)?;
         let sliding = Sliding { jti: Some(jti), refresh_exp, ttl: policy.ttl };
-        self.mint_sliding((&session, &attributes), sliding, custom)
+        self.mint_sliding(&session, &attributes, sliding, custom)
     }
 
     fn live_session(&self, id: &str, now: Timestamp) -> Result<(Session, Attributes)> {
@@ -77,11 +77,12 @@ impl Authority {
 
     fn mint_sliding(
         &self,
-        (session, attributes): (&Session, &Attributes),
+        session: &Session,
+        attributes: &Attributes,
         sliding: Sliding,
         custom: Map<String, Value>,
     ) -> Result<String> {
-        let draft = Draft::for_user((session, attributes), &session.scope, custom).sliding(sliding);
+        let draft = Draft::for_user(session, attributes, &session.scope, custom).sliding(sliding);
         self.mint_access_token(&draft, self.now())
     }
 

@@ -82,7 +82,8 @@ impl<'a> Draft<'a> {
     /// For a user, within a session; `scope` may be narrower than the session's.
     #[must_use]
     pub fn for_user(
-        (session, attributes): (&'a Session, &'a Attributes),
+        session: &'a Session,
+        attributes: &'a Attributes,
         scope: &'a ScopeSet,
         custom: Map<String, Value>,
     ) -> Self {

@@ -132,7 +132,7 @@ impl ResponseError for Refused {
         let failed = if let Self::Failed(error) = self { Some(error) } else { None };
         let (status, code, detail) = self.parts();
         let mut response = no_store(HttpResponse::build(status));
-        advise(&mut response, (status, failed), "Bearer");
+        advise(&mut response, status, failed, "Bearer");
         response.content_type("application/problem+json");
         response.json(Problem { code, detail, status: status.as_u16() })
     }

@@ -117,7 +117,7 @@ impl ResponseError for Refused {
         let failed = if let Self::Failed(error) = self { Some(error) } else { None };
         let (status, word, description) = self.parts();
         let mut response = no_store(HttpResponse::build(status));
-        advise(&mut response, (status, failed), "Basic realm=\"signet\", charset=\"UTF-8\"");
+        advise(&mut response, status, failed, "Basic realm=\"signet\", charset=\"UTF-8\"");
         response.json(Self::body(word, description))
     }
 }

@@ -110,7 +110,7 @@ impl ResponseError for Refused {
         let failed = if let Self::Failed(error) = self { Some(error) } else { None };
         let (status, body) = self.parts();
         let mut response = answer(HttpResponse::build(status));
-        advise(&mut response, (status, failed), "Bearer realm=\"api\"");
+        advise(&mut response, status, failed, "Bearer realm=\"api\"");
         response.json(body)
     }
 }

@@ -35,7 +35,8 @@ struct TakenOver {
 pub(super) fn update(
     connection: &mut AnyConnection,
     Prepared { user, mark, skeleton }: &Prepared,
-    (known, batch): (&Known, &Batch),
+    known: &Known,
+    batch: &Batch,
     ended: &mut Ended,
 ) -> Result<Fate, StorageError> {
     let changed = TakenOver {
@@ -52,13 +53,13 @@ pub(super) fn update(
         diesel::update(users::table.find(id)).set(&changed).execute(connection)?;
         // Only what changed there: a password that was set here, or hashed again, stays.
         if mark.password != known.mark.password {
-            take_password(connection, user, (id, batch), ended)?;
+            take_password(connection, user, id, batch, ended)?;
         }
         if mark.email != known.mark.email {
             take_email(connection, user, id)?;
         }
         if mark.disabled != known.mark.disabled {
-            disable_or_enable(connection, user, (id, batch), ended)?;
+            disable_or_enable(connection, user, id, batch, ended)?;
         }
         Ok(())
     });
@@ -79,7 +80,7 @@ pub(super) fn adopt(
     match holder(connection, user)? {
         Some(holder) if !holder.imported && batch.adopt => {
             let known = Known { id: holder.id, mark: Mark::default() };
-            update(connection, prepared, (&known, batch), ended)
+            update(connection, prepared, &known, batch, ended)
         }
         Some(holder) if !holder.imported => Ok(Fate::MadeHere),
         Some(holder) if holder.legacy_id.as_ref() == Some(&user.legacy_id) => Ok(Fate::Twice),
@@ -106,7 +107,8 @@ fn take_email(connection: &mut AnyConnection, user: &ImportedUser, id: &str) -> 
 fn take_password(
     connection: &mut AnyConnection,
     user: &ImportedUser,
-    (id, batch): (&str, &Batch),
+    id: &str,
+    batch: &Batch,
     ended: &mut Ended,
 ) -> Result<(), StorageError> {
     diesel::update(users::table.find(id))
@@ -127,7 +129,8 @@ fn take_password(
 fn disable_or_enable(
     connection: &mut AnyConnection,
     user: &ImportedUser,
-    (id, batch): (&str, &Batch),
+    id: &str,
+    batch: &Batch,
     ended: &mut Ended,
 ) -> Result<(), StorageError> {
     let disabled_at = user.disabled.then_some(batch.now.0);

@@ -107,7 +107,7 @@ fn take_over(
         let Some(before) = known.get(&prepared.user.legacy_id) else { continue };
         let fate = match before.mark == prepared.mark {
             true => Fate::Unchanged,
-            false => update(connection, prepared, (before, batch), &mut ended)?,
+            false => update(connection, prepared, before, batch, &mut ended)?,
         };
         changes.insert(prepared.user.legacy_id.as_str(), fate);
     }
