@@ -267,7 +267,7 @@ const RULES: &[Rule] = &[
 ];
 
 /// What is shipped.
-const LIBRARIES: [&str; 6] = [
+pub(crate) const LIBRARIES: [&str; 6] = [
     "auth-service/src",
     "shared-claims/src",
     "resource-service/src",
