@@ -1,5 +1,5 @@
 //! Wakes anyone who waits for something new: streams and long polls. The one place where the synchronous
-//! keeper reaches into the event loops, as `blocking.rs` is the one for the way back.
+//! core reaches into the event loops, as `blocking.rs` is the one for the opposite direction.
 
 use shared_claims::revocations::Position;
 use tokio::sync::watch;

@@ -43,7 +43,7 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// A way to earn a token that a client may be registered for.
+/// A grant type that a client may be registered for (RFC 6749 section 1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GrantType {
     ClientCredentials,

@@ -90,7 +90,7 @@ impl Storage {
 
 /// The next value of a counter, in the transaction of the change that it counts. Its row lock makes
 /// the numbers of committed changes gapless, and the changes themselves one after the other. Replicas on
-/// PostgreSQL hear of it with the commit.
+/// PostgreSQL are notified with the commit.
 pub(super) fn count_up(connection: &mut AnyConnection, name: &str) -> Result<i64, StorageError> {
     count_up_by(connection, name, 1)
 }

@@ -1,5 +1,5 @@
-//! On PostgreSQL replicas hear of each other's writes at once, by NOTIFY; on SQLite, and should a word be
-//! lost, they look for themselves a few times a second.
+//! On PostgreSQL replicas learn of each other's writes at once, by NOTIFY; on SQLite, and should a notification be
+//! lost, they poll a few times a second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(10);
 const RECONNECT: Duration = Duration::from_secs(1);
 
 /// Sent with the commit of the transaction, or not at all. One channel without a payload: PostgreSQL folds
-/// equal words of a transaction into one, and who hears it reads the counters anyway.
+/// equal notifications of a transaction into one, and a replica that receives it reads the counters anyway.
 pub(super) fn tell_others(connection: &mut AnyConnection) -> Result<(), StorageError> {
     if let AnyConnection::Postgres(connection) = connection {
         sql_query("NOTIFY signet_changes").execute(connection)?;

@@ -27,7 +27,7 @@ use crate::sessions::Presented;
 /// A rotation that took longer was done late: anyone who asked for it may have been sent away.
 const LATE: Duration = Duration::from_secs(1);
 
-/// Most rotations whose callers are remembered for [`begin_grace_anew`].
+/// Most rotations whose callers are remembered for [`restart_grace`].
 const MAX_DOUBTS: usize = 1024;
 
 /// A handle on the threads, which end when the last handle is gone.
@@ -120,7 +120,7 @@ fn rotate_batch(
     undecided: &SyncSender<Item>,
     doubts: &mut Vec<Doubt>,
 ) -> Result<(), StorageError> {
-    let rotated = begin_grace_anew(pool, doubts).and_then(|()| {
+    let rotated = restart_grace(pool, doubts).and_then(|()| {
         let mut connection = pool.take()?;
         let rotated = connection.run(|connection| Ok(RotateMany::of(&batch).load(postgres(connection)?)?));
         if rotated.is_err() {
@@ -174,7 +174,7 @@ fn rotate_batch(
 /// A database that stood still does at last what was asked of it long before, and one whose connections broke may
 /// have done it. Anyone who was sent away meanwhile comes back with the token that this has spent, and has the whole
 /// grace for it.
-fn begin_grace_anew(pool: &Connections, doubts: &mut Vec<Doubt>) -> Result<(), StorageError> {
+fn restart_grace(pool: &Connections, doubts: &mut Vec<Doubt>) -> Result<(), StorageError> {
     if doubts.is_empty() {
         return Ok(());
     }

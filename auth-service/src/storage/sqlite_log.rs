@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn commits_are_missed_when_the_index_tells_of_them_and_the_log_lacks_them() {
+    fn commits_are_missed_when_the_index_tells_of_them_and_the_log_does_not_hold_them() {
         let unfinished = [&index(3)[..INDEX_HEADER], &index(4)[..INDEX_HEADER]].concat();
         let mut cut_short = log(3, &SALT);
         cut_short.pop();

@@ -36,7 +36,7 @@ fn every_test_that_the_threat_model_names_exists() {
     assert!(missing.is_empty(), "no such tests: {missing:?}");
 }
 
-/// Whoever sees a metric finds what it means.
+/// Anyone who sees a metric finds what it means.
 #[test]
 fn every_metric_is_in_the_documents() {
     let operations = page("operations.md");

@@ -80,7 +80,7 @@ fn the_list_of_kinds_is_complete() {
     assert_eq!(count(|kind| matches!(kind, ErrorKind::Account(_))), account(AccountFault::Conflict));
 }
 
-/// Whoever reads an error code finds it in the documents.
+/// Anyone who reads an error code finds it in the documents.
 #[test]
 fn every_error_code_is_in_the_documents() {
     let page = |name: &str| std::fs::read_to_string(workspace().join("docs").join(name)).unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use auth_service::cli::Cli;
 use clap::CommandFactory;
 
-use super::architecture::{code_lines, says, sources, workspace};
+use super::architecture::{LIBRARIES, code_lines, says, sources, workspace};
 
 /// A word or phrase that readers had to translate, and the field's word for it.
 const WORDS: [(&str, &str); 38] = [
@@ -117,18 +117,37 @@ fn the_help_of_each_command_uses_the_words_of_the_field() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Comments, and the names of functions, of everything but this list itself.
+#[test]
+fn comments_and_names_use_the_words_of_the_field() {
+    let mut all = Vec::new();
+    for folder in
+        LIBRARIES.into_iter().chain(["auth-service/tests", "shared-claims/tests", "system-tests", "bench"])
+    {
+        let files = sources(&workspace().join(folder)).into_iter();
+        for file in files.filter(|file| !file.ends_with("suite/glossary.rs")) {
+            let text = fs::read_to_string(&file).unwrap();
+            let read: Vec<String> = text.lines().map(comment_and_name).collect();
+            let lines = read.iter().enumerate().map(|(number, line)| (number + 1, line.as_str()));
+            all.extend(found(&name(&file), lines));
+        }
+    }
+    assert!(all.is_empty(), "\n{}", all.join("\n"));
+}
+
+/// The comment of a line, and the words of the name of a function that it defines.
+fn comment_and_name(line: &str) -> String {
+    let comment = line.split_once("//").map_or("", |(_, comment)| comment);
+    let function =
+        line.split_once("fn ").map_or("", |(_, rest)| rest.split(['(', '<']).next().unwrap_or_default());
+    format!("{comment} {}", function.replace('_', " "))
+}
+
 /// Messages, errors and log lines: the string literals of the binaries and of what they are built of.
 #[test]
 fn messages_use_the_words_of_the_field() {
     let mut all = Vec::new();
-    for folder in [
-        "auth-service/src",
-        "resource-service/src",
-        "gateway/src",
-        "verifier-kit/src",
-        "shared-claims/src",
-        "service-kit/src",
-    ] {
+    for folder in LIBRARIES {
         for file in sources(&workspace().join(folder)) {
             let text = fs::read_to_string(&file).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();

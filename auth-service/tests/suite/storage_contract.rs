@@ -66,7 +66,7 @@ contract! {
     keys_are_planned_under_a_lock
     a_revoked_key_stays_revoked
     connected_verifiers_are_known_to_everybody_and_go_with_their_replica
-    on_postgres_others_hear_of_every_counted_write
+    on_postgres_others_are_notified_of_every_counted_write
 }
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -679,7 +679,7 @@ fn connected_verifiers_are_known_to_everybody_and_go_with_their_replica(fixture:
     assert!(fixture.storage.save_verifiers("two", Changes::default(), later(21)).unwrap());
 }
 
-fn on_postgres_others_hear_of_every_counted_write(fixture: &Fixture) {
+fn on_postgres_others_are_notified_of_every_counted_write(fixture: &Fixture) {
     let (tell, heard) = std::sync::mpsc::sync_channel(100);
     let other = Storage::connect(&fixture.url, 2).unwrap();
     other.audit_with(chain(tempfile::tempdir().unwrap().path()));

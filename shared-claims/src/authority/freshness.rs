@@ -16,7 +16,7 @@ impl Freshness {
         self.age
     }
 
-    /// Whether the authority was heard from within this time.
+    /// Whether there was contact with the authority within this time.
     #[must_use]
     pub fn is_within(self, bound: Duration) -> bool {
         self.age.is_some_and(|age| age <= bound)
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_words_are_needed_and_an_earlier_process_counts_from_what_it_heard() {
+    fn both_words_are_needed_and_an_earlier_process_counts_from_its_last_contact() {
         let words = LastContact::at_age(None);
         words.of_keys();
         assert_eq!(words.freshness().age(), None);

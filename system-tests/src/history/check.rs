@@ -10,7 +10,7 @@ pub struct Broken {
     pub shown_by: String,
 }
 
-/// All promises that the history breaks. A used refresh token gets its successor again within `grace`; anyone who hears
+/// All promises that the history breaks. A used refresh token gets its successor again within `grace`; anyone who is told
 /// refuses what was revoked within `bound`.
 #[must_use]
 pub fn check(history: &History, grace: Duration, bound: Duration) -> Vec<Broken> {
@@ -36,7 +36,7 @@ pub fn check(history: &History, grace: Duration, bound: Duration) -> Vec<Broken>
     broken
 }
 
-/// For how long after it was revoked, and could be heard of, a token or key was still accepted at most.
+/// For how long after it was revoked, and could be known, a token or key was still accepted at most.
 #[must_use]
 pub fn longest_acceptance(history: &History) -> Duration {
     late_acceptances(history).into_iter().map(|(_, late)| late).max().unwrap_or_default()
@@ -121,7 +121,7 @@ fn no_loss(events: &[&Event], mut say: impl FnMut(String)) {
     }
 }
 
-/// What verifiers accepted that had been revoked, and how long after they could have heard of it.
+/// What verifiers accepted that had been revoked, and how long after they could have known of it.
 fn late_acceptances(history: &History) -> Vec<(&Event, Duration)> {
     let mut sessions: HashMap<&str, Duration> = HashMap::new();
     let mut keys: HashMap<&str, Duration> = HashMap::new();
@@ -140,7 +140,7 @@ fn late_acceptances(history: &History) -> Vec<(&Event, Duration)> {
         let taken_back = [sessions.get(session.as_str()), keys.get(kid.as_str())];
         let Some(taken_back) = taken_back.into_iter().flatten().min() else { continue };
         let cuts = history.cuts.iter().filter(|cut| cut.verifier == *verifier && cut.begun < event.begun);
-        // It heard last when the last cut ended; within one it may not hear at all.
+        // Its last contact was when the last cut ended; within one it may have none at all.
         let heard = cuts.map(|cut| cut.ended).max().unwrap_or_default().max(*taken_back);
         if event.begun > heard {
             late.push((event, event.begun - heard));

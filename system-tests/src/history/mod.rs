@@ -49,7 +49,7 @@ pub struct Event {
     pub outcome: Outcome,
 }
 
-/// A time in which a verifier could not hear of anything.
+/// A time in which a verifier had no contact.
 #[derive(Debug, Clone)]
 pub struct Cut {
     pub verifier: usize,
@@ -88,7 +88,7 @@ impl Recorder {
         self.history.lock().unwrap_or_else(PoisonError::into_inner).events.push(event);
     }
 
-    /// Notes that a verifier hears again.
+    /// Notes that a verifier has contact again.
     pub fn heals(&self, verifier: usize, begun: Duration) {
         let cut = Cut { verifier, begun, ended: self.now() };
         self.history.lock().unwrap_or_else(PoisonError::into_inner).cuts.push(cut);

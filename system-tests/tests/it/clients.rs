@@ -21,7 +21,7 @@ on_both_databases! {
     a_token_tells_only_those_whom_it_concerns
     a_client_introspects_for_the_audiences_that_it_is_given
     an_audience_may_have_tokens_of_the_plain_type
-    a_client_takes_back_its_own_tokens_only
+    a_client_revokes_its_own_tokens_only
     a_refresh_token_is_bound_to_its_client
     the_token_endpoint_answers_as_rfc_6749_says
 }
@@ -254,7 +254,7 @@ async fn revoke(system: &System, (id, secret): (&str, &str), token: &str) -> Sta
     request.form(&[("token", token)]).send().await.unwrap().status()
 }
 
-async fn a_client_takes_back_its_own_tokens_only(database: Database) {
+async fn a_client_revokes_its_own_tokens_only(database: Database) {
     let system = System::start(database).await;
     let gateway = (GATEWAY, system.gateway_secret.as_str());
     let notes = ("notes", system.notes_secret.as_str());

@@ -32,7 +32,7 @@ fn back_up(system: &System) {
 }
 
 /// With nobody at the database.
-fn put_back(system: &System) {
+fn restore(system: &System) {
     let url = &system.auth_env["AUTH__DATABASE__URL"];
     let copy = system.folder.path().join("backup");
     if let Some(path) = url.strip_prefix("sqlite://") {
@@ -76,7 +76,7 @@ async fn f18_after_a_backup_was_restored_verifiers_take_everything_again_and_rep
 
     system.auth.signal(Signal::TERM);
     system.auth.ended().await;
-    put_back(&system);
+    restore(&system);
     let epoch = system.cli(&["restored"])["epoch"].as_u64().unwrap();
     assert!(epoch > 0);
     let pid = system.resource.pid();

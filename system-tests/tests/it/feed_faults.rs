@@ -227,7 +227,7 @@ async fn f26_a_thousand_verifiers_come_back_after_a_kill_and_the_authority_stays
     let started = Instant::now();
     let verifiers: Vec<Arc<Authority>> = (0..count).map(start).collect();
     let _stop = stop.drop_guard();
-    // Not all at one moment: a machine that is busy with them hears some of them late.
+    // Not all at one moment: a machine that is busy with them receives some of them late.
     let heard_since = |moment: Instant| {
         let since =
             |verifier: &&Arc<Authority>| verifier.freshness().age().is_some_and(|age| age < moment.elapsed());

@@ -187,7 +187,7 @@ async fn step(world: &World, life: &mut Life, dice: &mut Dice) -> bool {
     let presented = (presented.0.as_str(), presented.1);
     let answers = match dice.below(10) {
         0..=4 => vec![world.refresh(dice.below(2), &life.session, presented).await],
-        // A client that does not know whether it was heard, or runs in two tabs.
+        // A client that does not know whether its request arrived, or runs in two tabs.
         5 => {
             let (one, other) = tokio::join!(
                 world.refresh(0, &life.session, presented),

@@ -120,7 +120,7 @@ async fn end_in_a_race(replicas: &Arc<Replicas>, end: End, round: usize) {
                 let answer = replicas.refresh(replica, token).await;
                 assert!(matches!(answer, Refreshed::Refused(401, _)), "{end:?}, round {round}: {answer:?}");
             } else {
-                // A replica that did not write it hears of it within the second.
+                // A replica that did not write it learns of it within the second.
                 eventually("the access token of an ended session is refused", || async {
                     (!replicas.holds(replica, token).await).then_some(())
                 })

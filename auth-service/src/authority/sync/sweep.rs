@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_jumps_ahead_is_not_believed() {
+    fn a_clock_that_jumps_ahead_is_not_trusted() {
         let trust = ClockTrust::new(Timestamp(1_000_000));
         assert!(trust.holds(Timestamp(1_000_000)) && trust.holds(Timestamp(0)));
         assert!(trust.holds(Timestamp(1_000_000 + 599_000)));

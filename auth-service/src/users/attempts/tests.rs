@@ -35,7 +35,7 @@ impl Kept {
 }
 
 #[test]
-fn so_many_failures_are_forgiven_and_then_one_each_step() {
+fn so_many_failures_are_allowed_and_then_one_each_step() {
     let mut kept = Kept::default();
     for _ in 0..3 {
         assert_eq!(kept.wait("alice", "192.0.2.1", 1000), None);

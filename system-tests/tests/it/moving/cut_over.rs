@@ -268,7 +268,7 @@ async fn an_old_key_pair_serves_as_well_as_an_old_secret() {
 }
 
 #[tokio::test]
-async fn the_old_key_is_good_for_nothing_after_its_day_and_wrong_ones_end_the_start() {
+async fn the_old_key_is_refused_after_its_day_and_wrong_ones_end_the_start() {
     let moved =
         Moved::new(Database::Sqlite, &[("AUTH__SIMPLEJWT__LEGACY_UNTIL", "2026-01-01T00:00:00Z")]).await;
     let old = moved.tokens("argon2-2");
