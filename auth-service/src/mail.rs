@@ -67,6 +67,15 @@ impl Mailer {
         started.ok().map(|_| emails)
     }
 
+    /// Starts the thread that sends, which else starts with the first e-mail.
+    ///
+    /// # Errors
+    /// The system gave no thread.
+    pub(crate) fn start_sending(&self) -> std::result::Result<(), String> {
+        let started = self.emails.get_or_init(|| self.start()).is_some();
+        if started { Ok(()) } else { Err("the mail thread could not start".to_owned()) }
+    }
+
     /// Queues an e-mail, or nothing, which takes as long.
     ///
     /// # Errors

@@ -101,7 +101,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             audience: "notes".to_owned(),
-            data_dir: PathBuf::from("data"),
+            data_dir: PathBuf::from("gateway-data"),
             decryption_key_file: None,
             allow_rsa_decryption: false,
             authority: Authority::default(),

@@ -82,7 +82,7 @@ fn http_server(
             .configure(notes::http::routes)
     })
     .workers(workers())
-    .worker_max_blocking_threads(BLOCKING_THREADS / workers().max(1))
+    .worker_max_blocking_threads((BLOCKING_THREADS / workers()).max(1))
     .client_request_timeout(Duration::from_secs(5))
     .keep_alive(Duration::from_secs(60))
     .shutdown_timeout(run::HTTP_DRAIN_SECONDS)

@@ -15,6 +15,7 @@ use crate::authority::sync::{StateSync, SweepPolicy, start_sweep};
 use crate::blocking::{self, Blocking};
 use crate::grpc;
 use crate::http::{self, HttpState};
+use crate::mail::Mailer;
 use crate::metrics;
 use crate::settings::Settings;
 
@@ -40,6 +41,7 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     authority.storage.answer_soon();
     metrics::begin();
     authority.sign_in.hasher.start()?;
+    authority.account.mailer.as_ref().map_or(Ok(()), Mailer::start_sending)?;
     let state_sync = StateSync::start(Arc::clone(authority)).map_err(|error| error.cause)?;
     let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
     let sweeper = start_sweep(Arc::clone(authority), policy).map_err(|error| error.cause)?;

@@ -36,10 +36,7 @@ impl From<DieselError> for StorageError {
             DieselError::DatabaseError(_, ref details) if details.message().contains("lock timeout") => {
                 Self::Locked
             }
-            // It ends one connection alone, whose transaction stood still.
-            DieselError::DatabaseError(_, ref details)
-                if details.message().contains("idle-in-transaction") =>
-            {
+            DieselError::DatabaseError(_, ref details) if ends_one_connection(details.message()) => {
                 Self::Unavailable(explained(details.message()))
             }
             DieselError::DatabaseError(
@@ -53,6 +50,12 @@ impl From<DieselError> for StorageError {
             other => Self::Unavailable(explained(&other.to_string())),
         }
     }
+}
+
+/// Whether the server ended this connection for its own sake: its transaction stood still, or took too long. It says
+/// nothing of the others.
+fn ends_one_connection(message: &str) -> bool {
+    ["transaction timeout", "idle-session timeout"].iter().any(|cause| message.contains(cause))
 }
 
 impl From<StorageError> for Error {
@@ -113,6 +116,27 @@ pub(super) fn explained(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_out_of_one_connection_says_nothing_of_the_others() {
+        let closed = |message: &str| {
+            let details = Box::new(message.to_owned());
+            StorageError::from(DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, details))
+        };
+        for alone in [
+            "FATAL:  terminating connection due to idle-in-transaction timeout",
+            "FATAL:  terminating connection due to transaction timeout",
+            "FATAL:  terminating connection due to idle-session timeout",
+        ] {
+            assert!(matches!(closed(alone), StorageError::Unavailable(_)), "{alone}");
+        }
+        for all in [
+            "FATAL:  terminating connection due to administrator command",
+            "server closed the connection unexpectedly",
+        ] {
+            assert!(matches!(closed(all), StorageError::Disconnected(_)), "{all}");
+        }
+    }
 
     #[test]
     fn raw_messages_come_in_one_line_with_cause_and_remedy() {

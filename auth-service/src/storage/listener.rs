@@ -69,7 +69,8 @@ impl Drop for Listener {
 fn listen(url: &DatabaseUrl, on_change: &dyn Fn(), (stop, generation): (&AtomicBool, &Generation)) {
     let mut last_failure: Option<StorageError> = None;
     while !stop.load(Ordering::Relaxed) {
-        let Err(error) = listen_once(url, on_change, (stop, generation)) else { return };
+        let mut listening = || last_failure = None;
+        let Err(error) = listen_once(url, on_change, (stop, generation), &mut listening) else { return };
         // Once, not each second.
         if last_failure.as_ref() != Some(&error) {
             tracing::warn!(%error, "no notifications from the database: it is polled instead");
@@ -84,17 +85,19 @@ fn listen_once(
     url: &DatabaseUrl,
     on_change: &dyn Fn(),
     (stop, generation): (&AtomicBool, &Generation),
+    listening: &mut dyn FnMut(),
 ) -> Result<(), StorageError> {
     let opened_in = generation.current();
     let AnyConnection::Postgres(mut connection) = AnyConnection::open(url, Purpose::Read)? else {
         return Ok(());
     };
     connection.batch_execute("LISTEN signet_changes")?;
+    listening();
     // What was written before it listened.
     on_change();
     while !stop.load(Ordering::Relaxed) {
         if generation.current() != opened_in {
-            return Err(StorageError::ReadOnly);
+            return Err(StorageError::Disconnected("its server was lost or takes no writes".to_owned()));
         }
         let mut told = false;
         for word in connection.notifications_iter() {

@@ -57,7 +57,8 @@ impl Connections {
         let begun = Instant::now();
         let serving = self.serving.load(Ordering::Relaxed);
         let taken = if serving && self.exhausted.load(Ordering::Relaxed) {
-            let taken = self.pool.try_get().filter(|taken| !taken.is_retired());
+            // Those that are retired are closed, however many they are.
+            let taken = std::iter::from_fn(|| self.pool.try_get()).find(|taken| !taken.is_retired());
             taken.ok_or_else(|| "every connection is taken".to_owned())
         } else {
             self.take_within(begun + if serving { WAIT } else { PATIENCE })

@@ -6,7 +6,6 @@ use shared_claims::AccessClaims;
 use super::read::ValidatedToken;
 use crate::authority::{Authority, Step};
 use crate::clients::Client;
-use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::tokens::RefreshClaims;
 
@@ -42,10 +41,9 @@ impl Authority {
     /// # Errors
     /// `Unavailable` when the database cannot say.
     pub fn introspect(&self, caller: &Client, unverified_token: &str) -> Result<Step<Introspection>> {
-        let now = self.now();
-        match self.read_token(unverified_token, now) {
+        match self.read_token(unverified_token, self.now()) {
             Ok(ValidatedToken::Refresh(claims)) if claims.client_id == caller.id => {
-                Ok(Step::blocks(move |authority| authority.introspect_refresh_token(claims, now)))
+                Ok(Step::blocks(move |authority| authority.introspect_refresh_token(claims)))
             }
             Ok(ValidatedToken::Access(claims)) if concerns(caller, &claims) => {
                 if self.is_fresh() {
@@ -62,8 +60,8 @@ impl Authority {
         }
     }
 
-    fn introspect_refresh_token(&self, claims: RefreshClaims, now: Timestamp) -> Result<Introspection> {
-        if !self.refresh_token_holds(&claims, now)? {
+    fn introspect_refresh_token(&self, claims: RefreshClaims) -> Result<Introspection> {
+        if !self.refresh_token_holds(&claims, self.now())? {
             return Ok(Introspection::Inactive);
         }
         Ok(Introspection::Active(Box::new(self.active_refresh_token(claims)?)))
@@ -80,7 +78,12 @@ impl Authority {
         match self.reader.usernames.get(&claims.sub) {
             Some(username) => Step::Done(active_access_token(&claims, Some(username))),
             None => Step::blocks(move |authority| {
-                Ok(active_access_token(&claims, authority.username_of(&claims.sub)?))
+                let username = authority.username_of(&claims.sub)?;
+                // It may have been revoked while it waited for a thread.
+                Ok(match authority.access_token_holds(&claims) {
+                    true => active_access_token(&claims, username),
+                    false => Introspection::Inactive,
+                })
             }),
         }
     }

@@ -18,7 +18,7 @@ impl Authority {
             token @ ValidatedToken::Access(_) if self.is_fresh() => {
                 self.check_holds(&token, now).map(Step::Done)
             }
-            token => Ok(Step::blocks(move |authority| authority.check_holds(&token, now))),
+            token => Ok(Step::blocks(move |authority| authority.check_holds(&token, authority.now()))),
         }
     }
 }
