@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use service_kit::accept;
-use service_kit::grpc::{CALL_TIMEOUT, ObserveCalls, report_health};
+use service_kit::grpc::{ObserveCalls, report_health};
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::stop_requested;
@@ -22,8 +22,6 @@ use crate::gatekeeper::Gatekeeper;
 use crate::http::{self, Verify};
 use crate::rules::Rules;
 use crate::settings::Settings;
-
-const MAX_STREAMS: u32 = 100;
 
 /// What Envoy calls.
 const ENVOYS_METHOD: (&str, &str) = ("envoy.service.auth.v3.Authorization", "Check");
@@ -109,13 +107,8 @@ async fn serve_grpc(
     let (reporter, health) = tonic_health::server::health_reporter();
     let ready = move || following.authority.is_ready();
     tokio::spawn(async move { report_health(reporter, &[ENVOYS_METHOD.0], ready, end.draining).await });
-    tonic::transport::Server::builder()
+    serving::grpc_server()
         .layer(observe)
-        .timeout(CALL_TIMEOUT)
-        .max_concurrent_streams(MAX_STREAMS)
-        .http2_max_header_list_size(16 * 1024)
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .add_service(health)
         .add_service(AuthorizationServer::new(EnvoyEndpoint::new(gatekeeper)))
         .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())

@@ -8,7 +8,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
 use service_kit::accept;
-use service_kit::grpc::{CALL_TIMEOUT, ObserveCalls, report_health};
+use service_kit::grpc::{ObserveCalls, report_health};
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::stop_requested;
@@ -24,7 +24,6 @@ use crate::notes::{self, NoteStore};
 use crate::settings::Settings;
 
 const MAX_MESSAGE_BYTES: usize = 128 * 1024;
-const MAX_STREAMS: u32 = 100;
 
 /// Serves until SIGTERM or SIGINT; a second one ends the process at once.
 ///
@@ -109,13 +108,8 @@ async fn serve_grpc(
     let ready = move || authority.is_ready();
     tokio::spawn(async move { report_health(reporter, &[Notes::NAME], ready, end.draining).await });
     let service = Notes::new(NotesEndpoints::new(store)).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    tonic::transport::Server::builder()
+    serving::grpc_server()
         .layer(observe)
-        .timeout(CALL_TIMEOUT)
-        .max_concurrent_streams(MAX_STREAMS)
-        .http2_max_header_list_size(16 * 1024)
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .add_service(health)
         .add_service(InterceptedService::new(service, BearerInterceptor::new(following.guard)))
         .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())

@@ -8,6 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use service_kit::accept;
+use service_kit::grpc::CALL_TIMEOUT;
+use tonic::transport::Server;
+
+/// Most streams on one connection.
+const MAX_STREAMS: u32 = 100;
 
 /// Threads that may block.
 pub const BLOCKING_THREADS: usize = 16;
@@ -39,6 +44,16 @@ impl Listeners {
 #[must_use]
 pub fn workers() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A gRPC server within the bounds that each verifier keeps, before its layers and services.
+pub fn grpc_server() -> Server {
+    Server::builder()
+        .timeout(CALL_TIMEOUT)
+        .max_concurrent_streams(MAX_STREAMS)
+        .http2_max_header_list_size(16 * 1024)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
 }
 
 /// Runs what serves until it ends, on a runtime with a thread for each core.
