@@ -14,8 +14,7 @@ impl Authority {
     /// `Admin(Taken)`, also for the name of the client behind simplejwt's endpoints; `Admin(NotFound)` for an audience
     /// that is not registered; `Unavailable`.
     pub fn create_client(&self, new: &NewClient) -> Result<PlainSecret> {
-        self.check_registered(&new.audiences)?;
-        self.check_registered(&new.introspects)?;
+        self.check_registered(new.audiences.iter().chain(&new.introspects))?;
         if new.id == self.simplejwt.first_party.id {
             return Err(taken(format!(
                 "{} is the name of the client behind the simplejwt endpoints",
@@ -64,12 +63,10 @@ impl Authority {
         Ok(self.storage.all_clients()?)
     }
 
-    fn check_registered(&self, audiences: &[String]) -> Result<()> {
+    fn check_registered<'a>(&self, mut audiences: impl Iterator<Item = &'a String>) -> Result<()> {
         let registered = self.storage.all_audiences()?;
         let is_registered = |name: &String| registered.iter().any(|audience| audience.name == *name);
-        let Some(unknown) = audiences.iter().find(|audience| !is_registered(audience)) else {
-            return Ok(());
-        };
+        let Some(unknown) = audiences.find(|audience| !is_registered(audience)) else { return Ok(()) };
         let advice = format!("create it with `auth-service audience create {unknown}`");
         Err(Error::new(AdminFault::NotFound, format!("audience {unknown:?} not found: {advice}")))
     }
