@@ -42,13 +42,13 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     metrics::begin();
     authority.sign_in.hasher.start()?;
     authority.account.mailer.as_ref().map_or(Ok(()), Mailer::start_sending)?;
-    let state_sync = StateSync::start(Arc::clone(authority)).map_err(|error| error.cause)?;
+    let state_sync = StateSync::start(authority).map_err(|error| error.cause)?;
     let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
     let sweeper = start_sweep(Arc::clone(authority), policy).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_stopped(settings, authority, cores, recorded));
     end_within(LAST_LOOK, move || {
         drop(sweeper);
-        state_sync.stop();
+        drop(state_sync);
     });
     runtime.shutdown_timeout(Duration::from_millis(300));
     outcome

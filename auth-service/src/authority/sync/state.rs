@@ -4,7 +4,6 @@
 //! read; only then is anything loaded. So replicas, and the command line, need not talk to each other.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::authority::Authority;
 use crate::authority::sync::Documents;
+use crate::background::{self, Signals, Waker};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::feeds::Feeds;
@@ -26,8 +26,9 @@ pub struct SyncState {
     /// When the look that is under way has begun.
     asked: ArcSwapOption<Instant>,
     pub(super) polls: AtomicU64,
-    pub(super) wake: SyncSender<Signal>,
-    pub(super) signals: Mutex<Option<Receiver<Signal>>>,
+    pub(super) waker: Waker,
+    /// Taken by the thread that polls.
+    pub(super) signals: Mutex<Option<Signals>>,
     pub feeds: Feeds,
     pub(crate) verifiers: VerifierRegistry,
     pub(crate) documents: Documents,
@@ -39,14 +40,9 @@ pub struct SyncState {
     pub(super) failed_probes: AtomicU32,
 }
 
-pub(super) enum Signal {
-    PollNow,
-    Stop,
-}
-
 impl Default for SyncState {
     fn default() -> Self {
-        let (wake, signals) = sync_channel(1);
+        let (waker, signals) = background::signals();
         let last = Mutex::new(None);
         let (looked, asked) = (ArcSwapOption::empty(), ArcSwapOption::empty());
         Self {
@@ -54,7 +50,7 @@ impl Default for SyncState {
             looked,
             asked,
             polls: AtomicU64::new(0),
-            wake,
+            waker,
             signals: Mutex::new(Some(signals)),
             feeds: Feeds::default(),
             verifiers: VerifierRegistry::default(),
@@ -91,10 +87,9 @@ impl SyncState {
         self.asked.load().as_ref().map_or(Duration::ZERO, |asked| asked.elapsed())
     }
 
-    /// Something was written here: look at once instead of at the next interval.
+    /// Polls at once instead of after the interval: something was written here.
     pub fn wake(&self) {
-        // A full channel means that a look is about to happen anyway.
-        let _ = self.wake.try_send(Signal::PollNow);
+        self.waker.wake();
     }
 }
 

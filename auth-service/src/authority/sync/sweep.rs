@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::authority::Authority;
-use crate::background::{Background, Stop};
+use crate::background::{Background, Schedule, Signals};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::metrics;
@@ -37,16 +37,21 @@ pub struct SweepPolicy {
 /// `Internal` when the system gives no thread.
 pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Background> {
     let (trust, published) = (ClockTrust::new(authority.now()), AtomicI64::new(0));
-    let work = move |stop: &Stop| {
+    let work = move |signals: &Signals| {
         authority.refresh_dummies()?;
         authority.publish_audit_head(&published)?;
         if !trust.holds(authority.now()) {
             tracing::warn!("the clock has jumped ahead: nothing is swept until a restart");
             return Ok(());
         }
-        authority.sweep(policy, || stop.pause(PAUSE))
+        authority.sweep(policy, || signals.pause(PAUSE))
     };
-    Background::start("sweeper", policy.interval.min(LONGEST_WAIT), work, metrics::sweep_failed)
+    let ended = |result: &Result<()>| {
+        if result.is_err() {
+            metrics::sweep_failed();
+        }
+    };
+    Background::start(Schedule::every("sweeper", policy.interval.min(LONGEST_WAIT)), work, ended)
 }
 
 impl Authority {

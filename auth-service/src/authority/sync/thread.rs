@@ -1,26 +1,22 @@
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::state::Signal;
 use crate::authority::Authority;
-use crate::background::{Background, caught};
+use crate::background::{Background, Schedule};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Listener;
 
-/// How often the counters are looked at, at least: what this process writes, and on PostgreSQL what others
-/// write, makes it look at once.
+/// Longest time between two polls of the change counters: what this process writes, and on PostgreSQL what others
+/// write, starts one at once.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often it is tried whether writes go through.
+/// Time between two tests whether writes succeed.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The thread that keeps the state in memory in step with the database.
+/// The threads that keep the state in memory up to date with the database. They end when this is dropped.
 pub struct StateSync {
-    authority: Arc<Authority>,
-    thread: Option<JoinHandle<()>>,
+    _polls: Background,
     _verifiers: Background,
     _write_probe: Background,
     _listener: Option<Listener>,
@@ -29,59 +25,27 @@ pub struct StateSync {
 impl StateSync {
     /// # Errors
     /// `Internal` if no thread can be started, or the state sync runs already.
-    pub fn start(authority: Arc<Authority>) -> Result<Self> {
-        let internal = |cause: &str| Error::new(ErrorKind::Internal, cause);
-        let signals = authority.sync.signals.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let signals = signals.ok_or_else(|| internal("the state sync runs already"))?;
-        let for_thread = Arc::clone(&authority);
-        let thread = thread::Builder::new()
-            .name("state-sync".to_owned())
-            .spawn(move || keep(&for_thread, &signals))
-            .map_err(|error| internal(&error.to_string()))?;
-        let told = Arc::clone(&authority);
-        let listener = authority.storage.listen(move || told.sync.wake())?;
-        let verifiers = super::verifiers::keep(Arc::clone(&authority))?;
-        let probed = Arc::clone(&authority);
-        let write_probe =
-            Background::start("write-probe", PROBE_INTERVAL, move |_| probed.probe_writes(), || {})?;
-        let (thread, _verifiers, _write_probe, _listener) = (Some(thread), verifiers, write_probe, listener);
-        Ok(Self { authority, thread, _verifiers, _write_probe, _listener })
-    }
-
-    pub fn stop(mut self) {
-        let _ = self.authority.sync.wake.send(Signal::Stop);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the state sync thread panicked");
-        }
+    pub fn start(authority: &Arc<Authority>) -> Result<Self> {
+        let polls = start_polls(Arc::clone(authority))?;
+        let woken = Arc::clone(authority);
+        let listener = authority.storage.listen(move || woken.sync.wake())?;
+        let verifiers = super::verifiers::keep(Arc::clone(authority))?;
+        let probed = Arc::clone(authority);
+        let schedule = Schedule::every("write-probe", PROBE_INTERVAL);
+        let write_probe = Background::start(schedule, move |_| probed.probe_writes(), |_| {})?;
+        Ok(Self { _polls: polls, _verifiers: verifiers, _write_probe: write_probe, _listener: listener })
     }
 }
 
-fn keep(authority: &Authority, signals: &Receiver<Signal>) {
-    let mut last_failure: Option<String> = None;
-    loop {
-        match signals.recv_timeout(INTERVAL) {
-            Ok(Signal::PollNow) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-        }
-        // A defect must not stop the clock of everything: the next look may go well.
-        match caught("state-sync", || authority.refresh_state()) {
-            Ok(()) => {
-                authority.sync.storage_answers.store(true, Ordering::Relaxed);
-                if last_failure.take().is_some() {
-                    tracing::info!("the state in memory matches the database again");
-                }
-            }
-            Err(error) => {
-                let away = error.kind == ErrorKind::Unavailable;
-                authority.sync.storage_answers.store(!away, Ordering::Relaxed);
-                // Once, not four times a second.
-                if last_failure.as_ref() != Some(&error.cause) {
-                    error.log();
-                    last_failure = Some(error.cause);
-                }
-            }
-        }
-    }
+fn start_polls(authority: Arc<Authority>) -> Result<Background> {
+    let signals = authority.sync.signals.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let signals = signals.ok_or_else(|| Error::new(ErrorKind::Internal, "the state sync runs already"))?;
+    let waker = authority.sync.waker.clone();
+    let polled = Arc::clone(&authority);
+    let ended = move |result: &Result<()>| {
+        let away = result.as_ref().is_err_and(|error| error.kind == ErrorKind::Unavailable);
+        authority.sync.storage_answers.store(!away, Ordering::Relaxed);
+    };
+    let schedule = Schedule { name: "state-sync", interval: INTERVAL, signals, waker };
+    Background::start(schedule, move |_| polled.refresh_state(), ended)
 }

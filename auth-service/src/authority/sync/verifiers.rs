@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authority::Authority;
-use crate::background::Background;
+use crate::background::{Background, Schedule};
 use crate::error::Result;
 use crate::verifiers::ConnectedVerifier;
 
@@ -17,7 +17,8 @@ const INTERVAL: Duration = Duration::from_millis(200);
 /// # Errors
 /// `Internal` when the system gives no thread.
 pub(super) fn keep(authority: Arc<Authority>) -> Result<Background> {
-    Background::start("verifiers", INTERVAL, move |_| authority.save_verifiers(), || {})
+    let schedule = Schedule::every("verifiers", INTERVAL);
+    Background::start(schedule, move |_| authority.save_verifiers(), |_| {})
 }
 
 impl Authority {
