@@ -1,5 +1,5 @@
 """This version beside another one, in turns: what came in between costs what the CPU time of the server says."""
-import os, statistics, subprocess, tempfile
+import os, statistics, subprocess
 
 from harness import (
     AUTH, ROOT, ROUNDS, TARGET, Server, Table, accounts, auth_env, cluster_cpu, fresh_database, free_port, introspection_form,
@@ -8,14 +8,17 @@ from harness import (
 
 
 def build(revision):
-    """The release binary of a revision, from a tree of its own."""
+    """The release binary of a revision, from a tree of its own that stays: the next comparison finds it built."""
+    commit = subprocess.run(["git", "rev-parse", revision], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     target = os.path.join(TARGET, "against")
-    say(f"building {revision}...")
-    with tempfile.TemporaryDirectory(prefix="signet-against-") as tree:
-        archive = subprocess.run(["git", "archive", revision], cwd=ROOT, check=True, capture_output=True).stdout
+    tree = os.path.join(target, "trees", commit)
+    if not os.path.isdir(tree):
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
+        os.makedirs(tree)
         subprocess.run(["tar", "-x", "-C", tree], input=archive, check=True)
-        command = "cargo build --release --locked -p auth-service --bins"
-        subprocess.run(command.split(), cwd=tree, env={**os.environ, "CARGO_TARGET_DIR": target}, check=True)
+    say(f"building {revision}...")
+    command = "cargo build --release --locked -p auth-service --bins"
+    subprocess.run(command.split(), cwd=tree, env={**os.environ, "CARGO_TARGET_DIR": target}, check=True)
     return os.path.join(target, "release", "auth-service")
 
 
