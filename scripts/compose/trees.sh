@@ -74,7 +74,7 @@ rust_tree() {
     local tree=$work/rust sysroot
     sysroot=$(cd "$root" && rustc --print sysroot)
     if [ ! -e "$tree.ok" ]; then
-        tree_of rust gcc g++ libc6-dev make perl pkg-config libssl-dev
+        tree_of rust gcc g++ libc6-dev make perl pkg-config libssl-dev python3
         rm "$tree.ok"
         mkdir -p "$tree/usr/local/rustup"
         tar -C "$sysroot" --exclude=./share -c . | tar -C "$tree/usr/local/rustup" -x

@@ -27,24 +27,61 @@ const BANNED: &[(&str, &str)] = &[
 
 #[test]
 fn the_build_holds_no_banned_and_no_outdated_crate() {
-    // The lock file names crates that only other platforms or unused features need; the tree does not.
-    let arguments =
-        ["tree", "--workspace", "--prefix", "none", "--edges", "normal,build", "--locked", "--offline"];
-    let tree =
-        Command::new("cargo").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-    let tree = String::from_utf8(tree.stdout).unwrap();
-    let packages = tree.lines().filter_map(|line| line.split_once(" v"));
-    assert!(packages.clone().count() > 100, "the tree was read");
-    for (name, rest) in packages {
-        let version = rest.split(' ').next().unwrap_or("");
+    let tree = tree(&["--workspace", "--edges", "normal,build"]);
+    assert!(tree.len() > 100, "the tree was read");
+    for Package { name, version, .. } in tree {
         if let Some((_, why)) = BANNED.iter().find(|(banned, _)| *banned == name) {
             panic!("{name} {version} is banned: {why}");
         }
         if let Some((_, least, why)) = LEAST.iter().find(|(known, _, _)| *known == name) {
-            assert!(numbers(version) >= numbers(least), "{name} {version}: at least {least}: {why}");
+            assert!(numbers(&version) >= numbers(least), "{name} {version}: at least {least}: {why}");
         }
     }
+}
+
+#[test]
+fn the_notices_name_every_package_of_the_programs_and_its_licence() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/notices");
+    let output = Command::new(script).env("CARGO_TARGET_DIR", folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let notices = std::fs::read_to_string(folder.path().join("THIRD-PARTY-NOTICES.txt")).unwrap();
+    let (list, texts) = notices.split_once("\n====").unwrap();
+    let programs =
+        tree(&["-p", "auth-service", "-p", "resource-service", "-p", "signet-gateway", "--edges", "normal"]);
+    for Package { name, version, .. } in programs.iter().filter(|package| !package.is_ours) {
+        assert!(list.contains(&format!("\n{name} {version} (")), "{name} {version} is in no list");
+        assert!(texts.contains(&format!("{name} {version}")), "{name} {version} has no text");
+    }
+    for packed in ["aws-lc-sys ", "openssl-src ", "pq-src ", "utoipa-swagger-ui-vendored "] {
+        assert!(texts.contains(packed), "{packed}");
+    }
+    for holder in ["PostgreSQL Global Development Group", "The OpenSSL Project", "SmartBear"] {
+        assert!(texts.contains(holder), "{holder}");
+    }
+}
+
+struct Package {
+    name: String,
+    version: String,
+    /// A member of this workspace.
+    is_ours: bool,
+}
+
+/// The packages that are compiled: the lock file names also those that only other platforms or unused features need.
+fn tree(options: &[&str]) -> Vec<Package> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["tree", "--prefix", "none", "--locked", "--offline"]).args(options);
+    let tree = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let text = String::from_utf8(tree.stdout).unwrap();
+    let packages = text.lines().filter_map(|line| line.split_once(" v"));
+    let package = |(name, rest): (&str, &str)| Package {
+        name: name.to_owned(),
+        version: rest.split(' ').next().unwrap_or("").to_owned(),
+        is_ours: rest.contains("(/"),
+    };
+    packages.map(package).collect()
 }
 
 fn numbers(version: &str) -> Vec<u64> {
