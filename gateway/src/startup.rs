@@ -1,13 +1,8 @@
 //! From settings to a running gateway.
 
-use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::dev::Server;
-use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use envoy_types::ext_authz::v3::pb::AuthorizationServer;
 use service_kit::accept;
 use service_kit::grpc::{ObserveCalls, report_health};
@@ -15,7 +10,7 @@ use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::stop_requested;
 use verifier_kit::following::{Followed, Following};
-use verifier_kit::serving::{self, Listeners, workers};
+use verifier_kit::serving::{self, Listeners};
 
 use crate::envoy::EnvoyEndpoint;
 use crate::gatekeeper::Gatekeeper;
@@ -58,7 +53,10 @@ async fn serve_until_stopped(settings: &Settings, rules: Rules, recorded: Record
     let gatekeeper = Arc::new(Gatekeeper::new(Arc::clone(&following.guard), rules));
     let listeners = Listeners::bind(settings.http.bind, settings.grpc.bind)?;
     let verify = Data::new(Verify { gatekeeper: Arc::clone(&gatekeeper), proxy: settings.gateway.proxy });
-    let http = http_server(listeners.http, &following, &verify).map_err(|error| format!("http: {error}"))?;
+    let http = serving::http_server(listeners.http, &following, move |app| {
+        app.app_data(verify.clone()).configure(http::routes);
+    });
+    let http = http.map_err(|error| format!("http: {error}"))?;
     let observe = ObserveCalls::of(signet_proto::DESCRIPTORS, &[ENVOYS_METHOD])?;
     let service = GrpcService { following: following.clone(), gatekeeper };
     let grpc = tokio::spawn(serve_grpc(listeners.grpc, observe, service, end.clone()));
@@ -67,30 +65,6 @@ async fn serve_until_stopped(settings: &Settings, rules: Rules, recorded: Record
     let (http_address, grpc_address) = (listeners.http_address, listeners.grpc_address);
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), audience = settings.audience, "ready");
     run::until_stopped(stop_signal, http, grpc, metrics, end, settings.drain_delay).await
-}
-
-fn http_server(
-    listener: TcpListener,
-    following: &Following,
-    verify: &Data<Verify>,
-) -> std::io::Result<Server> {
-    let (following, verify) = (following.clone(), verify.clone());
-    let server = HttpServer::new(move || {
-        App::new()
-            .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
-            .wrap(from_fn(service_kit::observe::observe))
-            .app_data(verify.clone())
-            .configure(|app| following.routes(app))
-            .configure(http::routes)
-    })
-    .workers(workers())
-    .client_request_timeout(Duration::from_secs(5))
-    .keep_alive(Duration::from_secs(60))
-    .shutdown_timeout(run::HTTP_DRAIN_SECONDS)
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    Ok(server)
 }
 
 struct GrpcService {

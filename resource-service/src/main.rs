@@ -1,66 +1,19 @@
-//! The binary. Exit codes: 0 done, 1 failed, 2 wrong usage.
+//! The program.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use resource_service::{settings, startup};
-use service_kit::{healthcheck, logging, traces};
-use verifier_kit::encryption_key;
-
-/// Signet's sample resource service: notes over HTTP and gRPC.
-#[derive(Debug, Parser)]
-#[command(name = "resource-service", version)]
-struct Cli {
-    /// Settings file (TOML). Environment variables, `RESOURCE__SECTION__KEY`, override it.
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve HTTP and gRPC until SIGTERM (the default).
-    Serve,
-    /// Print the public key of FILE as a JWKS, for `auth-service audience create NAME --encryption-jwks`. Creates the file
-    /// with a new private key if it does not exist.
-    EncryptionKey { file: PathBuf },
-    /// Check that the running service is ready, for container health checks.
-    Healthcheck,
-    /// Print every setting with its default and its meaning, as a Markdown table.
-    ConfigReference,
-}
+use resource_service::settings::{self, Settings};
+use resource_service::startup;
+use verifier_kit::command_line::{Common, Program};
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(cause) => {
-            // Without standard error there is no place to report it.
-            let _ = writeln!(std::io::stderr().lock(), "resource-service: {cause}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(cli: &Cli) -> Result<(), String> {
-    if let Some(Command::EncryptionKey { file }) = &cli.command {
-        return print_encryption_key(file);
-    }
-    if let Some(Command::ConfigReference) = &cli.command {
-        let table = service_kit::reference::table(&settings::reference()?);
-        return write!(std::io::stdout().lock(), "{table}").map_err(|error| error.to_string());
-    }
-    let settings = settings::load(cli.config.as_deref())?.without_unknown()?;
-    let serves = !matches!(cli.command, Some(Command::Healthcheck));
-    // Held to the end: what is under way to the collector then is sent.
-    let exporting = if serves { traces::start("resource-service", &settings.traces)? } else { None };
-    logging::start(&settings.log, exporting.as_ref())?;
-    if serves { startup::serve(&settings) } else { healthcheck::ask(settings.http.bind) }
-}
-
-fn print_encryption_key(file: &Path) -> Result<(), String> {
-    let jwks = encryption_key::public_jwks(file)?;
-    writeln!(std::io::stdout().lock(), "{jwks}").map_err(|error| error.to_string())
+    let program = Program::<Settings> {
+        name: "resource-service",
+        about: "Signet's sample resource service: notes over HTTP and gRPC",
+        prefix: "RESOURCE",
+        reference: settings::reference,
+        common: |settings| Common { http: &settings.http, traces: &settings.traces, log: &settings.log },
+        serve: startup::serve,
+    };
+    program.main()
 }

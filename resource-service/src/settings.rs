@@ -1,8 +1,7 @@
 //! Settings: built-in defaults, then `--config FILE` (TOML), then `RESOURCE__SECTION__KEY` in the
 //! environment.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use documented::DocumentedFields;
@@ -11,9 +10,8 @@ use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
 use service_kit::reference::{self, Setting};
-use service_kit::settings::Loaded;
 use service_kit::traces::Traces;
-use verifier_kit::settings::Authority;
+use verifier_kit::settings::{Authority, Grpc, Http};
 
 /// Everything that can be set. With nothing set, it trusts an authority on this machine.
 #[derive(Clone, Deserialize, DocumentedFields, Serialize)]
@@ -46,20 +44,6 @@ pub struct Settings {
     pub log: Log,
 }
 
-#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
-#[serde(default)]
-pub struct Http {
-    /// Address of the HTTP listener; port 0 chooses a free port.
-    pub bind: SocketAddr,
-}
-
-#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
-#[serde(default)]
-pub struct Grpc {
-    /// Address of the gRPC listener; port 0 chooses a free port.
-    pub bind: SocketAddr,
-}
-
 /// Every setting, with its default and its meaning.
 ///
 /// # Errors
@@ -80,18 +64,6 @@ pub fn reference() -> Result<Vec<Setting>, String> {
     })
 }
 
-/// Reads all layers.
-///
-/// # Errors
-/// One line with the key, what was expected, and where the value came from.
-pub fn load(file: Option<&Path>) -> Result<Loaded<Settings>, String> {
-    service_kit::settings::load("RESOURCE", file)
-}
-
-const fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -101,23 +73,11 @@ impl Default for Settings {
             allow_rsa_decryption: false,
             authority: Authority::default(),
             drain_delay: Duration::from_secs(1),
-            http: Http::default(),
-            grpc: Grpc::default(),
+            http: Http::on_loopback(8081),
+            grpc: Grpc::on_loopback(9091),
             metrics: Metrics::on_loopback(9465),
             traces: Traces::default(),
             log: Log::default(),
         }
-    }
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self { bind: loopback(8081) }
-    }
-}
-
-impl Default for Grpc {
-    fn default() -> Self {
-        Self { bind: loopback(9091) }
     }
 }

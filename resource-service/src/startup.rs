@@ -1,12 +1,8 @@
 //! From settings to a running service.
 
-use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::dev::Server;
-use actix_web::middleware::{DefaultHeaders, from_fn};
-use actix_web::{App, HttpServer, web};
+use actix_web::web::Data;
 use service_kit::accept;
 use service_kit::grpc::{ObserveCalls, report_health};
 use service_kit::metrics::Recorded;
@@ -17,7 +13,7 @@ use signet_proto::notes::v1::notes_service_server::NotesServiceServer;
 use tonic::server::NamedService;
 use tonic::service::interceptor::InterceptedService;
 use verifier_kit::following::{Followed, Following};
-use verifier_kit::serving::{self, BLOCKING_THREADS, Listeners, workers};
+use verifier_kit::serving::{self, Listeners};
 
 use crate::notes::grpc::NotesEndpoints;
 use crate::notes::{self, NoteStore};
@@ -54,7 +50,11 @@ async fn serve_until_stopped(
     };
     let following = Following::start(&followed, &end.stopping)?;
     let listeners = Listeners::bind(settings.http.bind, settings.grpc.bind)?;
-    let http = http_server(listeners.http, &following, &store).map_err(|error| format!("http: {error}"))?;
+    let (guard, notes) = (Data::new(Arc::clone(&following.guard)), Data::new(Arc::clone(&store)));
+    let http = serving::http_server(listeners.http, &following, move |app| {
+        app.app_data(guard.clone()).app_data(notes.clone()).configure(notes::http::routes);
+    });
+    let http = http.map_err(|error| format!("http: {error}"))?;
     let observe = ObserveCalls::of(signet_proto::DESCRIPTORS, &[])?;
     let service = GrpcService { following: following.clone(), store };
     let grpc = tokio::spawn(serve_grpc(listeners.grpc, observe, service, end.clone()));
@@ -63,32 +63,6 @@ async fn serve_until_stopped(
     let (http_address, grpc_address) = (listeners.http_address, listeners.grpc_address);
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), audience = settings.audience, "ready");
     run::until_stopped(stop_signal, http, grpc, metrics, end, settings.drain_delay).await
-}
-
-fn http_server(
-    listener: TcpListener,
-    following: &Following,
-    store: &Arc<NoteStore>,
-) -> std::io::Result<Server> {
-    let (following, store) = (following.clone(), Arc::clone(store));
-    let server = HttpServer::new(move || {
-        App::new()
-            .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
-            .wrap(from_fn(service_kit::observe::observe))
-            .app_data(web::Data::new(Arc::clone(&following.guard)))
-            .app_data(web::Data::new(Arc::clone(&store)))
-            .configure(|app| following.routes(app))
-            .configure(notes::http::routes)
-    })
-    .workers(workers())
-    .worker_max_blocking_threads((BLOCKING_THREADS / workers()).max(1))
-    .client_request_timeout(Duration::from_secs(5))
-    .keep_alive(Duration::from_secs(60))
-    .shutdown_timeout(run::HTTP_DRAIN_SECONDS)
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    Ok(server)
 }
 
 struct GrpcService {

@@ -6,14 +6,15 @@
 //! | [`duration`] | `30s`, `5m`, `24h` |
 //! | [`logging`] | text or JSON lines on standard error |
 //! | [`run`] | serving until a signal, and a bounded drain |
-//! | [`accept`] | listeners that bear unresponsive client IPs and a want of descriptors |
+//! | [`accept`] | listeners that survive unresponsive clients and exhausted file descriptors |
 //! | [`secret_file`] | files that hold a secret |
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
-//! | [`metrics`] [`http_metrics`] [`process`] | counts, times and the process itself, for Prometheus |
-//! | [`client IP`] | who calls, when a proxy may stand in between |
+//! | [`metrics`] [`http_metrics`] | counts, times and the process itself, for Prometheus |
+//! | [`client_ip`] | who calls, when a proxy may stand in between |
 //! | [`traces`] | spans by OTLP, `traceparent` in and out |
 //! | [`observe`] [`grpc`] [`request_id`] | around every request: an id, a count, one line in the log, a span |
+//! | [`version`] | version and commit |
 
 pub mod accept;
 pub mod client_ip;
@@ -24,7 +25,6 @@ pub mod http_metrics;
 pub mod logging;
 pub mod metrics;
 pub mod observe;
-pub mod process;
 pub mod reference;
 pub mod request_id;
 pub mod run;
@@ -32,3 +32,4 @@ pub mod secret_file;
 pub mod settings;
 pub mod signals;
 pub mod traces;
+pub mod version;

@@ -9,12 +9,13 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use documented::DocumentedFields;
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tracing::field::{DisplayValue, display};
 
-use crate::process;
+use crate::version;
 
 /// Upper ends of the buckets of durations, in seconds: from a client token to a login that waited.
 const SECONDS: [f64; 14] =
@@ -49,22 +50,24 @@ pub fn install() -> Result<Recorded, String> {
     let handle = builder.install_recorder().map_err(|error| format!("metrics: {error}"))?;
     describe_counter!("http_requests_total", "HTTP requests answered, by route, method and code");
     describe_histogram!("http_request_duration_seconds", "Time to the head of the answer");
-    describe_gauge!("process_resident_memory_bytes", "Memory that the process holds");
-    describe_counter!("process_cpu_seconds_total", "Whole seconds of processor time, user and system");
-    describe_gauge!("process_open_fds", "Open files and sockets");
-    describe_gauge!("process_max_fds", "Most files and sockets that may be open");
-    describe_gauge!("process_threads", "Threads");
-    Ok(Recorded(handle))
+    describe_gauge!("signet_build_info", "Version and commit of the program; always 1");
+    gauge!("signet_build_info", "version" => version::NUMBER, "commit" => version::COMMIT).set(1);
+    let process = Collector::default();
+    process.describe();
+    Ok(Recorded { handle, process })
 }
 
 /// The recorded metrics, to be rendered.
 #[derive(Clone)]
-pub struct Recorded(PrometheusHandle);
+pub struct Recorded {
+    handle: PrometheusHandle,
+    process: Collector,
+}
 
 /// A running listener; none where metrics are switched off.
 pub struct Listener(Option<(SocketAddr, ServerHandle)>);
 
-/// Serves `GET /metrics`, unless it is switched off. `sample` sets the gauges that are read off when someone asks.
+/// Serves `GET /metrics`, unless it is switched off. `sample` sets the gauges that are read at each scrape.
 /// Within a runtime.
 ///
 /// # Errors
@@ -82,7 +85,7 @@ pub fn serve(
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(UPKEEP).await;
-            upkeep.0.run_upkeep();
+            upkeep.handle.run_upkeep();
         }
     });
     let server = server(listener, recorded, Arc::new(sample)).map_err(failed)?;
@@ -117,18 +120,8 @@ fn server(listener: TcpListener, recorded: Recorded, sample: Sample) -> std::io:
 async fn render(state: web::Data<(Recorded, Sample)>) -> HttpResponse {
     let (recorded, sample) = state.as_ref();
     sample();
-    sample_process();
-    HttpResponse::Ok().content_type(ContentType::plaintext()).body(recorded.0.render())
-}
-
-/// The names are those of Prometheus's own client libraries.
-fn sample_process() {
-    let Some(seen) = process::sample() else { return };
-    gauge!("process_resident_memory_bytes").set(seen.resident_bytes);
-    counter!("process_cpu_seconds_total").absolute(seen.cpu_seconds);
-    gauge!("process_open_fds").set(seen.open_fds);
-    gauge!("process_max_fds").set(seen.max_fds);
-    gauge!("process_threads").set(seen.threads);
+    recorded.process.collect();
+    HttpResponse::Ok().content_type(ContentType::plaintext()).body(recorded.handle.render())
 }
 
 fn bind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {

@@ -85,7 +85,7 @@ pub fn start(service: &'static str, settings: &Traces) -> Result<Option<Exportin
     let exporter = exporter.build().map_err(|error| failed(&error))?;
     drop(entered);
     let batches = BatchConfigBuilder::default().with_scheduled_delay(EXPORT_PAUSE).build();
-    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    let version = KeyValue::new("service.version", crate::version::NUMBER);
     let provider = SdkTracerProvider::builder()
         .with_resource(Resource::builder_empty().with_service_name(service).with_attribute(version).build())
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.ratio))))

@@ -2,11 +2,13 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`settings`] | the section `authority` of the settings |
+//! | [`command_line`] | serve, health check, encryption key, reference of the settings |
+//! | [`settings`] | the sections of the settings that all have |
 //! | [`encryption_key`] | the private key of an audience whose tokens are encrypted |
 //! | [`following`] | the authority that is followed: readiness, staleness, metrics |
 //! | [`serving`] | runtime, folders and listeners |
 
+pub mod command_line;
 pub mod encryption_key;
 pub mod following;
 pub mod serving;

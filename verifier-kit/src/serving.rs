@@ -1,4 +1,4 @@
-//! What serving begins with: a folder, listeners, a runtime.
+//! A folder, listeners, servers and a runtime.
 
 use std::fs::{self, DirBuilder};
 use std::net::{SocketAddr, TcpListener};
@@ -7,15 +7,21 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use service_kit::accept;
+use actix_web::App;
+use actix_web::dev::Server as HttpServer;
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::web::ServiceConfig;
 use service_kit::grpc::CALL_TIMEOUT;
+use service_kit::{accept, run};
 use tonic::transport::Server;
+
+use crate::following::Following;
 
 /// Most streams on one connection.
 const MAX_STREAMS: u32 = 100;
 
 /// Threads that may block.
-pub const BLOCKING_THREADS: usize = 16;
+const BLOCKING_THREADS: usize = 16;
 
 /// The addresses that a process listens at.
 pub struct Listeners {
@@ -42,8 +48,36 @@ impl Listeners {
 
 /// One worker for each core.
 #[must_use]
-pub fn workers() -> usize {
+fn workers() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// An HTTP server within the bounds that each verifier keeps: `/healthz`, `/readyz`, and the routes of a service.
+///
+/// # Errors
+/// Those of the system.
+pub fn http_server(
+    listener: TcpListener,
+    following: &Following,
+    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> std::io::Result<HttpServer> {
+    let following = following.clone();
+    let server = actix_web::HttpServer::new(move || {
+        App::new()
+            .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
+            .wrap(from_fn(service_kit::observe::observe))
+            .configure(|app| following.routes(app))
+            .configure(&routes)
+    });
+    let server = server
+        .workers(workers())
+        .worker_max_blocking_threads((BLOCKING_THREADS / workers()).max(1))
+        .client_request_timeout(Duration::from_secs(5))
+        .keep_alive(Duration::from_secs(60))
+        .shutdown_timeout(run::HTTP_DRAIN_SECONDS)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
 }
 
 /// A gRPC server within the bounds that each verifier keeps, before its layers and services.

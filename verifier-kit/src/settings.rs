@@ -1,5 +1,6 @@
-//! The authority that a process follows, as it is set.
+//! The sections of the settings that every program that follows an authority has.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use service_kit::duration;
 use shared_claims::authority::{AuthoritySettings, FeedSettings};
 
-/// No `Debug`: the secret cannot be printed by accident.
+/// The authority that a process follows. No `Debug`: the secret cannot be printed by accident.
 #[derive(Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Authority {
@@ -37,6 +38,38 @@ pub struct Authority {
     pub stale_after: Duration,
     /// Accept tokens as soon as keys are known; else 503 until revocations were received or loaded.
     pub accept_without_revocations: bool,
+}
+
+/// The HTTP listener.
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
+pub struct Http {
+    /// Address of the HTTP listener; port 0 chooses a free port.
+    pub bind: SocketAddr,
+}
+
+/// The gRPC listener.
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
+pub struct Grpc {
+    /// Address of the gRPC listener; port 0 chooses a free port.
+    pub bind: SocketAddr,
+}
+
+impl Http {
+    #[must_use]
+    pub const fn on_loopback(port: u16) -> Self {
+        Self { bind: loopback(port) }
+    }
+}
+
+impl Grpc {
+    #[must_use]
+    pub const fn on_loopback(port: u16) -> Self {
+        Self { bind: loopback(port) }
+    }
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
 impl Default for Authority {

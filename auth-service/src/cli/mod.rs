@@ -31,7 +31,7 @@ use output::Output;
 
 /// Signet, an authorization server: issues tokens over HTTP and gRPC.
 #[derive(Debug, Parser)]
-#[command(name = "auth-service", version)]
+#[command(name = "auth-service", version = service_kit::version::TEXT)]
 pub struct Cli {
     /// Settings file (TOML). Environment variables, `AUTH__SECTION__KEY`, override it.
     #[arg(long, global = true, value_name = "FILE")]

@@ -22,16 +22,6 @@ impl NotesEndpoints {
     pub fn new(store: Arc<NoteStore>) -> Self {
         Self { store }
     }
-
-    /// SQLite blocks: its work leaves the event loop.
-    async fn on_disk<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&NoteStore) -> Result<T, NoteError> + Send + 'static,
-    ) -> Result<T, Status> {
-        let store = Arc::clone(&self.store);
-        let outcome = tokio::task::spawn_blocking(move || work(&store)).await;
-        outcome.unwrap_or_else(|error| Err(NoteError::Unavailable(error.to_string()))).map_err(refuse)
-    }
 }
 
 #[tonic::async_trait]
@@ -44,7 +34,7 @@ impl NotesService for NotesEndpoints {
         let message = request.into_inner();
         let size = Some(message.page_size).filter(|size| *size != 0);
         let page = PageRequest::parse(size, &message.after).map_err(refuse)?;
-        let page = self.on_disk(move |store| store.list(&claims.sub, &page)).await?;
+        let page = self.store.blocking(move |store| store.list(&claims.sub, &page)).await.map_err(refuse)?;
         let notes = page.notes.into_iter().map(message_of).collect();
         Ok(Response::new(ListNotesResponse { notes, next_after: page.next_after.unwrap_or_default() }))
     }
@@ -55,14 +45,15 @@ impl NotesService for NotesEndpoints {
     ) -> Result<Response<NoteMessage>, Status> {
         let claims = authorized::<NotesWrite, _>(&request)?;
         let text = NoteText::parse(request.into_inner().text).map_err(refuse)?;
-        let note = self.on_disk(move |store| store.create(&claims.sub, &text)).await?;
+        let note =
+            self.store.blocking(move |store| store.create(&claims.sub, &text)).await.map_err(refuse)?;
         Ok(Response::new(message_of(note)))
     }
 
     async fn get_note(&self, request: Request<GetNoteRequest>) -> Result<Response<NoteMessage>, Status> {
         let claims = authorized::<NotesRead, _>(&request)?;
         let id = request.into_inner().id;
-        let note = self.on_disk(move |store| store.get(&claims.sub, &id)).await?;
+        let note = self.store.blocking(move |store| store.get(&claims.sub, &id)).await.map_err(refuse)?;
         Ok(Response::new(message_of(note)))
     }
 
@@ -72,7 +63,7 @@ impl NotesService for NotesEndpoints {
     ) -> Result<Response<DeleteNoteResponse>, Status> {
         let claims = authorized::<NotesWrite, _>(&request)?;
         let id = request.into_inner().id;
-        self.on_disk(move |store| store.delete(&claims.sub, &id)).await?;
+        self.store.blocking(move |store| store.delete(&claims.sub, &id)).await.map_err(refuse)?;
         Ok(Response::new(DeleteNoteResponse {}))
     }
 }

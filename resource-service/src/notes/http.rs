@@ -74,7 +74,7 @@ async fn list(
     query: Query<ListQuery>,
 ) -> Result<Json<NotePage>, Refused> {
     let page = PageRequest::parse(query.page_size, &query.after)?;
-    on_disk(&store, move |store| store.list(&token.claims.sub, &page)).await.map(Json)
+    Ok(Json(store.blocking(move |store| store.list(&token.claims.sub, &page)).await?))
 }
 
 async fn create(
@@ -83,7 +83,7 @@ async fn create(
     body: InTime<Json<NewNote>>,
 ) -> Result<HttpResponse, Refused> {
     let text = NoteText::parse(body.0.into_inner().text)?;
-    let note = on_disk(&store, move |store| store.create(&token.claims.sub, &text)).await?;
+    let note = store.blocking(move |store| store.create(&token.claims.sub, &text)).await?;
     let location = format!("/notes/{}", note.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(note))
 }
@@ -93,7 +93,7 @@ async fn get(
     store: Data<Arc<NoteStore>>,
     id: Path<String>,
 ) -> Result<Json<Note>, Refused> {
-    on_disk(&store, move |store| store.get(&token.claims.sub, &id)).await.map(Json)
+    Ok(Json(store.blocking(move |store| store.get(&token.claims.sub, &id)).await?))
 }
 
 async fn delete(
@@ -101,20 +101,8 @@ async fn delete(
     store: Data<Arc<NoteStore>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Refused> {
-    on_disk(&store, move |store| store.delete(&token.claims.sub, &id)).await?;
+    store.blocking(move |store| store.delete(&token.claims.sub, &id)).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// SQLite blocks: its work leaves the event loop.
-async fn on_disk<T: Send + 'static>(
-    store: &Arc<NoteStore>,
-    work: impl FnOnce(&NoteStore) -> Result<T, NoteError> + Send + 'static,
-) -> Result<T, Refused> {
-    let store = Arc::clone(store);
-    match web::block(move || work(&store)).await {
-        Ok(outcome) => outcome.map_err(Refused::Note),
-        Err(cancelled) => Err(Refused::Note(NoteError::Unavailable(cancelled.to_string()))),
-    }
 }
 
 async fn not_allowed(request: HttpRequest, allow: &'static str) -> HttpResponse {

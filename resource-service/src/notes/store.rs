@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -122,6 +123,19 @@ impl NoteStore {
         let found = notes::table.filter(notes::id.eq(id)).filter(notes::owner.eq(owner));
         let deleted = diesel::delete(found).execute(&mut self.connection()?)?;
         if deleted == 0 { Err(NoteError::NotFound) } else { Ok(()) }
+    }
+
+    /// Runs `work` on a thread that may block: SQLite does.
+    ///
+    /// # Errors
+    /// Those of the work; [`NoteError::Unavailable`].
+    pub async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, NoteError> + Send + 'static,
+    ) -> Result<T, NoteError> {
+        let store = Arc::clone(self);
+        let outcome = tokio::task::spawn_blocking(move || work(&store)).await;
+        outcome.unwrap_or_else(|cancelled| Err(NoteError::Unavailable(cancelled.to_string())))
     }
 
     fn connection(&self) -> Result<PooledConnection<ConnectionManager<SqliteConnection>>, NoteError> {

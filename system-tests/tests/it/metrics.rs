@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use system_tests::processes::{Env, run};
 use system_tests::protocol::unverified_claims;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Protocol, Refused, System, eventually, on_both_databases};
@@ -80,7 +81,18 @@ async fn what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label(dat
         assert_eq!(value(&metrics, series), Some(expected), "{series}: {metrics}");
     }
     assert!(value(&metrics, "signet_signing_key_age_seconds{algorithm=\"EdDSA\"}").unwrap() > 0.0);
-    assert!(value(&metrics, "process_resident_memory_bytes").unwrap() > 1e6);
+    for (series, least) in [
+        ("process_resident_memory_bytes", 1e6),
+        ("process_virtual_memory_bytes", 1e6),
+        ("process_open_fds", 3.0),
+        ("process_max_fds", 100.0),
+        ("process_threads", 2.0),
+        ("process_start_time_seconds", 1.7e9),
+        ("process_cpu_seconds_total", 0.0),
+    ] {
+        assert!(value(&metrics, series).unwrap() >= least, "{series}: {metrics}");
+    }
+    names_its_build("auth-service", &metrics);
     let user = unverified_claims(&pair.access)["sub"].as_str().unwrap().to_owned();
     for secret in
         [USER, "mallory", "alice", "BREW", &user, &pair.refresh, &last.access, &machine, "127.0.0.1"]
@@ -93,6 +105,19 @@ async fn what_was_done_is_counted_and_nothing_that_a_caller_chose_is_a_label(dat
     assert_eq!(value(&resource, "signet_ready"), Some(1.0));
     assert!(value(&resource, "signet_authority_last_contact_seconds").unwrap() < 10.0, "{resource}");
     is_well_formed(&resource);
+    names_its_build("resource-service", &resource);
+}
+
+/// `--version` and the metric name the same build.
+fn names_its_build(program: &str, metrics: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(program, &["--version"], folder.path(), &Env::new(), "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let commit = text.trim().strip_prefix(&format!("{program} {version} (commit "));
+    let commit = commit.and_then(|rest| rest.strip_suffix(')')).expect(&text);
+    let series = format!("signet_build_info{{version=\"{version}\",commit=\"{commit}\"}}");
+    assert_eq!(value(metrics, &series), Some(1.0), "{metrics}");
 }
 
 /// As Prometheus's own tool reads it: names, units, help, nothing twice.
@@ -113,7 +138,7 @@ fn is_well_formed(metrics: &str) {
 
 #[tokio::test]
 async fn metrics_can_be_switched_off_and_a_taken_address_ends_the_start() {
-    use system_tests::processes::{Service, run};
+    use system_tests::processes::Service;
     use system_tests::system::auth_env;
     let folder = tempfile::tempdir().unwrap();
     let env = auth_env(Database::Sqlite, folder.path(), &[("AUTH__METRICS__BIND", "off")]);
