@@ -16,7 +16,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
 use shared_claims::encryption::{DecryptionKeys, EncryptionKey};
-use shared_claims::revocations::{Entry, Fingerprints, IdSetWriter, RevocationsWriter, Target};
+use shared_claims::revocations::{Fingerprints, IdSetWriter, RevocationEntry, RevocationsWriter, Target};
 use shared_claims::{CachingVerifier, KeySet, Verifier};
 use system_tests::hostile::{Expected, Forge, Signer};
 
@@ -168,7 +168,10 @@ fn parsed_keys(c: &mut Criterion) {
 fn seen_before(c: &mut Criterion) {
     let mut revoked = RevocationsWriter::new(Fingerprints::with_key([7; 16]));
     let ids: Vec<String> = (0..1_000_000).map(|number| format!("{number:032x}")).collect();
-    revoked.apply(ids.iter().map(|id| Entry { target: Target::Session(id), expires_at: u64::MAX }), NOW);
+    revoked.apply(
+        ids.iter().map(|id| RevocationEntry { target: Target::Session(id), expires_at: u64::MAX }),
+        NOW,
+    );
     let revocations = revoked.readers();
     let samples: Vec<Sample> = (0..8).map(|_| Sample::new(Algorithm::EdDsa)).collect();
     let caching: Vec<_> =

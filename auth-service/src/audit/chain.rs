@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 
-use super::{Actor, Entry, Event};
+use super::{Actor, AuditEntry, Event};
 use crate::clock::Clock;
-use crate::keys::{Purpose, Secrets};
+use crate::keys::{KeyPurpose, Secrets};
 
 /// HMAC-SHA-256 (RFC 2104) over an entry and the MAC of the one before. Anyone who can write to the database, and has
 /// not the master key, can neither alter an entry nor take one out unseen.
@@ -24,7 +24,7 @@ pub struct Chain {
 /// An entry with its MAC, as they were read.
 #[derive(Debug, Clone)]
 pub struct Link {
-    pub entry: Entry,
+    pub entry: AuditEntry,
     pub mac: Vec<u8>,
 }
 
@@ -42,19 +42,19 @@ pub enum Broken {
 impl Chain {
     #[must_use]
     pub fn new(secrets: &Secrets, clock: Arc<dyn Clock>, process: Actor) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secrets.get(Purpose::AuditChain));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secrets.get(KeyPurpose::AuditChain));
         Self { key, clock, process }
     }
 
     /// An event as the entry of this number, written now.
     #[must_use]
-    pub fn entry(&self, seq: i64, event: &Event) -> Entry {
-        Entry::new(seq, self.clock.now(), event, &self.process)
+    pub fn entry(&self, seq: i64, event: &Event) -> AuditEntry {
+        AuditEntry::new(seq, self.clock.now(), event, &self.process)
     }
 
     /// The MAC of an entry behind the one whose MAC is given; none for the first.
     #[must_use]
-    pub fn link(&self, before: Option<&[u8]>, entry: &Entry) -> Mac {
+    pub fn link(&self, before: Option<&[u8]>, entry: &AuditEntry) -> Mac {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(before.unwrap_or(&BEGINNING));
         context.update(&entry.seq.to_be_bytes());
@@ -99,9 +99,9 @@ mod tests {
         Chain::new(&Secrets::derived(&master), Arc::new(SystemClock), Actor::Authority)
     }
 
-    fn entry(seq: i64) -> Entry {
+    fn entry(seq: i64) -> AuditEntry {
         let event = Event::of(Action::Login).user("u").client("web").session("s");
-        Entry::new(seq, Timestamp(1_800_000_000_000), &event, &Actor::Authority)
+        AuditEntry::new(seq, Timestamp(1_800_000_000_000), &event, &Actor::Authority)
     }
 
     #[test]
@@ -109,16 +109,16 @@ mod tests {
         let chain = chain();
         let mac = chain.link(Some(&[7; 32]), &entry(3));
         let altered = [
-            Entry { seq: 4, ..entry(3) },
-            Entry { at: Timestamp(1), ..entry(3) },
-            Entry { action: "logout".to_owned(), ..entry(3) },
-            Entry { outcome: "refused: x".to_owned(), ..entry(3) },
-            Entry { actor: "user:u".to_owned(), ..entry(3) },
-            Entry { user_id: None, ..entry(3) },
-            Entry { user_id: Some("uweb".to_owned()), client_id: Some(String::new()), ..entry(3) },
-            Entry { client_id: None, session_id: Some("web".to_owned()), ..entry(3) },
-            Entry { key_id: Some(String::new()), ..entry(3) },
-            Entry { detail: "x".to_owned(), ..entry(3) },
+            AuditEntry { seq: 4, ..entry(3) },
+            AuditEntry { at: Timestamp(1), ..entry(3) },
+            AuditEntry { action: "logout".to_owned(), ..entry(3) },
+            AuditEntry { outcome: "refused: x".to_owned(), ..entry(3) },
+            AuditEntry { actor: "user:u".to_owned(), ..entry(3) },
+            AuditEntry { user_id: None, ..entry(3) },
+            AuditEntry { user_id: Some("uweb".to_owned()), client_id: Some(String::new()), ..entry(3) },
+            AuditEntry { client_id: None, session_id: Some("web".to_owned()), ..entry(3) },
+            AuditEntry { key_id: Some(String::new()), ..entry(3) },
+            AuditEntry { detail: "x".to_owned(), ..entry(3) },
         ];
         for entry in altered {
             assert_ne!(chain.link(Some(&[7; 32]), &entry), mac, "{entry:?}");
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(check(Some(&links[0]), &links[1]), Ok(()));
         assert_eq!(check(Some(&links[0]), &links[2]), Err(Broken::Missing(2)));
         assert_eq!(check(None, &links[1]), Err(Broken::Missing(1)));
-        let altered = Link { entry: Entry { detail: "x".to_owned(), ..entry(2) }, ..links[1].clone() };
+        let altered = Link { entry: AuditEntry { detail: "x".to_owned(), ..entry(2) }, ..links[1].clone() };
         assert_eq!(check(Some(&links[0]), &altered), Err(Broken::Altered(2)));
     }
 }

@@ -83,7 +83,7 @@ impl Event {
 
 /// An entry as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct AuditEntry {
     /// 1, 2, 3, without gaps.
     pub seq: i64,
     pub at: Timestamp,
@@ -98,7 +98,7 @@ pub struct Entry {
     pub detail: String,
 }
 
-impl Entry {
+impl AuditEntry {
     pub(super) fn new(seq: i64, at: Timestamp, event: &Event, process: &Actor) -> Self {
         let outcome = match &event.refused {
             None => "done".to_owned(),

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::Done;
 use super::output::Output;
-use crate::audit::Entry;
+use crate::audit::AuditEntry;
 use crate::authority::Authority;
 use crate::authority::admin::{AuditHead, AuditSummary};
 
@@ -72,14 +72,14 @@ fn head(authority: &Authority, output: &Output) -> Done {
     Ok(())
 }
 
-fn list(output: &Output, entries: &[Entry]) -> Done {
+fn list(output: &Output, entries: &[AuditEntry]) -> Done {
     let document: Vec<Value> = entries.iter().map(described).collect();
     let text: Vec<String> = entries.iter().map(line).collect();
     output.result(&json!(document), &text.join("\n"));
     Ok(())
 }
 
-fn described(entry: &Entry) -> Value {
+fn described(entry: &AuditEntry) -> Value {
     json!({
         "seq": entry.seq,
         "at_ms": entry.at.0,
@@ -94,7 +94,7 @@ fn described(entry: &Entry) -> Value {
     })
 }
 
-fn line(entry: &Entry) -> String {
+fn line(entry: &AuditEntry) -> String {
     let names = [
         ("user", &entry.user_id),
         ("client", &entry.client_id),
@@ -103,6 +103,6 @@ fn line(entry: &Entry) -> String {
     ];
     let names: Vec<String> =
         names.iter().filter_map(|(what, name)| name.as_ref().map(|name| format!("{what}={name}"))).collect();
-    let Entry { seq, action, outcome, actor, detail, .. } = entry;
+    let AuditEntry { seq, action, outcome, actor, detail, .. } = entry;
     format!("{seq:>6} {} {action:<24} {outcome} by {actor} {} {detail}", entry.at.seconds(), names.join(" "))
 }

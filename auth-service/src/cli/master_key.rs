@@ -6,7 +6,7 @@ use serde_json::json;
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::keys::{MasterKey, Purpose, Secrets};
+use crate::keys::{KeyPurpose, MasterKey, Secrets};
 use crate::storage::{Resealed, Resting};
 
 #[derive(Debug, Subcommand)]
@@ -53,15 +53,15 @@ fn reseal(old: &MasterKey, new: &MasterKey, resting: &Resting, leaked: bool) -> 
         return Some(Resealed { secrets: secrets.seal(new).ok()?, ..Resealed::default() });
     }
     let renewed = secrets.renewed().ok()?;
-    let reseal = |purpose: Purpose, resting: &[(String, Vec<u8>)]| {
+    let reseal = |purpose: KeyPurpose, resting: &[(String, Vec<u8>)]| {
         let one = |(name, sealed): &(String, Vec<u8>)| {
             Some((name.clone(), secrets.reseal(&renewed, purpose, name, sealed).ok()?))
         };
         resting.iter().map(one).collect::<Option<Vec<_>>>()
     };
     Some(Resealed {
-        private_keys: reseal(Purpose::SealPrivateKeys, &resting.private_keys)?,
-        second_factors: reseal(Purpose::SealSecondFactors, &resting.second_factors)?,
+        private_keys: reseal(KeyPurpose::SealPrivateKeys, &resting.private_keys)?,
+        second_factors: reseal(KeyPurpose::SealSecondFactors, &resting.second_factors)?,
         secrets: renewed.seal(new).ok()?,
     })
 }

@@ -48,15 +48,22 @@ const SERVICES: [&str; 3] = [
     KeyServiceServer::<KeyEndpoints>::NAME,
 ];
 
-/// Serves until `stop` is cancelled. Health and, where it is switched on, reflection are the only
+/// What the gRPC API serves with.
+pub struct GrpcState {
+    pub authority: Arc<Authority>,
+    pub blocking: Blocking,
+    pub settings: Grpc,
+    pub proxies: TrustedProxies,
+}
+
+/// Serves until `end` says to stop. Health and, where it is switched on, reflection are the only
 /// methods that answer without client credentials.
 ///
 /// # Errors
-/// What the transport says.
+/// Those of the transport.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    (authority, blocking): (Arc<Authority>, Blocking),
-    (settings, proxies): (Grpc, TrustedProxies),
+    GrpcState { authority, blocking, settings, proxies }: GrpcState,
     end: End,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (reporter, health) = tonic_health::server::health_reporter();

@@ -11,7 +11,7 @@ use shared_claims::revocations::Position;
 use super::HttpState;
 use super::caching::{self, Pieces, read_only};
 use super::connections::Caller;
-use super::oauth::errors::Refused;
+use super::oauth::errors::OAuthError;
 use crate::authority::Authority;
 use crate::authority::sync::RevocationDocument;
 use crate::error::Error;
@@ -61,7 +61,7 @@ struct LongPoll {
 
 /// The signed document of what was revoked. To be asked for often, or with `wait`: an answer, also a 304,
 /// says that there is nothing newer. A replica that cannot see the database does not know that.
-async fn revocations(request: HttpRequest, state: web::Data<HttpState>) -> Result<HttpResponse, Refused> {
+async fn revocations(request: HttpRequest, state: web::Data<HttpState>) -> Result<HttpResponse, OAuthError> {
     let poll = web::Query::<LongPoll>::from_query(request.query_string())
         .map_err(|_| Error::invalid_request("`wait` is a number of seconds"))?;
     let after = poll.after.as_deref().map(|after| {
@@ -72,7 +72,7 @@ async fn revocations(request: HttpRequest, state: web::Data<HttpState>) -> Resul
     wait_for_news(&request, &state, after, Duration::from_secs(poll.wait.into())).await;
     if !state.authority.is_fresh() {
         // Not logged for each verifier that asks: the state sync has said it once.
-        let body = Refused::body("temporarily_unavailable", "the database was not seen for a while");
+        let body = OAuthError::body("temporarily_unavailable", "the database was not seen for a while");
         return Ok(HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, "1")).json(body));
     }
     let (content_type, cache_control) = ("application/jwt", HeaderValue::from_static("no-cache"));

@@ -14,11 +14,12 @@ const MAX_ID_BYTES: usize = 64;
 /// What no password fits, in Django's words.
 const NO_PASSWORD: &str = "!";
 
-/// Reads a user.
+/// Reads a user: the `record`th of the dump, with the primary key `pk`.
 pub(crate) fn user(
     map: &FieldMap,
     names: &Names,
-    (record, pk): (u64, &Value),
+    record: u64,
+    pk: &Value,
     fields: &Map<String, Value>,
 ) -> Item {
     let id = match map.user_id.as_str() {

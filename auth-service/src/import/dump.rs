@@ -152,7 +152,7 @@ impl Source for Dump {
             let item = if record.model == OUTSTANDING {
                 blacklisted(number, &record.pk, &fields)
             } else {
-                user(&self.map, &known.names, (number, &record.pk), &fields)
+                user(&self.map, &known.names, number, &record.pk, &fields)
             };
             found(item, part)
         })

@@ -3,6 +3,7 @@
 mod durations;
 mod output;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -44,13 +45,13 @@ pub fn convert(text: &str) -> Result<Converted, String> {
 /// What an entry says by itself.
 fn entry(out: &mut Converted, name: &str, value: &Value) {
     match name {
-        "ACCESS_TOKEN_LIFETIME" => time(out, (name, value), "tokens.access_ttl", (1, DAY)),
-        "REFRESH_TOKEN_LIFETIME" => time(out, (name, value), "tokens.refresh_idle_ttl", (1, YEAR)),
-        "SLIDING_TOKEN_LIFETIME" => time(out, (name, value), "simplejwt.sliding_ttl", (1, DAY)),
+        "ACCESS_TOKEN_LIFETIME" => time(out, name, value, "tokens.access_ttl", 1..=DAY),
+        "REFRESH_TOKEN_LIFETIME" => time(out, name, value, "tokens.refresh_idle_ttl", 1..=YEAR),
+        "SLIDING_TOKEN_LIFETIME" => time(out, name, value, "simplejwt.sliding_ttl", 1..=DAY),
         "SLIDING_TOKEN_REFRESH_LIFETIME" => {
-            time(out, (name, value), "simplejwt.sliding_refresh_ttl", (1, YEAR));
+            time(out, name, value, "simplejwt.sliding_refresh_ttl", 1..=YEAR);
         }
-        "LEEWAY" => time(out, (name, value), "simplejwt.leeway", (0, 60)),
+        "LEEWAY" => time(out, name, value, "simplejwt.leeway", 0..=60),
         "ROTATE_REFRESH_TOKENS" => flag(out, name, value, "simplejwt.rotate_refresh_tokens"),
         "ALGORITHM" => algorithm(out, value),
         "ISSUER" => optional_text(out, name, value, "simplejwt.legacy_issuer"),
@@ -149,15 +150,11 @@ fn together(out: &mut Converted, given: &Map<String, Value>) {
 }
 
 /// In seconds, between what our setting takes.
-fn time(
-    out: &mut Converted,
-    (name, value): (&str, &Value),
-    setting: &'static str,
-    (least, most): (u64, u64),
-) {
+fn time(out: &mut Converted, name: &str, value: &Value, setting: &'static str, bounds: RangeInclusive<u64>) {
     match duration(value) {
-        Ok(time) if !(least..=most).contains(&time.as_secs()) => {
-            let [least, most] = [least, most].map(|bound| durations::written(Duration::from_secs(bound)));
+        Ok(time) if !bounds.contains(&time.as_secs()) => {
+            let [least, most] =
+                [bounds.start(), bounds.end()].map(|bound| durations::written(Duration::from_secs(*bound)));
             out.missing(name, &format!("{setting} is {least} to {most}; its default holds"));
         }
         Ok(time) => out.set(setting, &format!("\"{}\"", durations::written(time))),

@@ -14,7 +14,7 @@ pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 /// What a derived key is for. One key never serves two purposes (NIST SP 800-57 section 5.2).
 #[derive(Debug, Clone, Copy)]
-pub enum Purpose {
+pub enum KeyPurpose {
     SealPrivateKeys,
     RefreshTokenMac,
     RefreshTokenId,
@@ -33,7 +33,7 @@ pub enum Purpose {
     RecoveryCodes,
 }
 
-impl Purpose {
+impl KeyPurpose {
     pub const ALL: [Self; 10] = [
         Self::SealPrivateKeys,
         Self::RefreshTokenMac,
@@ -113,7 +113,7 @@ impl MasterKey {
 
     /// The secret of a purpose, as long as the master key was never changed.
     #[must_use]
-    pub fn derive(&self, purpose: Purpose) -> Zeroizing<[u8; 32]> {
+    pub fn derive(&self, purpose: KeyPurpose) -> Zeroizing<[u8; 32]> {
         self.expand(purpose.name())
     }
 
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn each_purpose_has_a_key_of_its_own() {
         let key = MasterKey(Zeroizing::new([7; 32]));
-        assert_ne!(key.derive(Purpose::SealPrivateKeys), key.derive(Purpose::RefreshTokenMac));
-        assert_ne!(key.derive(Purpose::RefreshTokenId), key.derive(Purpose::RefreshTokenMac));
+        assert_ne!(key.derive(KeyPurpose::SealPrivateKeys), key.derive(KeyPurpose::RefreshTokenMac));
+        assert_ne!(key.derive(KeyPurpose::RefreshTokenId), key.derive(KeyPurpose::RefreshTokenMac));
     }
 }

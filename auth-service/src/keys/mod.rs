@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 pub use algorithm::Algorithm;
 pub use import::{ImportError, import_pem};
 pub(crate) use jws::sign;
-pub use master_key::{MasterKey, MasterKeyError, Purpose};
+pub use master_key::{KeyPurpose, MasterKey, MasterKeyError};
 pub use ring::{KeyRing, Keys, Signer, UnusableKey};
 pub(crate) use rotation::{
     KeyDemand, KeyStep, has_room, next_step, retirements, successor_candidate, takeover,

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::sealed::{self, CannotOpen};
 use super::self_test;
-use super::{Algorithm, InvalidKey, KeyRecord, KeyState, Purpose, Secrets, SigningKey, UNSCHEDULED};
+use super::{Algorithm, InvalidKey, KeyPurpose, KeyRecord, KeyState, Secrets, SigningKey, UNSCHEDULED};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 
 /// The keys as they are at one moment, prepared so that a request does no work for them.
@@ -88,7 +88,7 @@ impl Keys {
     #[must_use]
     pub fn new(secrets: &Secrets) -> Self {
         Self {
-            sealing_key: Zeroizing::new(*secrets.get(Purpose::SealPrivateKeys)),
+            sealing_key: Zeroizing::new(*secrets.get(KeyPurpose::SealPrivateKeys)),
             parsed: Mutex::default(),
             ring: ArcSwap::from_pointee(KeyRing::empty()),
         }
@@ -160,7 +160,7 @@ impl Keys {
             }
         }
         let signers = signers.into_iter().map(|(algorithm, (_, signer))| (algorithm, signer)).collect();
-        self.ring.store(Arc::new(KeyRing::new(signers, records, unusable, (position, now))?));
+        self.ring.store(Arc::new(KeyRing::new(signers, records, unusable, position, now)?));
         Ok(())
     }
 
@@ -211,7 +211,8 @@ impl KeyRing {
         signers: HashMap<Algorithm, Arc<Signer>>,
         records: Vec<KeyRecord>,
         unusable: HashSet<String>,
-        (position, now): (Position, Timestamp),
+        position: Position,
+        now: Timestamp,
     ) -> Result<Self, UnusableKey> {
         let is_published =
             |record: &&KeyRecord| record.state(now).is_public() && !unusable.contains(&record.kid);

@@ -3,7 +3,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::master_key::{MasterKey, Purpose};
+use super::master_key::{KeyPurpose, MasterKey};
 use super::sealed::{self, CannotOpen};
 use crate::secret::{NoRandomness, random_bytes};
 
@@ -11,7 +11,7 @@ use crate::secret::{NoRandomness, random_bytes};
 ///
 /// Derived from the master key at first. When that is changed they stay what they are and rest sealed under the new
 /// one, so that sessions go on and the audit log still holds.
-pub struct Secrets([Zeroizing<[u8; 32]>; Purpose::ALL.len()]);
+pub struct Secrets([Zeroizing<[u8; 32]>; KeyPurpose::ALL.len()]);
 
 /// A secret at rest, with the name of its purpose.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ impl Secrets {
     /// Those of an authority whose master key was never changed.
     #[must_use]
     pub fn derived(master: &MasterKey) -> Self {
-        Self(Purpose::ALL.map(|purpose| master.derive(purpose)))
+        Self(KeyPurpose::ALL.map(|purpose| master.derive(purpose)))
     }
 
     /// Opens what is stored; what is not is derived.
@@ -35,7 +35,7 @@ impl Secrets {
         let mut secrets = Self::derived(master);
         let wrapping = master.wrapping_key();
         for row in stored {
-            let known = Purpose::ALL.into_iter().find(|purpose| purpose.name() == row.purpose);
+            let known = KeyPurpose::ALL.into_iter().find(|purpose| purpose.name() == row.purpose);
             // A later version has purposes of its own.
             let Some(purpose) = known else { continue };
             let opened = sealed::open(&wrapping, purpose.name(), &row.sealed)?;
@@ -51,8 +51,8 @@ impl Secrets {
     /// [`NoRandomness`].
     pub fn renewed(&self) -> Result<Self, NoRandomness> {
         let mut secrets = Self(self.0.clone());
-        for purpose in Purpose::ALL {
-            if !matches!(purpose, Purpose::AuditChain) {
+        for purpose in KeyPurpose::ALL {
+            if !matches!(purpose, KeyPurpose::AuditChain) {
                 secrets.0[purpose as usize] = Zeroizing::new(random_bytes()?);
             }
         }
@@ -60,7 +60,7 @@ impl Secrets {
     }
 
     #[must_use]
-    pub fn get(&self, purpose: Purpose) -> &[u8; 32] {
+    pub fn get(&self, purpose: KeyPurpose) -> &[u8; 32] {
         &self.0[purpose as usize]
     }
 
@@ -70,11 +70,11 @@ impl Secrets {
     /// [`CannotOpen`] never, for keys of this size.
     pub fn seal(&self, master: &MasterKey) -> Result<Vec<SealedSecret>, CannotOpen> {
         let wrapping = master.wrapping_key();
-        let seal = |purpose: Purpose| {
+        let seal = |purpose: KeyPurpose| {
             let sealed = sealed::seal(&wrapping, purpose.name(), self.get(purpose))?;
             Ok(SealedSecret { purpose: purpose.name().to_owned(), sealed })
         };
-        Purpose::ALL.into_iter().map(seal).collect()
+        KeyPurpose::ALL.into_iter().map(seal).collect()
     }
 
     /// What rests under these secrets, under the name that it is bound to: a private key, a second factor. Sealed
@@ -85,7 +85,7 @@ impl Secrets {
     pub fn reseal(
         &self,
         others: &Self,
-        purpose: Purpose,
+        purpose: KeyPurpose,
         name: &str,
         sealed: &[u8],
     ) -> Result<Vec<u8>, CannotOpen> {
@@ -96,7 +96,7 @@ impl Secrets {
     /// Names them without telling anything: the `kid` of refresh tokens.
     #[must_use]
     pub fn name(&self) -> String {
-        let hash = digest::digest(&digest::SHA256, self.get(Purpose::RefreshTokenMac));
+        let hash = digest::digest(&digest::SHA256, self.get(KeyPurpose::RefreshTokenMac));
         format!("rt-{}", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..6]))
     }
 }
@@ -116,7 +116,7 @@ mod tests {
         let secrets = Secrets::derived(&old);
         let stored = secrets.seal(&new).unwrap();
         let opened = Secrets::open(&new, &stored).unwrap();
-        for purpose in Purpose::ALL {
+        for purpose in KeyPurpose::ALL {
             assert_eq!(opened.get(purpose), secrets.get(purpose), "{purpose:?}");
         }
         assert_eq!(opened.name(), secrets.name());
@@ -130,14 +130,15 @@ mod tests {
     fn after_a_leak_all_are_new_but_that_of_the_audit_log() {
         let secrets = Secrets::derived(&master());
         let renewed = secrets.renewed().unwrap();
-        for purpose in Purpose::ALL {
+        for purpose in KeyPurpose::ALL {
             let same = renewed.get(purpose) == secrets.get(purpose);
-            assert_eq!(same, matches!(purpose, Purpose::AuditChain), "{purpose:?}");
+            assert_eq!(same, matches!(purpose, KeyPurpose::AuditChain), "{purpose:?}");
         }
-        let sealed = sealed::seal(secrets.get(Purpose::SealPrivateKeys), "kid", b"private").unwrap();
-        let resealed = secrets.reseal(&renewed, Purpose::SealPrivateKeys, "kid", sealed.as_slice()).unwrap();
-        let key = renewed.get(Purpose::SealPrivateKeys);
+        let sealed = sealed::seal(secrets.get(KeyPurpose::SealPrivateKeys), "kid", b"private").unwrap();
+        let resealed =
+            secrets.reseal(&renewed, KeyPurpose::SealPrivateKeys, "kid", sealed.as_slice()).unwrap();
+        let key = renewed.get(KeyPurpose::SealPrivateKeys);
         assert_eq!(sealed::open(key, "kid", &resealed).unwrap().as_slice(), b"private");
-        assert!(renewed.reseal(&secrets, Purpose::SealPrivateKeys, "kid", sealed.as_slice()).is_err());
+        assert!(renewed.reseal(&secrets, KeyPurpose::SealPrivateKeys, "kid", sealed.as_slice()).is_err());
     }
 }

@@ -5,7 +5,7 @@ mod limit;
 mod log;
 
 use crate::clock::Timestamp;
-use shared_claims::revocations::{Entry, Target};
+use shared_claims::revocations::{RevocationEntry, Target};
 
 pub use limit::ClientLimiter;
 pub use log::{Page, RevocationLog};
@@ -45,7 +45,7 @@ impl RevocationTarget {
     }
 
     /// As a verifier sees it.
-    fn until(&self, expires_at: Timestamp) -> Entry<'_> {
+    fn until(&self, expires_at: Timestamp) -> RevocationEntry<'_> {
         let target = match self {
             Self::Session(id) => Target::Session(id),
             Self::Token(id) => Target::Token(id),
@@ -54,14 +54,14 @@ impl RevocationTarget {
                 Target::Client { client_id: id, not_before: not_before.seconds() }
             }
         };
-        Entry { target, expires_at: expires_at.seconds_rounded_up() }
+        RevocationEntry { target, expires_at: expires_at.seconds_rounded_up() }
     }
 }
 
 impl Revocation {
     /// As a verifier sees it.
     #[must_use]
-    pub fn entry(&self) -> Entry<'_> {
+    pub fn entry(&self) -> RevocationEntry<'_> {
         self.target.until(self.expires_at)
     }
 }

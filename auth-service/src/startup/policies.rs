@@ -13,7 +13,7 @@ use crate::authority::sign_in::SignInPolicy;
 use crate::authority::{Issuer, SimpleJwt, SlidingPolicy, TokenPolicy};
 use crate::clients::{Client, ClientId, Credentials, GrantType};
 use crate::clock::Timestamp;
-use crate::keys::{Algorithm, KeyPolicy, Keys, Purpose, Secrets};
+use crate::keys::{Algorithm, KeyPolicy, KeyPurpose, Keys, Secrets};
 use crate::mail::{MailPolicy, Mailer};
 use crate::settings::Settings;
 use crate::tokens::{ClaimMap, LegacySettings, LegacyTokens, RefreshTokens};
@@ -107,7 +107,7 @@ fn legacy_tokens(settings: &Settings, secrets: &Secrets) -> Result<Option<Legacy
         until,
         leeway: simplejwt.leeway.as_secs(),
     };
-    LegacyTokens::new(settings, secrets.get(Purpose::LegacySessions)).map(Some).map_err(failed)
+    LegacyTokens::new(settings, secrets.get(KeyPurpose::LegacySessions)).map(Some).map_err(failed)
 }
 
 pub(super) fn account_policy(settings: &Settings) -> AccountPolicy {

@@ -13,7 +13,7 @@ use super::sample::sample_metrics;
 use crate::authority::Authority;
 use crate::authority::sync::{StateSync, SweepPolicy, start_sweep};
 use crate::blocking::{self, Blocking};
-use crate::grpc;
+use crate::grpc::{self, GrpcState};
 use crate::http::{self, HttpState};
 use crate::mail::Mailer;
 use crate::metrics;
@@ -92,7 +92,12 @@ async fn serve_until_stopped(
     let http = http_listener.into_std().and_then(|listener| http::server(listener, &state, cores));
     let http = http.map_err(|error| format!("http: {error}"))?;
     let end = End::default();
-    let protocol = (Arc::clone(authority), blocking);
+    let grpc_state = GrpcState {
+        authority: Arc::clone(authority),
+        blocking,
+        settings: settings.grpc.clone(),
+        proxies: settings.trusted_proxies.clone(),
+    };
     let (closing, draining) = (Arc::clone(authority), end.draining.clone());
     tokio::spawn(async move {
         draining.cancelled().await;
@@ -100,9 +105,7 @@ async fn serve_until_stopped(
     });
     let (drain_delay, grpc_end) = (settings.drain_delay, end.clone());
     let issuer = settings.issuer.clone();
-    let grpc_settings = (settings.grpc.clone(), settings.trusted_proxies.clone());
-    let grpc =
-        tokio::spawn(async move { grpc::serve(grpc_listener, protocol, grpc_settings, grpc_end).await });
+    let grpc = tokio::spawn(async move { grpc::serve(grpc_listener, grpc_state, grpc_end).await });
     tracing::info!(http = %http_address, grpc = %grpc_address, metrics = metrics.address(), issuer, "ready");
     run::until_stopped(told, http, grpc, metrics, end, drain_delay).await
 }

@@ -34,6 +34,15 @@ pub struct NewPassword {
     pub revoked_until: Timestamp,
 }
 
+/// A proved address, and the state of the account when its owner asked for it.
+pub struct EmailChange {
+    pub user_id: String,
+    pub email: Address,
+    pub password_epoch: i64,
+    /// The address until then.
+    pub before: Option<String>,
+}
+
 impl Storage {
     /// Makes an account whose address is proved.
     ///
@@ -147,17 +156,13 @@ impl Storage {
         })
     }
 
-    /// Makes a proved address an account's, if its password and its address are still what they were.
+    /// Gives a user an address, if their password and their address are the same as when they asked for it.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn set_email(
-        &self,
-        user_id: &str,
-        (password_epoch, before): (i64, Option<String>),
-        (email, now): (&Address, Timestamp),
-    ) -> Result<Option<User>, StorageError> {
-        let (id, email, key) = (user_id.to_owned(), email.as_str().to_owned(), email.key());
+    pub fn set_email(&self, change: EmailChange, now: Timestamp) -> Result<Option<User>, StorageError> {
+        let EmailChange { user_id: id, email, password_epoch, before } = change;
+        let (email, key) = (email.as_str().to_owned(), email.key());
         self.write_audited(move |connection| {
             let unchanged = users::table
                 .filter(users::id.eq(&id))

@@ -6,7 +6,7 @@ use super::Storage;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{audit, counters};
-use crate::audit::{Chain, Entry, Event, Link};
+use crate::audit::{AuditEntry, Chain, Event, Link};
 use crate::clock::Timestamp;
 
 /// Given to the storage once there is a master key; shared with its threads.
@@ -139,8 +139,9 @@ pub(super) fn append(
 }
 
 impl AuditRow {
-    fn from_entry(entry: Entry, mac: Vec<u8>) -> Self {
-        let Entry { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail } = entry;
+    fn from_entry(entry: AuditEntry, mac: Vec<u8>) -> Self {
+        let AuditEntry { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail } =
+            entry;
         let at = at.0;
         Self { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail, mac }
     }
@@ -149,7 +150,8 @@ impl AuditRow {
         let Self { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail, mac } =
             self;
         let at = Timestamp(at);
-        let entry = Entry { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail };
+        let entry =
+            AuditEntry { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail };
         Link { entry, mac }
     }
 }

@@ -48,7 +48,7 @@ pub(super) enum AnyConnection {
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum Access {
     Read,
     Write,
     Migrate,
@@ -56,18 +56,18 @@ pub(super) enum Purpose {
 
 impl AnyConnection {
     /// Opens a connection by the URL's scheme. A SQLite file is made if it does not exist.
-    pub(super) fn open(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, StorageError> {
+    pub(super) fn open(url: &DatabaseUrl, access: Access) -> Result<Self, StorageError> {
         let unavailable =
             |error: &dyn std::error::Error| StorageError::Unavailable(explained(&error.to_string()));
         match url {
-            DatabaseUrl::Sqlite(path) => open_sqlite(path, purpose).map(Self::Sqlite),
+            DatabaseUrl::Sqlite(path) => open_sqlite(path, access).map(Self::Sqlite),
             DatabaseUrl::Postgres(url) => {
                 // Before libpq does it: OpenSSL would else tear itself down at the process's end,
                 // under the feet of a pool thread that is in a handshake, and crash the exit.
                 openssl_sys::init();
-                let url = with_bounds(url, purpose);
+                let url = with_bounds(url, access);
                 let mut connection = PgConnection::establish(&url).map_err(|error| unavailable(&error))?;
-                let settings = postgres_settings(purpose);
+                let settings = postgres_settings(access);
                 connection.batch_execute(&settings).map_err(|error| unavailable(&error))?;
                 Ok(Self::Postgres(connection))
             }
@@ -77,13 +77,13 @@ impl AnyConnection {
 
 /// SQLite does not wait by itself where another process switches the journal or closes the last
 /// connection: replicas that start at once would refuse each other.
-fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, StorageError> {
+fn open_sqlite(path: &Path, access: Access) -> Result<SqliteConnection, StorageError> {
     let path = path.to_str().ok_or_else(|| StorageError::Unavailable("the path is not UTF-8".to_owned()))?;
     let give_up = Instant::now() + SQLITE_OPEN_PATIENCE;
     loop {
         let opened =
             SqliteConnection::establish(path).map_err(|error| error.to_string()).and_then(|mut opened| {
-                opened.batch_execute(&sqlite_pragmas(purpose)).map_err(|error| error.to_string())?;
+                opened.batch_execute(&sqlite_pragmas(access)).map_err(|error| error.to_string())?;
                 Ok(opened)
             });
         match opened {
@@ -120,13 +120,13 @@ pub(super) fn pause(time: Duration) {
 }
 
 /// WAL with `synchronous=FULL`: a commit is on the disk before it is acknowledged.
-fn sqlite_pragmas(purpose: Purpose) -> String {
-    let query_only = i32::from(purpose == Purpose::Read);
-    let patience = match purpose {
-        Purpose::Read => SQLITE_BUSY_TIMEOUT,
+fn sqlite_pragmas(access: Access) -> String {
+    let query_only = i32::from(access == Access::Read);
+    let patience = match access {
+        Access::Read => SQLITE_BUSY_TIMEOUT,
         // It waits in `begin_immediate`.
-        Purpose::Write => Duration::ZERO,
-        Purpose::Migrate => SQLITE_OPEN_PATIENCE,
+        Access::Write => Duration::ZERO,
+        Access::Migrate => SQLITE_OPEN_PATIENCE,
     };
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -137,10 +137,10 @@ fn sqlite_pragmas(purpose: Purpose) -> String {
 
 /// Settings of a connection, as far as the server knows them. They bound what a replica that is paused or lost in the
 /// middle of a transaction keeps from all others: the locks of the counters that every revocation needs.
-fn postgres_settings(purpose: Purpose) -> String {
+fn postgres_settings(access: Access) -> String {
     let milliseconds = |time: Duration| time.as_millis().to_string();
     let mut settings = vec![("synchronous_commit", "on".to_owned())];
-    if purpose == Purpose::Migrate {
+    if access == Access::Migrate {
         // A migration, or a read of another project's database, may take its time.
         settings.extend([("statement_timeout", "0".to_owned()), ("lock_timeout", "0".to_owned())]);
     } else {
@@ -178,9 +178,9 @@ const BOUNDS: [(&str, &str); 5] = [
 const WRITABLE: (&str, &str) = ("target_session_attrs", "read-write");
 
 /// Bounds what the URL itself does not.
-fn with_bounds(url: &str, purpose: Purpose) -> String {
+fn with_bounds(url: &str, access: Access) -> String {
     let mut url = url.to_owned();
-    let writable = Some(WRITABLE).filter(|_| purpose != Purpose::Migrate);
+    let writable = Some(WRITABLE).filter(|_| access != Access::Migrate);
     for (name, value) in BOUNDS.into_iter().chain(writable) {
         if !url.contains(&format!("{name}=")) {
             let separator = if url.contains('?') { '&' } else { '?' };
@@ -194,7 +194,7 @@ fn with_bounds(url: &str, purpose: Purpose) -> String {
 #[derive(Debug)]
 pub(super) struct Manager {
     pub url: DatabaseUrl,
-    pub purpose: Purpose,
+    pub access: Access,
     pub generation: Generation,
 }
 
@@ -204,7 +204,7 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Tracked, StorageError> {
         let (generation, opened_in) = (self.generation.clone(), self.generation.current());
-        let connection = AnyConnection::open(&self.url, self.purpose)?;
+        let connection = AnyConnection::open(&self.url, self.access)?;
         Ok(Tracked { connection, suspect: false, generation, opened_in })
     }
 

@@ -8,7 +8,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use super::connection::{AnyConnection, Purpose};
+use super::connection::{Access, AnyConnection};
 use super::error::StorageError;
 use super::table_name::TableName;
 use super::url::DatabaseUrl;
@@ -44,7 +44,7 @@ pub(super) fn connect(url: &DatabaseUrl) -> Result<AnyConnection, StorageError> 
             Ok(AnyConnection::Sqlite(connection))
         }
         DatabaseUrl::Postgres(_) => {
-            let mut connection = AnyConnection::open(url, Purpose::Migrate)?;
+            let mut connection = AnyConnection::open(url, Access::Migrate)?;
             connection.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
             Ok(connection)
         }

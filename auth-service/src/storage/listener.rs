@@ -10,13 +10,13 @@ use diesel::connection::SimpleConnection;
 use diesel::{RunQueryDsl, sql_query};
 
 use super::Storage;
-use super::connection::{AnyConnection, Purpose, pause};
+use super::connection::{Access, AnyConnection, pause};
 use super::error::StorageError;
 use super::generation::Generation;
 use super::url::DatabaseUrl;
 
 /// libpq has no callback for notifications: it is polled this often, without a round trip.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL: Duration = Duration::from_millis(10);
 
 /// Pause between two tries to connect.
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -45,11 +45,17 @@ impl Storage {
         if matches!(self.url, DatabaseUrl::Sqlite(_)) {
             return Ok(None);
         }
-        let (url, stop) = (self.url.clone(), Arc::new(AtomicBool::new(false)));
-        let (stopped, generation) = (Arc::clone(&stop), self.generation.clone());
+        let stop = Arc::new(AtomicBool::new(false));
+        let listening = Listening {
+            url: self.url.clone(),
+            generation: self.generation.clone(),
+            stop: Arc::clone(&stop),
+            on_change,
+            last_failure: None,
+        };
         let thread = thread::Builder::new()
             .name("pg-listener".to_owned())
-            .spawn(move || listen(&url, &on_change, (&stopped, &generation)))
+            .spawn(move || listening.run())
             .map_err(|error| StorageError::Unavailable(format!("no listener thread: {error}")))?;
         Ok(Some(Listener { stop, thread: Some(thread) }))
     }
@@ -66,48 +72,57 @@ impl Drop for Listener {
     }
 }
 
-fn listen(url: &DatabaseUrl, on_change: &dyn Fn(), (stop, generation): (&AtomicBool, &Generation)) {
-    let mut last_failure: Option<StorageError> = None;
-    while !stop.load(Ordering::Relaxed) {
-        let mut listening = || last_failure = None;
-        let Err(error) = listen_once(url, on_change, (stop, generation), &mut listening) else { return };
-        // Once, not each second.
-        if last_failure.as_ref() != Some(&error) {
-            tracing::warn!(%error, "no notifications from the database: it is polled instead");
-            last_failure = Some(error);
-        }
-        let tries = RECONNECT.as_millis() / LOOK.as_millis();
-        (0..tries).take_while(|_| !stop.load(Ordering::Relaxed)).for_each(|_| pause(LOOK));
-    }
+/// The work of the thread.
+struct Listening<F> {
+    url: DatabaseUrl,
+    generation: Generation,
+    stop: Arc<AtomicBool>,
+    on_change: F,
+    last_failure: Option<StorageError>,
 }
 
-fn listen_once(
-    url: &DatabaseUrl,
-    on_change: &dyn Fn(),
-    (stop, generation): (&AtomicBool, &Generation),
-    listening: &mut dyn FnMut(),
-) -> Result<(), StorageError> {
-    let opened_in = generation.current();
-    let AnyConnection::Postgres(mut connection) = AnyConnection::open(url, Purpose::Read)? else {
-        return Ok(());
-    };
-    connection.batch_execute("LISTEN signet_changes")?;
-    listening();
-    // What was written before it listened.
-    on_change();
-    while !stop.load(Ordering::Relaxed) {
-        if generation.current() != opened_in {
-            return Err(StorageError::Disconnected("its server was lost or takes no writes".to_owned()));
+impl<F: Fn()> Listening<F> {
+    fn run(mut self) {
+        while !self.is_stopped() {
+            let Err(error) = self.once() else { return };
+            // Once, not each second.
+            if self.last_failure.as_ref() != Some(&error) {
+                tracing::warn!(%error, "no notifications from the database: it is polled instead");
+                self.last_failure = Some(error);
+            }
+            let polls = RECONNECT.as_millis() / POLL.as_millis();
+            (0..polls).take_while(|_| !self.is_stopped()).for_each(|_| pause(POLL));
         }
-        let mut told = false;
-        for word in connection.notifications_iter() {
-            word?;
-            told = true;
-        }
-        if told {
-            on_change();
-        }
-        pause(LOOK);
     }
-    Ok(())
+
+    /// Listens over one connection, until it is stopped or the connection fails.
+    fn once(&mut self) -> Result<(), StorageError> {
+        let opened_in = self.generation.current();
+        let AnyConnection::Postgres(mut connection) = AnyConnection::open(&self.url, Access::Read)? else {
+            return Ok(());
+        };
+        connection.batch_execute("LISTEN signet_changes")?;
+        self.last_failure = None;
+        // For writes from before it listened.
+        (self.on_change)();
+        while !self.is_stopped() {
+            if self.generation.current() != opened_in {
+                return Err(StorageError::Disconnected("its server was lost or takes no writes".to_owned()));
+            }
+            let mut notified = false;
+            for notification in connection.notifications_iter() {
+                notification?;
+                notified = true;
+            }
+            if notified {
+                (self.on_change)();
+            }
+            pause(POLL);
+        }
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }

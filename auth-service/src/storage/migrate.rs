@@ -3,7 +3,7 @@ use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::{AnyConnection, Purpose};
+use super::connection::{Access, AnyConnection};
 use super::error::StorageError;
 use super::sqlite_log;
 use super::url::DatabaseUrl;
@@ -20,7 +20,7 @@ pub(super) fn run(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
     if is_there(url)? && missing(url).is_ok_and(|missing| missing.is_empty()) {
         return Ok(Vec::new());
     }
-    let applied = match &mut AnyConnection::open(url, Purpose::Migrate)? {
+    let applied = match &mut AnyConnection::open(url, Access::Migrate)? {
         AnyConnection::Sqlite(connection) => connection.exclusive_transaction(|connection| {
             connection.run_pending_migrations(SQLITE).map(names).map_err(MigrationFailed::from)
         }),
@@ -51,7 +51,7 @@ fn is_there(url: &DatabaseUrl) -> Result<bool, StorageError> {
 
 /// Without a lock, which every command would else have to wait for.
 fn missing(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
-    let mut connection = AnyConnection::open(url, Purpose::Read)?;
+    let mut connection = AnyConnection::open(url, Access::Read)?;
     // Not by diesel's own question, which makes the table first, under a lock. No table: nothing was applied.
     let applied = sql_query("SELECT version FROM __diesel_schema_migrations").load(&mut connection);
     let applied: Vec<Applied> = match applied {

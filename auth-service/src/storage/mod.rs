@@ -55,7 +55,7 @@ use tracing::trace_span;
 
 use audit::SharedChain;
 use change_counters::{count_up, count_up_by};
-use connection::{AnyConnection, Purpose, SQLITE_BUSY_TIMEOUT};
+use connection::{Access, AnyConnection, SQLITE_BUSY_TIMEOUT};
 use generation::Generation;
 use pool::Connections;
 use rotator::Rotator;
@@ -64,7 +64,7 @@ use crate::clock::Timestamp;
 use writer::SqliteWriter;
 
 pub use account_sessions::SessionSeen;
-pub use accounts::NewPassword;
+pub use accounts::{EmailChange, NewPassword};
 pub use change_counters::ChangeCounters;
 pub use django::DjangoTables;
 pub use error::StorageError;
@@ -109,15 +109,15 @@ impl Storage {
         let (reads, looks, writes) = match url {
             DatabaseUrl::Sqlite(_) => {
                 let writer = SqliteWriter::start(url.clone())?;
-                let reads = Connections::new(url, Purpose::Read, pool_size, &generation);
+                let reads = Connections::new(url, Access::Read, pool_size, &generation);
                 (reads.clone(), reads, Writes::Sqlite(writer))
             }
             DatabaseUrl::Postgres(_) => {
-                check_encoding(&mut AnyConnection::open(url, Purpose::Write)?)?;
-                let pool = Connections::new(url, Purpose::Write, pool_size, &generation);
+                check_encoding(&mut AnyConnection::open(url, Access::Write)?)?;
+                let pool = Connections::new(url, Access::Write, pool_size, &generation);
                 let rotator = Rotator::start(pool.clone(), chain.clone())?;
                 // One to poll, one to see whether writes go through.
-                let looks = Connections::new(url, Purpose::Read, 2, &generation);
+                let looks = Connections::new(url, Access::Read, 2, &generation);
                 (pool.clone(), looks, Writes::Postgres { pool, rotator })
             }
         };

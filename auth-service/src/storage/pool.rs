@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{NopErrorHandler, Pool, PooledConnection};
 
-use super::connection::{Manager, Purpose};
+use super::connection::{Access, Manager};
 use super::error::{StorageError, explained};
 use super::generation::Generation;
 use super::url::DatabaseUrl;
@@ -30,7 +30,7 @@ pub(super) struct Connections {
 
 impl Connections {
     /// At most `size` of them.
-    pub(super) fn new(url: &DatabaseUrl, purpose: Purpose, size: u32, generation: &Generation) -> Self {
+    pub(super) fn new(url: &DatabaseUrl, access: Access, size: u32, generation: &Generation) -> Self {
         let pool = Pool::builder()
             .max_size(size)
             // All of them, from the start: one that is opened in a flood of requests is waited for by all.
@@ -39,7 +39,7 @@ impl Connections {
             .test_on_check_out(false)
             // What fails is logged where it was needed, once: not for each try of each connection.
             .error_handler(Box::new(NopErrorHandler))
-            .build_unchecked(Manager { url: url.clone(), purpose, generation: generation.clone() });
+            .build_unchecked(Manager { url: url.clone(), access, generation: generation.clone() });
         Self { pool, exhausted: Arc::default(), serving: Arc::default() }
     }
 

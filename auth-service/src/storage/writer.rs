@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 
-use super::connection::{AnyConnection, Purpose, SQLITE_PATIENCE, begin_immediate};
+use super::connection::{Access, AnyConnection, SQLITE_PATIENCE, begin_immediate};
 use super::error::StorageError;
 use super::url::DatabaseUrl;
 
@@ -35,7 +35,7 @@ pub(super) struct SqliteWriter {
 
 impl SqliteWriter {
     pub(super) fn start(url: DatabaseUrl) -> Result<Self, StorageError> {
-        let connection = AnyConnection::open(&url, Purpose::Write)?;
+        let connection = AnyConnection::open(&url, Access::Write)?;
         let (jobs, waiting) = sync_channel(MAX_WAITING);
         let patience = Arc::new(AtomicU64::new(0));
         let of_thread = Arc::clone(&patience);

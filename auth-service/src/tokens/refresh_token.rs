@@ -3,6 +3,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
 use serde_json::json;
 use shared_claims::strict::{
     DEFAULT_MAX_TOKEN_BYTES, Members, StrictValue, UnverifiedHeader, UnverifiedToken,
@@ -11,7 +12,7 @@ use shared_claims::strict::{
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::error::TokenFault;
-use crate::keys::{Purpose, Secrets};
+use crate::keys::{KeyPurpose, Secrets};
 use crate::secret::hex;
 use crate::sessions::Session;
 use crate::tokens::UserId;
@@ -26,8 +27,8 @@ const ALGORITHM: &str = "HS256";
 /// be replayed is stored.
 pub struct RefreshTokens {
     issuer: String,
-    /// Names the MAC key, so that the log can distinguish another master key from a forgery.
-    kid: String,
+    /// The encoded header. Its `kid` names the MAC key, so that the log can distinguish another master key from a forgery.
+    header: String,
     mac: hmac::Key,
     id: hmac::Key,
     /// A token is good for so long after it says that it has expired: its session lasts longer by it.
@@ -48,15 +49,33 @@ pub struct RefreshClaims {
     pub exp: u64,
 }
 
+/// In the order of simplejwt's, then of RFC 9068.
+#[derive(Serialize)]
+struct WrittenClaims<'a> {
+    token_type: &'static str,
+    exp: u64,
+    iat: u64,
+    jti: String,
+    user_id: UserId<'a>,
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    sid: &'a str,
+    #[serde(rename = "gen")]
+    generation: i64,
+    client_id: &'a str,
+}
+
 impl RefreshTokens {
     #[must_use]
     pub fn new(issuer: String, secrets: &Secrets, leeway: Duration) -> Self {
+        let header = json!({"alg": ALGORITHM, "typ": TYPE, "kid": secrets.name()});
         let key = |purpose| hmac::Key::new(hmac::HMAC_SHA256, secrets.get(purpose));
         Self {
             issuer,
-            kid: secrets.name(),
-            mac: key(Purpose::RefreshTokenMac),
-            id: key(Purpose::RefreshTokenId),
+            header: URL_SAFE_NO_PAD.encode(header.to_string()),
+            mac: key(KeyPurpose::RefreshTokenMac),
+            id: key(KeyPurpose::RefreshTokenId),
             leeway,
         }
     }
@@ -64,23 +83,24 @@ impl RefreshTokens {
     /// The refresh token of the session's current generation: the same bytes each time.
     #[must_use]
     pub fn mint(&self, session: &Session, user_id: UserId<'_>) -> String {
-        let header = json!({"alg": ALGORITHM, "typ": TYPE, "kid": self.kid});
-        let claims = json!({
-            "token_type": "refresh",
-            "exp": session.refresh_expires_at().minus(self.leeway).seconds(),
-            "iat": session.rotated_at.seconds(),
-            "jti": self.jti(&session.id, session.generation),
-            "user_id": user_id,
-            "iss": self.issuer,
-            "sub": session.user_id,
-            "aud": self.issuer,
-            "sid": session.id,
-            "gen": session.generation,
-            "client_id": session.client_id.as_str(),
-        });
-        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+        let claims = WrittenClaims {
+            token_type: "refresh",
+            exp: session.refresh_expires_at().minus(self.leeway).seconds(),
+            iat: session.rotated_at.seconds(),
+            jti: self.jti(&session.id, session.generation),
+            user_id,
+            iss: &self.issuer,
+            sub: &session.user_id,
+            aud: &self.issuer,
+            sid: &session.id,
+            generation: session.generation,
+            client_id: session.client_id.as_str(),
+        };
+        // Strings and integers: writing them to memory cannot fail.
+        let claims = serde_json::to_vec(&claims).unwrap_or_default();
+        let mut token = self.header.clone();
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut token);
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let tag = hmac::sign(&self.mac, token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(tag.as_ref(), &mut token);

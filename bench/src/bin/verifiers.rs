@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use shared_claims::authority::Authority;
 use shared_claims::clock::unix_now;
-use shared_claims::revocations::{Entry, Fingerprints, RevocationsWriter, Target};
+use shared_claims::revocations::{Fingerprints, RevocationEntry, RevocationsWriter, Target};
 use shared_claims::{AccessClaims, Verifier};
 use system_tests::database::open_sqlite;
 use system_tests::protocol::Protocol;
@@ -177,7 +177,8 @@ async fn a_million(system: &mut System) {
 
     let mut writer = RevocationsWriter::new(Fingerprints::with_key([7; 16]));
     let ids: Vec<String> = (0..MILLION).map(|number| format!("{number:032x}")).collect();
-    writer.apply(ids.iter().map(|id| Entry { target: Target::Session(id), expires_at: u64::MAX }), 0);
+    writer
+        .apply(ids.iter().map(|id| RevocationEntry { target: Target::Session(id), expires_at: u64::MAX }), 0);
     let (set, mut miss) = (writer.readers(), claims.clone());
     let begun = Instant::now();
     let mut hits = 0;

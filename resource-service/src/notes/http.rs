@@ -63,7 +63,7 @@ impl<T: FromRequest<Error = actix_web::Error> + 'static> FromRequest for InTime<
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let whole = timeout(BODY_TIMEOUT, T::from_request(request, payload));
-        let late = Refused::Malformed(StatusCode::REQUEST_TIMEOUT, "the body took too long");
+        let late = NotesError::Malformed(StatusCode::REQUEST_TIMEOUT, "the body took too long");
         Box::pin(async move { whole.await.unwrap_or_else(|_| Err(late.into())).map(Self) })
     }
 }
@@ -72,7 +72,7 @@ async fn list(
     token: Authorized<NotesRead>,
     store: Data<Arc<NoteStore>>,
     query: Query<ListQuery>,
-) -> Result<Json<NotePage>, Refused> {
+) -> Result<Json<NotePage>, NotesError> {
     let page = PageRequest::parse(query.page_size, &query.after)?;
     Ok(Json(store.blocking(move |store| store.list(&token.claims.sub, &page)).await?))
 }
@@ -81,7 +81,7 @@ async fn create(
     token: Authorized<NotesWrite>,
     store: Data<Arc<NoteStore>>,
     body: InTime<Json<NewNote>>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, NotesError> {
     let text = NoteText::parse(body.0.into_inner().text)?;
     let note = store.blocking(move |store| store.create(&token.claims.sub, &text)).await?;
     let location = format!("/notes/{}", note.id);
@@ -92,7 +92,7 @@ async fn get(
     token: Authorized<NotesRead>,
     store: Data<Arc<NoteStore>>,
     id: Path<String>,
-) -> Result<Json<Note>, Refused> {
+) -> Result<Json<Note>, NotesError> {
     Ok(Json(store.blocking(move |store| store.get(&token.claims.sub, &id)).await?))
 }
 
@@ -100,7 +100,7 @@ async fn delete(
     token: Authorized<NotesWrite>,
     store: Data<Arc<NoteStore>>,
     id: Path<String>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, NotesError> {
     store.blocking(move |store| store.delete(&token.claims.sub, &id)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -114,18 +114,18 @@ async fn not_allowed(request: HttpRequest, allow: &'static str) -> HttpResponse 
 
 /// What is answered when a request about notes is not served.
 #[derive(Debug)]
-enum Refused {
+enum NotesError {
     Note(NoteError),
     Malformed(StatusCode, &'static str),
 }
 
-impl From<NoteError> for Refused {
+impl From<NoteError> for NotesError {
     fn from(error: NoteError) -> Self {
         Self::Note(error)
     }
 }
 
-impl std::fmt::Display for Refused {
+impl std::fmt::Display for NotesError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Note(error) => write!(f, "{error}"),
@@ -134,7 +134,7 @@ impl std::fmt::Display for Refused {
     }
 }
 
-impl ResponseError for Refused {
+impl ResponseError for NotesError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Note(NoteError::Invalid(_)) => StatusCode::BAD_REQUEST,
@@ -159,21 +159,21 @@ impl ResponseError for Refused {
     }
 }
 
-fn json_error(error: &JsonPayloadError) -> Refused {
+fn json_error(error: &JsonPayloadError) -> NotesError {
     match error {
         JsonPayloadError::ContentType => {
-            Refused::Malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
+            NotesError::Malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
         }
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
-            Refused::Malformed(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
+            NotesError::Malformed(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
         }
-        _ => Refused::Malformed(
+        _ => NotesError::Malformed(
             StatusCode::BAD_REQUEST,
             "the body is not JSON of the form {\"text\": \"...\"}",
         ),
     }
 }
 
-fn query_error(_: &QueryPayloadError) -> Refused {
-    Refused::Malformed(StatusCode::BAD_REQUEST, "`page_size` is not a number of 1 to 100")
+fn query_error(_: &QueryPayloadError) -> NotesError {
+    NotesError::Malformed(StatusCode::BAD_REQUEST, "`page_size` is not a number of 1 to 100")
 }

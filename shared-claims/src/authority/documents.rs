@@ -218,7 +218,7 @@ impl Documents {
         let text = str::from_utf8(text).map_err(|_| "revocations: not text".to_owned())?;
         let keys = self.state.held().keys.clone();
         let token = RevocationDocument::parse(text).map_err(|refusal| self.refused_document(refusal))?;
-        let document = RevocationDocument::read(&token, (&self.settings.issuer, &keys));
+        let document = RevocationDocument::read(&token, &self.settings.issuer, &keys);
         let document = document.map_err(|refusal| self.refused_document(refusal))?;
         let entries = document.entries().map_err(|refusal| self.refused_document(refusal))?;
         let (mut held, now) = (self.state.held(), unix_now());

@@ -30,7 +30,7 @@ use super::shared::SharedState;
 use super::{AuthoritySettings, FeedSettings, FetchError};
 use crate::clock::unix_now;
 use crate::public_keys::MAX_KEYS;
-use crate::revocations::{Entry, Position, REPLICA_LAG_SECONDS, SignedTime, Target, is_current};
+use crate::revocations::{Position, REPLICA_LAG_SECONDS, RevocationEntry, SignedTime, Target, is_current};
 
 /// The authority speaks every second. One that is silent for this long is behind a dead connection.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -291,12 +291,12 @@ async fn begun<T>(
 /// `None` when an entry names nothing. Kinds that a later authority may know are passed over.
 fn statement(update: &RevocationUpdate, signed: bool) -> Option<Statement<'_>> {
     let known = update.entries.iter().filter(|entry| entry.target.is_some());
-    let entries: Vec<Entry<'_>> = known.map(entry).collect::<Option<_>>()?;
+    let entries: Vec<RevocationEntry<'_>> = known.map(entry).collect::<Option<_>>()?;
     let position = Position { epoch: update.epoch, seq: update.seq };
     Some(Statement { after: update.after_seq, position, entries, more: update.more, signed })
 }
 
-fn entry(message: &RevocationMessage) -> Option<Entry<'_>> {
+fn entry(message: &RevocationMessage) -> Option<RevocationEntry<'_>> {
     let not_before = message.not_before;
     let (target, id) = match message.target.as_ref()? {
         TargetMessage::Session(sid) => (Target::Session(sid), sid),
@@ -304,5 +304,6 @@ fn entry(message: &RevocationMessage) -> Option<Entry<'_>> {
         TargetMessage::Subject(sub) => (Target::Subject { sub, not_before }, sub),
         TargetMessage::Client(client_id) => (Target::Client { client_id, not_before }, client_id),
     };
-    (!id.is_empty() && message.expires_at > 0).then_some(Entry { target, expires_at: message.expires_at })
+    (!id.is_empty() && message.expires_at > 0)
+        .then_some(RevocationEntry { target, expires_at: message.expires_at })
 }

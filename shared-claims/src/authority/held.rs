@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Authority, Trust};
 use crate::public_keys::{InvalidKeySet, KeySet};
-use crate::revocations::{Entry, Fingerprints, Position, REPLICA_LAG_SECONDS, RevocationsWriter};
+use crate::revocations::{Fingerprints, Position, REPLICA_LAG_SECONDS, RevocationEntry, RevocationsWriter};
 
 /// Most revocations that are taken from an authority: 240 MB, which no honest one comes near.
 const MOST_ENTRIES: usize = 10_000_000;
@@ -64,7 +64,7 @@ pub(super) struct Held {
 pub(super) struct Statement<'a> {
     pub after: u64,
     pub position: Position,
-    pub entries: Vec<Entry<'a>>,
+    pub entries: Vec<RevocationEntry<'a>>,
     pub more: bool,
     /// Whether the authority signed the epoch.
     pub signed: bool,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::encryption_key::public_jwk;
-use super::key_agreement::{Purpose, agreed_key};
+use super::key_agreement::{KdfContext, agreed_key};
 use super::{A256GCM, ECDH_ES, RSA_OAEP_256, content};
 use crate::error::Refusal;
 use crate::public_keys::thumbprint;
@@ -231,7 +231,7 @@ impl Private {
                     Some(value) => value.as_str().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()),
                 };
                 let (apu, apv) = party("apu").zip(party("apv")).ok_or(Refusal::Encryption)?;
-                let purpose = Purpose { algorithm: A256GCM, apu: &apu, apv: &apv };
+                let purpose = KdfContext { algorithm: A256GCM, apu: &apu, apv: &apv };
                 agreed_key(ours, &theirs, &purpose).map_err(|_| Refusal::Encryption)
             }
             Self::Rsa(ours) if !parameters.contains("epk") => {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::key_agreement::{Purpose, agreed_key};
+use super::key_agreement::{KdfContext, agreed_key};
 use super::{A256GCM, ECDH_ES, RSA_OAEP_256, content};
 use crate::public_keys::{MAX_JWKS_BYTES, PRIVATE_MEMBERS, octets, point, rsa_key, text, thumbprint};
 use crate::strict::{Members, StrictValue, parse_object};
@@ -138,7 +138,7 @@ impl EncryptionKey {
         match &self.recipient {
             Recipient::Agreement(curve, theirs) => {
                 let ephemeral = PrivateKey::generate(curve)?;
-                let purpose = Purpose { algorithm: A256GCM, apu: &[], apv: &[] };
+                let purpose = KdfContext { algorithm: A256GCM, apu: &[], apv: &[] };
                 let key = agreed_key(&ephemeral, theirs, &purpose)?;
                 let header = json!({
                     "alg": ECDH_ES, "enc": A256GCM, "cty": "JWT", "kid": self.kid,

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// What both sides know besides the secret: the algorithm that the key is for, and the two parties, which
 /// are mostly not named.
-pub(super) struct Purpose<'a> {
+pub(super) struct KdfContext<'a> {
     pub algorithm: &'a str,
     pub apu: &'a [u8],
     pub apv: &'a [u8],
@@ -18,13 +18,16 @@ pub(super) struct Purpose<'a> {
 pub(super) fn agreed_key<const N: usize>(
     ours: &PrivateKey,
     theirs: &[u8],
-    purpose: &Purpose<'_>,
+    purpose: &KdfContext<'_>,
 ) -> Result<Zeroizing<[u8; N]>, Unspecified> {
     let theirs = UnparsedPublicKey::new(ours.algorithm(), theirs);
     agreement::agree(ours, theirs, Unspecified, |secret| derive(secret, purpose))
 }
 
-fn derive<const N: usize>(secret: &[u8], purpose: &Purpose<'_>) -> Result<Zeroizing<[u8; N]>, Unspecified> {
+fn derive<const N: usize>(
+    secret: &[u8],
+    purpose: &KdfContext<'_>,
+) -> Result<Zeroizing<[u8; N]>, Unspecified> {
     let digest = get_sskdf_digest_algorithm(SskdfDigestAlgorithmId::Sha256).ok_or(Unspecified)?;
     let mut info = Vec::new();
     for part in [purpose.algorithm.as_bytes(), purpose.apu, purpose.apv] {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use super::content;
-use super::key_agreement::{Purpose, agreed_key};
+use super::key_agreement::{KdfContext, agreed_key};
 
 /// RFC 7520, figure 72.
 const PLAINTEXT_5: &str = "\
@@ -106,7 +106,7 @@ fn rfc_7518_appendix_c_both_sides_agree_on_the_key_that_is_printed_there() {
         point("gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0", "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps");
     let bob_point =
         point("weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ", "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck");
-    let purpose = Purpose { algorithm: "A128GCM", apu: b"Alice", apv: b"Bob" };
+    let purpose = KdfContext { algorithm: "A128GCM", apu: b"Alice", apv: b"Bob" };
     for (ours, theirs) in [(alice.unwrap(), bob_point), (bob.unwrap(), alice_point)] {
         let key = agreed_key::<16>(&ours, &theirs, &purpose).unwrap();
         assert_eq!(URL_SAFE_NO_PAD.encode(*key), "VqqN6vgjbSBcIijNcacQGg");
@@ -134,7 +134,7 @@ fn rfc_7520_section_5_5_the_agreed_key_is_the_one_that_made_the_tag() {
     let header: Value = serde_json::from_slice(&octets(parts[0])).unwrap();
     let epk = |name: &str| header["epk"][name].as_str().unwrap();
     let ours = PrivateKey::from_private_key(&ECDH_P256, &octets(EC_D_5_5)).unwrap();
-    let purpose = Purpose { algorithm: header["enc"].as_str().unwrap(), apu: &[], apv: &[] };
+    let purpose = KdfContext { algorithm: header["enc"].as_str().unwrap(), apu: &[], apv: &[] };
     let key = agreed_key::<32>(&ours, &point(epk("x"), epk("y")), &purpose).unwrap();
     // RFC 7518 section 5.2.2.1: the first half is the key of the tag.
     let mac_key = hmac::Key::new(hmac::HMAC_SHA256, &key[..16]);

@@ -1,7 +1,7 @@
 //! The signed document that the authority publishes at `GET /revocations` (`typ: revocations+jwt`), for verifiers
 //! without gRPC: what follows a position, a page at a time; without a position all of it, as far as it fits.
 
-use super::{Entry, Position, Target};
+use super::{Position, RevocationEntry, Target};
 use crate::error::Refusal;
 use crate::public_keys::KeySet;
 use crate::strict::{Members, StrictValue, UnverifiedToken};
@@ -46,10 +46,7 @@ impl<'t> RevocationDocument<'t> {
     ///
     /// # Errors
     /// [`Refusal`] as for a token: size, form, signature, `typ`, issuer, or a malformed claim.
-    pub fn read(
-        unverified: &'t UnverifiedToken<'_>,
-        (issuer, keys): (&str, &KeySet),
-    ) -> Result<Self, Refusal> {
+    pub fn read(unverified: &'t UnverifiedToken<'_>, issuer: &str, keys: &KeySet) -> Result<Self, Refusal> {
         let header = unverified.header()?;
         if !header.is_of_type(DOCUMENT_TYPE) {
             return Err(Refusal::Type);
@@ -75,7 +72,7 @@ impl<'t> RevocationDocument<'t> {
     ///
     /// # Errors
     /// [`Refusal::Claim`] for a malformed one.
-    pub fn entries(&self) -> Result<Vec<Entry<'_>>, Refusal> {
+    pub fn entries(&self) -> Result<Vec<RevocationEntry<'_>>, Refusal> {
         let items = self.claims.get("revocations").and_then(StrictValue::as_array);
         let entries = items.ok_or(Refusal::Claim("revocations"))?.iter().map(entry);
         entries.filter_map(Result::transpose).collect()
@@ -83,7 +80,7 @@ impl<'t> RevocationDocument<'t> {
 }
 
 /// `None` for a kind that a later authority may know: the others must go on working.
-fn entry<'a>(item: &'a StrictValue<'_>) -> Result<Option<Entry<'a>>, Refusal> {
+fn entry<'a>(item: &'a StrictValue<'_>) -> Result<Option<RevocationEntry<'a>>, Refusal> {
     let members = item.as_object().ok_or(Refusal::Claim("revocations"))?;
     let id = text(members, "id")?;
     let target = match text(members, "kind")? {
@@ -93,7 +90,7 @@ fn entry<'a>(item: &'a StrictValue<'_>) -> Result<Option<Entry<'a>>, Refusal> {
         "client" => Target::Client { client_id: id, not_before: number(members, "not_before")? },
         _ => return Ok(None),
     };
-    Ok(Some(Entry { target, expires_at: number(members, "exp")? }))
+    Ok(Some(RevocationEntry { target, expires_at: number(members, "exp")? }))
 }
 
 pub(super) fn text<'a>(members: &'a Members<'_>, name: &'static str) -> Result<&'a str, Refusal> {

@@ -40,7 +40,7 @@ pub enum Target<'a> {
 
 /// A revocation, and until when it is needed: then the last token that it matches has expired everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub struct RevocationEntry<'a> {
     /// What it revokes.
     pub target: Target<'a>,
     /// Seconds since the epoch.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 
-use super::{Entry, IdSet, IdSetWriter, Target};
+use super::{IdSet, IdSetWriter, RevocationEntry, Target};
 use crate::claims::AccessClaims;
 
 /// Makes 64 bits of an id, under a key of this verifier's own: nobody can choose ids that meet in it. Among
@@ -150,9 +150,9 @@ impl RevocationsWriter {
 
     /// Adds entries. Ids are mostly seen by present readers at once; `true` when they must be given
     /// [`Self::readers`] again.
-    pub fn apply<'a>(&mut self, entries: impl IntoIterator<Item = Entry<'a>>, now: u64) -> bool {
+    pub fn apply<'a>(&mut self, entries: impl IntoIterator<Item = RevocationEntry<'a>>, now: u64) -> bool {
         let mut replaced = false;
-        for Entry { target, expires_at } in entries {
+        for RevocationEntry { target, expires_at } in entries {
             let fingerprints = self.fingerprints;
             replaced |= match target {
                 Target::Session(sid) => self.insert_id(fingerprints.of(Kind::Session, sid), expires_at, now),

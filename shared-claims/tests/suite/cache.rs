@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared_claims::cache::CachingVerifier;
-use shared_claims::revocations::{Entry, Fingerprints, RevocationsWriter, Target};
+use shared_claims::revocations::{Fingerprints, RevocationEntry, RevocationsWriter, Target};
 use shared_claims::{AccessClaims, KeySet, Refusal, Verifier};
 
 use super::verifier::{Issuer, NOW, claims, header, with};
@@ -85,7 +85,7 @@ proptest! {
             let Question { token, verifier, keys, now, revoked } = question;
             let expected = plain[verifier].verify(&tokens[token], &sets[keys], now);
             if let (true, Ok(AccessClaims { sid: Some(sid), .. })) = (revoked, &expected) {
-                if revoking.apply([Entry { target: Target::Session(sid), expires_at: NOW + 1000 }], now) {
+                if revoking.apply([RevocationEntry { target: Target::Session(sid), expires_at: NOW + 1000 }], now) {
                     revocations = revoking.readers();
                 }
                 revoked_sessions.insert(sid.clone());

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use std::thread;
 
 use proptest::prelude::*;
-use shared_claims::revocations::{Entry, Fingerprints, IdSetWriter, RevocationsWriter, Target};
+use shared_claims::revocations::{Fingerprints, IdSetWriter, RevocationEntry, RevocationsWriter, Target};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -64,7 +64,7 @@ proptest! {
                 2 => Target::Subject { sub: id, not_before: 500 },
                 _ => Target::Client { client_id: id, not_before: 600 },
             };
-            Entry { target, expires_at: 1000 + place as u64 }
+            RevocationEntry { target, expires_at: 1000 + place as u64 }
         };
         writer.apply(ids.iter().enumerate().map(|(place, id)| entry(id, place)), 0);
         let bytes = writer.to_bytes();

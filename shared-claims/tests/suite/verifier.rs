@@ -336,7 +336,7 @@ fn revocations_are_signed_and_read_as_their_kind_says() {
     };
     let read = |document: &str| {
         let token = RevocationDocument::parse(document)?;
-        let document = RevocationDocument::read(&token, ("https://auth.test", &issuer.keys))?;
+        let document = RevocationDocument::read(&token, "https://auth.test", &issuer.keys)?;
         let mut revocations = RevocationsWriter::new(Fingerprints::with_key([7; 16]));
         revocations.apply(document.entries()?, NOW);
         Ok((document.position, document.after, document.more, revocations))

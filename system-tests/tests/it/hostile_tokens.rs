@@ -306,7 +306,7 @@ async fn each_kind_of_token_works_in_its_own_place_only() {
             }
         }
         let parsed = RevocationDocument::parse(token);
-        if parsed.is_ok_and(|token| RevocationDocument::read(&token, (ISSUER, &range.keys)).is_ok()) {
+        if parsed.is_ok_and(|token| RevocationDocument::read(&token, ISSUER, &range.keys).is_ok()) {
             works.push("Revocations".to_owned());
         }
         // These spend or end what they accept: last.

@@ -7,6 +7,7 @@ use super::mail_tokens::Kind;
 use crate::authority::Authority;
 use crate::error::{AccountFault, Error, Result};
 use crate::secret::PlainSecret;
+use crate::storage::EmailChange;
 use crate::users::Address;
 
 /// An address that becomes the account's when it is proved.
@@ -68,8 +69,13 @@ impl Authority {
             return Err(used());
         }
         let email = Address::parse(&new.email).ok_or_else(used)?;
-        let as_it_was = (new.password_epoch, new.before.clone());
-        let user = self.storage.set_email(&new.user_id, as_it_was, (&email, now))?.ok_or_else(used)?;
+        let change = EmailChange {
+            user_id: new.user_id,
+            email,
+            password_epoch: new.password_epoch,
+            before: new.before.clone(),
+        };
+        let user = self.storage.set_email(change, now)?.ok_or_else(used)?;
         if let Some(before) = new.before.filter(|before| *before != new.email) {
             self.write_to_owner(self.writer().email_has_changed(&before, user.username.as_str()));
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::error::{AccountFault, Error, ErrorKind, Result};
-use crate::keys::{Purpose, Secrets, Vault};
+use crate::keys::{KeyPurpose, Secrets, Vault};
 
 /// Longest token, in characters; a registration has a name, an address and a password hash in it.
 const MAX_CHARACTERS: usize = 2048;
@@ -34,7 +34,7 @@ struct Sealed<T> {
 impl MailTokens {
     #[must_use]
     pub(crate) fn new(secrets: &Secrets) -> Self {
-        Self(Vault::new(secrets.get(Purpose::SealMailTokens)))
+        Self(Vault::new(secrets.get(KeyPurpose::SealMailTokens)))
     }
 
     /// # Errors

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::invalid;
-use crate::audit::{Broken, Entry, Link};
+use crate::audit::{AuditEntry, Broken, Link};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::hex;
@@ -96,7 +96,7 @@ impl Authority {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub fn audit_entries(&self, after: i64) -> Result<Vec<Entry>> {
+    pub fn audit_entries(&self, after: i64) -> Result<Vec<AuditEntry>> {
         let mut entries = Vec::new();
         self.for_each_audit_link(after, |link| {
             entries.push(link.entry);
@@ -109,7 +109,7 @@ impl Authority {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub fn newest_audit_entries(&self, count: u32) -> Result<Vec<Entry>> {
+    pub fn newest_audit_entries(&self, count: u32) -> Result<Vec<AuditEntry>> {
         let after = self.storage.audit_length()? - i64::from(count);
         self.audit_entries(after.max(0))
     }

@@ -12,7 +12,7 @@ pub(crate) use second_factor::FactorRefused;
 use crate::audit::LimitedEntries;
 use crate::authority::Authority;
 use crate::clock::Timestamp;
-use crate::keys::{Purpose, Secrets, Vault};
+use crate::keys::{KeyPurpose, Secrets, Vault};
 use crate::users::{
     Attempt, AttemptPolicy, CountKey, Dummies, LoginLimiter, PasswordHasher, PasswordRules, PresentedFactor,
     RecoveryCodes, User,
@@ -56,12 +56,12 @@ impl SignIn {
             limiter: LoginLimiter::among(policy.connections),
             password_rules: policy.password_rules,
             attempt_policy: policy.attempts,
-            count_key: CountKey::new(secrets.get(Purpose::LoginCounts)),
+            count_key: CountKey::new(secrets.get(KeyPurpose::LoginCounts)),
             known_networks: Cache::new(CACHED_NETWORKS),
             limited_entries: LimitedEntries::default(),
-            dummies: Dummies::new(secrets.get(Purpose::DummyDraw)),
-            second_factors: Vault::new(secrets.get(Purpose::SealSecondFactors)),
-            recovery_codes: RecoveryCodes::new(secrets.get(Purpose::RecoveryCodes)),
+            dummies: Dummies::new(secrets.get(KeyPurpose::DummyDraw)),
+            second_factors: Vault::new(secrets.get(KeyPurpose::SealSecondFactors)),
+            recovery_codes: RecoveryCodes::new(secrets.get(KeyPurpose::RecoveryCodes)),
         }
     }
 }

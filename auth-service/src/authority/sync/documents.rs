@@ -85,11 +85,11 @@ struct Claims<'a> {
     /// Whether there are more behind them.
     #[serde(skip_serializing_if = "Option::is_none")]
     more: Option<bool>,
-    revocations: Vec<Entry<'a>>,
+    revocations: Vec<RevocationItem<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct RevocationItem<'a> {
     kind: &'static str,
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,7 +131,7 @@ impl Authority {
             keys: ring.position.seq,
             after: Some(after),
             more: Some(page.more),
-            revocations: page.entries.iter().map(Entry::of).collect(),
+            revocations: page.entries.iter().map(RevocationItem::of).collect(),
         };
         let jwt: Arc<str> = sign(&signer, DOCUMENT_TYPE, &claims)?.into();
         self.sync.documents.pages.kept.insert(key, Arc::clone(&jwt));
@@ -185,7 +185,7 @@ impl Authority {
             keys: ring.position.seq,
             after: None,
             more: None,
-            revocations: live.iter().map(Entry::of).collect(),
+            revocations: live.iter().map(RevocationItem::of).collect(),
         };
         let jwt = sign(&signer, DOCUMENT_TYPE, &claims)?;
         if jwt.len() > MAX_DOCUMENT_BYTES {
@@ -210,7 +210,7 @@ fn etag(position: Position, key_set: &str) -> String {
     format!("W/\"{}-{}-{}\"", position.epoch, position.seq, key_set.trim_matches('"'))
 }
 
-impl<'a> Entry<'a> {
+impl<'a> RevocationItem<'a> {
     fn of(revocation: &'a Revocation) -> Self {
         let entry = revocation.entry();
         let (kind, id, not_before) = match entry.target {

@@ -67,7 +67,7 @@ pub fn account_error(kind: ErrorKind) -> (StatusCode, &'static str, String) {
 
 /// Why an account endpoint refused a request.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(super) enum AccountError {
     Failed(Error),
     /// No token, or not one by itself.
     NoToken,
@@ -78,7 +78,7 @@ pub(super) enum Refused {
     BodyTooSlow,
 }
 
-impl Refused {
+impl AccountError {
     fn parts(&self) -> (StatusCode, &'static str, String) {
         match self {
             Self::Failed(error) => account_error(error.kind),
@@ -101,13 +101,13 @@ impl Refused {
     }
 }
 
-impl From<Error> for Refused {
+impl From<Error> for AccountError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<BodyError> for Refused {
+impl From<BodyError> for AccountError {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge => Self::BodyTooLarge,
@@ -117,13 +117,13 @@ impl From<BodyError> for Refused {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for AccountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.parts().0)
     }
 }
 
-impl ResponseError for Refused {
+impl ResponseError for AccountError {
     fn status_code(&self) -> StatusCode {
         self.parts().0
     }

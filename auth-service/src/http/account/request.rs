@@ -5,7 +5,7 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::de::DeserializeOwned;
 
-use super::errors::{Refused, no_store};
+use super::errors::{AccountError, no_store};
 use crate::authority::Authority;
 use crate::authority::account::Caller;
 use crate::error;
@@ -14,7 +14,7 @@ use crate::http::{HttpState, body, client_ip};
 /// Largest body at these endpoints, in bytes.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
-pub(super) type Answer = Result<HttpResponse, Refused>;
+pub(super) type Answer = Result<HttpResponse, AccountError>;
 
 pub(super) fn done() -> HttpResponse {
     no_store(HttpResponse::NoContent()).finish()
@@ -26,7 +26,7 @@ pub(super) async fn as_caller<T: Send + 'static>(
     state: &HttpState,
     token: String,
     work: impl FnOnce(&Authority, &Caller) -> error::Result<T> + Send + 'static,
-) -> Result<T, Refused> {
+) -> Result<T, AccountError> {
     let client_ip = client_ip(request, &state.proxies);
     let work = move |authority: &Authority| {
         let caller = authority.authenticate_caller(&token, client_ip)?;
@@ -36,23 +36,26 @@ pub(super) async fn as_caller<T: Send + 'static>(
 }
 
 /// The token of `Authorization` (RFC 6750 section 2.1), behind one of the words that are set.
-pub(super) fn bearer(request: &HttpRequest, state: &HttpState) -> Result<String, Refused> {
+pub(super) fn bearer(request: &HttpRequest, state: &HttpState) -> Result<String, AccountError> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
-    let (Some(header), None) = (headers.next(), headers.next()) else { return Err(Refused::NoToken) };
-    let text = header.to_str().map_err(|_| Refused::NoToken)?;
-    let (scheme, token) = text.split_once(' ').ok_or(Refused::NoToken)?;
+    let (Some(header), None) = (headers.next(), headers.next()) else { return Err(AccountError::NoToken) };
+    let text = header.to_str().map_err(|_| AccountError::NoToken)?;
+    let (scheme, token) = text.split_once(' ').ok_or(AccountError::NoToken)?;
     let known = state.header_types.iter().any(|known| known.eq_ignore_ascii_case(scheme));
-    if known && !token.is_empty() { Ok(token.to_owned()) } else { Err(Refused::NoToken) }
+    if known && !token.is_empty() { Ok(token.to_owned()) } else { Err(AccountError::NoToken) }
 }
 
-pub(super) async fn read<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, Refused> {
+pub(super) async fn read<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<T, AccountError> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(Refused::NotJson);
+        return Err(AccountError::NotJson);
     }
     let octets = body::read(request, payload, MAX_BODY_BYTES).await?;
-    serde_json::from_slice(&octets).map_err(|error| Refused::Malformed(what_is_wrong(&error)))
+    serde_json::from_slice(&octets).map_err(|error| AccountError::Malformed(what_is_wrong(&error)))
 }
 
 /// Names the field and the place, never the value: it may be a password in the wrong place.

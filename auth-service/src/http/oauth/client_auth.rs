@@ -2,7 +2,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::Payload;
 
-use super::errors::Refused;
+use super::errors::OAuthError;
 use super::parameters::Parameters;
 use crate::clients::ClientAuthentication;
 use crate::error::{Error, OAuthFault};
@@ -13,14 +13,14 @@ use crate::secret::PlainSecret;
 pub(super) async fn read(
     request: &HttpRequest,
     payload: Payload,
-) -> Result<(Parameters, ClientAuthentication), Refused> {
+) -> Result<(Parameters, ClientAuthentication), OAuthError> {
     let parameters = Parameters::read(request, payload).await?;
     let credentials = credentials(request, &parameters)?;
     Ok((parameters, credentials))
 }
 
 /// The client's credentials: by HTTP Basic or in the body, never by both (RFC 6749 section 2.3).
-fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientAuthentication, Refused> {
+fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientAuthentication, OAuthError> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let (header, second) = (headers.next(), headers.next());
     let secret_in_body = parameters.get("client_secret");
@@ -49,10 +49,10 @@ fn basic(header: &str) -> Option<ClientAuthentication> {
     ClientAuthentication::from_basic(header, |half| form::decode(half.as_bytes()).ok())
 }
 
-fn invalid(hint: &'static str) -> Refused {
-    Refused::Failed(Error::invalid_request(hint))
+fn invalid(hint: &'static str) -> OAuthError {
+    OAuthError::Failed(Error::invalid_request(hint))
 }
 
-fn refused(cause: &str) -> Refused {
-    Refused::Failed(Error::new(OAuthFault::InvalidClient, cause))
+fn refused(cause: &str) -> OAuthError {
+    OAuthError::Failed(Error::new(OAuthFault::InvalidClient, cause))
 }

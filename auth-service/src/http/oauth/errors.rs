@@ -70,14 +70,14 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
 
 /// Why an OAuth endpoint refused a request.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum OAuthError {
     Failed(Error),
     UnsupportedMediaType,
     BodyTooLarge,
     BodyTooSlow,
 }
 
-impl Refused {
+impl OAuthError {
     pub(crate) fn body(error: &str, description: &str) -> Value {
         json!({"error": error, "error_description": description})
     }
@@ -96,19 +96,19 @@ impl Refused {
     }
 }
 
-impl From<Error> for Refused {
+impl From<Error> for OAuthError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for OAuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.parts().1)
     }
 }
 
-impl ResponseError for Refused {
+impl ResponseError for OAuthError {
     fn status_code(&self) -> StatusCode {
         self.parts().0
     }

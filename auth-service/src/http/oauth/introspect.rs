@@ -3,7 +3,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::client_auth;
-use super::errors::{Refused, no_store};
+use super::errors::{OAuthError, no_store};
 use super::token::subject_token;
 use crate::authority::tokens::Introspection;
 use crate::http::HttpState;
@@ -13,7 +13,7 @@ pub(super) async fn introspect(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, OAuthError> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
     let client = state.blocking.authenticate(credentials).await?;
     let token = subject_token(&parameters)?;

@@ -10,7 +10,7 @@ mod token;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use errors::{Refused, no_store};
+use errors::{OAuthError, no_store};
 
 pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
     let endpoint = |path: &str| web::resource(format!("{base}{path}")).default_service(web::to(not_post));
@@ -25,5 +25,5 @@ async fn not_post(request: HttpRequest) -> HttpResponse {
     if request.method() == Method::HEAD {
         return response.finish();
     }
-    response.json(Refused::body("invalid_request", "only POST is allowed here"))
+    response.json(OAuthError::body("invalid_request", "only POST is allowed here"))
 }

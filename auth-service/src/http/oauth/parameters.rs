@@ -2,7 +2,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::Payload;
 
-use super::errors::Refused;
+use super::errors::OAuthError;
 use crate::error::Error;
 use crate::http::body::{self, BodyError};
 use crate::http::form;
@@ -16,13 +16,13 @@ pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads the form of a request.
-    pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Refused> {
+    pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, OAuthError> {
         if !is_form(request) {
-            return Err(Refused::UnsupportedMediaType);
+            return Err(OAuthError::UnsupportedMediaType);
         }
         let body = body::read(request, payload, MAX_FORM_BYTES).await.map_err(|error| match error {
-            BodyError::TooLarge => Refused::BodyTooLarge,
-            BodyError::TooSlow => Refused::BodyTooSlow,
+            BodyError::TooLarge => OAuthError::BodyTooLarge,
+            BodyError::TooSlow => OAuthError::BodyTooSlow,
             BodyError::Broken => invalid("the body broke off"),
         })?;
         let pairs = form::parse(&body).map_err(|_| invalid("the body is not a form in UTF-8"))?;
@@ -44,8 +44,8 @@ impl Parameters {
     }
 }
 
-fn invalid(hint: &'static str) -> Refused {
-    Refused::Failed(Error::invalid_request(hint))
+fn invalid(hint: &'static str) -> OAuthError {
+    OAuthError::Failed(Error::invalid_request(hint))
 }
 
 fn is_form(request: &HttpRequest) -> bool {

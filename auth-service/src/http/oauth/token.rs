@@ -3,7 +3,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::client_auth;
-use super::errors::{Refused, no_store};
+use super::errors::{OAuthError, no_store};
 use super::parameters::Parameters;
 use crate::authority::grants::Grant;
 use crate::authority::tokens::IssuedTokens;
@@ -15,7 +15,7 @@ pub(super) async fn token(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, OAuthError> {
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
     // The client first: who it is must be known before anything is said about the rest.
     let client = state.blocking.authenticate(credentials).await?;

@@ -51,7 +51,7 @@ pub fn simplejwt_error(kind: ErrorKind) -> (StatusCode, Value) {
 
 /// Why these endpoints refused a request.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum SimpleJwtError {
     Failed(Error),
     /// One or more fields are wrong.
     Fields(Map<String, Value>),
@@ -65,7 +65,7 @@ pub(crate) enum Refused {
     BodyTooSlow,
 }
 
-impl Refused {
+impl SimpleJwtError {
     fn parts(&self) -> (StatusCode, Value) {
         let bad = StatusCode::BAD_REQUEST;
         match self {
@@ -89,19 +89,19 @@ impl Refused {
     }
 }
 
-impl From<Error> for Refused {
+impl From<Error> for SimpleJwtError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for SimpleJwtError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.parts().0)
     }
 }
 
-impl ResponseError for Refused {
+impl ResponseError for SimpleJwtError {
     fn status_code(&self) -> StatusCode {
         self.parts().0
     }

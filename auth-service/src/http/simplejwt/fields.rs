@@ -1,10 +1,10 @@
 use serde_json::{Map, json};
 
-use super::errors::Refused;
+use super::errors::SimpleJwtError;
 use super::request::Field;
 
 /// All fields, or an error that names each that is wrong, in the words of Django REST framework.
-pub(super) fn all<const N: usize>(fields: [(&str, Field); N]) -> Result<[String; N], Refused> {
+pub(super) fn all<const N: usize>(fields: [(&str, Field); N]) -> Result<[String; N], SimpleJwtError> {
     let mut errors = Map::new();
     let texts = fields.map(|(name, field)| match check(field) {
         Ok(text) => text,
@@ -13,7 +13,7 @@ pub(super) fn all<const N: usize>(fields: [(&str, Field); N]) -> Result<[String;
             String::new()
         }
     });
-    if errors.is_empty() { Ok(texts) } else { Err(Refused::Fields(errors)) }
+    if errors.is_empty() { Ok(texts) } else { Err(SimpleJwtError::Fields(errors)) }
 }
 
 fn check(field: Field) -> Result<String, &'static str> {

@@ -21,7 +21,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use errors::{Refused, answer};
+use errors::{SimpleJwtError, answer};
 use request::{Field, Submitted};
 
 use crate::authority::grants::{Grant, PasswordGrant};
@@ -62,7 +62,7 @@ async fn obtain(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, SimpleJwtError> {
     let grant = Grant::Password(Box::new(login(&request, payload, &state).await?));
     let client = Arc::clone(&state.authority.simplejwt.first_party);
     let issued = state.blocking.call(|authority| authority.grant(client, grant)).await?;
@@ -73,7 +73,7 @@ async fn obtain_sliding(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, SimpleJwtError> {
     let login = login(&request, payload, &state).await?;
     let token = state.blocking.run(move |authority| authority.obtain_sliding(&login)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
@@ -83,13 +83,17 @@ async fn refresh_sliding(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, SimpleJwtError> {
     let token = only_field(&request, payload, "token").await?;
     let token = state.blocking.run(move |authority| authority.refresh_sliding(&token)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
 }
 
-async fn login(request: &HttpRequest, payload: Payload, state: &HttpState) -> Result<PasswordGrant, Refused> {
+async fn login(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &HttpState,
+) -> Result<PasswordGrant, SimpleJwtError> {
     let mut submitted = Submitted::read(request, payload).await?;
     let (username, password) = (submitted.trimmed(&state.username_field), submitted.untrimmed("password"));
     // simplejwt's clients send none; those of an account with a second factor do.
@@ -114,7 +118,7 @@ async fn refresh(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, SimpleJwtError> {
     let refresh_token = only_field(&request, payload, "refresh").await?;
     let grant = Grant::RefreshToken { refresh_token, scope: None };
     let client = Arc::clone(&state.authority.simplejwt.first_party);
@@ -127,7 +131,7 @@ async fn verify(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, SimpleJwtError> {
     let token = only_field(&request, payload, "token").await?;
     state.blocking.call(|authority| authority.verify_token(token)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({})))
@@ -137,13 +141,17 @@ async fn blacklist(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, SimpleJwtError> {
     let token = only_field(&request, payload, "refresh").await?;
     state.blocking.run(move |authority| authority.blacklist(&token)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({})))
 }
 
-async fn only_field(request: &HttpRequest, payload: Payload, name: &'static str) -> Result<String, Refused> {
+async fn only_field(
+    request: &HttpRequest,
+    payload: Payload,
+    name: &'static str,
+) -> Result<String, SimpleJwtError> {
     let mut submitted = Submitted::read(request, payload).await?;
     // A token is not trimmed: space around it would be a second spelling of it.
     let [token] = fields::all([(name, submitted.untrimmed(name))])?;

@@ -5,7 +5,7 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Payload};
 use serde_json::Value;
 
-use super::errors::Refused;
+use super::errors::SimpleJwtError;
 use crate::http::body::{self, BodyError};
 use crate::http::form;
 
@@ -25,14 +25,14 @@ pub(super) enum Field {
 }
 
 impl Submitted {
-    pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Refused> {
+    pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, SimpleJwtError> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
         let media_type = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
         let body = body::read(request, payload, MAX_BODY_BYTES).await.map_err(|error| match error {
-            BodyError::TooLarge => Refused::BodyTooLarge,
-            BodyError::TooSlow => Refused::BodyTooSlow,
-            BodyError::Broken => Refused::NotParsed("the body broke off".to_owned()),
+            BodyError::TooLarge => SimpleJwtError::BodyTooLarge,
+            BodyError::TooSlow => SimpleJwtError::BodyTooSlow,
+            BodyError::Broken => SimpleJwtError::NotParsed("the body broke off".to_owned()),
         })?;
         // As in Django REST framework: without a body there is nothing whose type could be wrong.
         if body.is_empty() {
@@ -41,14 +41,15 @@ impl Submitted {
         match media_type.as_str() {
             "application/json" => json(&body),
             "application/x-www-form-urlencoded" => {
-                let pairs = form::parse(&body).map_err(|_| Refused::NotParsed("Invalid form.".to_owned()))?;
+                let pairs =
+                    form::parse(&body).map_err(|_| SimpleJwtError::NotParsed("Invalid form.".to_owned()))?;
                 // The last of several values counts.
                 Ok(Self(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect()))
             }
             "multipart/form-data" => multipart(&content_type, body).await,
             // What Django makes of an absent content type.
-            "" => Err(Refused::MediaType("text/plain".to_owned())),
-            _ => Err(Refused::MediaType(content_type)),
+            "" => Err(SimpleJwtError::MediaType("text/plain".to_owned())),
+            _ => Err(SimpleJwtError::MediaType(content_type)),
         }
     }
 
@@ -72,10 +73,14 @@ impl Submitted {
     }
 }
 
-fn json(body: &Bytes) -> Result<Submitted, Refused> {
+fn json(body: &Bytes) -> Result<Submitted, SimpleJwtError> {
     // The message of the parser says where, and never what.
     let parsed = serde_json::from_slice(body).map_err(|error| {
-        Refused::NotParsed(format!("JSON parse error - line {} column {}", error.line(), error.column()))
+        SimpleJwtError::NotParsed(format!(
+            "JSON parse error - line {} column {}",
+            error.line(),
+            error.column()
+        ))
     })?;
     let kind = match parsed {
         Value::Object(members) => return Ok(Submitted(members.into_iter().collect())),
@@ -84,13 +89,14 @@ fn json(body: &Bytes) -> Result<Submitted, Refused> {
         Value::Bool(_) => "bool",
         Value::Number(number) if number.is_f64() => "float",
         Value::Number(_) => "int",
-        Value::Null => return Err(Refused::NoData),
+        Value::Null => return Err(SimpleJwtError::NoData),
     };
-    Err(Refused::NotAnObject(kind))
+    Err(SimpleJwtError::NotAnObject(kind))
 }
 
-async fn multipart(content_type: &str, body: Bytes) -> Result<Submitted, Refused> {
-    let broken = || Refused::NotParsed("Multipart form parse error - Invalid boundary or part".to_owned());
+async fn multipart(content_type: &str, body: Bytes) -> Result<Submitted, SimpleJwtError> {
+    let broken =
+        || SimpleJwtError::NotParsed("Multipart form parse error - Invalid boundary or part".to_owned());
     let boundary = multer::parse_boundary(content_type).map_err(|_| broken())?;
     // The whole body is here already: nothing below waits for the client.
     let stream = tokio_stream::once(Ok::<_, std::convert::Infallible>(body));

@@ -38,7 +38,7 @@ fn names() -> Names {
 }
 
 fn read(pk: Value, fields: Value) -> Item {
-    user(&map(), &names(), (9, &pk), fields.as_object().unwrap())
+    user(&map(), &names(), 9, &pk, fields.as_object().unwrap())
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn rights(groups: &[(Value, Value)], reference: Value) -> (Vec<String>, String) 
     let fields = json!({
         "username": "customer", "password": "!", "is_active": true, "groups": [reference], "user_permissions": [],
     });
-    match user(&map(), &names, (1, &json!(7)), fields.as_object().unwrap()) {
+    match user(&map(), &names, 1, &json!(7), fields.as_object().unwrap()) {
         Item::User(user) => (user.roles, String::new()),
         Item::Reduced(user, problem) => (user.roles, problem.what),
         _ => panic!("it is a user"),
@@ -127,8 +127,7 @@ fn a_user_without_an_id_is_refused_with_the_option_that_took_it() {
     let Item::Unusable(problem) = read(Value::Null, fields.clone()) else { panic!("it has no ID") };
     assert!(problem.what.contains("--natural-primary"), "{}", problem.what);
     let by_name = FieldMap { user_id: "email".to_owned(), ..map() };
-    let Item::Unusable(problem) = user(&by_name, &names(), (1, &json!(1)), fields.as_object().unwrap())
-    else {
+    let Item::Unusable(problem) = user(&by_name, &names(), 1, &json!(1), fields.as_object().unwrap()) else {
         panic!("it has no ID")
     };
     assert!(problem.what.contains("`email` (django.user_id)"), "{}", problem.what);

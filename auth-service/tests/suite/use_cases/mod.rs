@@ -208,6 +208,10 @@ pub(crate) fn header(token: &str) -> Value {
 }
 
 fn part(token: &str, index: usize) -> Value {
-    let part = token.split('.').nth(index).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    serde_json::from_str(&decoded(token.split('.').nth(index).unwrap())).unwrap()
+}
+
+/// The JSON text of a part of a token.
+pub(crate) fn decoded(part: &str) -> String {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

@@ -4,7 +4,7 @@ use auth_service::authority::grants::Grant;
 use auth_service::clients::GrantType;
 use auth_service::error::{ErrorKind, OAuthFault, SignInFault};
 
-use super::{EXPIRED, INVALID, InProcess, REVOKED, WRONG_TYPE, claims, refresh_grant};
+use super::{EXPIRED, INVALID, InProcess, REVOKED, WRONG_TYPE, claims, decoded, refresh_grant};
 
 #[test]
 fn a_retry_within_the_grace_gets_the_same_successor_and_a_later_use_ends_the_session() {
@@ -129,4 +129,24 @@ fn where_tokens_are_not_rotated_a_session_keeps_its_refresh_token() {
         assert_eq!(issued.refresh_token, None);
         assert_eq!(signet.verify(&issued.access_token), Ok(()));
     }
+}
+
+/// A retry gets its successor from the session's row: by the same bytes also from a replica of the version before.
+#[test]
+fn the_claims_of_a_refresh_token_stand_in_the_order_of_the_first_version() {
+    let signet = InProcess::new();
+    let user = signet.user("alice");
+    let pair = signet.log_in(&signet.first_party(), "alice");
+    let parts: Vec<String> = pair.refresh.split('.').take(2).map(decoded).collect();
+    let claims: serde_json::Value = serde_json::from_str(&parts[1]).unwrap();
+    let kid = serde_json::from_str::<serde_json::Value>(&parts[0]).unwrap()["kid"].clone();
+    assert_eq!(parts[0], format!("{{\"alg\":\"HS256\",\"typ\":\"rt+jwt\",\"kid\":{kid}}}"));
+    let (issuer, user) = ("\"http://127.0.0.1:8080\"", format!("\"{user}\""));
+    let (jti, sid, client) = (&claims["jti"], &claims["sid"], &claims["client_id"]);
+    let expected = format!(
+        "{{\"token_type\":\"refresh\",\"exp\":{},\"iat\":1800000000,\"jti\":{jti},\"user_id\":{user},\"iss\":{issuer},\
+         \"sub\":{user},\"aud\":{issuer},\"sid\":{sid},\"gen\":0,\"client_id\":{client}}}",
+        1_800_000_000 + 86_400,
+    );
+    assert_eq!(parts[1], expected);
 }

@@ -22,7 +22,8 @@ pub(crate) fn held() -> Held {
 }
 
 fn statement(after: u64, seq: u64, sids: &[&'static str], expires_at: u64) -> Statement<'static> {
-    let entries = sids.iter().map(|sid| Entry { target: Target::Session(sid), expires_at }).collect();
+    let entries =
+        sids.iter().map(|sid| RevocationEntry { target: Target::Session(sid), expires_at }).collect();
     Statement { after, position: Position { epoch: EPOCH, seq }, entries, more: false, signed: true }
 }
 

@@ -31,7 +31,7 @@ impl Source for DjangoDatabase {
         })?;
         let map = &self.map;
         self.tables
-            .users(&mut |pk, fields, part| found(user(map, &names, (0, &pk), &parsed(&fields)?), part))?;
+            .users(&mut |pk, fields, part| found(user(map, &names, 0, &pk, &parsed(&fields)?), part))?;
         self.tables.blacklisted_tokens(&mut |pk, fields| found(blacklisted(0, &pk, &parsed(&fields)?), 1.0))
     }
 }
