@@ -1,47 +1,47 @@
 //! Verified tokens, kept so that one which is seen again costs a lookup instead of a signature.
 
-mod table;
-
 use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
 use crate::claims::AccessClaims;
 use crate::error::Refusal;
 use crate::public_keys::KeySet;
 use crate::verifier::Verifier;
-use table::{Entry, Table};
 
 /// Memory for kept tokens, in bytes, unless a caller sets another bound: about 5,000 of them.
 pub const DEFAULT_CACHE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What an entry holds besides the token's own text, in bytes: its claims, roughly as long again, and
-/// the cache's bookkeeping.
+/// Bytes of an entry besides the token's text and its claims, which are about as long: the bookkeeping of the cache.
 const ENTRY_OVERHEAD: u64 = 512;
+
+/// Bytes of a common entry, from which the cache derives the number of its places.
+const COMMON_ENTRY: u64 = 1536;
 
 /// A [`Verifier`] that remembers what it accepted.
 ///
 /// Each has a cache of its own, so that no answer can be given for another issuer, audience or type
 /// (fast-jwt GHSA-rp9m-7r4c-75qg, Oathkeeper CVE-2026-33496). The whole token is the key. A hit is
 /// evaluated by the clock again, and holds only under the key set that it was verified with. What was
-/// refused is not kept: garbage can push nothing out. Anyone who looks takes no lock. Revocation is the caller's
-/// next question, each time.
+/// refused is not kept: garbage can push nothing out. Revocation is the caller's next question, each time.
 pub struct CachingVerifier {
     verifier: Verifier,
-    accepted: Table<Accepted>,
+    accepted: Cache<Box<str>, Accepted, Bytes>,
 }
 
+#[derive(Clone)]
 struct Accepted {
-    token: Box<str>,
     claims: Arc<AccessClaims>,
     keys: KeySet,
 }
 
-impl Entry for Accepted {
-    fn token(&self) -> &str {
-        &self.token
-    }
+#[derive(Clone)]
+struct Bytes;
 
-    fn weight(&self) -> u64 {
-        2 * self.token.len() as u64 + ENTRY_OVERHEAD
+impl Weighter<Box<str>, Accepted> for Bytes {
+    fn weight(&self, token: &Box<str>, _: &Accepted) -> u64 {
+        2 * token.len() as u64 + ENTRY_OVERHEAD
     }
 }
 
@@ -55,7 +55,8 @@ impl CachingVerifier {
     /// Keeps `bytes` of tokens and their claims; what was not asked for in a while goes first.
     #[must_use]
     pub fn with_capacity(verifier: Verifier, bytes: u64) -> Self {
-        Self { verifier, accepted: Table::new(bytes) }
+        let places = usize::try_from(bytes / COMMON_ENTRY).unwrap_or(usize::MAX);
+        Self { verifier, accepted: Cache::with_weighter(places, bytes, Bytes) }
     }
 
     /// As [`Verifier::verify`], for the same answer.
@@ -70,13 +71,12 @@ impl CachingVerifier {
     ) -> Result<Arc<AccessClaims>, Refusal> {
         // Before anything is made of it, hashing included.
         self.verifier.check_length(unverified_token)?;
-        let found = self.accepted.get(unverified_token);
-        match found.as_deref().and_then(Option::as_ref) {
+        match self.accepted.get(unverified_token) {
             Some(seen) if seen.keys.is_same(keys) => {
                 self.verifier.check_times(&seen.claims, now).inspect_err(|_| {
                     self.accepted.remove(unverified_token);
                 })?;
-                Ok(Arc::clone(&seen.claims))
+                Ok(seen.claims)
             }
             _ => self.verify_uncached(unverified_token, keys, now),
         }
@@ -87,7 +87,7 @@ impl CachingVerifier {
     pub(crate) fn opens_with_rsa(&self, unverified_token: &str) -> bool {
         self.verifier.check_length(unverified_token).is_ok()
             && self.verifier.opens_with_rsa(unverified_token)
-            && self.accepted.get(unverified_token).as_deref().and_then(Option::as_ref).is_none()
+            && !self.accepted.contains_key(unverified_token)
     }
 
     /// Number of tokens that are kept.
@@ -109,9 +109,8 @@ impl CachingVerifier {
         now: u64,
     ) -> Result<Arc<AccessClaims>, Refusal> {
         let claims = Arc::new(self.verifier.verify(unverified_token, keys, now)?);
-        let accepted =
-            Accepted { token: unverified_token.into(), claims: Arc::clone(&claims), keys: keys.clone() };
-        self.accepted.insert(accepted);
+        let accepted = Accepted { claims: Arc::clone(&claims), keys: keys.clone() };
+        self.accepted.insert(unverified_token.into(), accepted);
         Ok(claims)
     }
 }
