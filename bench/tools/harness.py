@@ -18,10 +18,13 @@ def say(text=""):
     print(text, flush=True)
 
 
-def build():
+PACKAGES = ("auth-service", "resource-service", "signet-gateway", "bench")
+
+
+def build(packages=PACKAGES):
     say("building the release binaries...")
-    command = "cargo build --release --locked -p auth-service -p resource-service -p signet-gateway -p bench --bins"
-    subprocess.run(command.split(), cwd=ROOT, check=True)
+    chosen = [argument for package in packages for argument in ("-p", package)]
+    subprocess.run(["cargo", "build", "--release", "--locked", *chosen, "--bins"], cwd=ROOT, check=True)
 
 
 def free_port():

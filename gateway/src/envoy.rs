@@ -66,7 +66,9 @@ fn answer(decision: &Decision) -> CheckResponse {
             let ok = OkHttpResponse { headers, headers_to_remove, ..OkHttpResponse::default() };
             (Code::Ok, HttpResponse::OkResponse(ok))
         }
-        refused => (code_of(refused.http_status()), HttpResponse::DeniedResponse(denied(refused))),
+        refused @ (Decision::Rejected(_) | Decision::NoRule | Decision::Malformed(_)) => {
+            (code_of(refused.http_status()), HttpResponse::DeniedResponse(denied(refused)))
+        }
     };
     let status = rpc::Status { code: code as i32, ..rpc::Status::default() };
     CheckResponse { status: Some(status), http_response: Some(http_response), ..CheckResponse::default() }

@@ -32,13 +32,13 @@ pub fn settings(
     let sections = defaults.as_object().into_iter().flatten();
     for (name, value) in sections {
         let prefix = if file_only.contains(&name.as_str()) { None } else { Some(prefix) };
-        match value {
-            Value::Object(fields) if !fields.is_empty() => {
+        match value.as_object().filter(|fields| !fields.is_empty()) {
+            Some(fields) => {
                 for (field, value) in fields {
                     found.push(setting(prefix, name, field, value, docs(name, field))?);
                 }
             }
-            _ => found.push(setting(prefix, "", name, value, docs("", name))?),
+            None => found.push(setting(prefix, "", name, value, docs("", name))?),
         }
     }
     Ok(found)
@@ -63,7 +63,7 @@ fn setting(
         Value::String(text) => text.clone(),
         Value::Null | Value::Object(_) => String::new(),
         Value::Array(items) if items.is_empty() => String::new(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => default.to_string(),
     };
     let key = if is_table { format!("{key}.*") } else { key };
     Ok(Setting { key, environment, default, meaning })

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
+use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,10 +53,7 @@ pub fn load<S: DeserializeOwned + Serialize + Default>(
 fn explain(error: &ConfigError, given: &Value) -> String {
     let text = error.to_string();
     let ConfigError::At { key: Some(key), origin: None, .. } = error else { return one_line(&text) };
-    let value = key.split('.').try_fold(given, |value, name| match &value.kind {
-        ValueKind::Table(members) => members.get(name),
-        _ => None,
-    });
+    let value = key.split('.').try_fold(given, |value, name| table(value)?.get(name));
     match value.and_then(Value::origin) {
         Some(origin) => one_line(&format!("{text} in {origin}")),
         None => one_line(&text),
@@ -91,26 +88,30 @@ fn unknown_setting(key: &str, known: &BTreeSet<String>) -> String {
 }
 
 fn collect_known(prefix: &str, value: &serde_json::Value, keys: &mut BTreeSet<String>) {
-    match value {
-        serde_json::Value::Object(members) if members.is_empty() => drop(keys.insert(format!("{prefix}."))),
-        serde_json::Value::Object(members) => {
+    match value.as_object() {
+        Some(members) if members.is_empty() => drop(keys.insert(format!("{prefix}."))),
+        Some(members) => {
             for (name, member) in members {
                 collect_known(&join(prefix, name), member, keys);
             }
         }
-        _ => drop(keys.insert(prefix.to_owned())),
+        None => drop(keys.insert(prefix.to_owned())),
     }
 }
 
 fn collect_given(prefix: &str, value: &Value, keys: &mut BTreeSet<String>) {
-    match &value.kind {
-        ValueKind::Table(members) => {
+    match table(value) {
+        Some(members) => {
             for (name, member) in members {
                 collect_given(&join(prefix, name), member, keys);
             }
         }
-        _ => drop(keys.insert(prefix.to_owned())),
+        None => drop(keys.insert(prefix.to_owned())),
     }
+}
+
+fn table(value: &Value) -> Option<&Map<String, Value>> {
+    if let ValueKind::Table(members) = &value.kind { Some(members) } else { None }
 }
 
 fn join(prefix: &str, name: &str) -> String {

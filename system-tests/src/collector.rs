@@ -95,9 +95,9 @@ pub fn hex(bytes: &[u8]) -> String {
 #[must_use]
 pub fn text(attributes: &[KeyValue], name: &str) -> Option<String> {
     let value = attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?;
-    match value.value.as_ref()? {
-        Value::StringValue(text) => Some(text.clone()),
-        Value::IntValue(number) => Some(number.to_string()),
-        _ => None,
+    let value = value.value.as_ref()?;
+    if let Value::IntValue(number) = value {
+        return Some(number.to_string());
     }
+    if let Value::StringValue(text) = value { Some(text.clone()) } else { None }
 }

@@ -113,7 +113,7 @@ impl Refreshed {
     pub fn pair(self) -> (String, String) {
         match self {
             Self::Pair { access, refresh } => (access, refresh),
-            other => panic!("no pair: {other:?}"),
+            Self::Refused(..) | Self::Lost => panic!("no pair: {self:?}"),
         }
     }
 }

@@ -114,7 +114,10 @@ fn list(authority: &Authority, output: &Output) -> Done {
                     format!("published for {} s", key.published_at.distance(now).as_secs())
                 }
                 KeyState::Active { since } => format!("for {} s", since.distance(now).as_secs()),
-                _ => String::new(),
+                KeyState::Prepared { .. }
+                | KeyState::Retired { removed_at: None }
+                | KeyState::Removed
+                | KeyState::Revoked { .. } => String::new(),
             };
             let state = key.state(now).as_str();
             let line = format!("{} {:<6} {state:<10} {until}", key.kid, key.algorithm.as_str());
@@ -135,9 +138,10 @@ fn read(file: &Path, algorithm: Algorithm) -> Result<SigningKey, Failure> {
 }
 
 fn refused_input(error: crate::error::Error) -> Failure {
-    match error.kind {
-        ErrorKind::InvalidRequest(hint) => Failure::Wrong(hint.to_owned()),
-        _ => error.into(),
+    if let ErrorKind::InvalidRequest(hint) = error.kind {
+        Failure::Wrong(hint.to_owned())
+    } else {
+        error.into()
     }
 }
 

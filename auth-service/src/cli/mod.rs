@@ -124,10 +124,8 @@ fn run(cli: Cli, output: &Output) -> Done {
         "warn".clone_into(&mut settings.log.level);
     }
     // Kept until the end, so that the last spans reach the collector.
-    let exporting = match command {
-        Command::Serve => service_kit::traces::start("auth-service", &settings.traces)?,
-        _ => None,
-    };
+    let serves = matches!(command, Command::Serve);
+    let exporting = if serves { service_kit::traces::start("auth-service", &settings.traces)? } else { None };
     service_kit::logging::start(&settings.log, exporting.as_ref())?;
     match command {
         Command::Serve => serve::run(&settings, output),

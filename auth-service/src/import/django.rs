@@ -114,7 +114,9 @@ fn is_active(active: &ActiveFlag, fields: &Map<String, Value>) -> Option<bool> {
         ActiveFlag::Not(name) => match fields.get(name)? {
             Value::Null => Some(true),
             Value::String(text) => Some(text.is_empty()),
-            value => flag(Some(value)).map(|blocked| !blocked),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                flag(Some(value)).map(|blocked| !blocked)
+            }
         },
     }
 }

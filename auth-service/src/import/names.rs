@@ -100,17 +100,17 @@ impl Names {
             return Some(format!("{}.{}", part(1)?, part(0)?));
         }
         let Permission { content_type, codename } = self.permissions.get(&key(reference)?)?;
-        let application = match content_type {
-            Value::Array(natural) => natural.first()?.as_str()?,
-            pk => self.applications.get(&key(pk)?)?,
+        let application = match content_type.as_array() {
+            Some(natural) => natural.first()?.as_str()?,
+            None => self.applications.get(&key(content_type)?)?,
         };
         Some(format!("{application}.{codename}"))
     }
 
     pub(crate) fn group(&self, reference: &Value) -> Option<&Group> {
-        match reference {
-            Value::Array(natural) => self.groups_by_name.get(natural.first()?.as_str()?),
-            pk => self.groups.get(&key(pk)?),
+        match reference.as_array() {
+            Some(natural) => self.groups_by_name.get(natural.first()?.as_str()?),
+            None => self.groups.get(&key(reference)?),
         }
     }
 

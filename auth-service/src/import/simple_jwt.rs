@@ -163,9 +163,9 @@ fn time(out: &mut Converted, name: &str, value: &Value, setting: &'static str, b
 }
 
 fn flag(out: &mut Converted, name: &str, value: &Value, setting: &'static str) {
-    match value {
-        Value::Bool(flag) => out.set(setting, &flag.to_string()),
-        _ => out.wrong(name, "is neither true nor false"),
+    match value.as_bool() {
+        Some(flag) => out.set(setting, &flag.to_string()),
+        None => out.wrong(name, "is neither true nor false"),
     }
 }
 
@@ -227,7 +227,7 @@ fn audience(out: &mut Converted, value: &Value) {
             "was not set: our tokens have one all the same, which services without AUDIENCE do not look at; set it there",
         ),
         Value::Array(_) => out.missing("AUDIENCE", "a token has one audience: choose the one of these that services share"),
-        _ => {
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
             text(out, "AUDIENCE", value, "simplejwt.audience");
             text(out, "AUDIENCE", value, "simplejwt.legacy_audience");
         }
@@ -238,7 +238,7 @@ fn header_types(out: &mut Converted, value: &Value) {
     let types = match value {
         Value::String(one) => Some(vec![one.as_str()]),
         Value::Array(many) => many.iter().map(Value::as_str).collect(),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
     };
     match types.filter(|types| types.iter().all(|text| is_plain(text) && !text.contains(','))) {
         Some(types) => out.set("simplejwt.header_types", &format!("{:?}", types.join(", "))),

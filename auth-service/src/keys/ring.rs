@@ -151,7 +151,12 @@ impl Keys {
                     }
                     continue;
                 }
-                _ => continue,
+                KeyState::Prepared { .. }
+                | KeyState::Retired { .. }
+                | KeyState::Removed
+                | KeyState::Revoked { .. } => {
+                    continue;
+                }
             };
             let signer = Arc::new(Signer::new(record.kid.clone(), self.parse(record)?));
             let newest = signers.entry(record.algorithm).or_insert_with(|| (since, Arc::clone(&signer)));

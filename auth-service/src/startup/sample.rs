@@ -23,9 +23,8 @@ pub(super) fn sample_metrics(authority: &Authority) {
     let ring = authority.issuer.keys.ring();
     for algorithm in Algorithm::ALL {
         let of_algorithm = || ring.records.iter().filter(move |key| key.algorithm == algorithm);
-        let active = of_algorithm().filter_map(|key| match key.state(now) {
-            KeyState::Active { since } => Some(since.distance(now)),
-            _ => None,
+        let active = of_algorithm().filter_map(|key| {
+            if let KeyState::Active { since } = key.state(now) { Some(since.distance(now)) } else { None }
         });
         if let Some(age) = active.min() {
             gauge!("signet_signing_key_age_seconds", "algorithm" => algorithm.as_str())

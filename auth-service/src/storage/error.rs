@@ -29,6 +29,7 @@ pub enum StorageError {
 }
 
 impl From<DieselError> for StorageError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "diesel may add variants: `non_exhaustive`")]
     fn from(error: DieselError) -> Self {
         match error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,

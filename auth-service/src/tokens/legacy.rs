@@ -109,7 +109,7 @@ impl LegacyTokens {
             StrictValue::Text(text) => Some(text.to_string()),
             // Before 5.5.1.
             StrictValue::Number(number) => Some(number.to_string()),
-            _ => None,
+            StrictValue::Null | StrictValue::Bool(_) | StrictValue::Array(_) | StrictValue::Object(_) => None,
         });
         let refresh_exp = number("refresh_exp")?;
         let hash_password = text("hash_password").map(str::to_owned);

@@ -248,10 +248,9 @@ impl World {
     fn check_revocations(&self) {
         let entries = self.storage.live_revocations(Timestamp(i64::MIN)).unwrap();
         let (accounts, mut sessions): (Vec<_>, Vec<_>) =
-            entries.into_iter().map(|entry| entry.target).partition(|target| match target {
-                RevocationTarget::Subject { sub, .. } => *sub == self.user.id,
-                _ => false,
-            });
+            entries.into_iter().map(|entry| entry.target).partition(
+                |target| matches!(target, RevocationTarget::Subject { sub, .. } if *sub == self.user.id),
+            );
         sessions.sort_by_key(|thing| format!("{thing:?}"));
         let with_account = |model: &Model| model.ended == Some(EndReason::UserDisabled);
         let alone = self.models.iter().enumerate().filter(|(_, model)| model.ended.is_some());

@@ -159,6 +159,7 @@ impl ResponseError for NotesError {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "actix may add variants: `non_exhaustive`")]
 fn json_error(error: &JsonPayloadError) -> NotesError {
     match error {
         JsonPayloadError::ContentType => {

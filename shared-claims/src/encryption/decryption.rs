@@ -240,7 +240,7 @@ impl Private {
                 let key: &[u8] = key.map_err(|_| Refusal::Encryption)?;
                 key.try_into().map(Zeroizing::new).map_err(|_| Refusal::Encryption)
             }
-            _ => Err(Refusal::Encryption),
+            Self::Agreement(_) | Self::Rsa(_) => Err(Refusal::Encryption),
         }
     }
 }

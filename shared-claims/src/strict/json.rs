@@ -41,10 +41,7 @@ pub fn parse_object(bytes: &[u8]) -> Option<Members<'_>> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = StrictSeed { depth_left: MAX_JSON_DEPTH }.deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
-    match value {
-        StrictValue::Object(members) => Some(members),
-        _ => None,
-    }
+    if let StrictValue::Object(members) = value { Some(members) } else { None }
 }
 
 impl<'a> Members<'a> {

@@ -110,7 +110,7 @@ fn no_loss(events: &[&Event], mut say: impl FnMut(String)) {
         events.iter().filter(|event| event.begun < before).any(|event| match event.act {
             Act::End { .. } => true,
             Act::Refresh { generation, .. } => generation + 1 < newest(before),
-            _ => false,
+            Act::Use { .. } | Act::RevokeKey { .. } => false,
         })
     };
     for event in events {
@@ -129,7 +129,7 @@ fn late_acceptances(history: &History) -> Vec<(&Event, Duration)> {
         let (known, id) = match &event.act {
             Act::End { session } => (&mut sessions, session),
             Act::RevokeKey { kid } => (&mut keys, kid),
-            _ => continue,
+            Act::Refresh { .. } | Act::Use { .. } => continue,
         };
         let since = known.entry(id).or_insert(event.ended);
         *since = event.ended.min(*since);

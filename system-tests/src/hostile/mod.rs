@@ -168,10 +168,8 @@ fn cases_of(family: &str, expected: Expected, tokens: Vec<(String, String)>) -> 
 }
 
 fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        other => panic!("no object: {other}"),
-    }
+    let Value::Object(members) = value else { panic!("no object: {value}") };
+    members
 }
 
 fn with(mut members: Map<String, Value>, name: &str, value: Value) -> Map<String, Value> {

@@ -148,7 +148,7 @@ async fn refresh_until_refused(
                     successors.insert(refresh);
                 }
                 Refreshed::Refused(401, _) => {}
-                other => panic!("{other:?}"),
+                Refreshed::Refused(..) | Refreshed::Lost => panic!("{answer:?}"),
             }
         }
         assert!(successors.len() < 2, "the session forked");

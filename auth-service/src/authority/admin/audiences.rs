@@ -1,4 +1,4 @@
-use super::{invalid, not_found, taken};
+use super::{invalid, not_found, unless_taken};
 use crate::authority::Authority;
 use crate::clients::Audience;
 use crate::error::Result;
@@ -16,10 +16,9 @@ impl Authority {
             let rule = "an audience has 1 to 255 visible ASCII characters and no # (RFC 8707 section 2)";
             return Err(invalid(rule));
         }
-        self.storage.create_audience(audience, self.now()).map_err(|error| match error {
-            StorageError::Taken => taken(format!("audience {name:?} already exists")),
-            other => other.into(),
-        })?;
+        self.storage
+            .create_audience(audience, self.now())
+            .map_err(|error| unless_taken(error, || format!("audience {name:?} already exists")))?;
         self.sync.wake();
         Ok(())
     }

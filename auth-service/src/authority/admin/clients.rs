@@ -1,11 +1,10 @@
 use std::time::Duration;
 
-use super::{not_found, taken};
+use super::{not_found, taken, unless_taken};
 use crate::authority::Authority;
 use crate::clients::{Client, ClientId, NewClient};
 use crate::error::{AdminFault, Error, Result};
 use crate::secret::{HashedSecret, PlainSecret};
-use crate::storage::StorageError;
 
 impl Authority {
     /// Registers a client. Returns its secret, which is shown once.
@@ -23,10 +22,7 @@ impl Authority {
         }
         let secret = PlainSecret::generate()?;
         let created = self.storage.create_client(new, &HashedSecret::of(&secret), self.now());
-        created.map_err(|error| match error {
-            StorageError::Taken => taken(format!("client {} already exists", new.id)),
-            other => other.into(),
-        })?;
+        created.map_err(|error| unless_taken(error, || format!("client {} already exists", new.id)))?;
         Ok(secret)
     }
 

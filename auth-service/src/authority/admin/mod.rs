@@ -14,6 +14,7 @@ pub use audit::{AuditHead, AuditSummary};
 pub use users::{NewUser, PasswordSet, UserCreated};
 
 use crate::error::{AdminFault, Error};
+use crate::storage::StorageError;
 
 fn invalid(cause: impl Into<String>) -> Error {
     Error::new(AdminFault::Invalid, cause)
@@ -21,6 +22,11 @@ fn invalid(cause: impl Into<String>) -> Error {
 
 fn not_found(what: &str, name: &str) -> Error {
     Error::new(AdminFault::NotFound, format!("{what} {name:?} not found"))
+}
+
+/// A name that another row has, with the cause for the operator; every other failure as it is.
+fn unless_taken(error: StorageError, cause: impl FnOnce() -> String) -> Error {
+    if error == StorageError::Taken { taken(cause()) } else { error.into() }
 }
 
 fn taken(cause: impl Into<String>) -> Error {

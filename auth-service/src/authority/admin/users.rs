@@ -1,10 +1,9 @@
 use uuid::Uuid;
 
-use super::{invalid, not_found, taken};
+use super::{invalid, not_found, unless_taken};
 use crate::authority::Authority;
 use crate::error::Result;
 use crate::secret::PlainSecret;
-use crate::storage::StorageError;
 use crate::users::{Attributes, User, Username};
 
 /// A user that an operator creates.
@@ -65,13 +64,9 @@ impl Authority {
             disabled_at: None,
         };
         let created = self.storage.create_user(&user, self.simplejwt.numbers_users());
-        created.map_err(|error| match error {
-            StorageError::Taken => taken(format!(
-                "another user is named {}, or has a name that looks like it",
-                user.username.as_str()
-            )),
-            other => other.into(),
-        })?;
+        let username = user.username.as_str();
+        let taken = || format!("another user is named {username}, or has a name that looks like it");
+        created.map_err(|error| unless_taken(error, taken))?;
         Ok(UserCreated { user, generated: chosen.shown() })
     }
 

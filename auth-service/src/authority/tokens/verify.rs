@@ -18,7 +18,9 @@ impl Authority {
             token @ ValidatedToken::Access(_) if self.is_fresh() => {
                 self.check_holds(&token, now).map(Step::Done)
             }
-            token => Ok(Step::blocks(move |authority| authority.check_holds(&token, authority.now()))),
+            token @ (ValidatedToken::Access(_) | ValidatedToken::Refresh(_)) => {
+                Ok(Step::blocks(move |authority| authority.check_holds(&token, authority.now())))
+            }
         }
     }
 }

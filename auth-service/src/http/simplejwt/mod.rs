@@ -22,7 +22,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use errors::{SimpleJwtError, answer};
-use request::{Field, Submitted};
+use request::Submitted;
 
 use crate::authority::grants::{Grant, PasswordGrant};
 use crate::authority::sign_in::PasswordCredentials;
@@ -97,10 +97,7 @@ async fn login(
     let mut submitted = Submitted::read(request, payload).await?;
     let (username, password) = (submitted.trimmed(&state.username_field), submitted.untrimmed("password"));
     // simplejwt's clients send none; those of an account with a second factor do.
-    let otp = match submitted.trimmed("otp") {
-        Field::Text(text) if !text.is_empty() => Some(PlainSecret::new(text)),
-        _ => None,
-    };
+    let otp = submitted.trimmed("otp").text().filter(|text| !text.is_empty()).map(PlainSecret::new);
     let [username, password] = fields::all([(&state.username_field, username), ("password", password)])?;
     Ok(PasswordGrant {
         credentials: PasswordCredentials {

@@ -24,6 +24,12 @@ pub(super) enum Field {
     Text(String),
 }
 
+impl Field {
+    pub(super) fn text(self) -> Option<String> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+}
+
 impl Submitted {
     pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, SimpleJwtError> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
@@ -55,10 +61,8 @@ impl Submitted {
 
     /// A text field without surrounding space; numbers count as text, as in a `CharField`.
     pub(super) fn trimmed(&mut self, name: &str) -> Field {
-        match self.untrimmed(name) {
-            Field::Text(text) => Field::Text(text.trim().to_owned()),
-            other => other,
-        }
+        let field = self.untrimmed(name);
+        if let Field::Text(text) = &field { Field::Text(text.trim().to_owned()) } else { field }
     }
 
     /// A password: every character of it counts.

@@ -12,7 +12,7 @@ pub(super) fn duration(value: &Value) -> Result<Duration, String> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.parse().ok().or_else(|| python(text)).or_else(|| iso8601(text)),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     let seconds = seconds.filter(|seconds| (0.0..1e10).contains(seconds)).ok_or_else(wrong)?;
     Ok(Duration::from_secs(Duration::from_secs_f64(seconds).as_secs()))
