@@ -1,13 +1,15 @@
 //! Checks everything that a start needs and prints what to do. Changes nothing.
 
+mod findings;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use findings::Findings;
 
+use super::Done;
 use super::output::Output;
-use super::{Done, Failure};
 use crate::audit::{Actor, Chain};
 use crate::clock::{CLOCK_DIFFERENCE, Clock, SystemClock};
 use crate::keys::{KeyState, Keys, MasterKey};
@@ -21,40 +23,6 @@ const LEAST_FREE: u64 = 100 << 20;
 
 /// Entries of the audit log that are checked; `audit verify` checks all.
 const LAST_ENTRIES: i64 = 1000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Ok,
-    /// It starts, but an operator should look at it.
-    Warn,
-    /// It does not start, or does not work.
-    Fail,
-}
-
-/// The result of each check.
-#[derive(Default)]
-struct Findings(Vec<(&'static str, Outcome, String)>);
-
-impl Findings {
-    fn ok(&mut self, what: &'static str, says: impl Into<String>) {
-        self.0.push((what, Outcome::Ok, says.into()));
-    }
-
-    fn warn(&mut self, what: &'static str, says: impl Into<String>) {
-        self.0.push((what, Outcome::Warn, says.into()));
-    }
-
-    fn fail(&mut self, what: &'static str, says: impl Into<String>) {
-        self.0.push((what, Outcome::Fail, says.into()));
-    }
-
-    fn note(&mut self, what: &'static str, result: Result<String, String>) {
-        match result {
-            Ok(says) => self.ok(what, says),
-            Err(says) => self.fail(what, says),
-        }
-    }
-}
 
 pub(super) fn run(settings: &Settings, unknown: &[String], output: &Output) -> Done {
     let mut found = Findings::default();
@@ -70,7 +38,7 @@ pub(super) fn run(settings: &Settings, unknown: &[String], output: &Output) -> D
         check_listener(what, bind, settings.http.bind, &mut found);
     }
     check_listener("metrics", settings.metrics.bind, settings.http.bind, &mut found);
-    report(&found, output)
+    found.report(output)
 }
 
 fn check_settings(settings: &Settings, unknown: &[String], found: &mut Findings) {
@@ -227,29 +195,5 @@ fn check_listener(what: &'static str, bind: Option<SocketAddr>, http: SocketAddr
             Ok(()) => found.ok(what, format!("{bind} is in use by an authority that is ready")),
             Err(_) => found.fail(what, format!("{bind}: {error}, and no authority is ready at {http}")),
         },
-    }
-}
-
-fn report(found: &Findings, output: &Output) -> Done {
-    let word = |outcome: Outcome| match outcome {
-        Outcome::Ok => "ok",
-        Outcome::Warn => "warn",
-        Outcome::Fail => "FAIL",
-    };
-    let wrong = found.0.iter().filter(|(_, outcome, _)| *outcome == Outcome::Fail).count();
-    let checks: Vec<Value> = found
-        .0
-        .iter()
-        .map(|(what, outcome, says)| json!({"check": what, "outcome": word(*outcome), "message": says}))
-        .collect();
-    let lines: Vec<String> = found
-        .0
-        .iter()
-        .map(|(what, outcome, says)| format!("{:<5} {what:<11} {says}", word(*outcome)))
-        .collect();
-    output.result(&json!({"healthy": wrong == 0, "checks": checks}), &lines.join("\n"));
-    match wrong {
-        0 => Ok(()),
-        _ => Err(Failure::Failed(format!("{wrong} of {} checks failed", found.0.len()))),
     }
 }

@@ -1,12 +1,15 @@
 //! What an account is in Django: the fields of a record, by the operator's map.
 
+mod rights;
+
 use serde_json::{Map, Value};
 
 use super::instant::instant;
-use super::names::{GROUP, Names, PERMISSION};
+use super::names::Names;
 use super::values::{flag, key, list};
 use super::{ActiveFlag, BlacklistedToken, FieldMap, ImportedUser, Item, Problem};
 use crate::users::{MAX_PROFILE_BYTES, StoredHash, Username};
+use rights::{groups, permissions, profile, roles};
 
 /// Longest primary key, in bytes.
 const MAX_ID_BYTES: usize = 64;
@@ -145,73 +148,6 @@ pub(crate) fn blacklisted(record: u64, pk: &Value, fields: &Map<String, Value>) 
             Item::Unusable(Problem { record, pk: key(pk).unwrap_or_default(), name: String::new(), what })
         }
     }
-}
-
-/// Names of the groups, and references to what they permit.
-fn groups<'a>(
-    names: &'a Names,
-    value: Option<&Value>,
-    lost: &mut Vec<String>,
-) -> (Vec<String>, Vec<&'a Value>) {
-    let (mut groups, mut permissions) = (Vec::new(), Vec::new());
-    for reference in list(value) {
-        match names.group(reference) {
-            Some(group) => {
-                groups.push(group.name.clone());
-                permissions.extend(&group.permissions);
-            }
-            None => lost.push(names.unresolved("group", reference, GROUP)),
-        }
-    }
-    (groups, permissions)
-}
-
-fn permissions<'a>(
-    names: &Names,
-    references: impl Iterator<Item = &'a Value>,
-    lost: &mut Vec<String>,
-) -> Vec<String> {
-    let mut permissions = Vec::new();
-    for reference in references {
-        match names.permission(reference) {
-            Some(permission) => permissions.push(permission),
-            None => lost.push(names.unresolved("permission", reference, PERMISSION)),
-        }
-    }
-    permissions.sort();
-    permissions.dedup();
-    permissions
-}
-
-fn roles(
-    map: &FieldMap,
-    fields: &Map<String, Value>,
-    groups: &[String],
-    permissions: &[String],
-) -> Vec<String> {
-    let gives = |source: &str| match source.split_once(':') {
-        Some(("group", name)) => groups.iter().any(|group| group == name),
-        Some(("permission", name)) => permissions.iter().any(|permission| permission == name),
-        _ => flag(fields.get(source)).unwrap_or(false),
-    };
-    map.roles.iter().filter(|(_, source)| gives(source)).map(|(role, _)| role.clone()).collect()
-}
-
-fn profile(
-    map: &FieldMap,
-    fields: &Map<String, Value>,
-    groups: &[String],
-    permissions: &[String],
-) -> Map<String, Value> {
-    let value = |name: &str| match name {
-        "groups" => Some(Value::from(groups)),
-        "permissions" => Some(Value::from(permissions)),
-        // SQLite has no booleans.
-        "is_staff" | "is_superuser" => flag(fields.get(name)).map(Value::Bool),
-        // A row of a database has what a foreign key refers to under another name than a dump has.
-        _ => fields.get(name).or_else(|| fields.get(&format!("{name}_id"))).cloned(),
-    };
-    map.attributes.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
 }
 
 #[cfg(test)]

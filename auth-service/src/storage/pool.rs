@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{NopErrorHandler, Pool, PooledConnection};
 
-use super::connection::{Access, Manager};
+use super::connection::Access;
 use super::error::{StorageError, explained};
 use super::generation::Generation;
+use super::manager::Manager;
 use super::url::DatabaseUrl;
 use crate::metrics;
 

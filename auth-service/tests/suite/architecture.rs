@@ -285,7 +285,7 @@ fn files_stay_small_enough_to_be_read() {
         println!("{folder}: {count} files, median {median}, p95 {p95}, largest {largest:?}");
         assert!(largest.0 <= 400, "is it one subject? {largest:?}");
         if folder == "auth-service/src" {
-            assert!(median <= 100 && p95 <= 220 && largest.0 <= 320, "{median} {p95} {largest:?}");
+            assert!(median <= 95 && p95 <= 200 && largest.0 <= 320, "{median} {p95} {largest:?}");
         }
     }
 }

@@ -2,13 +2,12 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::sync::Cache;
-use serde::Serialize;
-use shared_claims::revocations::{DOCUMENT_TYPE, MAX_DOCUMENT_BYTES, Position, SIGNED_TIME_TYPE, Target};
+use shared_claims::revocations::{DOCUMENT_TYPE, MAX_DOCUMENT_BYTES, Position, SIGNED_TIME_TYPE};
 
+use super::revocation_claims::{DocumentClaims, RevocationItem, TimeClaims};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::sign;
-use crate::revocations::Revocation;
 
 /// Entries of one page: about 600 KiB.
 const PAGE: usize = 5000;
@@ -49,14 +48,6 @@ pub(crate) struct Documents {
     pages: RevocationPages,
 }
 
-#[derive(Serialize)]
-struct TimeClaims<'a> {
-    iss: &'a str,
-    iat: u64,
-    epoch: u64,
-    seq: u64,
-}
-
 /// The signed document as it is served at `GET /revocations`, made when someone asks for it and it is not
 /// the newest any more.
 #[derive(Default)]
@@ -65,36 +56,6 @@ pub struct RevocationDocument {
     pub jwt: Arc<str>,
     /// Weak entity tag, with its quotes: the same of every replica for the same revocations and keys.
     pub etag: String,
-}
-
-#[derive(Serialize)]
-struct Claims<'a> {
-    iss: &'a str,
-    iat: u64,
-    /// Names the history that `seq` counts in.
-    epoch: u64,
-    /// Grows with every revocation, so that a verifier never goes back to an older document.
-    seq: u64,
-    /// The ETag of the key set: verifiers fetch it when this changes.
-    key_set: &'a str,
-    /// Grows with every change of the keys.
-    keys: u64,
-    /// The number behind which the entries begin; absent where they are all that there are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<u64>,
-    /// Whether there are more behind them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    more: Option<bool>,
-    revocations: Vec<RevocationItem<'a>>,
-}
-
-#[derive(Serialize)]
-struct RevocationItem<'a> {
-    kind: &'static str,
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    not_before: Option<u64>,
-    exp: u64,
 }
 
 impl Authority {
@@ -122,7 +83,7 @@ impl Authority {
         if let Some(kept) = self.sync.documents.pages.kept.get(&key) {
             return Ok(kept);
         }
-        let claims = Claims {
+        let claims = DocumentClaims {
             iss: &self.issuer.url,
             iat: now.seconds(),
             epoch: page.position.epoch,
@@ -176,7 +137,7 @@ impl Authority {
             return Err(too_large(live));
         }
         let (position, live) = self.reader.revocations.all();
-        let claims = Claims {
+        let claims = DocumentClaims {
             iss: &self.issuer.url,
             iat: now.seconds(),
             epoch: position.epoch,
@@ -208,17 +169,4 @@ fn too_large(live: usize) -> Error {
 
 fn etag(position: Position, key_set: &str) -> String {
     format!("W/\"{}-{}-{}\"", position.epoch, position.seq, key_set.trim_matches('"'))
-}
-
-impl<'a> RevocationItem<'a> {
-    fn of(revocation: &'a Revocation) -> Self {
-        let entry = revocation.entry();
-        let (kind, id, not_before) = match entry.target {
-            Target::Session(id) => ("session", id, None),
-            Target::Token(id) => ("token", id, None),
-            Target::Subject { sub, not_before } => ("subject", sub, Some(not_before)),
-            Target::Client { client_id, not_before } => ("client", client_id, Some(not_before)),
-        };
-        Self { kind, id, not_before, exp: entry.expires_at }
-    }
 }

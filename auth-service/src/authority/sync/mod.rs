@@ -3,6 +3,7 @@
 mod documents;
 mod freshness;
 mod keys;
+mod revocation_claims;
 mod state;
 mod sweep;
 mod thread;

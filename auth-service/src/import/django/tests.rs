@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::import::names::GROUP;
 
 fn map() -> FieldMap {
     let words = |text: &str| text.split(' ').map(str::to_owned).collect();
