@@ -14,7 +14,7 @@ STOPSIGNAL SIGTERM
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-# The image is built without the repository: what `--version` names.
+# `.git` is not in the build context: the commit for `--version`.
 ARG SIGNET_COMMIT=
 RUN cargo build --release --locked -p auth-service -p resource-service -p signet-gateway
 RUN scripts/notices

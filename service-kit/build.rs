@@ -17,10 +17,15 @@ fn main() {
 
 /// A given commit (`SIGNET_COMMIT`, for builds without a repository) before a found one.
 pub(crate) fn chosen(given: Option<String>, found: Option<String>) -> String {
-    given.filter(|commit| !commit.trim().is_empty()).or(found).unwrap_or_else(|| "unknown".to_owned())
+    let short = |commit: String| {
+        let commit = commit.trim();
+        let is_hash = commit.len() >= 7 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hash.then(|| commit.chars().take(12).collect())
+    };
+    given.and_then(short).or_else(|| found.and_then(short)).unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// The commit of a folder that git tracks, 12 characters: not of the repository of someone else that it was unpacked in.
+/// The commit of a folder that git tracks: not of the repository of someone else that it was unpacked in.
 pub(crate) fn commit_of(folder: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
@@ -28,10 +33,14 @@ pub(crate) fn commit_of(folder: &Path) -> Option<String> {
         output.status.success().then(|| text.trim().to_owned())
     };
     git(&["ls-files", "--error-unmatch", "build.rs"])?;
-    let log = folder.join(git(&["rev-parse", "--git-path", "logs/HEAD"])?);
-    // Written at each commit and checkout. A path that does not exist would start this script in each build.
-    if log.exists() {
-        println!("cargo:rerun-if-changed={}", log.display());
+    // Written at each checkout, and at each commit: the branch, and the log of both where one is kept.
+    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
+    for name in ["HEAD", "logs/HEAD"].into_iter().chain(branch.as_deref()) {
+        let path = folder.join(git(&["rev-parse", "--git-path", name])?);
+        // A path that does not exist would start this script in each build.
+        if path.exists() {
+            println!("cargo:rerun-if-changed={}", path.display());
+        }
     }
-    git(&["rev-parse", "--short=12", "HEAD"])
+    git(&["rev-parse", "HEAD"])
 }

@@ -2,84 +2,110 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A running background task; ends when this is dropped, after the round that is under way.
+/// Causes that are logged of one series of failures.
+const MOST_CAUSES: usize = 5;
+
+/// A running background task. It stops when this is dropped, after the round that is under way.
 pub struct Background {
     name: &'static str,
-    waker: Waker,
+    waker: TaskWaker,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Starts the next round of a background task at once.
 #[derive(Clone)]
-pub struct Waker(SyncSender<Signal>);
+pub struct TaskWaker {
+    sender: SyncSender<()>,
+    stopped: Arc<AtomicBool>,
+}
 
-/// What a background task receives: that it is to work now, or to stop.
+/// The receiving end of a [`TaskWaker`].
 pub struct Signals {
-    receiver: Receiver<Signal>,
-    stopped: Cell<bool>,
+    receiver: Receiver<()>,
+    waker: TaskWaker,
+    /// Woken during a pause within a round: the next round starts at once.
+    woken: Cell<bool>,
 }
 
-enum Signal {
-    Now,
-    Stop,
-}
-
-/// When a background task works.
+/// When a background task works, and what is logged of it.
 pub struct Schedule {
-    /// Name of the thread, and of the task in the log.
+    /// Name of the thread.
     pub name: &'static str,
     /// Longest time between two rounds.
     pub interval: Duration,
     pub signals: Signals,
-    pub waker: Waker,
+    /// Logged at the first success after a failure.
+    pub recovered: &'static str,
 }
 
-/// The two ends of a task's signals, for one that can be woken before it runs.
-#[must_use]
-pub fn signals() -> (Waker, Signals) {
-    let (sender, receiver) = sync_channel(1);
-    (Waker(sender), Signals { receiver, stopped: Cell::new(false) })
+impl Default for Signals {
+    fn default() -> Self {
+        let (sender, receiver) = sync_channel(1);
+        let waker = TaskWaker { sender, stopped: Arc::new(AtomicBool::new(false)) };
+        Self { receiver, waker, woken: Cell::new(false) }
+    }
 }
 
-impl Waker {
+impl TaskWaker {
     /// Never waits: with a signal in the queue, a round is about to start anyway.
     pub fn wake(&self) {
-        let _ = self.0.try_send(Signal::Now);
+        let _ = self.sender.try_send(());
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.wake();
     }
 }
 
 impl Signals {
-    /// Waits for `time`, or until the task is woken. Returns `false`, from then on at once, if the task is to stop.
+    #[must_use]
+    pub fn waker(&self) -> TaskWaker {
+        self.waker.clone()
+    }
+
+    /// Waits within a round. Returns `false`, at once, if the task is to stop.
     #[must_use]
     pub fn pause(&self, time: Duration) -> bool {
-        if self.stopped.get() {
-            return false;
+        if !self.is_stopped() && self.receiver.recv_timeout(time).is_ok() {
+            self.woken.set(true);
         }
-        let signal = self.receiver.recv_timeout(time);
-        let stopped = matches!(signal, Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected));
-        self.stopped.set(stopped);
-        !stopped
+        !self.is_stopped()
+    }
+
+    /// Waits for the next round; `false` if there is none.
+    fn next_round(&self, interval: Duration) -> bool {
+        if !self.is_stopped() && !self.woken.take() {
+            // Either way it is time.
+            let _ = self.receiver.recv_timeout(interval);
+        }
+        !self.is_stopped()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.waker.stopped.load(Ordering::Acquire)
     }
 }
 
 impl Schedule {
     /// Each `interval`, without being woken.
     #[must_use]
-    pub fn every(name: &'static str, interval: Duration) -> Self {
-        let (waker, signals) = signals();
-        Self { name, interval, signals, waker }
+    pub fn every(name: &'static str, interval: Duration, recovered: &'static str) -> Self {
+        Self { name, interval, signals: Signals::default(), recovered }
     }
 }
 
 impl Background {
-    /// Repeats `work`. Neither a failure nor a panic ends it: everything else relies on it. Logs a failure unless the
-    /// round before failed by the same cause; calls `ended` with the result of each round.
+    /// Repeats `work`. Neither a failure nor a panic ends it: everything else relies on it. Logs each cause once in a
+    /// series of failures; calls `ended` with the result of each round.
     ///
     /// # Errors
     /// `Internal` when the system gives no thread.
@@ -88,13 +114,14 @@ impl Background {
         mut work: impl FnMut(&Signals) -> Result<()> + Send + 'static,
         ended: impl Fn(&Result<()>) + Send + 'static,
     ) -> Result<Self> {
-        let Schedule { name, interval, signals, waker } = schedule;
+        let Schedule { name, interval, signals, recovered } = schedule;
+        let waker = signals.waker();
         let repeat = move || {
-            let mut last_failure = None;
-            while signals.pause(interval) {
+            let mut causes = Vec::new();
+            while signals.next_round(interval) {
                 let result = caught(name, || work(&signals));
                 ended(&result);
-                log_change(name, &mut last_failure, result);
+                log_change(recovered, &mut causes, result);
             }
         };
         let thread = thread::Builder::new()
@@ -107,8 +134,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // Fails when the thread is gone.
-        let _ = self.waker.0.send(Signal::Stop);
+        self.waker.stop();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -117,18 +143,19 @@ impl Drop for Background {
     }
 }
 
-/// A cause is logged once, not in every round.
-fn log_change(name: &str, last_failure: &mut Option<String>, result: Result<()>) {
+/// A cause is logged once in a series of failures, not in every round.
+fn log_change(recovered: &str, causes: &mut Vec<String>, result: Result<()>) {
     match result {
         Ok(()) => {
-            if last_failure.take().is_some() {
-                tracing::info!(task = name, "the background task works again");
+            if !std::mem::take(causes).is_empty() {
+                tracing::info!("{recovered}");
             }
         }
-        Err(error) if last_failure.as_ref() == Some(&error.cause) => {}
         Err(error) => {
-            error.log();
-            *last_failure = Some(error.cause);
+            if causes.len() < MOST_CAUSES && !causes.contains(&error.cause) {
+                error.log();
+                causes.push(error.cause);
+            }
         }
     }
 }
@@ -141,11 +168,12 @@ fn caught(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
     use std::sync::mpsc::channel;
 
     use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
 
     #[test]
     fn work_continues_after_a_failure_and_a_panic_and_ends_when_dropped() {
@@ -165,7 +193,7 @@ mod tests {
         let ended = move |result: &Result<()>| {
             counted.fetch_add(u32::from(result.is_err()), Ordering::SeqCst);
         };
-        let schedule = Schedule::every("test", Duration::from_millis(1));
+        let schedule = Schedule::every("test", Duration::from_millis(1), "");
         let background = Background::start(schedule, work, ended).unwrap();
         let seen: Vec<i32> = rounds.iter().take(4).collect();
         assert_eq!(seen, [1, 2, 3, 4]);
@@ -176,19 +204,44 @@ mod tests {
 
     #[test]
     fn a_task_that_is_woken_does_not_wait_for_its_interval_and_stops_within_its_work() {
-        let (waker, signals) = signals();
+        let signals = Signals::default();
+        let waker = signals.waker();
         let (report, rounds) = channel();
         let work = move |signals: &Signals| {
             report.send(()).unwrap();
-            while signals.pause(Duration::from_secs(3600)) {}
+            // A signal within a pause starts the next round.
+            let _ = signals.pause(HOUR);
             Ok(())
         };
         // Before the task runs: the signal waits for it.
         waker.wake();
-        let schedule = Schedule { name: "test", interval: Duration::from_secs(3600), signals, waker };
+        let schedule = Schedule { name: "test", interval: HOUR, signals, recovered: "" };
         let background = Background::start(schedule, work, |_| {}).unwrap();
+        rounds.recv().unwrap();
+        waker.wake();
         rounds.recv().unwrap();
         drop(background);
         assert!(rounds.recv().is_err(), "the pause within the work has ended, and no round came after it");
+    }
+
+    #[test]
+    fn a_task_that_is_to_stop_starts_no_other_round() {
+        let signals = Signals::default();
+        let waker = signals.waker();
+        waker.wake();
+        waker.stop();
+        assert!(!signals.next_round(HOUR) && !signals.pause(HOUR), "although it was woken before");
+    }
+
+    #[test]
+    fn each_cause_is_logged_once_in_a_series() {
+        let mut causes = Vec::new();
+        let fail = |cause: &str| Err(Error::new(ErrorKind::Unavailable, cause));
+        for cause in ["a", "b", "a", "b"] {
+            log_change("", &mut causes, fail(cause));
+        }
+        assert_eq!(causes, ["a", "b"]);
+        log_change("", &mut causes, Ok(()));
+        assert!(causes.is_empty(), "the next series is logged again");
     }
 }

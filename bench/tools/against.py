@@ -1,5 +1,5 @@
 """This version beside another one, in turns: what came in between costs what the CPU time of the server says."""
-import os, statistics, subprocess
+import os, shutil, statistics, subprocess, tempfile
 
 from harness import (
     AUTH, ROOT, ROUNDS, TARGET, Server, Table, accounts, auth_env, cluster_cpu, fresh_database, free_port, introspection_form,
@@ -9,13 +9,17 @@ from harness import (
 
 def build(revision):
     """The release binary of a revision, from a tree of its own that stays: the next comparison finds it built."""
-    commit = subprocess.run(["git", "rev-parse", revision], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(["git", "rev-parse", revision + "^{commit}"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     target = os.path.join(TARGET, "against")
     tree = os.path.join(target, "trees", commit)
     if not os.path.isdir(tree):
         archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
-        os.makedirs(tree)
-        subprocess.run(["tar", "-x", "-C", tree], input=archive, check=True)
+        with tempfile.TemporaryDirectory(dir=os.path.join(ROOT, TARGET)) as part:
+            subprocess.run(["tar", "-x", "-C", part], input=archive, check=True)
+            os.makedirs(os.path.dirname(tree), exist_ok=True)
+            # In one step: an interrupted one must not be taken for the whole.
+            shutil.copytree(part, tree + ".part", dirs_exist_ok=True)
+            os.rename(tree + ".part", tree)
     say(f"building {revision}...")
     command = "cargo build --release --locked -p auth-service --bins"
     subprocess.run(command.split(), cwd=tree, env={**os.environ, "CARGO_TARGET_DIR": target}, check=True)

@@ -1,4 +1,4 @@
-//! The program.
+//! Names the service, its settings and what it serves; `verifier-kit` has the command line.
 
 use std::process::ExitCode;
 

@@ -38,7 +38,7 @@ debian_tree() {
 tree_of() { # NAME PACKAGE...
     local name=$1 tree=$work/$1
     shift
-    [ ! -e "$tree.ok" ] || return 0
+    [ "$(cat "$tree.ok" 2>/dev/null)" != "$*" ] || return 0
     say "a tree with $*"
     rm -rf "$tree"
     cp -a --reflink=auto "$work/base" "$tree"
@@ -52,7 +52,7 @@ tree_of() { # NAME PACKAGE...
         pg) after_postgres "$tree" ;;
         prometheus) install -d -o 65534 -g 65534 "$tree/prometheus" ;;
     esac
-    touch "$tree.ok"
+    echo "$*" >"$tree.ok"
 }
 
 # The ids of the official image, and no cluster but the one that its entry point makes.
@@ -71,15 +71,17 @@ after_postgres() {
 
 # With the crates of Cargo.lock, for a build without a network.
 rust_tree() {
-    local tree=$work/rust sysroot
+    local tree=$work/rust sysroot packages="gcc g++ libc6-dev make perl pkg-config libssl-dev python3"
     sysroot=$(cd "$root" && rustc --print sysroot)
-    if [ ! -e "$tree.ok" ]; then
-        tree_of rust gcc g++ libc6-dev make perl pkg-config libssl-dev python3
+    if [ "$(cat "$tree.ok" 2>/dev/null)" != "$packages" ]; then
+        # shellcheck disable=SC2086
+        tree_of rust $packages
         rm "$tree.ok"
         mkdir -p "$tree/usr/local/rustup"
         tar -C "$sysroot" --exclude=./share -c . | tar -C "$tree/usr/local/rustup" -x
         ln -s ../rustup/bin/{cargo,rustc,rustdoc} "$tree/usr/local/bin/"
-        touch "$tree.ok"
+        rm -f "$tree.lock"
+        echo "$packages" >"$tree.ok"
     fi
     cmp -s "$root/Cargo.lock" "$tree.lock" && return
     (cd "$root" && cargo fetch --locked --quiet)

@@ -1,9 +1,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use config::builder::{ConfigBuilder, DefaultState};
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+type Layers = ConfigBuilder<DefaultState>;
 
 /// The effective settings.
 #[derive(Debug)]
@@ -34,19 +37,42 @@ pub fn load<S: DeserializeOwned + Serialize + Default>(
     prefix: &str,
     file: Option<&Path>,
 ) -> Result<Loaded<S>, String> {
-    let mut layers = Config::builder();
-    if let Some(path) = file {
-        if !path.is_file() {
-            return Err(format!("the settings file {} does not exist", path.display()));
-        }
-        layers = layers.add_source(File::from(path).format(FileFormat::Toml));
+    if let Some(path) = file.filter(|path| !path.is_file()) {
+        return Err(format!("the settings file {} does not exist", path.display()));
     }
+    let given = layered(Config::builder(), prefix, file)?.cache;
+    let defaults = serde_json::to_value(S::default()).map_err(|error| error.to_string())?;
+    let with_defaults = with_defaults(Config::builder(), "", &defaults)?;
+    let settings = layered(with_defaults, prefix, file)?.try_deserialize();
+    let settings = settings.map_err(|error| explain(&error, &given))?;
+    Ok(Loaded { settings, unknown: unknown_keys::<S>(&given)? })
+}
+
+fn layered(layers: Layers, prefix: &str, file: Option<&Path>) -> Result<Config, String> {
+    let file = file.map(|path| File::from(path).format(FileFormat::Toml));
+    let layers = file.into_iter().fold(layers, Layers::add_source);
     // Without `try_parsing`: it would turn a secret of digits into a number and back.
     let environment = Environment::with_prefix(prefix).prefix_separator("__").separator("__");
-    let layered = layers.add_source(environment).build().map_err(|error| one_line(&error.to_string()))?;
-    let given = layered.cache.clone();
-    let settings = layered.try_deserialize().map_err(|error| explain(&error, &given))?;
-    Ok(Loaded { settings, unknown: unknown_keys::<S>(&given)? })
+    layers.add_source(environment).build().map_err(|error| one_line(&error.to_string()))
+}
+
+/// Below the file: the members of a section that it does not set. A section's own defaults may differ from program to
+/// program, so its type has none. Lists and empty values are left to the types.
+fn with_defaults(mut layers: Layers, prefix: &str, value: &serde_json::Value) -> Result<Layers, String> {
+    if let Some(members) = value.as_object() {
+        for (name, member) in members {
+            layers = with_defaults(layers, &join(prefix, name), member)?;
+        }
+        return Ok(layers);
+    }
+    let scalar = match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Bool(_) | serde_json::Value::Number(_) => value.to_string(),
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+            return Ok(layers);
+        }
+    };
+    layers.set_default(prefix, scalar).map_err(|error| one_line(&error.to_string()))
 }
 
 /// The library names the key but forgets where its value came from.
@@ -164,5 +190,45 @@ mod tests {
         );
         assert_eq!(said("isuer"), r#"unknown setting "isuer", did you mean "issuer"?"#);
         assert_eq!(said("frobnicate"), r#"unknown setting "frobnicate""#);
+    }
+
+    /// As those of listeners: the default is the program's, not the type's.
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Section {
+        bind: String,
+        secure: bool,
+        optional: Option<String>,
+    }
+
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    #[serde(default)]
+    struct Settings {
+        names: Vec<String>,
+        http: Section,
+    }
+
+    impl Default for Settings {
+        fn default() -> Self {
+            let http = Section { bind: "127.0.0.1:1".to_owned(), secure: true, optional: None };
+            Self { names: vec!["one".to_owned(), "two".to_owned()], http }
+        }
+    }
+
+    fn loaded(text: &str) -> Loaded<Settings> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        load("SIGNET_SETTINGS_TEST", Some(file.path())).unwrap()
+    }
+
+    #[test]
+    fn a_section_keeps_the_defaults_that_are_not_set() {
+        for nothing in ["", "[http]"] {
+            assert_eq!(loaded(nothing).without_unknown().unwrap(), Settings::default(), "{nothing:?}");
+        }
+        let part = loaded("names = [\"three\"]\n[http]\nsecure = false").without_unknown().unwrap();
+        let http = Section { secure: false, ..Settings::default().http };
+        assert_eq!(part, Settings { names: vec!["three".to_owned()], http });
+        let misspelled = loaded("[http]\nbidn = \"x\"").without_unknown().unwrap_err();
+        assert!(misspelled.contains("did you mean \"http.bind\""), "{misspelled}");
     }
 }

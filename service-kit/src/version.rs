@@ -3,7 +3,8 @@
 /// Version of the workspace, such as `0.2.0`.
 pub const NUMBER: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit, 12 characters; `unknown` for a debug build, and for one without a repository and without `SIGNET_COMMIT`.
+/// The commit, 12 characters: `SIGNET_COMMIT` at build time, else that of the repository; changes that are not committed are
+/// not seen. `unknown` without either, and for a debug build without `SIGNET_COMMIT`.
 pub const COMMIT: &str = env!("SIGNET_BUILD_COMMIT");
 
 /// For `--version`: `0.2.0 (commit 0123456789ab)`.
@@ -41,14 +42,16 @@ mod tests {
         git(folder, &["add", "build.rs"]);
         git(folder, &["commit", "--quiet", "-m", "ours"]);
         let commit = git(folder, &["rev-parse", "HEAD"]);
-        assert_eq!(commit_of(folder).as_deref(), Some(&commit[..12]));
+        assert_eq!(commit_of(folder), Some(commit));
     }
 
     #[test]
     fn a_given_commit_comes_first() {
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(chosen(some("abc"), some("def")), "abc");
-        assert_eq!(chosen(some(" "), some("def")), "def");
+        assert_eq!(chosen(some("0123456789abcdef0123\n"), some("abcdef0")), "0123456789ab");
+        for none in ["", " ", "main", "abc\ncargo:x"] {
+            assert_eq!(chosen(some(none), some("abcdef0")), "abcdef0", "{none:?}");
+        }
         assert_eq!(chosen(None, None), "unknown");
     }
 }

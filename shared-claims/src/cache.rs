@@ -27,10 +27,9 @@ const COMMON_ENTRY: u64 = 1536;
 /// refused is not kept: garbage can push nothing out. Revocation is the caller's next question, each time.
 pub struct CachingVerifier {
     verifier: Verifier,
-    accepted: Cache<Box<str>, Accepted, Bytes>,
+    accepted: Cache<Box<str>, Arc<Accepted>, Bytes>,
 }
 
-#[derive(Clone)]
 struct Accepted {
     claims: Arc<AccessClaims>,
     keys: KeySet,
@@ -39,8 +38,8 @@ struct Accepted {
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<Box<str>, Accepted> for Bytes {
-    fn weight(&self, token: &Box<str>, _: &Accepted) -> u64 {
+impl Weighter<Box<str>, Arc<Accepted>> for Bytes {
+    fn weight(&self, token: &Box<str>, _: &Arc<Accepted>) -> u64 {
         2 * token.len() as u64 + ENTRY_OVERHEAD
     }
 }
@@ -76,7 +75,7 @@ impl CachingVerifier {
                 self.verifier.check_times(&seen.claims, now).inspect_err(|_| {
                     self.accepted.remove(unverified_token);
                 })?;
-                Ok(seen.claims)
+                Ok(Arc::clone(&seen.claims))
             }
             _ => self.verify_uncached(unverified_token, keys, now),
         }
@@ -110,7 +109,7 @@ impl CachingVerifier {
     ) -> Result<Arc<AccessClaims>, Refusal> {
         let claims = Arc::new(self.verifier.verify(unverified_token, keys, now)?);
         let accepted = Accepted { claims: Arc::clone(&claims), keys: keys.clone() };
-        self.accepted.insert(unverified_token.into(), accepted);
+        self.accepted.insert(unverified_token.into(), Arc::new(accepted));
         Ok(claims)
     }
 }

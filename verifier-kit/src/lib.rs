@@ -6,7 +6,7 @@
 //! | [`settings`] | the sections of the settings that all have |
 //! | [`encryption_key`] | the private key of an audience whose tokens are encrypted |
 //! | [`following`] | the authority that is followed: readiness, staleness, metrics |
-//! | [`serving`] | runtime, folders and listeners |
+//! | [`serving`] | runtime, folders, listeners and servers |
 
 pub mod command_line;
 pub mod encryption_key;

@@ -23,6 +23,9 @@ const MAX_STREAMS: u32 = 100;
 /// Threads that may block.
 const BLOCKING_THREADS: usize = 16;
 
+/// Of one worker: tokens that are opened with RSA do not wait for each other.
+const LEAST_BLOCKING_THREADS: usize = 4;
+
 /// The addresses that a process listens at.
 pub struct Listeners {
     pub http: TcpListener,
@@ -71,7 +74,7 @@ pub fn http_server(
     });
     let server = server
         .workers(workers())
-        .worker_max_blocking_threads((BLOCKING_THREADS / workers()).max(1))
+        .worker_max_blocking_threads((BLOCKING_THREADS / workers()).max(LEAST_BLOCKING_THREADS))
         .client_request_timeout(Duration::from_secs(5))
         .keep_alive(Duration::from_secs(60))
         .shutdown_timeout(run::HTTP_DRAIN_SECONDS)

@@ -46,7 +46,7 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
     let sweeper = start_sweep(Arc::clone(authority), policy).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_stopped(settings, authority, cores, recorded));
-    end_within(LAST_LOOK, move || {
+    end_within(END_WAIT, move || {
         drop(sweeper);
         drop(state_sync);
     });
@@ -54,8 +54,8 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     outcome
 }
 
-/// Longest wait at the end for a look at the database, or a sweep, that is under way.
-const LAST_LOOK: Duration = Duration::from_millis(1500);
+/// Longest wait at the end for a poll of the database, or a sweep, that is under way.
+const END_WAIT: Duration = Duration::from_millis(1500);
 
 /// A database that is frozen would else hold the process for as long as it is: nothing ends a wait for libpq.
 /// What is under way there is one transaction, which is whole or was never made.

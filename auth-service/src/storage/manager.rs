@@ -64,7 +64,13 @@ impl Tracked {
             Err(StorageError::ReadOnly) => {
                 self.generation.retire(self.opened_in, "the database server takes no writes");
             }
-            _ => {}
+            Ok(_)
+            | Err(
+                StorageError::Locked
+                | StorageError::Taken
+                | StorageError::RolledBack
+                | StorageError::Unreadable(_),
+            ) => {}
         }
         outcome
     }

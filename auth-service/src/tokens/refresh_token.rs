@@ -11,7 +11,7 @@ use shared_claims::strict::{
 
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
-use crate::error::TokenFault;
+use crate::error::{Error, ErrorKind, Result, TokenFault};
 use crate::keys::{KeyPurpose, Secrets};
 use crate::secret::hex;
 use crate::sessions::Session;
@@ -49,7 +49,7 @@ pub struct RefreshClaims {
     pub exp: u64,
 }
 
-/// In the order of simplejwt's, then of RFC 9068.
+/// Their order must not change: replicas of two versions have to write the same bytes.
 #[derive(Serialize)]
 struct WrittenClaims<'a> {
     token_type: &'static str,
@@ -81,8 +81,10 @@ impl RefreshTokens {
     }
 
     /// The refresh token of the session's current generation: the same bytes each time.
-    #[must_use]
-    pub fn mint(&self, session: &Session, user_id: UserId<'_>) -> String {
+    ///
+    /// # Errors
+    /// `Internal` when the claims cannot be written.
+    pub fn mint(&self, session: &Session, user_id: UserId<'_>) -> Result<String> {
         let claims = WrittenClaims {
             token_type: "refresh",
             exp: session.refresh_expires_at().minus(self.leeway).seconds(),
@@ -96,15 +98,15 @@ impl RefreshTokens {
             generation: session.generation,
             client_id: session.client_id.as_str(),
         };
-        // Strings and integers: writing them to memory cannot fail.
-        let claims = serde_json::to_vec(&claims).unwrap_or_default();
+        let claims = serde_json::to_vec(&claims);
+        let claims = claims.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         let mut token = self.header.clone();
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let tag = hmac::sign(&self.mac, token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(tag.as_ref(), &mut token);
-        token
+        Ok(token)
     }
 
     /// Checks the MAC, in constant time, and then the expiry.
@@ -116,7 +118,7 @@ impl RefreshTokens {
         header: &UnverifiedHeader<'_>,
         token: &UnverifiedToken<'_>,
         now: Timestamp,
-    ) -> Result<RefreshClaims, TokenFault> {
+    ) -> std::result::Result<RefreshClaims, TokenFault> {
         if header.alg != ALGORITHM || !is_one(header) {
             return Err(TokenFault::WrongType);
         }
@@ -157,6 +159,6 @@ pub(crate) fn is_one(unverified_header: &UnverifiedHeader<'_>) -> bool {
 }
 
 /// Takes a token apart under the size cap.
-pub(crate) fn parse(unverified_token: &str) -> Result<UnverifiedToken<'_>, TokenFault> {
+pub(crate) fn parse(unverified_token: &str) -> std::result::Result<UnverifiedToken<'_>, TokenFault> {
     UnverifiedToken::parse(unverified_token, DEFAULT_MAX_TOKEN_BYTES).map_err(|_| TokenFault::Invalid)
 }

@@ -53,10 +53,17 @@ fn the_notices_name_every_package_of_the_programs_and_its_licence() {
         assert!(list.contains(&format!("\n{name} {version} (")), "{name} {version} is in no list");
         assert!(texts.contains(&format!("{name} {version}")), "{name} {version} has no text");
     }
-    for packed in ["aws-lc-sys ", "openssl-src ", "pq-src ", "utoipa-swagger-ui-vendored "] {
+    for packed in [
+        "aws-lc-sys ",
+        "libmimalloc-sys ",
+        "openssl-src ",
+        "rust-std ",
+        "pq-src ",
+        "utoipa-swagger-ui-vendored ",
+    ] {
         assert!(texts.contains(packed), "{packed}");
     }
-    for holder in ["PostgreSQL Global Development Group", "The OpenSSL Project", "SmartBear"] {
+    for holder in ["Daan Leijen", "PostgreSQL Global Development Group", "The OpenSSL Project", "SmartBear"] {
         assert!(texts.contains(holder), "{holder}");
     }
 }

@@ -63,7 +63,7 @@ impl<T: FromRequest<Error = actix_web::Error> + 'static> FromRequest for InTime<
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let whole = timeout(BODY_TIMEOUT, T::from_request(request, payload));
-        let late = NotesError::Malformed(StatusCode::REQUEST_TIMEOUT, "the body took too long");
+        let late = NotesHttpError::Malformed(StatusCode::REQUEST_TIMEOUT, "the body took too long");
         Box::pin(async move { whole.await.unwrap_or_else(|_| Err(late.into())).map(Self) })
     }
 }
@@ -72,7 +72,7 @@ async fn list(
     token: Authorized<NotesRead>,
     store: Data<Arc<NoteStore>>,
     query: Query<ListQuery>,
-) -> Result<Json<NotePage>, NotesError> {
+) -> Result<Json<NotePage>, NotesHttpError> {
     let page = PageRequest::parse(query.page_size, &query.after)?;
     Ok(Json(store.blocking(move |store| store.list(&token.claims.sub, &page)).await?))
 }
@@ -81,7 +81,7 @@ async fn create(
     token: Authorized<NotesWrite>,
     store: Data<Arc<NoteStore>>,
     body: InTime<Json<NewNote>>,
-) -> Result<HttpResponse, NotesError> {
+) -> Result<HttpResponse, NotesHttpError> {
     let text = NoteText::parse(body.0.into_inner().text)?;
     let note = store.blocking(move |store| store.create(&token.claims.sub, &text)).await?;
     let location = format!("/notes/{}", note.id);
@@ -92,7 +92,7 @@ async fn get(
     token: Authorized<NotesRead>,
     store: Data<Arc<NoteStore>>,
     id: Path<String>,
-) -> Result<Json<Note>, NotesError> {
+) -> Result<Json<Note>, NotesHttpError> {
     Ok(Json(store.blocking(move |store| store.get(&token.claims.sub, &id)).await?))
 }
 
@@ -100,7 +100,7 @@ async fn delete(
     token: Authorized<NotesWrite>,
     store: Data<Arc<NoteStore>>,
     id: Path<String>,
-) -> Result<HttpResponse, NotesError> {
+) -> Result<HttpResponse, NotesHttpError> {
     store.blocking(move |store| store.delete(&token.claims.sub, &id)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -112,20 +112,20 @@ async fn not_allowed(request: HttpRequest, allow: &'static str) -> HttpResponse 
     response.json(json!({"error": "invalid_request", "error_description": description}))
 }
 
-/// What is answered when a request about notes is not served.
+/// Why a request about notes was refused.
 #[derive(Debug)]
-enum NotesError {
+enum NotesHttpError {
     Note(NoteError),
     Malformed(StatusCode, &'static str),
 }
 
-impl From<NoteError> for NotesError {
+impl From<NoteError> for NotesHttpError {
     fn from(error: NoteError) -> Self {
         Self::Note(error)
     }
 }
 
-impl std::fmt::Display for NotesError {
+impl std::fmt::Display for NotesHttpError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Note(error) => write!(f, "{error}"),
@@ -134,7 +134,7 @@ impl std::fmt::Display for NotesError {
     }
 }
 
-impl ResponseError for NotesError {
+impl ResponseError for NotesHttpError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Note(NoteError::Invalid(_)) => StatusCode::BAD_REQUEST,
@@ -160,21 +160,21 @@ impl ResponseError for NotesError {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "actix may add variants: `non_exhaustive`")]
-fn json_error(error: &JsonPayloadError) -> NotesError {
+fn json_error(error: &JsonPayloadError) -> NotesHttpError {
     match error {
         JsonPayloadError::ContentType => {
-            NotesError::Malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
+            NotesHttpError::Malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
         }
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
-            NotesError::Malformed(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
+            NotesHttpError::Malformed(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
         }
-        _ => NotesError::Malformed(
+        _ => NotesHttpError::Malformed(
             StatusCode::BAD_REQUEST,
             "the body is not JSON of the form {\"text\": \"...\"}",
         ),
     }
 }
 
-fn query_error(_: &QueryPayloadError) -> NotesError {
-    NotesError::Malformed(StatusCode::BAD_REQUEST, "`page_size` is not a number of 1 to 100")
+fn query_error(_: &QueryPayloadError) -> NotesHttpError {
+    NotesHttpError::Malformed(StatusCode::BAD_REQUEST, "`page_size` is not a number of 1 to 100")
 }

@@ -231,8 +231,8 @@ impl Private {
                     Some(value) => value.as_str().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()),
                 };
                 let (apu, apv) = party("apu").zip(party("apv")).ok_or(Refusal::Encryption)?;
-                let purpose = KdfContext { algorithm: A256GCM, apu: &apu, apv: &apv };
-                agreed_key(ours, &theirs, &purpose).map_err(|_| Refusal::Encryption)
+                let context = KdfContext { algorithm: A256GCM, apu: &apu, apv: &apv };
+                agreed_key(ours, &theirs, &context).map_err(|_| Refusal::Encryption)
             }
             Self::Rsa(ours) if !parameters.contains("epk") => {
                 let mut room = Zeroizing::new(vec![0; ours.min_output_size()]);

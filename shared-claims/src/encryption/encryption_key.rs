@@ -138,8 +138,8 @@ impl EncryptionKey {
         match &self.recipient {
             Recipient::Agreement(curve, theirs) => {
                 let ephemeral = PrivateKey::generate(curve)?;
-                let purpose = KdfContext { algorithm: A256GCM, apu: &[], apv: &[] };
-                let key = agreed_key(&ephemeral, theirs, &purpose)?;
+                let context = KdfContext { algorithm: A256GCM, apu: &[], apv: &[] };
+                let key = agreed_key(&ephemeral, theirs, &context)?;
                 let header = json!({
                     "alg": ECDH_ES, "enc": A256GCM, "cty": "JWT", "kid": self.kid,
                     "epk": public_jwk(&ephemeral)?,

@@ -18,19 +18,19 @@ pub(super) struct KdfContext<'a> {
 pub(super) fn agreed_key<const N: usize>(
     ours: &PrivateKey,
     theirs: &[u8],
-    purpose: &KdfContext<'_>,
+    context: &KdfContext<'_>,
 ) -> Result<Zeroizing<[u8; N]>, Unspecified> {
     let theirs = UnparsedPublicKey::new(ours.algorithm(), theirs);
-    agreement::agree(ours, theirs, Unspecified, |secret| derive(secret, purpose))
+    agreement::agree(ours, theirs, Unspecified, |secret| derive(secret, context))
 }
 
 fn derive<const N: usize>(
     secret: &[u8],
-    purpose: &KdfContext<'_>,
+    context: &KdfContext<'_>,
 ) -> Result<Zeroizing<[u8; N]>, Unspecified> {
     let digest = get_sskdf_digest_algorithm(SskdfDigestAlgorithmId::Sha256).ok_or(Unspecified)?;
     let mut info = Vec::new();
-    for part in [purpose.algorithm.as_bytes(), purpose.apu, purpose.apv] {
+    for part in [context.algorithm.as_bytes(), context.apu, context.apv] {
         info.extend(length(part.len())?);
         info.extend(part);
     }

@@ -106,9 +106,9 @@ fn rfc_7518_appendix_c_both_sides_agree_on_the_key_that_is_printed_there() {
         point("gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0", "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps");
     let bob_point =
         point("weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ", "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck");
-    let purpose = KdfContext { algorithm: "A128GCM", apu: b"Alice", apv: b"Bob" };
+    let context = KdfContext { algorithm: "A128GCM", apu: b"Alice", apv: b"Bob" };
     for (ours, theirs) in [(alice.unwrap(), bob_point), (bob.unwrap(), alice_point)] {
-        let key = agreed_key::<16>(&ours, &theirs, &purpose).unwrap();
+        let key = agreed_key::<16>(&ours, &theirs, &context).unwrap();
         assert_eq!(URL_SAFE_NO_PAD.encode(*key), "VqqN6vgjbSBcIijNcacQGg");
     }
 }
@@ -134,8 +134,8 @@ fn rfc_7520_section_5_5_the_agreed_key_is_the_one_that_made_the_tag() {
     let header: Value = serde_json::from_slice(&octets(parts[0])).unwrap();
     let epk = |name: &str| header["epk"][name].as_str().unwrap();
     let ours = PrivateKey::from_private_key(&ECDH_P256, &octets(EC_D_5_5)).unwrap();
-    let purpose = KdfContext { algorithm: header["enc"].as_str().unwrap(), apu: &[], apv: &[] };
-    let key = agreed_key::<32>(&ours, &point(epk("x"), epk("y")), &purpose).unwrap();
+    let context = KdfContext { algorithm: header["enc"].as_str().unwrap(), apu: &[], apv: &[] };
+    let key = agreed_key::<32>(&ours, &point(epk("x"), epk("y")), &context).unwrap();
     // RFC 7518 section 5.2.2.1: the first half is the key of the tag.
     let mac_key = hmac::Key::new(hmac::HMAC_SHA256, &key[..16]);
     let (iv, ciphertext) = (octets(parts[2]), octets(parts[3]));

@@ -66,7 +66,7 @@ impl Authority {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),
             scope: session.scope.to_string(),
-            refresh_token: Some(self.mint_refresh_token(&session, &user.attributes)),
+            refresh_token: Some(self.mint_refresh_token(&session, &user.attributes)?),
         })
     }
 

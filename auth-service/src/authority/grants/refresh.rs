@@ -148,7 +148,7 @@ impl Authority {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),
             scope: scope.to_string(),
-            refresh_token: rotates.then(|| self.mint_refresh_token(session, attributes)),
+            refresh_token: rotates.then(|| self.mint_refresh_token(session, attributes)).transpose()?,
         })
     }
 

@@ -11,7 +11,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::authority::Authority;
 use crate::authority::sync::Documents;
-use crate::background::{self, Signals, Waker};
+use crate::background::{Signals, TaskWaker};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::feeds::Feeds;
@@ -26,7 +26,7 @@ pub struct SyncState {
     /// When the look that is under way has begun.
     asked: ArcSwapOption<Instant>,
     pub(super) polls: AtomicU64,
-    pub(super) waker: Waker,
+    pub(super) waker: TaskWaker,
     /// Taken by the thread that polls.
     pub(super) signals: Mutex<Option<Signals>>,
     pub feeds: Feeds,
@@ -42,7 +42,8 @@ pub struct SyncState {
 
 impl Default for SyncState {
     fn default() -> Self {
-        let (waker, signals) = background::signals();
+        let signals = Signals::default();
+        let waker = signals.waker();
         let last = Mutex::new(None);
         let (looked, asked) = (ArcSwapOption::empty(), ArcSwapOption::empty());
         Self {

@@ -51,7 +51,11 @@ pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Backgroun
             metrics::sweep_failed();
         }
     };
-    Background::start(Schedule::every("sweeper", policy.interval.min(LONGEST_WAIT)), work, ended)
+    Background::start(
+        Schedule::every("sweeper", policy.interval.min(LONGEST_WAIT), "expired rows are deleted again"),
+        work,
+        ended,
+    )
 }
 
 impl Authority {

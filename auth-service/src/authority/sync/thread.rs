@@ -11,6 +11,8 @@ use crate::storage::Listener;
 /// write, starts one at once.
 const INTERVAL: Duration = Duration::from_millis(250);
 
+const RECOVERED: &str = "the state in memory matches the database again";
+
 /// Time between two tests whether writes succeed.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -31,7 +33,7 @@ impl StateSync {
         let listener = authority.storage.listen(move || woken.sync.wake())?;
         let verifiers = super::verifiers::keep(Arc::clone(authority))?;
         let probed = Arc::clone(authority);
-        let schedule = Schedule::every("write-probe", PROBE_INTERVAL);
+        let schedule = Schedule::every("write-probe", PROBE_INTERVAL, "the database can be probed again");
         let write_probe = Background::start(schedule, move |_| probed.probe_writes(), |_| {})?;
         Ok(Self { _polls: polls, _verifiers: verifiers, _write_probe: write_probe, _listener: listener })
     }
@@ -40,12 +42,11 @@ impl StateSync {
 fn start_polls(authority: Arc<Authority>) -> Result<Background> {
     let signals = authority.sync.signals.lock().unwrap_or_else(PoisonError::into_inner).take();
     let signals = signals.ok_or_else(|| Error::new(ErrorKind::Internal, "the state sync runs already"))?;
-    let waker = authority.sync.waker.clone();
     let polled = Arc::clone(&authority);
     let ended = move |result: &Result<()>| {
         let away = result.as_ref().is_err_and(|error| error.kind == ErrorKind::Unavailable);
         authority.sync.storage_answers.store(!away, Ordering::Relaxed);
     };
-    let schedule = Schedule { name: "state-sync", interval: INTERVAL, signals, waker };
+    let schedule = Schedule { name: "state-sync", interval: INTERVAL, signals, recovered: RECOVERED };
     Background::start(schedule, move |_| polled.refresh_state(), ended)
 }

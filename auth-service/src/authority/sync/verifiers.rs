@@ -17,7 +17,8 @@ const INTERVAL: Duration = Duration::from_millis(200);
 /// # Errors
 /// `Internal` when the system gives no thread.
 pub(super) fn keep(authority: Arc<Authority>) -> Result<Background> {
-    let schedule = Schedule::every("verifiers", INTERVAL);
+    let schedule =
+        Schedule::every("verifiers", INTERVAL, "connected verifiers are written to the database again");
     Background::start(schedule, move |_| authority.save_verifiers(), |_| {})
 }
 

@@ -169,7 +169,10 @@ impl Authority {
     }
 
     /// The refresh token of the session's current generation.
-    pub(crate) fn mint_refresh_token(&self, session: &Session, attributes: &Attributes) -> String {
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub(crate) fn mint_refresh_token(&self, session: &Session, attributes: &Attributes) -> Result<String> {
         self.issuer.refresh_tokens.mint(session, self.simplejwt.user_id.of(&session.user_id, attributes))
     }
 }

@@ -131,9 +131,9 @@ fn where_tokens_are_not_rotated_a_session_keeps_its_refresh_token() {
     }
 }
 
-/// A retry gets its successor from the session's row: by the same bytes also from a replica of the version before.
+/// A replica of the previous version must return the same bytes to a retry.
 #[test]
-fn the_claims_of_a_refresh_token_stand_in_the_order_of_the_first_version() {
+fn refresh_token_claims_keep_their_order() {
     let signet = InProcess::new();
     let user = signet.user("alice");
     let pair = signet.log_in(&signet.first_party(), "alice");
