@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 /// How far the clocks of two replicas may be apart.
 pub const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 
@@ -20,6 +23,15 @@ impl Timestamp {
     #[must_use]
     pub fn seconds_rounded_up(self) -> u64 {
         u64::try_from(self.0.saturating_add(999) / 1000).unwrap_or(0)
+    }
+
+    /// Such as `2026-11-30T14:30:00Z` (RFC 3339).
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let seconds = OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1000));
+        let text = seconds.ok().and_then(|instant| instant.format(&Rfc3339).ok());
+        // Beyond the year 9999 there is no such text.
+        text.unwrap_or_else(|| format!("{} s", self.seconds()))
     }
 
     /// Saturates at the end of time.
@@ -53,5 +65,17 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn an_instant_is_written_in_utc_and_whole_seconds() {
+        assert_eq!(Timestamp(1_800_000_000_999).rfc3339(), "2027-01-15T08:00:00Z");
+        assert_eq!(Timestamp(-1).rfc3339(), "1969-12-31T23:59:59Z");
+        assert_eq!(Timestamp(i64::MAX).rfc3339(), "9223372036854775 s");
     }
 }

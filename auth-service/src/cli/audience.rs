@@ -6,9 +6,10 @@ use shared_claims::encryption::EncryptionKey;
 
 use super::key::parse_algorithm;
 use super::output::Output;
+use super::table::Row;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::clients::{Audience, TokenType};
+use crate::clients::{Audience, AudienceChange, TokenType};
 use crate::keys::Algorithm;
 
 #[derive(Debug, Subcommand)]
@@ -29,6 +30,26 @@ pub(super) enum AudienceCommand {
         #[arg(long, default_value = "at+jwt", value_name = "TYPE")]
         typ: String,
     },
+    /// Show an audience.
+    Show { name: String },
+    /// Change the algorithm or the type of an audience's tokens.
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+    Update {
+        name: String,
+        /// EdDSA, ES256 or RS256.
+        #[arg(long, group = "change")]
+        algorithm: Option<String>,
+        /// `typ` of its access tokens: at+jwt or JWT.
+        #[arg(long, value_name = "TYPE", group = "change")]
+        typ: Option<String>,
+    },
+    /// Delete an audience that no client uses.
+    Delete {
+        name: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Change or remove the encryption key of an audience.
     Encrypt {
         name: String,
@@ -47,13 +68,20 @@ impl AudienceCommand {
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::Create { name, algorithm, encryption_jwks, typ } => {
-                let token_type = TokenType::parse(&typ).ok_or_else(|| {
-                    Failure::Usage(format!("unknown access token type {typ:?}: expected at+jwt or JWT"))
-                })?;
+                let token_type = parse_type(&typ)?;
                 let algorithm = algorithm.as_deref().map(parse_algorithm).transpose()?;
                 let encryption_jwks = encryption_jwks.as_deref().map(read_jwks).transpose()?;
                 create(authority, output, Audience { name, algorithm, encryption_jwks, token_type })
             }
+            Self::Show { name } => show(authority, output, &name),
+            Self::Update { name, algorithm, typ } => {
+                let change = AudienceChange {
+                    algorithm: algorithm.as_deref().map(parse_algorithm).transpose()?,
+                    token_type: typ.as_deref().map(parse_type).transpose()?,
+                };
+                update(authority, output, &name, change)
+            }
+            Self::Delete { name, yes } => delete(authority, output, &name, yes),
             Self::Encrypt { name, encryption_jwks, .. } => {
                 let jwks = encryption_jwks.as_deref().map(read_jwks).transpose()?;
                 encrypt(authority, output, &name, jwks)
@@ -98,17 +126,48 @@ fn encrypt(authority: &Authority, output: &Output, name: &str, jwks: Option<Stri
     Ok(())
 }
 
-fn list(authority: &Authority, output: &Output) -> Done {
-    let audiences = authority.registered_audiences()?;
-    let line = |audience: &Audience| {
-        let algorithm = audience.algorithm.unwrap_or(authority.issuer.default_algorithm).as_str();
-        let encrypted = if audience.encryption_jwks.is_some() { "encrypted" } else { "" };
-        format!("{:<40} {algorithm:<6} {encrypted}", audience.name)
-    };
-    let text: Vec<String> = audiences.iter().map(line).collect();
-    let document: Vec<_> = audiences.iter().map(|audience| described(authority, audience)).collect();
-    output.result(&json!(document), &text.join("\n"));
+fn show(authority: &Authority, output: &Output, name: &str) -> Done {
+    let audience = authority.registered_audience(name)?;
+    let document = described(authority, &audience);
+    let lines = ["audience", "algorithm", "typ", "encryption_kid"]
+        .map(|member| format!("{member:<15} {}", document[member].as_str().unwrap_or("-")));
+    output.result(&document, &lines.join("\n"));
     Ok(())
+}
+
+fn update(authority: &Authority, output: &Output, name: &str, change: AudienceChange) -> Done {
+    authority.update_audience(name, change)?;
+    // No service runs in this process, whose next poll would create the first key of its algorithm.
+    authority.refresh_state()?;
+    let document = described(authority, &authority.registered_audience(name)?);
+    output.result(&document, &format!("updated the audience {name}; its next token has the change"));
+    Ok(())
+}
+
+fn delete(authority: &Authority, output: &Output, name: &str, yes: bool) -> Done {
+    authority.registered_audience(name)?;
+    output.confirm(yes, &format!("Delete the audience {name}?"))?;
+    authority.delete_audience(name)?;
+    let text = format!("deleted the audience {name}; tokens for it stay valid until they expire");
+    output.result(&json!({"audience": name, "deleted": true}), &text);
+    Ok(())
+}
+
+fn list(authority: &Authority, output: &Output) -> Done {
+    let row = |audience: &Audience| {
+        let document = described(authority, audience);
+        let cell = |member: &str| document[member].as_str().unwrap_or("-").to_owned();
+        let cells = ["audience", "algorithm", "typ", "encryption_kid"].map(cell).to_vec();
+        Row { document, cells }
+    };
+    let rows: Vec<Row> = authority.registered_audiences()?.iter().map(row).collect();
+    output.list(&["NAME", "ALGORITHM", "TYP", "ENCRYPTED TO"], &rows);
+    Ok(())
+}
+
+fn parse_type(text: &str) -> Result<TokenType, Failure> {
+    TokenType::parse(text)
+        .ok_or_else(|| Failure::Usage(format!("unknown access token type {text:?}: expected at+jwt or JWT")))
 }
 
 fn described(authority: &Authority, audience: &Audience) -> Value {

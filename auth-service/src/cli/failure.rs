@@ -21,7 +21,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.kind {
             ErrorKind::Admin(AdminFault::Invalid) => Self::Usage(error.cause),
-            ErrorKind::Admin(AdminFault::NotFound | AdminFault::Taken) => Self::Wrong(error.cause),
+            ErrorKind::Admin(AdminFault::NotFound | AdminFault::Taken | AdminFault::InUse) => {
+                Self::Wrong(error.cause)
+            }
             ErrorKind::InvalidRequest(_)
             | ErrorKind::OAuth(_)
             | ErrorKind::SignIn(_)

@@ -8,12 +8,16 @@ mod audit;
 mod client;
 mod config;
 mod doctor;
+mod enabled;
 mod failure;
 mod import;
 mod key;
+mod list;
 mod master_key;
 mod output;
 mod serve;
+mod session;
+mod table;
 mod user;
 
 use std::path::PathBuf;
@@ -55,6 +59,9 @@ enum Command {
     /// Manage clients: services and applications that request tokens.
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// List, show and end sessions: one login at one client, with its refresh tokens.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
     /// Manage audiences: services that accept tokens.
     #[command(subcommand)]
     Audience(audience::AudienceCommand),
@@ -132,6 +139,7 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::Migrate => migrate(&settings, output),
         Command::User(command) => command.run(&*authority(&settings)?, output),
         Command::Client(command) => command.run(&*authority(&settings)?, output),
+        Command::Session(command) => command.run(&*authority(&settings)?, output),
         Command::Audience(command) => command.run(&*authority(&settings)?, output),
         Command::Import(import::ImportCommand::Django(command)) => {
             command.run(&*authority(&settings)?, settings.django.field_map(), output)

@@ -1,8 +1,10 @@
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::Failure;
+use super::table::{Row, table};
 use crate::secret::PlainSecret;
 
 /// Prints results: as text, or as one JSON document.
@@ -19,6 +21,42 @@ impl Output {
     pub(super) fn result(&self, document: &Value, text: &str) {
         let line = if self.json { document.to_string() } else { text.to_owned() };
         let _ = writeln!(io::stdout().lock(), "{line}");
+    }
+
+    /// Prints rows: each as a line of JSON, or all as a table with aligned columns.
+    pub(super) fn rows(&self, header: &[&str], rows: &[Row]) {
+        let text = if self.json {
+            rows.iter().map(|row| format!("{}\n", row.document)).collect()
+        } else {
+            table(header, rows)
+        };
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+
+    /// Prints a short list: one JSON array, or a table.
+    pub(super) fn list(&self, header: &[&str], rows: &[Row]) {
+        let documents: Vec<&Value> = rows.iter().map(|row| &row.document).collect();
+        self.result(&json!(documents), table(header, rows).trim_end());
+    }
+
+    /// Whether to go on with what cannot be undone: asks on a terminal, unless the answer was given by `--yes`.
+    ///
+    /// # Errors
+    /// `Usage` when nobody can be asked; `Failed` when the answer is no.
+    pub(super) fn confirm(&self, yes: bool, question: &str) -> Result<(), Failure> {
+        if yes {
+            return Ok(());
+        }
+        if self.json || !io::stdin().is_terminal() {
+            return Err(Failure::Usage(format!("{question} This cannot be undone: add --yes")));
+        }
+        let _ = write!(io::stderr().lock(), "{question} This cannot be undone. [y/N] ");
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map_err(|error| error.to_string())?;
+        match answer.trim() {
+            "y" | "Y" | "yes" => Ok(()),
+            _ => Err(Failure::Failed("nothing was changed".to_owned())),
+        }
     }
 
     /// Prints progress: on a terminal one line that is overwritten, elsewhere one line each time.

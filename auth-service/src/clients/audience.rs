@@ -65,6 +65,13 @@ pub enum Encryption {
     Unusable,
 }
 
+/// Changes of an audience; `None` leaves a value as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AudienceChange {
+    pub algorithm: Option<Algorithm>,
+    pub token_type: Option<TokenType>,
+}
+
 impl Audience {
     /// One with the defaults.
     #[must_use]

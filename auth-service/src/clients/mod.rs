@@ -13,10 +13,10 @@ use crate::clock::Timestamp;
 use crate::error::{Error, OAuthFault, Result};
 use crate::secret::{HashedSecret, PlainSecret};
 
-pub use audience::{Audience, Encryption, TokenForm, TokenType};
+pub use audience::{Audience, AudienceChange, Encryption, TokenForm, TokenType};
 pub use authenticate::ClientAuthentication;
 pub use directory::ClientDirectory;
-pub use new_client::NewClient;
+pub use new_client::{ClientChange, NewClient};
 
 /// 1 to 64 characters of `A-Z a-z 0-9 . _ -`, chosen by the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +68,12 @@ impl GrantType {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|grant| grant.as_str() == text)
+    }
+
+    /// Separated by spaces, as they are stored.
+    #[must_use]
+    pub fn join(grants: &[Self]) -> String {
+        grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(" ")
     }
 }
 

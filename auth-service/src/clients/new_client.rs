@@ -14,3 +14,12 @@ pub struct NewClient {
     /// Audiences whose tokens it may introspect, beside the one of its own name.
     pub introspects: Vec<String>,
 }
+
+/// Changes of a client; `None` leaves a value as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ClientChange {
+    pub scope: Option<ScopeSet>,
+    pub audiences: Option<Vec<String>>,
+    pub grants: Option<Vec<GrantType>>,
+    pub introspects: Option<Vec<String>>,
+}

@@ -77,4 +77,6 @@ pub enum AdminFault {
     NotFound,
     /// The name is taken.
     Taken,
+    /// Others depend on it.
+    InUse,
 }

@@ -46,7 +46,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, for the test that compares the error tables.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::InvalidRequest("the parameter `x` is missing"),
         Self::OAuth(OAuthFault::InvalidClient),
         Self::OAuth(OAuthFault::UnauthorizedClient),
@@ -73,6 +73,7 @@ impl ErrorKind {
         Self::Admin(AdminFault::Invalid),
         Self::Admin(AdminFault::NotFound),
         Self::Admin(AdminFault::Taken),
+        Self::Admin(AdminFault::InUse),
         Self::TooManyAttempts(60),
         Self::Overloaded,
         Self::Unavailable,

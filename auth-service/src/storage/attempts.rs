@@ -108,6 +108,11 @@ pub(super) fn give_back(connection: &mut AnyConnection, attempt: &Attempt) -> Re
     Ok(())
 }
 
+/// Deletes counts: how many there were.
+pub(super) fn forget(connection: &mut AnyConnection, ids: &[String]) -> Result<usize, StorageError> {
+    Ok(diesel::delete(login_failures::table.filter(login_failures::id.eq_any(ids))).execute(connection)?)
+}
+
 /// Where the counts of an attempt stand, until the end of the transaction: in one order, or two logins could each wait
 /// for the other.
 fn lock(

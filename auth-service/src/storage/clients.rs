@@ -1,16 +1,12 @@
 use diesel::prelude::*;
 
 use super::error::StorageError;
-use super::revocations;
 use super::schema::clients;
-use super::session_ends::{End, end_all_of_client, sessions_ended};
 use super::{Storage, count_up, scope, words};
 use crate::audit::{Action, Event};
 use crate::clients::{Client, ClientId, Credentials, GrantType, NewClient};
 use crate::clock::Timestamp;
-use crate::revocations::RevocationTarget;
 use crate::secret::HashedSecret;
-use crate::sessions::EndReason;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients)]
@@ -40,7 +36,7 @@ impl Storage {
             id: client.id.to_string(),
             scope: client.scope.to_string(),
             audiences: client.audiences.join(" "),
-            grants: client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(" "),
+            grants: GrantType::join(&client.grants),
             secret_hash: secret.as_bytes().to_vec(),
             previous_secret_hash: None,
             previous_secret_expires_at: None,
@@ -66,37 +62,6 @@ impl Storage {
             Ok(clients::table.order(clients::id).select(ClientRow::as_select()).load(connection)?)
         })?;
         rows.into_iter().map(ClientRow::into_client).collect()
-    }
-
-    /// Disables a client, ends the sessions that it holds, and revokes its tokens: every one, up to `revoked_until`, by
-    /// when the last one must have expired that a replica without the database may still issue. `Ok(None)` when there is no such client, else the number of sessions that ended.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn disable_client(
-        &self,
-        id: &ClientId,
-        now: Timestamp,
-        revoked_until: Timestamp,
-    ) -> Result<Option<usize>, StorageError> {
-        let id = id.clone();
-        self.write_revoking(move |connection| {
-            let disabled = diesel::update(clients::table.find(id.as_str()))
-                .set(clients::disabled_at.eq(now.0))
-                .execute(connection)?;
-            if disabled == 0 {
-                return Ok((None, None));
-            }
-            let end = End { now, reason: EndReason::ClientDisabled, revoked_until };
-            let ended = end_all_of_client(connection, &id, end)?;
-            // Also for a token of a replica that is disconnected and does not know of this yet.
-            let client = RevocationTarget::Client { id: id.to_string(), not_before: revoked_until };
-            revocations::append(connection, &[client], revoked_until)?;
-            count_up(connection, "clients")?;
-            let event =
-                Event::of(Action::ClientDisabled).client(id.as_str()).detail(sessions_ended(ended.len()));
-            Ok((Some(ended.len()), Some(event)))
-        })
     }
 
     /// Gives a client a new secret; the old one stays good until `previous_until`. `Ok(false)` when

@@ -9,9 +9,11 @@
 mod account_sessions;
 mod accounts;
 mod attempts;
+mod audience_changes;
 mod audiences;
 mod audit;
 mod change_counters;
+mod client_changes;
 mod clients;
 mod connection;
 mod django;
@@ -36,6 +38,7 @@ mod rotator;
 mod schema;
 mod second_factors;
 mod secrets;
+mod session_admin;
 mod session_ends;
 mod session_row;
 mod sessions;
@@ -43,6 +46,8 @@ mod sqlite_log;
 mod sweep;
 mod table_name;
 mod url;
+mod user_changes;
+mod user_list;
 mod users;
 mod verifiers;
 mod writer;
@@ -67,7 +72,9 @@ use writer::SqliteWriter;
 
 pub use account_sessions::SessionSeen;
 pub use accounts::NewPassword;
+pub use audience_changes::AudienceDeleted;
 pub use change_counters::ChangeCounters;
+pub use client_changes::ClientEnd;
 pub use django::DjangoTables;
 pub use email_addresses::EmailChange;
 pub use error::StorageError;
@@ -77,10 +84,13 @@ pub use listener::Listener;
 pub use rotate::{Reply, Rotate};
 pub use second_factors::Confirmed;
 pub use secrets::{Resealed, Resting};
+pub use session_admin::{SessionPage, SessionSummary, SessionsOf};
 pub use session_ends::{SessionLimit, SessionsEnded};
 pub use sessions::{Login, Start};
 pub use sweep::Swept;
 pub use url::{DatabaseUrl, InvalidUrl};
+pub use user_changes::{Enabled, UserChange};
+pub use user_list::{UserPage, UserSummary};
 
 /// A handle on the database.
 pub struct Storage {

@@ -226,13 +226,24 @@ pub(super) fn insert_new(
     row: UserRow,
     username: &Username,
 ) -> Result<(), StorageError> {
-    let skeleton = username.skeleton();
-    let alike = users::table.filter(users::name_skeleton.eq(&skeleton)).select(users::id);
-    if alike.first::<String>(connection).optional()?.is_some() {
-        return Err(StorageError::Taken);
-    }
+    let skeleton = check_unlike(connection, username, None)?;
     // Two at once that look alike: the index lets one in.
     let values = (row, users::name_skeleton.eq(skeleton));
     diesel::insert_into(users::table).values(values).execute(connection)?;
     Ok(())
+}
+
+/// The skeleton of a new name. [`StorageError::Taken`] when a user other than `owner` has one that looks like it.
+pub(super) fn check_unlike(
+    connection: &mut AnyConnection,
+    username: &Username,
+    owner: Option<&str>,
+) -> Result<String, StorageError> {
+    let skeleton = username.skeleton();
+    let alike = users::table.filter(users::name_skeleton.eq(&skeleton)).select(users::id);
+    let found: Option<String> = alike.first(connection).optional()?;
+    match found {
+        Some(id) if owner != Some(id.as_str()) => Err(StorageError::Taken),
+        _ => Ok(skeleton),
+    }
 }

@@ -11,7 +11,9 @@ use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
 use auth_service::revocations::RevocationTarget;
 use auth_service::secret::{HashedSecret, PlainSecret};
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
-use auth_service::storage::{DatabaseUrl, Login, Rotate, SessionLimit, Start, Storage, StorageError};
+use auth_service::storage::{
+    ClientEnd, DatabaseUrl, Login, Rotate, SessionLimit, Start, Storage, StorageError,
+};
 use auth_service::users::{Attempt, AttemptPolicy, Attributes, CountKey, User, Username};
 use auth_service::verifiers::{Changes, ConnectedVerifier};
 use diesel::{Connection, RunQueryDsl};
@@ -134,6 +136,10 @@ impl Fixture {
     fn revoked(&self) -> Vec<RevocationTarget> {
         self.storage.live_revocations(NOW).unwrap().into_iter().map(|entry| entry.target).collect()
     }
+}
+
+fn client_end(now: Timestamp, revoked_until: Timestamp) -> ClientEnd {
+    ClientEnd { now, last_issued: later(60), revoked_until }
 }
 
 fn client_id(text: &str) -> ClientId {
@@ -493,12 +499,15 @@ fn disabling_a_client_ends_its_sessions_and_matches_its_tokens(fixture: &Fixture
     fixture.storage.create_client(&client("web"), &secret, NOW).unwrap();
     let user = fixture.user("alice");
     fixture.session("s", &user);
-    assert_eq!(fixture.storage.disable_client(&client_id("web"), NOW, later(360)).unwrap(), Some(1));
+    assert_eq!(
+        fixture.storage.disable_client(&client_id("web"), client_end(NOW, later(360))).unwrap(),
+        Some(1)
+    );
     assert!(fixture.storage.all_clients().unwrap()[0].disabled_at.is_some());
     // Every token, also one that a replica issues which does not know of it yet.
-    let not_before = later(360);
+    let not_before = later(60);
     assert_eq!(fixture.revoked(), [RevocationTarget::Client { id: "web".to_owned(), not_before }]);
-    assert_eq!(fixture.storage.disable_client(&client_id("none"), NOW, NOW).unwrap(), None);
+    assert_eq!(fixture.storage.disable_client(&client_id("none"), client_end(NOW, NOW)).unwrap(), None);
 }
 
 fn sessions_of_a_user_end_in_one_step_that_does_not_grow_with_them(fixture: &Fixture) {

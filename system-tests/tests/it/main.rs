@@ -37,6 +37,7 @@ mod master_key;
 mod metrics;
 mod moving;
 mod notes;
+mod operators;
 mod oracle;
 mod outages;
 mod overload;

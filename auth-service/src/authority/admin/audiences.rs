@@ -1,8 +1,8 @@
 use super::{invalid, not_found, unless_taken};
 use crate::authority::Authority;
-use crate::clients::Audience;
-use crate::error::Result;
-use crate::storage::StorageError;
+use crate::clients::{Audience, AudienceChange};
+use crate::error::{AdminFault, Error, Result};
+use crate::storage::{AudienceDeleted, StorageError};
 
 impl Authority {
     /// Registers an audience. The next look at the database creates the first key of its algorithm.
@@ -32,6 +32,47 @@ impl Authority {
             return Err(not_found("audience", name));
         }
         Ok(())
+    }
+
+    /// Changes the algorithm or the token type of an audience. Tokens that it has stay valid.
+    ///
+    /// # Errors
+    /// `Admin(Invalid)` for no change; `Admin(NotFound)`; `Unavailable`.
+    pub fn update_audience(&self, name: &str, change: AudienceChange) -> Result<()> {
+        if change.algorithm.is_none() && change.token_type.is_none() {
+            return Err(invalid("nothing to change"));
+        }
+        match self.storage.update_audience(name, change)? {
+            true => Ok(()),
+            false => Err(not_found("audience", name)),
+        }
+    }
+
+    /// Deletes an audience. Tokens for it stay valid until they expire.
+    ///
+    /// # Errors
+    /// `Admin(NotFound)`; `Admin(InUse)` with the clients that use it, and for the audience of the simplejwt endpoints;
+    /// `Unavailable`.
+    pub fn delete_audience(&self, name: &str) -> Result<()> {
+        if self.simplejwt.first_party.audiences.iter().any(|own| own == name) {
+            let cause = format!("audience {name:?} is that of the simplejwt endpoints (simplejwt.audience)");
+            return Err(Error::new(AdminFault::InUse, cause));
+        }
+        match self.storage.delete_audience(name)? {
+            AudienceDeleted::Done => Ok(()),
+            AudienceDeleted::Unknown => Err(not_found("audience", name)),
+            AudienceDeleted::UsedBy(clients) => {
+                let cause = format!("audience {name:?} is used by the clients {}", clients.join(", "));
+                Err(Error::new(AdminFault::InUse, cause))
+            }
+        }
+    }
+
+    /// # Errors
+    /// `Admin(NotFound)`; `Unavailable`.
+    pub fn registered_audience(&self, name: &str) -> Result<Audience> {
+        let found = self.storage.all_audiences()?.into_iter().find(|audience| audience.name == name);
+        found.ok_or_else(|| not_found("audience", name))
     }
 
     /// The registered audiences, by name.

@@ -26,18 +26,6 @@ impl Authority {
         Ok(secret)
     }
 
-    /// Disables a client, ends its sessions and revokes its tokens: how many sessions ended.
-    ///
-    /// # Errors
-    /// `Admin(NotFound)`; `Unavailable`.
-    pub fn disable_client(&self, id: &ClientId) -> Result<usize> {
-        let now = self.now();
-        // A replica without the database may issue its tokens for so long.
-        let last_issued = now.plus(self.policy.offline_issuing);
-        let ended = self.storage.disable_client(id, now, self.revoked_until(last_issued))?;
-        ended.ok_or_else(|| not_found("client", id.as_str()))
-    }
-
     /// Gives a client a new secret, which is shown once; the old one stays valid for `overlap`.
     ///
     /// # Errors
@@ -59,7 +47,7 @@ impl Authority {
         Ok(self.storage.all_clients()?)
     }
 
-    fn check_registered<'a>(&self, mut audiences: impl Iterator<Item = &'a String>) -> Result<()> {
+    pub(super) fn check_registered<'a>(&self, mut audiences: impl Iterator<Item = &'a String>) -> Result<()> {
         let registered = self.storage.all_audiences()?;
         let is_registered = |name: &String| registered.iter().any(|audience| audience.name == *name);
         let Some(unknown) = audiences.find(|audience| !is_registered(audience)) else { return Ok(()) };

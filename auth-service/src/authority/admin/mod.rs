@@ -5,9 +5,12 @@
 mod audiences;
 mod audit;
 mod backup;
+mod client_changes;
 mod clients;
 pub mod import;
 mod keys;
+mod sessions;
+mod user_changes;
 mod users;
 
 pub use audit::{AuditHead, AuditSummary};

@@ -50,9 +50,7 @@ impl Authority {
     /// `Admin(Invalid)` for a name, a role or a password that violates a rule; `Admin(Taken)`; `Unavailable`.
     pub fn create_user(&self, new: NewUser<'_>) -> Result<UserCreated> {
         let username = Username::new(new.username).map_err(|fault| invalid(fault.to_string()))?;
-        if new.roles.iter().any(|role| role.is_empty() || role.contains(char::is_whitespace)) {
-            return Err(invalid("a role has no spaces and is not empty"));
-        }
+        check_roles(&new.roles)?;
         let chosen = self.choose_password(&username, new.password)?;
         let user = User {
             id: Uuid::new_v4().to_string(),
@@ -70,17 +68,6 @@ impl Authority {
         Ok(UserCreated { user, generated: chosen.shown() })
     }
 
-    /// Disables a user and ends their sessions: how many.
-    ///
-    /// # Errors
-    /// `Admin(NotFound)`; `Unavailable`.
-    pub fn disable_user(&self, username: &str) -> Result<usize> {
-        let now = self.now();
-        let name = parse(username)?;
-        let ended = self.storage.disable_user(&name, now, self.revoked_until(now))?;
-        ended.ok_or_else(|| not_found("user", username))
-    }
-
     /// Sets the password of a user, a generated one if none is given, and ends the sessions that the old one started.
     ///
     /// # Errors
@@ -95,16 +82,6 @@ impl Authority {
         Ok(PasswordSet { sessions_ended, generated: chosen.shown() })
     }
 
-    /// Removes the second factor of a user who has lost it. `Ok(false)` when they had none.
-    ///
-    /// # Errors
-    /// `Admin(NotFound)`; `Unavailable`.
-    pub fn remove_user_second_factor(&self, username: &str) -> Result<bool> {
-        let user = self.storage.find_user(&parse(username)?)?;
-        let user = user.ok_or_else(|| not_found("user", username))?;
-        Ok(self.storage.remove_second_factor(&user.id)?)
-    }
-
     fn choose_password(&self, username: &Username, given: Option<PlainSecret>) -> Result<ChosenPassword> {
         let Some(password) = given else {
             return Ok(ChosenPassword { password: PlainSecret::generate()?, generated: true });
@@ -115,7 +92,16 @@ impl Authority {
     }
 }
 
-fn parse(username: &str) -> Result<Username> {
+pub(super) fn parse(username: &str) -> Result<Username> {
     Username::parse(username)
         .ok_or_else(|| invalid("a username has 1 to 150 characters and no control characters"))
+}
+
+/// # Errors
+/// `Admin(Invalid)`.
+pub(super) fn check_roles<'a>(roles: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    match roles.into_iter().any(|role| role.is_empty() || role.contains(char::is_whitespace)) {
+        true => Err(invalid("a role has no spaces and is not empty")),
+        false => Ok(()),
+    }
 }

@@ -8,6 +8,7 @@ pub(crate) use limits::TOO_MANY_LOGINS;
 pub(in crate::authority) use limits::limited_by;
 pub use password::PasswordCredentials;
 pub(crate) use second_factor::FactorRefused;
+pub(in crate::authority) use second_factor::ONE_TIME_PASSWORDS;
 
 use crate::audit::LimitedEntries;
 use crate::authority::Authority;

@@ -11,7 +11,7 @@ use crate::secret::{HashedSecret, PlainSecret};
 use crate::users::{Attempt, AttemptPolicy, PresentedFactor, StoredFactor, User, normal_code};
 
 /// Codes of one account, from wherever: so many at once, and then one each six minutes.
-const ONE_TIME_PASSWORDS: AttemptPolicy = AttemptPolicy {
+pub(in crate::authority) const ONE_TIME_PASSWORDS: AttemptPolicy = AttemptPolicy {
     realm: "one-time passwords",
     pair: 0,
     account: 10,

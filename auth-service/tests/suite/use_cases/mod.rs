@@ -3,6 +3,7 @@
 
 mod account;
 mod admin;
+mod admin_changes;
 mod client_authentication;
 mod client_credentials;
 mod introspect;
