@@ -30,6 +30,7 @@ pub(super) fn run(settings: &Settings, unknown: &[String], output: &Output) -> D
     let clock = SystemClock;
     found.note("clock", startup::check_clock(&clock).map(|()| format!("{} s", clock.now().seconds())));
     check_old_key(settings, &clock, &mut found);
+    check_initial_password(settings, &mut found);
     if let Some(policy) = startup::mail_policy(settings)? {
         found.note("mail", mail::reach(policy).map(|()| "the mail server answers".to_owned()));
     }
@@ -39,6 +40,15 @@ pub(super) fn run(settings: &Settings, unknown: &[String], output: &Output) -> D
     }
     check_listener("metrics", settings.metrics.bind, settings.http.bind, &mut found);
     found.report(output)
+}
+
+fn check_initial_password(settings: &Settings, found: &mut Findings) {
+    let file = startup::initial_password_file(settings);
+    if file.exists() {
+        let advice =
+            "holds the administrator's first password: change it with `auth-service user passwd admin`";
+        found.warn("password", format!("{} {advice} and delete the file", file.display()));
+    }
 }
 
 fn check_settings(settings: &Settings, unknown: &[String], found: &mut Findings) {

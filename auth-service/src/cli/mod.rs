@@ -135,7 +135,7 @@ fn run(cli: Cli, output: &Output) -> Done {
     let exporting = if serves { service_kit::traces::start("auth-service", &settings.traces)? } else { None };
     service_kit::logging::start(&settings.log, exporting.as_ref())?;
     match command {
-        Command::Serve => serve::run(&settings, output),
+        Command::Serve => serve::run(&settings),
         Command::Migrate => migrate(&settings, output),
         Command::User(command) => command.run(&*authority(&settings)?, output),
         Command::Client(command) => command.run(&*authority(&settings)?, output),

@@ -11,8 +11,8 @@ use service_kit::metrics::Metrics;
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords, Settings, SimpleJwt, Sweep,
-    Tokens, Webhook,
+    Accounts, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords, Settings, SimpleJwt,
+    Sweep, Tokens, Webhook,
 };
 
 impl Default for Settings {
@@ -24,6 +24,7 @@ impl Default for Settings {
             grpc: Grpc::default(),
             database: Database::default(),
             keys: Keys::default(),
+            bootstrap: Bootstrap::default(),
             tokens: Tokens::default(),
             simplejwt: SimpleJwt::default(),
             claims: BTreeMap::new(),

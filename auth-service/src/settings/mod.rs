@@ -2,6 +2,7 @@
 //! environment. This is the only place that reads the environment.
 
 mod accounts;
+mod bootstrap;
 mod defaults;
 mod django;
 mod limits;
@@ -24,6 +25,7 @@ use service_kit::metrics::Metrics;
 use service_kit::traces::Traces;
 
 pub use accounts::{Accounts, Mail};
+pub use bootstrap::Bootstrap;
 pub use django::Django;
 pub use limits::{Limits, Sweep};
 pub use load::load;
@@ -52,6 +54,8 @@ pub struct Settings {
     pub database: Database,
     /// Signing keys and the master key.
     pub keys: Keys,
+    /// The first administrator.
+    pub bootstrap: Bootstrap,
     /// Lifetimes of tokens and sessions.
     pub tokens: Tokens,
     /// The endpoints of djangorestframework-simplejwt, and the previous issuer.

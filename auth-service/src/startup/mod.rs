@@ -2,12 +2,14 @@
 
 mod build;
 mod database;
+mod first_administrator;
 mod policies;
 mod sample;
 mod serve;
 
 pub use build::{build, build_at, check_clock};
 pub use database::{database_url, migrate, open_secrets};
+pub use first_administrator::{create_first_administrator, initial_password_file};
 pub use policies::mail_policy;
 pub use serve::serve;
 

@@ -1,6 +1,7 @@
 //! Starting, stopping, starting again: nothing is lost.
 
 use std::fs;
+use std::path::Path;
 
 use system_tests::database::execute;
 use system_tests::drill::figure;
@@ -24,6 +25,8 @@ on_both_databases! {
     sigterm_ends_both_services_cleanly
     an_old_schema_is_refused_when_migration_is_switched_off
     the_first_start_makes_an_administrator_once
+    the_first_administrator_has_the_password_of_a_file
+    a_start_that_cannot_write_the_first_password_goes_on_without_an_administrator
     f24_this_version_runs_on_the_schema_of_the_next_one
     expired_sessions_go_by_themselves_and_their_tokens_stay_refused
 }
@@ -110,13 +113,7 @@ async fn f27_two_replicas_start_at_once_and_share_everything(database: Database)
         keys.as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap()).collect();
     states.sort_unstable();
     assert_eq!(states, ["active", "standby"], "however many replicas started: {keys}");
-    let shown = [folder.path(), second_folder.path()]
-        .map(|folder| fs::read_to_string(folder.join("auth-service.out")).unwrap());
-    assert_eq!(
-        shown.iter().filter(|text| text.contains("password:")).count(),
-        1,
-        "one administrator: {shown:?}"
-    );
+    assert_eq!(initial_passwords(&[folder.path(), second_folder.path()]).len(), 1, "one administrator");
     figure("two replicas at once on an empty database: one key that signs, one administrator");
 }
 
@@ -166,24 +163,67 @@ async fn an_old_schema_is_refused_when_migration_is_switched_off(database: Datab
     assert_eq!(resource.stop().await.code(), Some(0));
 }
 
+/// The passwords of first administrators that are in these folders.
+fn initial_passwords(folders: &[&Path]) -> Vec<String> {
+    let files = folders.iter().map(|folder| folder.join("initial-admin-password"));
+    files.filter_map(|file| fs::read_to_string(file).ok()).map(|text| text.trim().to_owned()).collect()
+}
+
+async fn administrator_logs_in(authority: &Service, password: &str) -> bool {
+    let form = [("username", "admin"), ("password", password)];
+    let login = reqwest::Client::new().post(format!("http://{}/api/token/", authority.http)).form(&form);
+    login.send().await.unwrap().status() == 200
+}
+
 async fn the_first_start_makes_an_administrator_once(database: Database) {
+    use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let env = auth_env(database, folder.path(), &[]);
     let first = Service::start("auth-service", folder.path(), &env).await;
-    let out = folder.path().join("auth-service.out");
-    let shown = fs::read_to_string(&out).unwrap();
-    let password = shown
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("password: "))
-        .expect("it is shown")
-        .to_owned();
-    assert!(!first.log().contains(&password), "standard output is not the log");
-    let form = [("username", "admin"), ("password", password.as_str())];
-    let login = reqwest::Client::new().post(format!("http://{}/api/token/", first.http)).form(&form);
-    assert_eq!(login.send().await.unwrap().status(), 200);
+    let [password] = &initial_passwords(&[folder.path()])[..] else { panic!("it is in a file") };
+    let file = folder.path().join("initial-admin-password");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let out = fs::read_to_string(folder.path().join("auth-service.out")).unwrap();
+    assert!(!first.log().contains(password.as_str()) && !out.contains(password.as_str()), "{out}");
+    assert!(first.log().contains("initial-admin-password"), "the log names the file: {}", first.log());
+    assert!(administrator_logs_in(&first, password).await);
+    let report = run("auth-service", &["doctor"], folder.path(), &env, "");
+    assert!(String::from_utf8_lossy(&report.stdout).contains("initial-admin-password"), "doctor warns");
     first.kill();
+    fs::remove_file(&file).unwrap();
     let _second = Service::start("auth-service", folder.path(), &env).await;
-    assert_eq!(fs::read_to_string(&out).unwrap(), shown, "shown once");
+    assert!(!file.exists(), "only once");
+}
+
+async fn the_first_administrator_has_the_password_of_a_file(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("admin-password");
+    let setting = [("AUTH__BOOTSTRAP__ADMIN_PASSWORD_FILE", file.to_str().unwrap())];
+    let env = auth_env(database, folder.path(), &setting);
+    let refused = |why: &str| {
+        let output = run("auth-service", &[], folder.path(), &env, "");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && text.contains("admin-password"), "{why}: {text}");
+    };
+    refused("it does not exist");
+    fs::write(&file, "short\n").unwrap();
+    refused("others can read it");
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    refused("the password violates a rule");
+    fs::write(&file, "a long and unusual passphrase\n").unwrap();
+    let authority = Service::start("auth-service", folder.path(), &env).await;
+    assert!(administrator_logs_in(&authority, "a long and unusual passphrase").await);
+    assert!(!folder.path().join("initial-admin-password").exists());
+}
+
+async fn a_start_that_cannot_write_the_first_password_goes_on_without_an_administrator(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let env = auth_env(database, folder.path(), &[]);
+    // In the way of the file: root may write to any folder.
+    fs::create_dir(folder.path().join("initial-admin-password")).unwrap();
+    let authority = Service::start("auth-service", folder.path(), &env).await;
+    assert!(authority.log().contains("no administrator was created"), "{}", authority.log());
+    assert_eq!(cli(folder.path(), &env, &["user", "create", "admin"], "")["username"], "admin");
 }
 
 async fn expired_sessions_go_by_themselves_and_their_tokens_stay_refused(database: Database) {
