@@ -34,6 +34,13 @@ impl Timestamp {
         text.unwrap_or_else(|| format!("{} s", self.seconds()))
     }
 
+    /// Reads such a text, with any offset from UTC.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        i64::try_from(instant.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
+    }
+
     /// Saturates at the end of time.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
@@ -77,5 +84,10 @@ mod tests {
         assert_eq!(Timestamp(1_800_000_000_999).rfc3339(), "2027-01-15T08:00:00Z");
         assert_eq!(Timestamp(-1).rfc3339(), "1969-12-31T23:59:59Z");
         assert_eq!(Timestamp(i64::MAX).rfc3339(), "9223372036854775 s");
+        assert_eq!(
+            Timestamp::from_rfc3339("2027-01-15T09:00:00.25+01:00"),
+            Some(Timestamp(1_800_000_000_250))
+        );
+        assert_eq!(Timestamp::from_rfc3339("2027-01-15"), None);
     }
 }

@@ -40,8 +40,12 @@ impl Default for Log {
 /// # Errors
 /// A level that is none.
 pub fn start(settings: &Log, exporting: Option<&Exporting>) -> Result<(), String> {
-    let filter =
-        EnvFilter::from_str(&settings.level).map_err(|error| format!("settings: log.level: {error}"))?;
+    // Its lines at the start say less than ours. `info,actix_server=info` shows them.
+    let level = match settings.level.as_str() {
+        quiet @ ("off" | "error") => quiet.to_owned(),
+        level => format!("actix_server=warn,{level}"),
+    };
+    let filter = EnvFilter::from_str(&level).map_err(|error| format!("settings: log.level: {error}"))?;
     // actix reports each malformed request as an error of ours, and anybody could fill the log with it.
     let off = |target: &str| Directive::from_str(&format!("{target}=off")).map_err(|error| error.to_string());
     let filter = filter.add_directive(off("actix_http::h1::dispatcher")?).add_directive(off(traces::TARGET)?);

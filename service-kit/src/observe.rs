@@ -39,7 +39,7 @@ pub async fn observe<B: MessageBody + 'static>(
         span.record("trace", field::display(id));
     }
     let trace = traced.clone();
-    let health = matches!(request.path(), "/healthz" | "/readyz");
+    let is_poll = matches!(request.path(), "/healthz" | "/readyz" | "/revocations");
     let started = Instant::now();
     let header_bytes: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -55,8 +55,8 @@ pub async fn observe<B: MessageBody + 'static>(
         http_metrics::answered(response.request(), response.status(), took);
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
-        // Polls that found nothing new and health checks come by the second, and say nothing.
-        if status == 304 || (status == 200 && health) {
+        // Health checks and polls of verifiers come by the second.
+        if status == 304 || (status == 200 && is_poll) {
             tracing::debug!(status, took_us, "answered");
         } else {
             tracing::info!(status, took_us, "answered");

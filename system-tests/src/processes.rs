@@ -267,7 +267,7 @@ fn pause() {
 }
 
 /// In a folder, with no settings but those of `env`.
-fn clean<'a>(command: &'a mut Command, folder: &Path, env: &Env) -> &'a mut Command {
+pub fn clean<'a>(command: &'a mut Command, folder: &Path, env: &Env) -> &'a mut Command {
     command.current_dir(folder).stdin(Stdio::null());
     for (key, _) in std::env::vars_os() {
         let key = key.to_string_lossy().into_owned();

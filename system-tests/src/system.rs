@@ -178,6 +178,19 @@ impl System {
         cli(self.folder.path(), &self.auth_env, arguments, "")
     }
 
+    /// The documents of a list, which are printed a line each.
+    ///
+    /// # Panics
+    /// When the command fails.
+    #[must_use]
+    pub fn cli_list(&self, arguments: &[&str]) -> Value {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        let output = run("auth-service", &arguments, self.folder.path(), &self.auth_env, "");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a document")).collect()
+    }
+
     /// Logs out where the authority may not be able to at this moment: `None` for a 503.
     ///
     /// # Panics

@@ -1,9 +1,12 @@
+mod list;
+
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
+
+use list::{AuditList, list};
 
 use super::Done;
 use super::output::Output;
-use crate::audit::AuditEntry;
 use crate::authority::Authority;
 use crate::authority::admin::{AuditHead, AuditSummary};
 
@@ -19,14 +22,7 @@ pub(super) enum AuditCommand {
     /// Print the head of the log, to store it elsewhere.
     Head,
     /// List entries, oldest first.
-    List {
-        /// Only entries after this number.
-        #[arg(long, default_value_t = 0, value_name = "NUMBER", conflicts_with = "last")]
-        after: i64,
-        /// Only the newest COUNT entries.
-        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-        last: Option<u32>,
-    },
+    List(AuditList),
 }
 
 impl AuditCommand {
@@ -34,13 +30,7 @@ impl AuditCommand {
         match self {
             Self::Verify { head } => verify(authority, output, head.as_ref()),
             Self::Head => head(authority, output),
-            Self::List { after, last } => {
-                let entries = match last {
-                    Some(count) => authority.newest_audit_entries(count)?,
-                    None => authority.audit_entries(after)?,
-                };
-                list(output, &entries)
-            }
+            Self::List(arguments) => list(authority, output, arguments),
         }
     }
 }
@@ -70,39 +60,4 @@ fn head(authority: &Authority, output: &Output) -> Done {
     let head = authority.audit_head()?.map(|head| head.to_string());
     output.result(&json!({"head": head}), head.as_deref().unwrap_or("the audit log is empty"));
     Ok(())
-}
-
-fn list(output: &Output, entries: &[AuditEntry]) -> Done {
-    let document: Vec<Value> = entries.iter().map(described).collect();
-    let text: Vec<String> = entries.iter().map(line).collect();
-    output.result(&json!(document), &text.join("\n"));
-    Ok(())
-}
-
-fn described(entry: &AuditEntry) -> Value {
-    json!({
-        "seq": entry.seq,
-        "at_ms": entry.at.0,
-        "action": entry.action,
-        "outcome": entry.outcome,
-        "actor": entry.actor,
-        "user_id": entry.user_id,
-        "client_id": entry.client_id,
-        "session_id": entry.session_id,
-        "key_id": entry.key_id,
-        "detail": entry.detail,
-    })
-}
-
-fn line(entry: &AuditEntry) -> String {
-    let names = [
-        ("user", &entry.user_id),
-        ("client", &entry.client_id),
-        ("session", &entry.session_id),
-        ("key", &entry.key_id),
-    ];
-    let names: Vec<String> =
-        names.iter().filter_map(|(what, name)| name.as_ref().map(|name| format!("{what}={name}"))).collect();
-    let AuditEntry { seq, action, outcome, actor, detail, .. } = entry;
-    format!("{seq:>6} {} {action:<24} {outcome} by {actor} {} {detail}", entry.at.seconds(), names.join(" "))
 }

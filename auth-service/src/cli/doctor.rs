@@ -28,7 +28,7 @@ pub(super) fn run(settings: &Settings, unknown: &[String], output: &Output) -> D
     let mut found = Findings::default();
     check_settings(settings, unknown, &mut found);
     let clock = SystemClock;
-    found.note("clock", startup::check_clock(&clock).map(|()| format!("{} s", clock.now().seconds())));
+    found.note("clock", startup::check_clock(&clock).map(|()| clock.now().rfc3339()));
     check_old_key(settings, &clock, &mut found);
     check_initial_password(settings, &mut found);
     if let Some(policy) = startup::mail_policy(settings)? {

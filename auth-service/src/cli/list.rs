@@ -42,7 +42,10 @@ impl ListArguments {
         while left > 0 {
             let count = PAGE.min(left);
             let rows = page(&after, count)?;
-            output.rows(if is_first { header } else { &[] }, &rows);
+            // Nobody reads them any more: `| head`.
+            if output.rows(if is_first { header } else { &[] }, &rows).is_err() {
+                return Ok(());
+            }
             is_first = false;
             let printed = u32::try_from(rows.len()).unwrap_or(u32::MAX);
             left = left.saturating_sub(printed);

@@ -24,13 +24,18 @@ impl Output {
     }
 
     /// Prints rows: each as a line of JSON, or all as a table with aligned columns.
-    pub(super) fn rows(&self, header: &[&str], rows: &[Row]) {
+    ///
+    /// # Errors
+    /// Nobody reads them.
+    pub(super) fn rows(&self, header: &[&str], rows: &[Row]) -> io::Result<()> {
         let text = if self.json {
             rows.iter().map(|row| format!("{}\n", row.document)).collect()
         } else {
             table(header, rows)
         };
-        let _ = io::stdout().lock().write_all(text.as_bytes());
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
     }
 
     /// Prints a short list: one JSON array, or a table.

@@ -14,7 +14,7 @@ pub(super) type SharedChain = Arc<OnceLock<Chain>>;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit)]
-struct AuditRow {
+pub(super) struct AuditRow {
     seq: i64,
     at: i64,
     action: String,
@@ -146,7 +146,7 @@ impl AuditRow {
         Self { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail, mac }
     }
 
-    fn into_link(self) -> Link {
+    pub(super) fn into_link(self) -> Link {
         let Self { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail, mac } =
             self;
         let at = Timestamp(at);

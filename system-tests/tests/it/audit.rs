@@ -20,7 +20,7 @@ on_both_databases! {
 
 /// The entries of an action, without those that were there before.
 fn entries(system: &System, action: &str) -> Vec<Value> {
-    let log = system.cli(&["audit", "list"]);
+    let log = system.cli_list(&["audit", "list"]);
     let of_action = |entry: &&Value| entry["action"] == action;
     log.as_array().unwrap().iter().filter(of_action).cloned().collect()
 }
@@ -60,11 +60,11 @@ async fn what_users_clients_and_operators_do_is_written_down(protocol: Protocol,
         (&claims["sub"], &format!("operator:{uid}").into())
     );
 
-    let log = system.cli(&["audit", "list"]).to_string();
+    let log = system.cli_list(&["audit", "list"]).to_string();
     for secret in [PASSWORD, "wrong secret", "wrong field", &pair.refresh, &pair.access, &next.refresh] {
         assert!(!log.contains(secret), "{secret}");
     }
-    let newest = system.cli(&["audit", "list", "--last", "1"]);
+    let newest = system.cli_list(&["audit", "list", "--last", "1"]);
     assert_eq!(newest.as_array().unwrap().len(), 1);
     assert_eq!(newest[0]["action"], "user.disabled");
     let verified = system.cli(&["audit", "verify"]);

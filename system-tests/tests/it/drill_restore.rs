@@ -123,7 +123,7 @@ async fn f18_after_a_backup_was_restored_verifiers_take_everything_again_and_rep
     assert_eq!(system.resource.pid(), pid);
     assert!(system.auth.log().lines().all(|line| !line.contains("panicked")));
 
-    let log = system.cli(&["audit", "list"]);
+    let log = system.cli_list(&["audit", "list"]);
     let restored: Vec<&str> = log
         .as_array()
         .unwrap()

@@ -78,7 +78,7 @@ async fn guesses_count_over_both_protocol_and_stop_before_any_password_is_looked
     let metrics = system.auth.metrics_text().await;
     assert!(metrics.contains("signet_logins_total{outcome=\"limited\"} 6\n"), "{metrics}");
     // Six refusals, two entries: one for each name that was tried, not one for each try.
-    let log = system.cli(&["audit", "list", "--last", "40"]);
+    let log = system.cli_list(&["audit", "list", "--last", "40"]);
     let is_limited = |entry: &&Value| entry["outcome"] == "refused: too many logins have failed";
     let limited: Vec<&Value> = log.as_array().unwrap().iter().filter(is_limited).collect();
     assert_eq!(limited.len(), 2, "{limited:?}");

@@ -48,7 +48,7 @@ async fn a_changed_master_key_keeps_sessions_keys_and_the_audit_log(database: Da
         assert_eq!(after.refresh, during.refresh, "the identical successor, before and after");
         assert!(system.notes_accept(&after.access).await);
         assert_eq!(kids(&system), keys_before, "the keys are what they were");
-        let log = system.cli(&["audit", "list", "--last", "20"]);
+        let log = system.cli_list(&["audit", "list", "--last", "20"]);
         let changes = log.as_array().unwrap().iter().filter(|entry| entry["action"] == "master_key.changed");
         assert_eq!(changes.count(), number);
     }

@@ -11,15 +11,11 @@ on_both_databases! {
     a_user_is_changed_listed_and_deleted
     sessions_are_listed_shown_and_ended
     an_audience_is_changed_and_deleted
+    the_audit_log_is_filtered_and_followed
 }
 
-/// The lines of a list.
 fn lines(system: &System, arguments: &[&str]) -> Vec<Value> {
-    let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
-    let output = run("auth-service", &arguments, system.folder.path(), &system.auth_env, "");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    system.cli_list(arguments).as_array().unwrap().clone()
 }
 
 async fn logs_in(system: &System) -> Option<system_tests::Pair> {
@@ -131,7 +127,7 @@ async fn a_user_is_changed_listed_and_deleted(database: Database) {
     assert!(logs_in(&system).await.is_none());
     assert!(Protocol::Http.refresh(&system, &pair.refresh).await.is_err());
     assert!(system.cli_fails(&["user", "show", USER]).contains(USER));
-    let log = system.cli(&["audit", "list"]).to_string();
+    let log = system.cli_list(&["audit", "list"]).to_string();
     assert!(log.contains(&id) && log.contains("user.deleted") && !log.contains("robert"), "{log}");
     let _ = system.cli(&["audit", "verify"]);
 }
@@ -177,4 +173,33 @@ async fn an_audience_is_changed_and_deleted(database: Database) {
     let _ = system.cli(&["client", "delete", "sender", "--yes"]);
     assert_eq!(system.cli(&["audience", "delete", "mail", "--yes"])["deleted"], true);
     assert!(system.cli_fails(&["audience", "show", "mail"]).contains("mail"));
+}
+
+async fn the_audit_log_is_filtered_and_followed(database: Database) {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    use system_tests::processes::{binary, clean};
+    let system = System::start(database).await;
+    let _ = logs_in(&system).await.unwrap();
+    let of_user = lines(&system, &["audit", "list", "--user", USER, "--action", "login"]);
+    assert!(
+        of_user.len() == 1 && of_user[0]["at"].as_str().is_some_and(|at| at.ends_with('Z')),
+        "{of_user:?}"
+    );
+    let at = of_user[0]["at"].as_str().unwrap();
+    assert!(!lines(&system, &["audit", "list", "--since", at, "--limit", "1"]).is_empty());
+    assert!(lines(&system, &["audit", "list", "--until", "2020-01-01T00:00:00Z"]).is_empty());
+    assert!(system.cli_fails(&["audit", "list", "--since", "yesterday"]).contains("RFC 3339"));
+
+    let mut command = std::process::Command::new(binary("auth-service"));
+    command.args(["audit", "list", "--last", "1", "--follow", "--json"]).stdout(Stdio::piped());
+    let mut follower = clean(&mut command, system.folder.path(), &system.auth_env).spawn().unwrap();
+    let mut printed = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&printed.next().unwrap().unwrap()).unwrap();
+    let last = next()["seq"].as_i64().unwrap();
+    let _ = system.cli(&["user", "disable", USER]);
+    let new = next();
+    assert_eq!((new["seq"].as_i64(), &new["action"]), (Some(last + 1), &json!("user.disabled")));
+    follower.kill().unwrap();
+    follower.wait().unwrap();
 }

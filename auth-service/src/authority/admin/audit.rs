@@ -1,10 +1,13 @@
 use std::fmt;
 
+use uuid::Uuid;
+
 use super::invalid;
 use crate::audit::{AuditEntry, Broken, Link};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::hex;
+use crate::storage::AuditFilter;
 
 /// Entries that are read at one time.
 const PAGE: i64 = 1000;
@@ -105,13 +108,31 @@ impl Authority {
         Ok(entries)
     }
 
-    /// The newest entries, the oldest of them first.
+    /// Entries that match a filter, the oldest first, a page at a time.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub fn newest_audit_entries(&self, count: u32) -> Result<Vec<AuditEntry>> {
-        let after = self.storage.audit_length()? - i64::from(count);
-        self.audit_entries(after.max(0))
+    pub fn audit_page(&self, filter: &AuditFilter, after: i64, limit: u32) -> Result<Vec<AuditEntry>> {
+        Ok(self.storage.audit_page(filter, after, limit)?)
+    }
+
+    /// The number before the newest entries that match a filter.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn audit_before_newest(&self, filter: &AuditFilter, count: u32) -> Result<i64> {
+        Ok(self.storage.audit_before_newest(filter, count)?)
+    }
+
+    /// The ID of a user, also of one who was deleted: by name, or the ID itself.
+    ///
+    /// # Errors
+    /// `Admin(NotFound)`; `Unavailable`.
+    pub fn audited_user_id(&self, name_or_id: &str) -> Result<String> {
+        match self.user_id(name_or_id) {
+            Err(_) if Uuid::try_parse(name_or_id).is_ok() => Ok(name_or_id.to_owned()),
+            found => found,
+        }
     }
 
     /// Reads the entries after a number, a page at a time.

@@ -118,8 +118,6 @@ fn the_audit_log_is_whole_and_a_head_of_another_log_is_noticed() {
     let beyond = AuditHead::parse(&format!("{}:{}", later.entries + 1, "0".repeat(64))).unwrap();
     assert_eq!(kind(signet.authority.verify_audit_log(Some(&beyond))), Err(ErrorKind::Internal), "cut off");
     assert_eq!(kind(AuditHead::parse("1:xyz")), Err(INVALID));
-    let newest = signet.authority.newest_audit_entries(1).unwrap();
-    assert_eq!(newest[0].seq, later.entries);
     assert_eq!(signet.authority.audit_entries(0).unwrap().len(), usize::try_from(later.entries).unwrap());
 }
 

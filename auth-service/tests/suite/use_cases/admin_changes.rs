@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_service::clients::{Audience, AudienceChange, ClientChange, TokenType};
 use auth_service::clock::{Clock, Timestamp};
 use auth_service::error::{AdminFault, Error, ErrorKind, SignInFault};
-use auth_service::storage::{Enabled, SessionPage, UserChange, UserPage};
+use auth_service::storage::{AuditFilter, Enabled, SessionPage, UserChange, UserPage};
 use auth_service::users::{Address, Username};
 use shared_claims::ScopeSet;
 
@@ -255,4 +255,45 @@ fn an_audience_is_changed_and_deleted_when_no_client_uses_it() {
     assert_eq!(kind(signet.authority.delete_audience("mail")), Err(NOT_FOUND));
     let own = signet.first_party().audiences[0].clone();
     assert_eq!(kind(signet.authority.delete_audience(&own)), Err(IN_USE));
+}
+
+#[test]
+fn the_audit_log_is_filtered_by_user_client_action_and_time() {
+    let signet = InProcess::new();
+    let alice = signet.user("alice");
+    let bob = signet.user("bob");
+    let client = signet.client("billing");
+    let began = signet.clock.now();
+    signet.clock.advance(Duration::from_secs(60));
+    signet.authority.disable_user("alice").unwrap();
+    signet.authority.enable_user("alice").unwrap();
+    signet.authority.disable_user("bob").unwrap();
+    signet.authority.disable_client(&client.id).unwrap();
+    let actions = |filter: AuditFilter| {
+        let found = signet.authority.audit_page(&filter, 0, 100).unwrap();
+        found.into_iter().map(|entry| entry.action).collect::<Vec<_>>()
+    };
+    let later = AuditFilter { since: Some(began.plus(Duration::from_secs(60))), ..AuditFilter::default() };
+    assert_eq!(actions(later.clone()), ["user.disabled", "user.enabled", "user.disabled", "client.disabled"]);
+    let earlier = AuditFilter { until: later.since, ..AuditFilter::default() };
+    let earlier = actions(earlier);
+    assert!(earlier.contains(&"user.created".to_owned()), "{earlier:?}");
+    assert!(
+        earlier.iter().all(|action| !action.ends_with("abled")),
+        "the first moment after it: {earlier:?}"
+    );
+    let of_alice = AuditFilter { user_id: Some(alice), ..later.clone() };
+    assert_eq!(actions(of_alice.clone()), ["user.disabled", "user.enabled"]);
+    let disabled = |action: &str| AuditFilter { action: Some(action.to_owned()), ..later.clone() };
+    assert_eq!(actions(disabled("user.disabled")).len(), 2);
+    assert_eq!(actions(disabled("user.")).len(), 3);
+    assert_eq!(actions(disabled("user.dis")), [""; 0], "a whole name, or one that ends with a dot");
+    assert_eq!(actions(AuditFilter { client_id: Some("billing".to_owned()), ..later }), ["client.disabled"]);
+    let before = signet.authority.audit_before_newest(&of_alice, 1).unwrap();
+    let newest = signet.authority.audit_page(&of_alice, before, 10).unwrap();
+    assert_eq!(newest.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["user.enabled"]);
+    assert_eq!(signet.authority.audit_before_newest(&of_alice, 100).unwrap(), 0);
+    signet.authority.delete_user("bob").unwrap();
+    assert_eq!(signet.authority.audited_user_id(&bob).unwrap(), bob, "a deleted user by their ID");
+    assert_eq!(kind(signet.authority.audited_user_id("bob")), Err(NOT_FOUND));
 }

@@ -1,0 +1,127 @@
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::audit::AuditEntry;
+use crate::authority::Authority;
+use crate::cli::Done;
+use crate::cli::output::Output;
+use crate::cli::table::Row;
+use crate::clock::Timestamp;
+use crate::storage::AuditFilter;
+
+/// Entries that are read at one time.
+const PAGE: u32 = 500;
+
+/// Time between two looks for new entries.
+const POLL: Duration = Duration::from_millis(500);
+
+const HEADER: [&str; 7] = ["SEQ", "TIME", "ACTION", "OUTCOME", "ACTOR", "TARGET", "DETAIL"];
+
+/// Which entries are printed.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AuditList {
+    /// Only entries about this user: a name, or the ID of a user who was deleted.
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// Only entries about this client.
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+    /// Only entries of this action, such as user.disabled; with a dot at the end (user.) of all that begin so.
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+    /// Only entries from this time on, such as 2026-11-30T14:30:00Z.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    since: Option<Timestamp>,
+    /// Only entries before this time.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    until: Option<Timestamp>,
+    /// Only entries after this number.
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", conflicts_with = "last")]
+    after: i64,
+    /// Only the newest COUNT entries.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    last: Option<u32>,
+    /// Print at most COUNT entries.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Wait for new entries and print them, until the command is stopped.
+    #[arg(long, conflicts_with_all = ["limit", "until"])]
+    follow: bool,
+}
+
+pub(super) fn list(authority: &Authority, output: &Output, arguments: AuditList) -> Done {
+    let AuditList { user, client, action, since, until, after, last, limit, follow } = arguments;
+    let user_id = user.as_deref().map(|user| authority.audited_user_id(user)).transpose()?;
+    let filter = AuditFilter { user_id, client_id: client, action, since, until };
+    let mut after = match last {
+        Some(count) => authority.audit_before_newest(&filter, count)?,
+        None => after,
+    };
+    let (mut left, mut header) = (limit.unwrap_or(u32::MAX), &HEADER[..]);
+    loop {
+        let count = PAGE.min(left);
+        let entries = authority.audit_page(&filter, after, count)?;
+        let rows: Vec<Row> = entries.iter().map(row).collect();
+        // Nobody reads them any more: `| head`.
+        if output.rows(header, &rows).is_err() {
+            return Ok(());
+        }
+        header = &[];
+        let printed = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        left = left.saturating_sub(printed);
+        after = entries.last().map_or(after, |entry| entry.seq);
+        if printed == count && left > 0 {
+            continue;
+        }
+        if !follow {
+            return Ok(());
+        }
+        thread::park_timeout(POLL);
+    }
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::from_rfc3339(text)
+        .ok_or_else(|| "expected a time such as 2026-11-30T14:30:00Z (RFC 3339)".to_owned())
+}
+
+fn row(entry: &AuditEntry) -> Row {
+    let target = [
+        ("user", &entry.user_id),
+        ("client", &entry.client_id),
+        ("session", &entry.session_id),
+        ("key", &entry.key_id),
+    ];
+    let target: Vec<String> =
+        target.iter().filter_map(|(what, name)| name.as_ref().map(|name| format!("{what}={name}"))).collect();
+    let AuditEntry { seq, at, action, outcome, actor, detail, .. } = entry;
+    let cells = vec![
+        seq.to_string(),
+        at.rfc3339(),
+        action.clone(),
+        outcome.clone(),
+        actor.clone(),
+        target.join(" "),
+        detail.clone(),
+    ];
+    Row { document: described(entry), cells }
+}
+
+fn described(entry: &AuditEntry) -> Value {
+    json!({
+        "seq": entry.seq,
+        "at": entry.at.rfc3339(),
+        "at_ms": entry.at.0,
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "actor": entry.actor,
+        "user_id": entry.user_id,
+        "client_id": entry.client_id,
+        "session_id": entry.session_id,
+        "key_id": entry.key_id,
+        "detail": entry.detail,
+    })
+}
