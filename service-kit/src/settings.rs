@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use config::builder::{ConfigBuilder, DefaultState};
@@ -14,6 +14,8 @@ pub struct Loaded<S> {
     pub settings: S,
     /// One message for each unknown key, with the nearest known one.
     pub unknown: Vec<String>,
+    /// Where each value comes from that is not a default, by its key: the path of the file, or `the environment`.
+    pub sources: BTreeMap<String, String>,
 }
 
 impl<S> Loaded<S> {
@@ -45,7 +47,9 @@ pub fn load<S: DeserializeOwned + Serialize + Default>(
     let with_defaults = with_defaults(Config::builder(), "", &defaults)?;
     let settings = layered(with_defaults, prefix, file)?.try_deserialize();
     let settings = settings.map_err(|error| explain(&error, &given))?;
-    Ok(Loaded { settings, unknown: unknown_keys::<S>(&given)? })
+    let mut sources = BTreeMap::new();
+    collect_sources("", &given, &mut sources);
+    Ok(Loaded { settings, unknown: unknown_keys::<S>(&given)?, sources })
 }
 
 fn layered(layers: Layers, prefix: &str, file: Option<&Path>) -> Result<Config, String> {
@@ -136,6 +140,32 @@ fn collect_given(prefix: &str, value: &Value, keys: &mut BTreeSet<String>) {
     }
 }
 
+fn collect_sources(prefix: &str, value: &Value, sources: &mut BTreeMap<String, String>) {
+    match table(value) {
+        Some(members) => {
+            for (name, member) in members {
+                collect_sources(&join(prefix, name), member, sources);
+            }
+        }
+        None => drop(sources.insert(prefix.to_owned(), value.origin().unwrap_or("unknown").to_owned())),
+    }
+}
+
+/// A value as it may be shown: secrets as `***`, URLs without user, password and query.
+#[must_use]
+pub fn masked(key: &str, value: &str) -> String {
+    if (key.ends_with("secret") || key.ends_with("password")) && !value.is_empty() {
+        return "***".to_owned();
+    }
+    let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
+    let (location, query) = rest.split_once('?').map_or((rest, ""), |(location, _)| (location, "?***"));
+    // A password may hold any character but one that ends it.
+    match location.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://***@{host}{query}"),
+        None => format!("{scheme}://{location}{query}"),
+    }
+}
+
 fn table(value: &Value) -> Option<&Map<String, Value>> {
     if let ValueKind::Table(members) = &value.kind { Some(members) } else { None }
 }
@@ -192,6 +222,16 @@ mod tests {
         assert_eq!(said("frobnicate"), r#"unknown setting "frobnicate""#);
     }
 
+    #[test]
+    fn secrets_are_not_shown() {
+        let url = "postgres://signet:pass@word/x@db.test:5432/signet?password=again";
+        assert_eq!(masked("database.url", url), "postgres://***@db.test:5432/signet?***");
+        assert_eq!(masked("issuer", "https://auth.test/a"), "https://auth.test/a");
+        assert_eq!(masked("authority.client_secret", "s3cret"), "***");
+        assert_eq!(masked("authority.client_secret", ""), "");
+        assert_eq!(masked("log.level", "info"), "info");
+    }
+
     /// As those of listeners: the default is the program's, not the type's.
     #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
     struct Section {
@@ -228,6 +268,9 @@ mod tests {
         let part = loaded("names = [\"three\"]\n[http]\nsecure = false").without_unknown().unwrap();
         let http = Section { secure: false, ..Settings::default().http };
         assert_eq!(part, Settings { names: vec!["three".to_owned()], http });
+        let sources = loaded("[http]\nsecure = false").sources;
+        assert_eq!(sources.keys().collect::<Vec<_>>(), ["http.secure"]);
+        assert!(sources["http.secure"].contains("/"), "the file: {sources:?}");
         let misspelled = loaded("[http]\nbidn = \"x\"").without_unknown().unwrap_err();
         assert!(misspelled.contains("did you mean \"http.bind\""), "{misspelled}");
     }

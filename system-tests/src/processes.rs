@@ -247,15 +247,30 @@ pub fn run_command(command: &mut Command, folder: &Path, env: &Env, stdin: &str)
     // A command that does not read its input closes the pipe.
     let _ = pipe.write_all(stdin.as_bytes());
     drop(pipe);
+    // Read while it runs: a pipe holds 64 KiB, and a command that prints more would wait for ever.
+    let outputs = [read_to_end(child.stdout.take()), read_to_end(child.stderr.take())];
     let started = Instant::now();
-    while child.try_wait().expect("the child is ours").is_none() {
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("the child is ours") {
+            break status;
+        }
         if started.elapsed() > PATIENCE {
             child.kill().expect("the child is ours");
             panic!("{command:?} did not end");
         }
         pause();
-    }
-    child.wait_with_output().expect("its output is read")
+    };
+    let [stdout, stderr] = outputs.map(|output| output.join().expect("its output is read"));
+    Output { status, stdout, stderr }
+}
+
+fn read_to_end(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+    let mut pipe = pipe.expect("it is a pipe");
+    std::thread::spawn(move || {
+        let mut content = Vec::new();
+        pipe.read_to_end(&mut content).expect("a pipe can be read");
+        content
+    })
 }
 
 #[expect(

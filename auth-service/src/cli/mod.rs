@@ -10,6 +10,7 @@ mod config;
 mod doctor;
 mod enabled;
 mod failure;
+mod generated;
 mod import;
 mod key;
 mod list;
@@ -17,6 +18,7 @@ mod master_key;
 mod output;
 mod serve;
 mod session;
+mod standalone;
 mod table;
 mod user;
 
@@ -80,13 +82,10 @@ enum Command {
     /// Announce that a backup of the database was restored: verifiers load all revocations and keys again. Run it once
     /// after each restore.
     Restored,
-    /// Print the reference of all settings.
-    #[command(subcommand)]
-    Config(config::ConfigCommand),
-    /// Check settings, clock, database, keys and listeners, and print what to do. Changes nothing.
-    Doctor,
     /// Check that the running authority is ready, for container health checks.
     Healthcheck,
+    #[command(flatten)]
+    Standalone(standalone::StandaloneCommand),
 }
 
 /// Runs the command line.
@@ -116,15 +115,12 @@ fn with_hyphen_values(command: clap::Command) -> clap::Command {
 }
 
 fn run(cli: Cli, output: &Output) -> Done {
-    if let Some(Command::Config(command)) = cli.command {
-        return command.run(output);
+    let command = cli.command.unwrap_or(Command::Serve);
+    if let Command::Standalone(command) = command {
+        return command.run(cli.config.as_deref(), output);
     }
     startup::harden_process()?;
     let loaded = settings::load(cli.config.as_deref())?;
-    if let Some(Command::Doctor) = cli.command {
-        return doctor::run(&loaded.settings, &loaded.unknown, output);
-    }
-    let command = cli.command.unwrap_or(Command::Serve);
     let mut settings = loaded.without_unknown()?;
     if !matches!(command, Command::Serve) && settings.log.level == "info" {
         // On a terminal the result matters, not the steps to it.
@@ -152,9 +148,8 @@ fn run(cli: Cli, output: &Output) -> Done {
             command.run(&*authority(&settings)?, &settings.keys.master_key_file, output)
         }
         Command::Audit(command) => command.run(&*authority(&settings)?, output),
-        Command::Config(command) => command.run(output),
+        Command::Standalone(command) => command.run(cli.config.as_deref(), output),
         Command::Restored => restored(&*authority(&settings)?, output),
-        Command::Doctor => doctor::run(&settings, &[], output),
         Command::Healthcheck => healthcheck(&settings, output),
     }
 }

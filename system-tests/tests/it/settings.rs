@@ -3,7 +3,7 @@
 use std::fs;
 
 use system_tests::drill::figure;
-use system_tests::processes::{Service, run};
+use system_tests::processes::{Env, Service, run};
 use system_tests::system::auth_env;
 use system_tests::{Database, System};
 
@@ -177,4 +177,66 @@ async fn commands_say_what_is_wrong_by_their_exit_codes() {
     env.insert("AUTH__HTTP__BIND".to_owned(), "127.0.0.1:1".to_owned());
     let health = run("auth-service", &["healthcheck"], system.folder.path(), &env, "");
     assert_eq!(health.status.code(), Some(1));
+}
+
+#[test]
+fn effective_settings_are_printed_with_their_sources_and_without_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("signet.toml");
+    fs::write(&file, "issuer = \"https://auth.test\"\n[tokens]\naccess_ttl = \"7m\"\n").unwrap();
+    let url = "postgres://signet:sw0rdfish@db.test/signet?password=sw0rdfish";
+    let env = Env::from([
+        ("AUTH__DATABASE__URL".to_owned(), url.to_owned()),
+        ("AUTH__TOKENS__REFRESH_GRACE".to_owned(), "11s".to_owned()),
+    ]);
+    let file = file.to_str().unwrap();
+    let config = |arguments: &[&str]| {
+        let arguments = [&["--config", file, "config"], arguments].concat();
+        let output = run("auth-service", &arguments, folder.path(), &env, "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let printed: Vec<serde_json::Value> = serde_json::from_str(&config(&["print", "--json"])).unwrap();
+    let of = |key: &str| {
+        let found = printed.iter().find(|setting| setting["key"] == key).expect(key);
+        (found["value"].as_str().unwrap().to_owned(), found["source"].as_str().unwrap().to_owned())
+    };
+    for (key, value) in [("issuer", "https://auth.test"), ("tokens.access_ttl", "7m")] {
+        let (found, source) = of(key);
+        assert!(found == value && source.ends_with("signet.toml"), "{key}: {found} from {source}");
+    }
+    assert_eq!(of("tokens.refresh_grace"), ("11s".to_owned(), "the environment".to_owned()));
+    assert_eq!(of("tokens.refresh_idle_ttl").1, "default");
+    assert_eq!(of("database.url").0, "postgres://***@db.test/signet?***");
+    let text = config(&["print"]);
+    assert!(text.starts_with("SETTING") && !text.contains("sw0rdfish"), "{text}");
+    assert!(config(&["check"]).starts_with("4 settings"), "{}", config(&["check"]));
+    assert!(fs::read_dir(folder.path()).unwrap().count() == 1, "nothing else was created");
+    let misspelled = Env::from([("AUTH__TOKENS__ACCES_TTL".to_owned(), "7m".to_owned())]);
+    let output = run("auth-service", &["config", "check"], folder.path(), &misspelled, "");
+    let cause = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && cause.contains("tokens.access_ttl"), "{cause}");
+}
+
+#[test]
+fn completions_and_manual_pages_are_generated_from_the_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let generated = |arguments: &[&str]| {
+        let output = run("auth-service", arguments, folder.path(), &Env::new(), "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(generated(&["completions", shell]).contains("remove-second-factor"), "{shell}");
+    }
+    let written: serde_json::Value = serde_json::from_str(&generated(&["man", "pages", "--json"])).unwrap();
+    let pages: Vec<&str> =
+        written["pages"].as_array().unwrap().iter().map(|page| page.as_str().unwrap()).collect();
+    for page in ["auth-service.1", "auth-service-user-create.1", "auth-service-audit-list.1"] {
+        assert!(pages.contains(&page), "{page}: {pages:?}");
+    }
+    for page in pages {
+        let text = fs::read_to_string(folder.path().join("pages").join(page)).unwrap();
+        assert!(text.contains(".SH NAME") && text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
 }
