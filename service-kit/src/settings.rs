@@ -154,16 +154,14 @@ fn collect_sources(prefix: &str, value: &Value, sources: &mut BTreeMap<String, S
 /// A value as it may be shown: secrets as `***`, URLs without user, password and query.
 #[must_use]
 pub fn masked(key: &str, value: &str) -> String {
-    if (key.ends_with("secret") || key.ends_with("password")) && !value.is_empty() {
+    if key.ends_with("secret") && !value.is_empty() {
         return "***".to_owned();
     }
     let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
-    let (location, query) = rest.split_once('?').map_or((rest, ""), |(location, _)| (location, "?***"));
-    // A password may hold any character but one that ends it.
-    match location.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://***@{host}{query}"),
-        None => format!("{scheme}://{location}{query}"),
-    }
+    // A password may hold any character, `@` and `?` too: what comes before the last `@` is not shown.
+    let (user, location) = rest.rsplit_once('@').map_or(("", rest), |(_, location)| ("***@", location));
+    let (location, query) = location.split_once('?').map_or((location, ""), |(before, _)| (before, "?***"));
+    format!("{scheme}://{user}{location}{query}")
 }
 
 fn table(value: &Value) -> Option<&Map<String, Value>> {
@@ -226,6 +224,11 @@ mod tests {
     fn secrets_are_not_shown() {
         let url = "postgres://signet:pass@word/x@db.test:5432/signet?password=again";
         assert_eq!(masked("database.url", url), "postgres://***@db.test:5432/signet?***");
+        assert_eq!(
+            masked("database.url", "postgres://signet:top?secret@db/signet"),
+            "postgres://***@db/signet"
+        );
+        assert_eq!(masked("django.password", "password"), "password", "the name of a column");
         assert_eq!(masked("issuer", "https://auth.test/a"), "https://auth.test/a");
         assert_eq!(masked("authority.client_secret", "s3cret"), "***");
         assert_eq!(masked("authority.client_secret", ""), "");

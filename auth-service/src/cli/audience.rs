@@ -148,7 +148,8 @@ fn delete(authority: &Authority, output: &Output, name: &str, yes: bool) -> Done
     authority.registered_audience(name)?;
     output.confirm(yes, &format!("Delete the audience {name}?"))?;
     authority.delete_audience(name)?;
-    let text = format!("deleted the audience {name}; tokens for it stay valid until they expire");
+    let text =
+        format!("deleted the audience {name}; its services accept tokens that they have until these expire");
     output.result(&json!({"audience": name, "deleted": true}), &text);
     Ok(())
 }

@@ -42,7 +42,7 @@ pub struct Cli {
     /// Settings file (TOML). Environment variables, `AUTH__SECTION__KEY`, override it.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print one JSON document instead of text.
+    /// Print JSON instead of text: one document, or for a long list one per line.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]

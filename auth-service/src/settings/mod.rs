@@ -29,7 +29,7 @@ pub use bootstrap::Bootstrap;
 pub use django::Django;
 pub use limits::{Limits, Sweep};
 pub use load::load;
-pub use reference::{effective, reference};
+pub use reference::reference;
 pub use simplejwt::SimpleJwt;
 pub use webhook::Webhook;
 

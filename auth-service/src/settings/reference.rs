@@ -17,14 +17,6 @@ pub fn reference() -> Result<Vec<Setting>, String> {
     reference::settings("AUTH", &[], &Settings::default(), docs)
 }
 
-/// Every setting with its effective value instead of its default.
-///
-/// # Errors
-/// The key of a setting without a doc comment.
-pub fn effective(settings: &Settings) -> Result<Vec<Setting>, String> {
-    reference::settings("AUTH", &[], settings, docs)
-}
-
 fn docs(section: &str, field: &str) -> Option<&'static str> {
     let found = match section {
         "" => Settings::get_field_docs(field),

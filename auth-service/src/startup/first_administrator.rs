@@ -17,12 +17,12 @@ const USERNAME: &str = "admin";
 const ROLE: &str = "admin";
 const FILE_NAME: &str = "initial-admin-password";
 
-/// Creates the administrator if there are no users.
+/// Creates the administrator if there has never been a user.
 ///
 /// # Errors
 /// One line: a password that cannot be read, or that violates a rule.
 pub fn create_first_administrator(settings: &Settings, authority: &Authority) -> Result<()> {
-    if authority.storage.has_users().map_err(|error| error.to_string())? {
+    if authority.storage.has_had_users().map_err(|error| error.to_string())? {
         return Ok(());
     }
     if let Some(file) = &settings.bootstrap.admin_password_file {

@@ -3,10 +3,11 @@
 use diesel::prelude::*;
 
 use super::error::StorageError;
-use super::schema::{audiences, clients};
+use super::schema::{audiences, clients, sessions};
 use super::{Storage, count_up, words};
 use crate::audit::{Action, Event};
 use crate::clients::AudienceChange;
+use crate::clock::Timestamp;
 use crate::keys::Algorithm;
 
 /// What became of an audience that was to be deleted.
@@ -16,6 +17,8 @@ pub enum AudienceDeleted {
     Unknown,
     /// These clients may request tokens for it, or introspect them.
     UsedBy(Vec<String>),
+    /// Its tokens are still issued by live sessions.
+    HasSessions,
 }
 
 impl Storage {
@@ -46,10 +49,10 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn delete_audience(&self, name: &str) -> Result<AudienceDeleted, StorageError> {
+    pub fn delete_audience(&self, name: &str, now: Timestamp) -> Result<AudienceDeleted, StorageError> {
         let name = name.to_owned();
         self.write_audited(move |connection| {
-            // Write first: no client is created in between.
+            // Write first: the lock makes the look and the deletion one step.
             count_up(connection, "clients")?;
             let rows: Vec<(String, String, String)> = clients::table
                 .order(clients::id)
@@ -63,6 +66,14 @@ impl Storage {
                 .collect();
             if !users.is_empty() {
                 return Ok((AudienceDeleted::UsedBy(users), None));
+            }
+            let live = sessions::table
+                .filter(sessions::audience.eq(&name))
+                .filter(sessions::ended_at.is_null())
+                .filter(sessions::expires_at.gt(now.0))
+                .filter(sessions::idle_expires_at.gt(now.0));
+            if live.select(sessions::id).first::<String>(connection).optional()?.is_some() {
+                return Ok((AudienceDeleted::HasSessions, None));
             }
             if diesel::delete(audiences::table.find(&name)).execute(connection)? == 0 {
                 return Ok((AudienceDeleted::Unknown, None));

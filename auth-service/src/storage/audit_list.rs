@@ -7,6 +7,7 @@ use super::Storage;
 use super::audit::AuditRow;
 use super::error::StorageError;
 use super::schema::audit;
+use super::user_list::escaped;
 use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
 
@@ -27,7 +28,7 @@ macro_rules! filtered {
     ($filter:expr) => {{
         let AuditFilter { user_id, client_id, action, since, until } = $filter;
         let action = action.as_deref().unwrap_or_default();
-        let begins = if action.ends_with('.') { format!("{action}%") } else { action.to_owned() };
+        let family = action.strip_suffix('.').map(|family| format!("{}%", escaped(&format!("{family}."))));
         audit::table
             .filter(
                 audit::user_id
@@ -41,7 +42,12 @@ macro_rules! filtered {
                     .assume_not_null()
                     .or(client_id.is_none().into_sql::<Bool>()),
             )
-            .filter(audit::action.like(begins).or(action.is_empty().into_sql::<Bool>()))
+            .filter(
+                audit::action
+                    .eq(action.to_owned())
+                    .or(audit::action.like(family.unwrap_or_default()).escape('\\'))
+                    .or(action.is_empty().into_sql::<Bool>()),
+            )
             .filter(audit::at.ge(since.map_or(i64::MIN, |at| at.0)))
             .filter(audit::at.lt(until.map_or(i64::MAX, |at| at.0)))
     }};

@@ -19,9 +19,7 @@ use crate::sessions::EndReason;
 #[derive(Debug, Clone, Copy)]
 pub struct ClientEnd {
     pub now: Timestamp,
-    /// When the last token was issued: a replica without the database may issue some for a while.
-    pub last_issued: Timestamp,
-    /// When the last of them has expired everywhere.
+    /// When the last token has expired everywhere, also of a replica that issues some without the database.
     pub revoked_until: Timestamp,
 }
 
@@ -63,7 +61,7 @@ impl Storage {
         })
     }
 
-    /// Enables a client. Sessions and tokens from before stay dead. `Ok(None)` when there is no such client.
+    /// Enables a client. Sessions and tokens from before stay revoked. `Ok(None)` when there is no such client.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -121,13 +119,12 @@ impl Storage {
     }
 }
 
-/// One entry for all tokens, also for those of a replica that is disconnected and does not know of this yet; and one that
-/// issues with a clock that is ahead.
+/// One entry for all tokens, also for those of a replica that is disconnected and does not know of this yet.
 fn revoke_all(connection: &mut AnyConnection, id: &ClientId, end: ClientEnd) -> Result<usize, StorageError> {
-    let ClientEnd { now, last_issued, revoked_until } = end;
+    let ClientEnd { now, revoked_until } = end;
     let ended =
         end_all_of_client(connection, id, End { now, reason: EndReason::ClientDisabled, revoked_until })?;
-    let client = RevocationTarget::Client { id: id.to_string(), not_before: last_issued };
+    let client = RevocationTarget::Client { id: id.to_string(), not_before: revoked_until };
     revocations::append(connection, &[client], revoked_until)?;
     count_up(connection, "clients")?;
     Ok(ended.len())

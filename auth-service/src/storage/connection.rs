@@ -117,7 +117,8 @@ pub(super) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// WAL with `synchronous=FULL`: a commit is on the disk before it is acknowledged.
+/// WAL with `synchronous=FULL`: a commit is on the disk before it is acknowledged. What an update or a deletion frees within a
+/// page is overwritten, or an erased user would still be in the file.
 fn sqlite_pragmas(access: Access) -> String {
     let query_only = i32::from(access == Access::Read);
     let patience = match access {
@@ -128,7 +129,7 @@ fn sqlite_pragmas(access: Access) -> String {
     };
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-         PRAGMA foreign_keys = ON; PRAGMA query_only = {query_only};",
+         PRAGMA foreign_keys = ON; PRAGMA query_only = {query_only}; PRAGMA secure_delete = FAST;",
         patience.as_millis()
     )
 }

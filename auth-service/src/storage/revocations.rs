@@ -85,6 +85,21 @@ pub(super) fn of_ended_sessions(ids: &[String], user_id: &str, now: Timestamp) -
     ids.iter().cloned().map(RevocationTarget::Session).collect()
 }
 
+/// The same for sessions that a client held: one entry for all of its tokens where there are too many.
+pub(super) fn of_ended_sessions_of_client(
+    ids: &[String],
+    client_id: &str,
+    now: Timestamp,
+) -> Vec<RevocationTarget> {
+    if ids.len() > MOST_SESSION_ENTRIES {
+        return vec![RevocationTarget::Client {
+            id: client_id.to_owned(),
+            not_before: now.plus(CLOCK_DIFFERENCE),
+        }];
+    }
+    ids.iter().cloned().map(RevocationTarget::Session).collect()
+}
+
 /// Adds entries in the transaction of the change that calls for them: one statement for the counter and one for every
 /// [`ROWS`] entries, since all who revoke wait for the counter.
 pub(super) fn append(

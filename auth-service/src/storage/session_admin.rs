@@ -8,7 +8,7 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations;
 use super::schema::{sessions, users};
-use super::session_ends::{End, end_all_of_client, end_all_of_user, sessions_ended};
+use super::session_ends::{End, SessionsEnded, end_all_of_client, end_all_of_user};
 use crate::audit::{Action, Event};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
@@ -120,11 +120,12 @@ impl Storage {
         let of = of.clone();
         self.write_revoking(move |connection| {
             let end = End { now, reason: EndReason::Revoked, revoked_until };
-            let (targets, event) = end_of(connection, &of, end)?;
-            let count = targets.len();
-            revocations::append(connection, &targets, revoked_until)?;
-            let event = event.detail(sessions_ended(count));
-            Ok((count, (count > 0).then_some(event)))
+            let (ended, event) = end_of(connection, &of, end)?;
+            revocations::append(connection, &ended.revoked, revoked_until)?;
+            let event = event.detail(ended.detail());
+            // Of a user also without a session: tokens of the previous issuer are no longer exchanged.
+            let is_change = ended.count > 0 || matches!(of, SessionsOf::User(_));
+            Ok((ended.count, is_change.then_some(event)))
         })
     }
 }
@@ -133,23 +134,42 @@ fn end_of(
     connection: &mut AnyConnection,
     of: &SessionsOf,
     end: End,
-) -> Result<(Vec<RevocationTarget>, Event), StorageError> {
+) -> Result<(SessionsEnded, Event), StorageError> {
     let event = Event::of(Action::SessionEnded);
-    let (ids, event) = match of {
+    match of {
         SessionsOf::User(id) => {
-            // Tokens of the previous issuer are no longer exchanged either.
+            // The lock that a login takes first.
             let set_at = users::password_set_at.eq(end.now.0);
             diesel::update(users::table.find(id)).set(set_at).execute(connection)?;
-            (end_all_of_user(connection, id, end)?, event.user(id))
+            let ids = end_all_of_user(connection, id, end)?;
+            let revoked = revocations::of_ended_sessions(&ids, id, end.now);
+            Ok((SessionsEnded { count: ids.len(), revoked }, event.user(id)))
         }
-        SessionsOf::Client(id) => (end_all_of_client(connection, id, end)?, event.client(id.as_str())),
-        SessionsOf::One(id) => {
-            let live = sessions::table.find(id).filter(sessions::ended_at.is_null());
-            let ended = diesel::update(live)
-                .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
-                .execute(connection)?;
-            (vec![id.clone(); ended], event.session(id))
+        SessionsOf::Client(id) => {
+            let ids = end_all_of_client(connection, id, end)?;
+            let revoked = revocations::of_ended_sessions_of_client(&ids, id.as_str(), end.now);
+            Ok((SessionsEnded { count: ids.len(), revoked }, event.client(id.as_str())))
         }
+        SessionsOf::One(id) => end_single(connection, id, end, event),
+    }
+}
+
+fn end_single(
+    connection: &mut AnyConnection,
+    id: &str,
+    end: End,
+    event: Event,
+) -> Result<(SessionsEnded, Event), StorageError> {
+    let live = sessions::table.filter(sessions::id.eq(id)).filter(sessions::ended_at.is_null());
+    let ended: Option<(String, String)> = diesel::update(live)
+        .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
+        .returning((sessions::user_id, sessions::client_id))
+        .get_result(connection)
+        .optional()?;
+    let event = event.session(id);
+    let Some((user_id, client_id)) = ended else {
+        return Ok((SessionsEnded { count: 0, revoked: Vec::new() }, event));
     };
-    Ok((ids.into_iter().map(RevocationTarget::Session).collect(), event))
+    let revoked = vec![RevocationTarget::Session(id.to_owned())];
+    Ok((SessionsEnded { count: 1, revoked }, event.user(&user_id).client(&client_id)))
 }

@@ -1,5 +1,6 @@
 //! What operators change of users.
 
+use diesel::connection::SimpleConnection;
 use diesel::dsl::max;
 use diesel::prelude::*;
 
@@ -37,7 +38,7 @@ pub struct UserChange {
 }
 
 impl Storage {
-    /// Enables a user. Sessions and tokens from before stay dead. `Ok(None)` when nobody has this name.
+    /// Enables a user. Sessions and tokens from before stay revoked. `Ok(None)` when nobody has this name.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -101,6 +102,9 @@ impl Storage {
         let username = username.clone();
         self.write_revoking(move |connection| {
             let Some(id) = id_of(connection, &username)? else { return Ok((None, None)) };
+            erase_for_good(connection)?;
+            // First the lock that a login takes first: it comes wholly before this, or finds the user disabled.
+            diesel::update(users::table.find(&id)).set(users::disabled_at.eq(now.0)).execute(connection)?;
             let end = End { now, reason: EndReason::UserDisabled, revoked_until };
             let ended = end_all_of_user(connection, &id, end)?.len();
             let subject =
@@ -131,6 +135,14 @@ impl Storage {
             Ok((forgotten, Some(event)))
         })
     }
+}
+
+/// SQLite overwrites what it deletes over this connection. The write-ahead log is reset at the next checkpoint.
+fn erase_for_good(connection: &mut AnyConnection) -> Result<(), StorageError> {
+    if let AnyConnection::Sqlite(connection) = connection {
+        connection.batch_execute("PRAGMA secure_delete = ON")?;
+    }
+    Ok(())
 }
 
 /// The second after those whose tokens are revoked (`iat` at most `not_before`).

@@ -90,14 +90,18 @@ fn summary(connection: &mut AnyConnection, row: SummaryRow) -> Result<UserSummar
 
 /// A LIKE pattern for texts that contain this one.
 fn pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
+    format!("%{}%", escaped(text))
+}
+
+/// A text within a LIKE pattern.
+pub(super) fn escaped(text: &str) -> String {
+    let mut pattern = String::new();
     for character in text.chars() {
         if matches!(character, '%' | '_' | '\\') {
             pattern.push('\\');
         }
         pattern.push(character);
     }
-    pattern.push('%');
     pattern
 }
 

@@ -5,7 +5,7 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::names::{id_of, next_number};
 use super::revocations;
-use super::schema::users;
+use super::schema::{audit, users};
 use super::session_ends::{End, end_all_of_user, sessions_ended};
 use super::{Storage, words};
 use crate::audit::{Action, Event};
@@ -49,9 +49,15 @@ impl Storage {
 
     /// # Errors
     /// [`StorageError`].
-    pub fn has_users(&self) -> Result<bool, StorageError> {
+    pub fn has_had_users(&self) -> Result<bool, StorageError> {
         self.read(|connection| {
-            Ok(users::table.select(users::id).first::<String>(connection).optional()?.is_some())
+            if users::table.select(users::id).first::<String>(connection).optional()?.is_some() {
+                return Ok(true);
+            }
+            // All of them may have been deleted.
+            let created = [Action::UserCreated.as_str(), Action::UsersImported.as_str()];
+            let entry = audit::table.filter(audit::action.eq_any(created)).select(audit::seq);
+            Ok(entry.first::<i64>(connection).optional()?.is_some())
         })
     }
 

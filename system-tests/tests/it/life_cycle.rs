@@ -191,8 +191,12 @@ async fn the_first_start_makes_an_administrator_once(database: Database) {
     assert!(String::from_utf8_lossy(&report.stdout).contains("initial-admin-password"), "doctor warns");
     first.kill();
     fs::remove_file(&file).unwrap();
-    let _second = Service::start("auth-service", folder.path(), &env).await;
+    let second = Service::start("auth-service", folder.path(), &env).await;
     assert!(!file.exists(), "only once");
+    let _ = cli(folder.path(), &env, &["user", "delete", "admin", "--yes"], "");
+    second.kill();
+    let _third = Service::start("auth-service", folder.path(), &env).await;
+    assert!(!file.exists(), "a database without users is not a new one");
 }
 
 async fn the_first_administrator_has_the_password_of_a_file(database: Database) {

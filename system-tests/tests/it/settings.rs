@@ -183,7 +183,11 @@ async fn commands_say_what_is_wrong_by_their_exit_codes() {
 fn effective_settings_are_printed_with_their_sources_and_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("signet.toml");
-    fs::write(&file, "issuer = \"https://auth.test\"\n[tokens]\naccess_ttl = \"7m\"\n").unwrap();
+    fs::write(
+        &file,
+        "issuer = \"https://auth.test\"\n[tokens]\naccess_ttl = \"7m\"\n[claims]\ndept = \"department\"\n",
+    )
+    .unwrap();
     let url = "postgres://signet:sw0rdfish@db.test/signet?password=sw0rdfish";
     let env = Env::from([
         ("AUTH__DATABASE__URL".to_owned(), url.to_owned()),
@@ -207,10 +211,11 @@ fn effective_settings_are_printed_with_their_sources_and_without_secrets() {
     }
     assert_eq!(of("tokens.refresh_grace"), ("11s".to_owned(), "the environment".to_owned()));
     assert_eq!(of("tokens.refresh_idle_ttl").1, "default");
+    assert_eq!(of("claims.dept").0, "department");
     assert_eq!(of("database.url").0, "postgres://***@db.test/signet?***");
     let text = config(&["print"]);
     assert!(text.starts_with("SETTING") && !text.contains("sw0rdfish"), "{text}");
-    assert!(config(&["check"]).starts_with("4 settings"), "{}", config(&["check"]));
+    assert!(config(&["check"]).starts_with("5 given"), "{}", config(&["check"]));
     assert!(fs::read_dir(folder.path()).unwrap().count() == 1, "nothing else was created");
     let misspelled = Env::from([("AUTH__TOKENS__ACCES_TTL".to_owned(), "7m".to_owned())]);
     let output = run("auth-service", &["config", "check"], folder.path(), &misspelled, "");

@@ -48,19 +48,24 @@ impl Authority {
         }
     }
 
-    /// Deletes an audience. Tokens for it stay valid until they expire.
+    /// Deletes an audience. The authority no longer accepts tokens for it; other verifiers do until they expire.
     ///
     /// # Errors
-    /// `Admin(NotFound)`; `Admin(InUse)` with the clients that use it, and for the audience of the simplejwt endpoints;
+    /// `Admin(NotFound)`; `Admin(InUse)` with the clients or sessions that use it, and for the audience of simplejwt;
     /// `Unavailable`.
     pub fn delete_audience(&self, name: &str) -> Result<()> {
         if self.simplejwt.first_party.audiences.iter().any(|own| own == name) {
             let cause = format!("audience {name:?} is that of the simplejwt endpoints (simplejwt.audience)");
             return Err(Error::new(AdminFault::InUse, cause));
         }
-        match self.storage.delete_audience(name)? {
+        match self.storage.delete_audience(name, self.now())? {
             AudienceDeleted::Done => Ok(()),
             AudienceDeleted::Unknown => Err(not_found("audience", name)),
+            AudienceDeleted::HasSessions => {
+                let cause =
+                    format!("audience {name:?} has live sessions: end them, or wait until they expire");
+                Err(Error::new(AdminFault::InUse, cause))
+            }
             AudienceDeleted::UsedBy(clients) => {
                 let cause = format!("audience {name:?} is used by the clients {}", clients.join(", "));
                 Err(Error::new(AdminFault::InUse, cause))

@@ -1,7 +1,6 @@
 use super::{invalid, not_found};
 use crate::authority::Authority;
 use crate::clients::{Client, ClientChange, ClientId};
-use crate::clock::CLOCK_DIFFERENCE;
 use crate::error::Result;
 use crate::storage::{ClientEnd, Enabled};
 
@@ -38,7 +37,7 @@ impl Authority {
         ended.ok_or_else(|| not_found("client", id.as_str()))
     }
 
-    /// Enables a client. Sessions and tokens from before stay dead.
+    /// Enables a client. Sessions and tokens from before stay revoked.
     ///
     /// # Errors
     /// `Admin(NotFound)`; `Unavailable`.
@@ -57,8 +56,9 @@ impl Authority {
 
     fn client_end(&self) -> ClientEnd {
         let now = self.now();
-        // A replica without the database may issue tokens for so long, with a clock that is so far ahead.
-        let last_issued = now.plus(self.policy.offline_issuing).plus(CLOCK_DIFFERENCE);
-        ClientEnd { now, last_issued, revoked_until: self.revoked_until(last_issued) }
+        // A replica without the database may issue its tokens for so long; its setting may be another one than that of
+        // this process, so the longest life of a token is a margin.
+        let last_issued = now.plus(self.policy.offline_issuing);
+        ClientEnd { now, revoked_until: self.revoked_until(last_issued) }
     }
 }

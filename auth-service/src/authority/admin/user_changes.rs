@@ -49,7 +49,7 @@ impl Authority {
         ended.ok_or_else(|| not_found("user", username))
     }
 
-    /// Enables a user. Sessions and tokens from before stay dead.
+    /// Enables a user. Sessions and tokens from before stay revoked.
     ///
     /// # Errors
     /// `Admin(NotFound)`; `Unavailable`.

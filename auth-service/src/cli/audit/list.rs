@@ -15,7 +15,7 @@ use crate::storage::AuditFilter;
 /// Entries that are read at one time.
 const PAGE: u32 = 500;
 
-/// Time between two looks for new entries.
+/// Time between two polls for new entries.
 const POLL: Duration = Duration::from_millis(500);
 
 const HEADER: [&str; 7] = ["SEQ", "TIME", "ACTION", "OUTCOME", "ACTOR", "TARGET", "DETAIL"];

@@ -20,7 +20,7 @@ pub(super) fn update(authority: &Authority, output: &Output, update: ClientUpdat
     };
     authority.update_client(&id, change)?;
     let client = authority.registered_client(&id)?;
-    output.result(&describe(&client), &format!("updated the client {id}; its next token has the change"));
+    output.result(&describe(&client), &format!("updated the client {id}; sessions that exist keep scope and audience: `session end --client {id}`"));
     Ok(())
 }
 

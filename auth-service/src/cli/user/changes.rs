@@ -15,7 +15,9 @@ pub(super) fn update(authority: &Authority, output: &Output, update: UserUpdate)
     let email = match email {
         Some(text) => {
             let address = Address::parse(&text);
-            Some(Some(address.ok_or_else(|| Failure::Usage(format!("{text:?} is no e-mail address")))?))
+            Some(Some(
+                address.ok_or_else(|| Failure::Usage(format!("{text:?} is not a valid e-mail address")))?,
+            ))
         }
         None => no_email.then_some(None),
     };
@@ -50,9 +52,11 @@ pub(super) fn unlock(
     client_ip: Option<ClientIp>,
 ) -> Done {
     let forgotten = authority.unlock_user(username, client_ip)?;
-    let text = match forgotten {
-        0 => format!("{username} was not locked by failures of the name"),
-        _ => format!("unlocked {username}"),
+    let text = match client_ip {
+        Some(_) => format!("deleted {forgotten} counts of failures of {username}"),
+        None => format!(
+            "deleted {forgotten} counts of failures of {username}; one network may still be limited: add --client-ip ADDRESS"
+        ),
     };
     output.result(&json!({"username": username, "counts_deleted": forgotten}), &text);
     Ok(())

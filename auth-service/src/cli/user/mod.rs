@@ -61,10 +61,11 @@ pub(super) enum UserCommand {
     },
     /// Remove the second factor of a user who has lost it.
     RemoveSecondFactor { username: String },
-    /// Let a user log in at once who has failed too often.
+    /// Delete the counts of a user's failed logins. Those from one network have a count of their own: name it with
+    /// --client-ip.
     Unlock {
         username: String,
-        /// Also forget the failures from the network of this address.
+        /// Also delete the counts of the network of this address.
         #[arg(long, value_name = "ADDRESS")]
         client_ip: Option<IpAddr>,
     },
