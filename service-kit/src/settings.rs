@@ -49,7 +49,8 @@ pub fn load<S: DeserializeOwned + Serialize + Default>(
     let settings = settings.map_err(|error| explain(&error, &given))?;
     let mut sources = BTreeMap::new();
     collect_sources("", &given, &mut sources);
-    Ok(Loaded { settings, unknown: unknown_keys::<S>(&given)?, sources })
+    let unknown = unknown_keys(&defaults, sources.keys());
+    Ok(Loaded { settings, unknown, sources })
 }
 
 fn layered(layers: Layers, prefix: &str, file: Option<&Path>) -> Result<Config, String> {
@@ -95,16 +96,13 @@ fn one_line(text: &str) -> String {
 }
 
 /// Messages about given keys that no setting has.
-fn unknown_keys<S: Serialize + Default>(given: &Value) -> Result<Vec<String>, String> {
-    let known = serde_json::to_value(S::default()).map_err(|error| error.to_string())?;
-    let mut known_keys = BTreeSet::new();
-    collect_known("", &known, &mut known_keys);
-    let mut given_keys = BTreeSet::new();
-    collect_given("", given, &mut given_keys);
+fn unknown_keys<'a>(defaults: &serde_json::Value, given: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    collect_known("", defaults, &mut known);
     // A table that is empty by default takes whatever names it is given.
-    let is_free = |key: &str| known_keys.iter().any(|known| known.ends_with('.') && key.starts_with(known));
-    let unknown = given_keys.difference(&known_keys).filter(|key| !is_free(key));
-    Ok(unknown.map(|key| unknown_setting(key, &known_keys)).collect())
+    let is_free = |key: &str| known.iter().any(|known| known.ends_with('.') && key.starts_with(known));
+    let unknown = given.filter(|key| !known.contains(*key) && !is_free(key));
+    unknown.map(|key| unknown_setting(key, &known)).collect()
 }
 
 /// `unknown setting "tokens.acces_ttl", did you mean "tokens.access_ttl"?`
@@ -123,17 +121,6 @@ fn collect_known(prefix: &str, value: &serde_json::Value, keys: &mut BTreeSet<St
         Some(members) => {
             for (name, member) in members {
                 collect_known(&join(prefix, name), member, keys);
-            }
-        }
-        None => drop(keys.insert(prefix.to_owned())),
-    }
-}
-
-fn collect_given(prefix: &str, value: &Value, keys: &mut BTreeSet<String>) {
-    match table(value) {
-        Some(members) => {
-            for (name, member) in members {
-                collect_given(&join(prefix, name), member, keys);
             }
         }
         None => drop(keys.insert(prefix.to_owned())),

@@ -37,23 +37,42 @@ impl ListArguments {
         header: &[&str],
         mut page: impl FnMut(&str, u32) -> Result<Vec<Row>, Failure>,
     ) -> Result<(), Failure> {
-        let (mut after, mut left) = (self.after.clone(), self.limit.unwrap_or(u32::MAX));
-        let mut is_first = true;
-        while left > 0 {
-            let count = PAGE.min(left);
+        let mut after = self.after.clone();
+        let next = |count| {
             let rows = page(&after, count)?;
-            // Nobody reads them any more: `| head`.
-            if output.rows(if is_first { header } else { &[] }, &rows).is_err() {
-                return Ok(());
+            if let Some(last) = rows.last() {
+                after.clone_from(&last.cells[0]);
             }
-            is_first = false;
-            let printed = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-            left = left.saturating_sub(printed);
-            match rows.last() {
-                Some(last) if printed == count => after.clone_from(&last.cells[0]),
-                _ => break,
-            }
-        }
-        Ok(())
+            Ok(rows)
+        };
+        print_pages(output, header, self.limit, next).map(drop)
     }
+}
+
+/// Prints pages of rows until one is not full, or `limit` rows are printed. `next` returns so many rows at most, those that
+/// follow the ones before. `Ok(false)` when nothing reads them any more: `| head`.
+///
+/// # Errors
+/// Those of `next`.
+pub(super) fn print_pages(
+    output: &Output,
+    header: &[&str],
+    limit: Option<u32>,
+    mut next: impl FnMut(u32) -> Result<Vec<Row>, Failure>,
+) -> Result<bool, Failure> {
+    let (mut left, mut header) = (limit.unwrap_or(u32::MAX), header);
+    while left > 0 {
+        let count = PAGE.min(left);
+        let rows = next(count)?;
+        if output.rows(header, &rows).is_err() {
+            return Ok(false);
+        }
+        header = &[];
+        let printed = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        if printed < count {
+            break;
+        }
+        left = left.saturating_sub(printed);
+    }
+    Ok(true)
 }

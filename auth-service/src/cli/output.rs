@@ -26,7 +26,7 @@ impl Output {
     /// Prints rows: each as a line of JSON, or all as a table with aligned columns.
     ///
     /// # Errors
-    /// Nobody reads them.
+    /// Standard output is closed.
     pub(super) fn rows(&self, header: &[&str], rows: &[Row]) -> io::Result<()> {
         let text = if self.json {
             rows.iter().map(|row| format!("{}\n", row.document)).collect()
@@ -47,7 +47,7 @@ impl Output {
     /// Whether to go on with what cannot be undone: asks on a terminal, unless the answer was given by `--yes`.
     ///
     /// # Errors
-    /// `Usage` when nobody can be asked; `Failed` when the answer is no.
+    /// `Usage` when there is no terminal to ask on; `Failed` when the answer is no.
     pub(super) fn confirm(&self, yes: bool, question: &str) -> Result<(), Failure> {
         if yes {
             return Ok(());

@@ -76,13 +76,8 @@ impl Storage {
 /// entry must do for all of the user's tokens: then those of the seconds in which a replica's clock may be ahead are
 /// revoked, too, and clients refresh.
 pub(super) fn of_ended_sessions(ids: &[String], user_id: &str, now: Timestamp) -> Vec<RevocationTarget> {
-    if ids.len() > MOST_SESSION_ENTRIES {
-        return vec![RevocationTarget::Subject {
-            sub: user_id.to_owned(),
-            not_before: now.plus(CLOCK_DIFFERENCE),
-        }];
-    }
-    ids.iter().cloned().map(RevocationTarget::Session).collect()
+    let not_before = now.plus(CLOCK_DIFFERENCE);
+    each_or(ids, || RevocationTarget::Subject { sub: user_id.to_owned(), not_before })
 }
 
 /// The same for sessions that a client held: one entry for all of its tokens where there are too many.
@@ -91,11 +86,13 @@ pub(super) fn of_ended_sessions_of_client(
     client_id: &str,
     now: Timestamp,
 ) -> Vec<RevocationTarget> {
+    let not_before = now.plus(CLOCK_DIFFERENCE);
+    each_or(ids, || RevocationTarget::Client { id: client_id.to_owned(), not_before })
+}
+
+fn each_or(ids: &[String], all: impl FnOnce() -> RevocationTarget) -> Vec<RevocationTarget> {
     if ids.len() > MOST_SESSION_ENTRIES {
-        return vec![RevocationTarget::Client {
-            id: client_id.to_owned(),
-            not_before: now.plus(CLOCK_DIFFERENCE),
-        }];
+        return vec![all()];
     }
     ids.iter().cloned().map(RevocationTarget::Session).collect()
 }

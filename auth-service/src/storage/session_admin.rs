@@ -8,7 +8,7 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations;
 use super::schema::{sessions, users};
-use super::session_ends::{End, SessionsEnded, end_all_of_client, end_all_of_user};
+use super::session_ends::{End, SessionsEnded, end_all_of_client, end_all_of_user, end_live};
 use crate::audit::{Action, Event};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
@@ -150,26 +150,11 @@ fn end_of(
             let revoked = revocations::of_ended_sessions_of_client(&ids, id.as_str(), end.now);
             Ok((SessionsEnded { count: ids.len(), revoked }, event.client(id.as_str())))
         }
-        SessionsOf::One(id) => end_single(connection, id, end, event),
+        SessionsOf::One(id) => {
+            let ended = end_live(connection, id, end)?;
+            let revoked: Vec<_> = ended.iter().map(|_| RevocationTarget::Session(id.clone())).collect();
+            let ended_now = SessionsEnded { count: revoked.len(), revoked };
+            Ok((ended_now, ended.unwrap_or_else(|| event.session(id))))
+        }
     }
-}
-
-fn end_single(
-    connection: &mut AnyConnection,
-    id: &str,
-    end: End,
-    event: Event,
-) -> Result<(SessionsEnded, Event), StorageError> {
-    let live = sessions::table.filter(sessions::id.eq(id)).filter(sessions::ended_at.is_null());
-    let ended: Option<(String, String)> = diesel::update(live)
-        .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))
-        .returning((sessions::user_id, sessions::client_id))
-        .get_result(connection)
-        .optional()?;
-    let event = event.session(id);
-    let Some((user_id, client_id)) = ended else {
-        return Ok((SessionsEnded { count: 0, revoked: Vec::new() }, event));
-    };
-    let revoked = vec![RevocationTarget::Session(id.to_owned())];
-    Ok((SessionsEnded { count: 1, revoked }, event.user(&user_id).client(&client_id)))
 }

@@ -64,8 +64,9 @@ pub(super) fn end_others(
     Ok(SessionsEnded { count: ended.len(), revoked })
 }
 
-/// What there is to be said of it; nothing when it had ended before.
-pub(super) fn end_one(
+/// Ends a live session and leaves the revocation of its tokens to the caller: its audit entry; nothing when it had ended
+/// before.
+pub(super) fn end_live(
     connection: &mut AnyConnection,
     id: &str,
     end: End,
@@ -76,11 +77,23 @@ pub(super) fn end_one(
         .returning((sessions::user_id, sessions::client_id))
         .get_result(connection)
         .optional()?;
-    let Some((user_id, client_id)) = ended else { return Ok(None) };
+    let event = |(user_id, client_id): (String, String)| {
+        Event::of(Action::SessionEnded).user(&user_id).client(&client_id).session(id)
+    };
+    Ok(ended.map(event))
+}
+
+/// Ends a session by its refresh token and revokes its tokens: its audit entry; nothing when it had ended before.
+pub(super) fn end_one(
+    connection: &mut AnyConnection,
+    id: &str,
+    end: End,
+) -> Result<Option<Event>, StorageError> {
+    let Some(event) = end_live(connection, id, end)? else { return Ok(None) };
     revocations::append(connection, &[RevocationTarget::Session(id.to_owned())], end.revoked_until)?;
-    let event = Event::of(Action::SessionEnded).user(&user_id).client(&client_id).session(id);
     // Anyone who holds a refresh token of the session ends it by its client; reuse is found by the authority.
-    let by = ClientId::parse(&client_id).filter(|_| end.reason == EndReason::Revoked).map(Actor::Client);
+    let client = event.client_id.as_deref().and_then(ClientId::parse);
+    let by = client.filter(|_| end.reason == EndReason::Revoked).map(Actor::Client);
     Ok(Some(event.by(by.unwrap_or(Actor::Authority)).detail(end.reason.as_str())))
 }
 

@@ -11,12 +11,9 @@ use super::error::StorageError;
 use super::names::id_of;
 use super::revocations;
 use super::schema::{recovery_codes, revocations as revocation_rows, second_factors, sessions, users};
-use super::session_ends::{End, end_all_of_user, sessions_ended};
-use super::users::check_unlike;
+use super::users::{check_unlike, disable};
 use crate::audit::{Action, Event};
-use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
-use crate::revocations::RevocationTarget;
-use crate::sessions::EndReason;
+use crate::clock::Timestamp;
 use crate::users::{Address, Attempt, Username};
 
 /// A user or client that is enabled again.
@@ -38,7 +35,7 @@ pub struct UserChange {
 }
 
 impl Storage {
-    /// Enables a user. Sessions and tokens from before stay revoked. `Ok(None)` when nobody has this name.
+    /// Enables a user. Sessions and tokens from before stay revoked. `Ok(None)` when no user has this name.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -55,7 +52,7 @@ impl Storage {
         })
     }
 
-    /// Changes a user. `Ok(false)` when nobody has this name.
+    /// Changes a user. `Ok(false)` when no user has this name.
     ///
     /// # Errors
     /// [`StorageError::Taken`] when another user has the new name, or one that looks like it.
@@ -89,7 +86,7 @@ impl Storage {
     }
 
     /// Deletes a user with everything that names them, ends their sessions and revokes their tokens: how many sessions
-    /// were live. `Ok(None)` when nobody has this name. The audit log keeps the ID, which never comes back.
+    /// were live. `Ok(None)` when no user has this name. The audit log keeps the ID, which never comes back.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -103,21 +100,15 @@ impl Storage {
         self.write_revoking(move |connection| {
             let Some(id) = id_of(connection, &username)? else { return Ok((None, None)) };
             erase_for_good(connection)?;
-            // First the lock that a login takes first: it comes wholly before this, or finds the user disabled.
-            diesel::update(users::table.find(&id)).set(users::disabled_at.eq(now.0)).execute(connection)?;
-            let end = End { now, reason: EndReason::UserDisabled, revoked_until };
-            let ended = end_all_of_user(connection, &id, end)?.len();
-            let subject =
-                RevocationTarget::Subject { sub: id.clone(), not_before: now.plus(CLOCK_DIFFERENCE) };
+            let ended = disable(connection, &id, now, revoked_until)?;
             diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(&id)))
                 .execute(connection)?;
             diesel::delete(second_factors::table.find(&id)).execute(connection)?;
             diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(connection)?;
             diesel::delete(users::table.find(&id)).execute(connection)?;
-            // Last: all who revoke wait for the counter.
-            revocations::append(connection, &[subject], revoked_until)?;
-            let event = Event::of(Action::UserDeleted).user(&id).detail(sessions_ended(ended));
-            Ok((Some(ended), Some(event)))
+            revocations::append(connection, &ended.revoked, revoked_until)?;
+            let event = Event::of(Action::UserDeleted).user(&id).detail(ended.detail());
+            Ok((Some(ended.count), Some(event)))
         })
     }
 

@@ -61,7 +61,7 @@ impl Storage {
     }
 
     /// # Errors
-    /// [`StorageError`]; `Ok(None)` when nobody has this name.
+    /// [`StorageError`]; `Ok(None)` when no user has this name.
     pub fn user_summary(&self, username: &Username) -> Result<Option<UserSummary>, StorageError> {
         self.read(|connection| {
             let Some(id) = id_of(connection, username)? else { return Ok(None) };

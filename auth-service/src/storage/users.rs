@@ -6,7 +6,7 @@ use super::error::StorageError;
 use super::names::{id_of, next_number};
 use super::revocations;
 use super::schema::{audit, users};
-use super::session_ends::{End, end_all_of_user, sessions_ended};
+use super::session_ends::{End, SessionsEnded, end_all_of_user, sessions_ended};
 use super::{Storage, words};
 use crate::audit::{Action, Event};
 use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
@@ -62,7 +62,7 @@ impl Storage {
     }
 
     /// # Errors
-    /// [`StorageError`]; `Ok(None)` when nobody has this name.
+    /// [`StorageError`]; `Ok(None)` when no user has this name.
     pub fn find_user(&self, username: &Username) -> Result<Option<User>, StorageError> {
         self.read(|connection| match id_of(connection, username)? {
             Some(id) => find_user_by_id(connection, &id),
@@ -112,7 +112,7 @@ impl Storage {
         })
     }
 
-    /// Disables an account and ends its sessions, in one step. `Ok(None)` when nobody has this name,
+    /// Disables an account and ends its sessions, in one step. `Ok(None)` when no user has this name,
     /// else the number of sessions that ended.
     ///
     /// # Errors
@@ -126,15 +126,10 @@ impl Storage {
         let username = username.clone();
         self.write_revoking(move |connection| {
             let Some(id) = id_of(connection, &username)? else { return Ok((None, None)) };
-            diesel::update(users::table.find(&id)).set(users::disabled_at.eq(now.0)).execute(connection)?;
-            let end = End { now, reason: EndReason::UserDisabled, revoked_until };
-            let ended = end_all_of_user(connection, &id, end)?;
-            // One entry for all of them, also for a token that a replica whose clock is ahead has just made.
-            let subject =
-                RevocationTarget::Subject { sub: id.clone(), not_before: now.plus(CLOCK_DIFFERENCE) };
-            revocations::append(connection, &[subject], revoked_until)?;
-            let disabled = Event::of(Action::UserDisabled).user(&id).detail(sessions_ended(ended.len()));
-            Ok((Some(ended.len()), Some(disabled)))
+            let ended = disable(connection, &id, now, revoked_until)?;
+            revocations::append(connection, &ended.revoked, revoked_until)?;
+            let disabled = Event::of(Action::UserDisabled).user(&id).detail(ended.detail());
+            Ok((Some(ended.count), Some(disabled)))
         })
     }
 
@@ -170,6 +165,22 @@ impl Storage {
             Ok((Some(ended.len()), Some(set)))
         })
     }
+}
+
+/// Disables a user and ends their sessions. The row is written first, as a login does: it comes wholly before this, or
+/// finds the user disabled. The caller appends the revocation, last: all who revoke wait for its counter.
+pub(super) fn disable(
+    connection: &mut AnyConnection,
+    id: &str,
+    now: Timestamp,
+    revoked_until: Timestamp,
+) -> Result<SessionsEnded, StorageError> {
+    diesel::update(users::table.find(id)).set(users::disabled_at.eq(now.0)).execute(connection)?;
+    let end = End { now, reason: EndReason::UserDisabled, revoked_until };
+    let count = end_all_of_user(connection, id, end)?.len();
+    // One entry for all of them, also for a token that a replica whose clock is ahead has just made.
+    let all = RevocationTarget::Subject { sub: id.to_owned(), not_before: now.plus(CLOCK_DIFFERENCE) };
+    Ok(SessionsEnded { count, revoked: vec![all] })
 }
 
 pub(super) fn find_user_by_id(

@@ -7,13 +7,11 @@ use serde_json::{Value, json};
 use crate::audit::AuditEntry;
 use crate::authority::Authority;
 use crate::cli::Done;
+use crate::cli::list::print_pages;
 use crate::cli::output::Output;
 use crate::cli::table::Row;
 use crate::clock::Timestamp;
 use crate::storage::AuditFilter;
-
-/// Entries that are read at one time.
-const PAGE: u32 = 500;
 
 /// Time between two polls for new entries.
 const POLL: Duration = Duration::from_millis(500);
@@ -60,25 +58,17 @@ pub(super) fn list(authority: &Authority, output: &Output, arguments: AuditList)
         Some(count) => authority.audit_before_newest(&filter, count)?,
         None => after,
     };
-    let (mut left, mut header) = (limit.unwrap_or(u32::MAX), &HEADER[..]);
+    let mut header = &HEADER[..];
     loop {
-        let count = PAGE.min(left);
-        let entries = authority.audit_page(&filter, after, count)?;
-        let rows: Vec<Row> = entries.iter().map(row).collect();
-        // Nobody reads them any more: `| head`.
-        if output.rows(header, &rows).is_err() {
+        let next = |count| {
+            let entries = authority.audit_page(&filter, after, count)?;
+            after = entries.last().map_or(after, |entry| entry.seq);
+            Ok(entries.iter().map(row).collect())
+        };
+        if !print_pages(output, header, limit, next)? || !follow {
             return Ok(());
         }
         header = &[];
-        let printed = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        left = left.saturating_sub(printed);
-        after = entries.last().map_or(after, |entry| entry.seq);
-        if printed == count && left > 0 {
-            continue;
-        }
-        if !follow {
-            return Ok(());
-        }
         thread::park_timeout(POLL);
     }
 }
