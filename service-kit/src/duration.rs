@@ -43,7 +43,17 @@ pub fn between<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
 /// # Errors
 /// What was expected.
 pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    between::<D, 1, 86_400>(deserializer).map(Some)
+    optional_between::<D, 1, 86_400>(deserializer)
+}
+
+/// The same, of `MIN` to `MAX` seconds.
+///
+/// # Errors
+/// What was expected.
+pub fn optional_between<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    between::<D, MIN, MAX>(deserializer).map(Some)
 }
 
 /// For `#[serde(serialize_with)]`.

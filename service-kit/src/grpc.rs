@@ -5,6 +5,7 @@ mod deadline;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -17,7 +18,8 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
-use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::codegen::http::{Request, Response};
+use tonic::transport::server::TcpConnectInfo;
 use tonic::{Code, Status};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -25,6 +27,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 use tracing::{Instrument, Span, field, info_span};
 
+use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use crate::traces;
 
@@ -132,9 +135,11 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let known = self.layer.methods.get(request.uri().path());
-        let call = Call::begin(Arc::clone(known.unwrap_or(&self.layer.unknown)), request.headers());
+        let id = RequestId::next();
+        let call = Call::begin(id, Arc::clone(known.unwrap_or(&self.layer.unknown)), &request);
+        request.extensions_mut().insert(id);
         let (span, traced) = (call.span.clone(), call.traced.clone());
         let time = deadline::time_for(request.headers());
         let answer = span.in_scope(|| traced.in_scope(|| self.inner.call(request)));
@@ -183,15 +188,18 @@ struct Call {
     span: Span,
     traced: Span,
     begun: Instant,
+    /// The address that the call came from, of the caller or of a proxy.
+    remote: Option<IpAddr>,
+    refusal: Option<Refusal>,
     ended: bool,
 }
 
 impl Call {
-    fn begin(method: Arc<Method>, headers: &HeaderMap) -> Self {
-        let traced = traces::incoming(headers);
+    fn begin(id: RequestId, method: Arc<Method>, request: &Request<Body>) -> Self {
+        let traced = traces::incoming(request.headers());
         let span = info_span!(
             "request",
-            id = %RequestId::next(),
+            %id,
             protocol = "grpc",
             method = method.name,
             trace = field::Empty
@@ -199,13 +207,16 @@ impl Call {
         if let Some(id) = traces::id_of(&traced) {
             span.record("trace", field::display(id));
         }
-        Self { method, span, traced, begun: Instant::now(), ended: false }
+        let remote = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let remote = remote.map(|address| address.ip().to_canonical());
+        Self { method, span, traced, begun: Instant::now(), remote, refusal: None, ended: false }
     }
 
     /// The code stands in the headers of an answer without a body, and else behind the body.
     fn answered(mut self, response: Response<Body>) -> Response<Body> {
         match Status::from_header_map(response.headers()) {
             Some(status) => {
+                self.refusal = response.extensions().get::<Status>().and_then(refusal).cloned();
                 self.end(status.code());
                 response
             }
@@ -220,7 +231,10 @@ impl Call {
         self.method.count(code);
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let _in_request = self.span.enter();
-        if QUIET.contains(&self.method.name.as_str()) {
+        if let Some(Refusal { error, cause }) = &self.refusal {
+            let remote = self.remote.map(field::display);
+            tracing::info!(status = ?code, took_us, error, cause, remote, "refused");
+        } else if QUIET.contains(&self.method.name.as_str()) {
             tracing::debug!(status = ?code, took_us, "answered");
         } else {
             tracing::info!(status = ?code, took_us, "answered");
@@ -250,6 +264,11 @@ impl Call {
         );
         traces::describe(&self.traced, format!("{service}/{name}"), attributes, failed);
     }
+}
+
+/// What an endpoint left in its status.
+fn refusal(status: &Status) -> Option<&Refusal> {
+    std::error::Error::source(status)?.downcast_ref()
 }
 
 impl Drop for Call {

@@ -13,7 +13,7 @@
 //! | [`metrics`] [`http_metrics`] | counts, times and the process itself, for Prometheus |
 //! | [`client_ip`] | who calls, when a proxy may stand in between |
 //! | [`traces`] | spans by OTLP, `traceparent` in and out |
-//! | [`observe`] [`grpc`] [`request_id`] | around every request: an id, a count, one line in the log, a span |
+//! | [`observe`] [`grpc`] [`request_id`] [`refusal`] | around every request: an id, a count, one line in the log, a span |
 //! | [`version`] | version and commit |
 
 pub mod accept;
@@ -26,6 +26,7 @@ pub mod logging;
 pub mod metrics;
 pub mod observe;
 pub mod reference;
+pub mod refusal;
 pub mod request_id;
 pub mod run;
 pub mod secret_file;

@@ -1,15 +1,19 @@
-use std::time::Instant;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use opentelemetry::KeyValue;
 use tracing::{Instrument, Span, field, info_span};
 
+use crate::client_ip::TrustedProxies;
 use crate::http_metrics;
+use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use crate::run::is_draining;
 use crate::traces;
@@ -31,6 +35,7 @@ pub async fn observe<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     // Our own, never the caller's: a foreign text in the log could pretend to be other lines.
     let id = RequestId::next();
+    request.extensions_mut().insert(id);
     let traced = traces::incoming(request.headers());
     let path = shortened(request.path());
     let span =
@@ -53,14 +58,7 @@ pub async fn observe<B: MessageBody + 'static>(
         };
         let took = started.elapsed();
         http_metrics::answered(response.request(), response.status(), took);
-        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let status = response.status().as_u16();
-        // Health checks and polls of verifiers come by the second.
-        if status == 304 || (status == 200 && is_poll) {
-            tracing::debug!(status, took_us, "answered");
-        } else {
-            tracing::info!(status, took_us, "answered");
-        }
+        log(&response, took, is_poll);
         if !trace.is_disabled() {
             describe(&trace, &response);
         }
@@ -78,6 +76,34 @@ pub async fn observe<B: MessageBody + 'static>(
         headers.insert(REQUEST_ID, id);
     }
     Ok(response)
+}
+
+/// One line. That of a refused request says why, and where it came from.
+fn log<B>(response: &ServiceResponse<B>, took: Duration, is_poll: bool) {
+    let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let status = response.status().as_u16();
+    // Health checks and polls of verifiers come by the second.
+    if status == 304 || (status == 200 && is_poll) {
+        tracing::debug!(status, took_us, "answered");
+    } else if !(400..500).contains(&status) {
+        tracing::info!(status, took_us, "answered");
+    } else {
+        let client_ip = client_ip(response.request()).map(field::display);
+        let extensions = response.response().extensions();
+        let refusal = extensions.get::<Refusal>();
+        let (error, cause) = (refusal.map(|why| &*why.error), refusal.map(|why| &*why.cause));
+        tracing::info!(status, took_us, error, cause, client_ip, "refused");
+    }
+}
+
+/// Past the proxies that are trusted.
+fn client_ip(request: &HttpRequest) -> Option<IpAddr> {
+    let remote = request.peer_addr()?.ip();
+    let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    match request.app_data::<Data<TrustedProxies>>() {
+        Some(proxies) => Some(proxies.caller(remote, forwarded)),
+        None => Some(remote.to_canonical()),
+    }
 }
 
 /// Longest path in a log line, in bytes: what a caller sends must not fill the log.

@@ -102,7 +102,7 @@ impl System {
             resource_env,
             gateway_secret,
             notes_secret,
-            http: reqwest::Client::new(),
+            http: http_client(),
         };
         system.resource_is_ready().await;
         system
@@ -363,4 +363,9 @@ pub fn cli(folder: &Path, env: &Env, arguments: &[&str], stdin: &str) -> Value {
 
 fn secret_of(created: &Value) -> String {
     created["client_secret"].as_str().expect("a secret is shown").to_owned()
+}
+
+/// It says what it is, as browsers do.
+fn http_client() -> reqwest::Client {
+    reqwest::Client::builder().user_agent("system-tests").build().expect("a client")
 }

@@ -34,6 +34,7 @@ pub enum Action {
     KeyRevoked,
     MasterKeyChanged,
     BackupRestored,
+    AuditPruned,
 }
 
 impl Action {
@@ -73,6 +74,7 @@ impl Action {
             Self::KeyRevoked => "key.revoked",
             Self::MasterKeyChanged => "master_key.changed",
             Self::BackupRestored => "backup.restored",
+            Self::AuditPruned => "audit.pruned",
         }
     }
 }

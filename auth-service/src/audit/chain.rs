@@ -2,41 +2,22 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 
-use super::{Actor, AuditEntry, Event};
+use super::mac::{Fields, Mac};
+use super::{Actor, AuditEntry, Broken, Event, Link, PersonalData, Position};
 use crate::clock::Clock;
+use crate::context::RequestContext;
 use crate::keys::{KeyPurpose, Secrets};
-
-/// HMAC-SHA-256 (RFC 2104) over an entry and the MAC of the one before. Anyone who can write to the database, and has
-/// not the master key, can neither alter an entry nor take one out unseen.
-pub type Mac = [u8; 32];
+use crate::secret::NoRandomness;
 
 /// Before the first entry.
 const BEGINNING: Mac = [0; 32];
 
 /// What makes the links.
 pub struct Chain {
-    key: hmac::Key,
+    pub(super) key: hmac::Key,
     clock: Arc<dyn Clock>,
     /// Who runs this process: whatever nobody else is named for.
     process: Actor,
-}
-
-/// An entry with its MAC, as they were read.
-#[derive(Debug, Clone)]
-pub struct Link {
-    pub entry: AuditEntry,
-    pub mac: Vec<u8>,
-}
-
-/// Where a chain does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
-    #[error("entry {0} is missing")]
-    Missing(i64),
-    #[error("entry {0} was altered, or the one before it was, or they were made under another master key")]
-    Altered(i64),
-    #[error("the last entry is {last}, and {written} were written")]
-    CutOff { last: i64, written: i64 },
 }
 
 impl Chain {
@@ -46,54 +27,72 @@ impl Chain {
         Self { key, clock, process }
     }
 
-    /// An event as the entry of this number, written now.
-    #[must_use]
-    pub fn entry(&self, seq: i64, event: &Event) -> AuditEntry {
-        AuditEntry::new(seq, self.clock.now(), event, &self.process)
+    /// An event of a request as the entry of this number, written now.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    pub fn entry(
+        &self,
+        seq: i64,
+        event: &Event,
+        context: &RequestContext,
+    ) -> Result<AuditEntry, NoRandomness> {
+        let personal = PersonalData::of(event, context)?;
+        Ok(AuditEntry {
+            request_id: context.request_id.map(|id| id.to_string()),
+            personal_mac: personal.mac(&self.key).map(Vec::from),
+            personal,
+            ..AuditEntry::new(seq, self.clock.now(), event, &self.process)
+        })
     }
 
     /// The MAC of an entry behind the one whose MAC is given; none for the first.
     #[must_use]
     pub fn link(&self, before: Option<&[u8]>, entry: &AuditEntry) -> Mac {
-        let mut context = hmac::Context::with_key(&self.key);
-        context.update(before.unwrap_or(&BEGINNING));
-        context.update(&entry.seq.to_be_bytes());
-        context.update(&entry.at.0.to_be_bytes());
+        let fields =
+            Fields::after(&self.key, before.unwrap_or(&BEGINNING)).number(entry.seq).number(entry.at.0);
         let texts = [&entry.action, &entry.outcome, &entry.actor, &entry.detail].map(Some);
         let names = [&entry.user_id, &entry.client_id, &entry.session_id, &entry.key_id].map(Option::as_ref);
-        for text in texts.into_iter().chain(names) {
-            // Each with its length, or two fields could trade characters; an absent one is not an empty one.
-            let length = text.map_or(u64::MAX, |text| text.len() as u64);
-            context.update(&length.to_be_bytes());
-            context.update(text.map_or(&[], |text| text.as_bytes()));
+        let fields = texts.into_iter().chain(names).fold(fields, Fields::text);
+        // Entries of version 0.2 and of no request have neither, and keep their MAC.
+        if entry.request_id.is_none() && entry.personal_mac.is_none() {
+            return fields.mac();
         }
-        let mut mac = BEGINNING;
-        mac.copy_from_slice(context.sign().as_ref());
-        mac
+        fields.text(entry.request_id.as_ref()).bytes(entry.personal_mac.as_deref()).mac()
     }
 
     /// Whether a link follows on the one before; the first follows on none.
     ///
     /// # Errors
     /// [`Broken`].
-    pub fn check(&self, before: Option<&Link>, link: &Link) -> Result<(), Broken> {
-        let expected = before.map_or(1, |before| before.entry.seq + 1);
+    pub fn check(&self, before: Option<&Position>, link: &Link) -> Result<(), Broken> {
+        let expected = before.map_or(1, |before| before.seq + 1);
         if link.entry.seq != expected {
             return Err(Broken::Missing(expected));
         }
         let mac = self.link(before.map(|before| before.mac.as_slice()), &link.entry);
         // No secret is compared: anyone who reads the database knows both.
-        if mac.as_slice() == link.mac { Ok(()) } else { Err(Broken::Altered(expected)) }
+        if mac.as_slice() != link.mac {
+            return Err(Broken::Altered(expected));
+        }
+        let personal = &link.entry.personal;
+        match personal.mac(&self.key) {
+            Some(mac) if link.entry.personal_mac.as_deref() != Some(&mac) => {
+                Err(Broken::PersonalDataAltered(expected))
+            }
+            // None is erased, or was never there; whether it may be erased, the deletion of its user says.
+            _ => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::audit::{Action, Event};
     use crate::clock::{SystemClock, Timestamp};
 
-    fn chain() -> Chain {
+    pub(in crate::audit) fn chain() -> Chain {
         let folder = tempfile::tempdir().unwrap();
         let master = crate::keys::MasterKey::create(&folder.path().join("master.key")).unwrap();
         Chain::new(&Secrets::derived(&master), Arc::new(SystemClock), Actor::Authority)
@@ -119,6 +118,8 @@ mod tests {
             AuditEntry { client_id: None, session_id: Some("web".to_owned()), ..entry(3) },
             AuditEntry { key_id: Some(String::new()), ..entry(3) },
             AuditEntry { detail: "x".to_owned(), ..entry(3) },
+            AuditEntry { request_id: Some("x".to_owned()), ..entry(3) },
+            AuditEntry { personal_mac: Some(vec![1; 32]), ..entry(3) },
         ];
         for entry in altered {
             assert_ne!(chain.link(Some(&[7; 32]), &entry), mac, "{entry:?}");
@@ -135,12 +136,49 @@ mod tests {
             let mac = chain.link(links.last().map(|link| link.mac.as_slice()), &entry(seq));
             links.push(Link { entry: entry(seq), mac: mac.to_vec() });
         }
-        let check = |before: Option<&Link>, link: &Link| chain.check(before, link);
+        let check =
+            |before: Option<&Link>, link: &Link| chain.check(before.map(Link::position).as_ref(), link);
         assert_eq!(check(None, &links[0]), Ok(()));
         assert_eq!(check(Some(&links[0]), &links[1]), Ok(()));
         assert_eq!(check(Some(&links[0]), &links[2]), Err(Broken::Missing(2)));
         assert_eq!(check(None, &links[1]), Err(Broken::Missing(1)));
         let altered = Link { entry: AuditEntry { detail: "x".to_owned(), ..entry(2) }, ..links[1].clone() };
         assert_eq!(check(Some(&links[0]), &altered), Err(Broken::Altered(2)));
+    }
+
+    /// The entry of a login that was refused.
+    pub(in crate::audit) fn requested() -> AuditEntry {
+        requested_of(&chain())
+    }
+
+    fn requested_of(chain: &Chain) -> AuditEntry {
+        let context = RequestContext {
+            client_ip: Some("192.0.2.7".parse::<std::net::IpAddr>().unwrap().into()),
+            unverified_user_agent: Some("curl/8".into()),
+            request_id: Some(service_kit::request_id::RequestId::next()),
+        };
+        chain.entry(1, &Event::of(Action::Login).tried("mallory").refused("x"), &context).unwrap()
+    }
+
+    #[test]
+    fn personal_data_are_authenticated_and_may_be_erased() {
+        let chain = chain();
+        let entry = requested_of(&chain);
+        let link = |entry: AuditEntry| Link { mac: chain.link(None, &entry).to_vec(), entry };
+        assert_eq!(chain.check(None, &link(entry.clone())), Ok(()));
+        let others = [
+            PersonalData { client_ip: Some("192.0.2.8".to_owned()), ..entry.personal.clone() },
+            PersonalData { user_agent: None, ..entry.personal.clone() },
+            PersonalData { username: Some("alice".to_owned()), ..entry.personal.clone() },
+            PersonalData { salt: None, ..entry.personal.clone() },
+        ];
+        for personal in others {
+            let altered = AuditEntry { personal, ..entry.clone() };
+            assert!(!altered.is_erased());
+            assert_eq!(chain.check(None, &link(altered)), Err(Broken::PersonalDataAltered(1)));
+        }
+        let erased = AuditEntry { personal: PersonalData::default(), ..entry };
+        assert!(erased.is_erased());
+        assert_eq!(chain.check(None, &link(erased)), Ok(()));
     }
 }

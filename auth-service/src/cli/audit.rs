@@ -1,14 +1,19 @@
+mod export;
+mod filter;
 mod list;
 
 use clap::Subcommand;
 use serde_json::json;
 
+use export::{AuditExport, export};
+use filter::parse_time;
 use list::{AuditList, list};
 
 use super::Done;
 use super::output::Output;
 use crate::authority::Authority;
-use crate::authority::admin::{AuditHead, AuditSummary};
+use crate::authority::admin::{AuditHead, AuditPruned, AuditSummary};
+use crate::clock::Timestamp;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -23,6 +28,17 @@ pub(super) enum AuditCommand {
     Head,
     /// List entries, oldest first.
     List(AuditList),
+    /// Write entries to standard output for another system, oldest first.
+    Export(AuditExport),
+    /// Delete old entries, oldest first. Each is verified before, and a sealed checkpoint keeps the rest verifiable.
+    Prune {
+        /// Delete entries that were written before this time, such as 2026-11-30T14:30:00Z. The newest entry stays.
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        before: Timestamp,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 impl AuditCommand {
@@ -31,6 +47,8 @@ impl AuditCommand {
             Self::Verify { head } => verify(authority, output, head.as_ref()),
             Self::Head => head(authority, output),
             Self::List(arguments) => list(authority, output, arguments),
+            Self::Export(arguments) => export(authority, arguments),
+            Self::Prune { before, yes } => prune(authority, output, before, yes),
         }
     }
 }
@@ -40,7 +58,7 @@ fn parse_head(text: &str) -> Result<AuditHead, String> {
 }
 
 fn verify(authority: &Authority, output: &Output, kept: Option<&AuditHead>) -> Done {
-    let AuditSummary { entries, head } = authority.verify_audit_log(kept)?;
+    let AuditSummary { entries, pruned, head } = authority.verify_audit_log(kept)?;
     let head = head.map(|head| head.to_string());
     let text = match &head {
         None => "the audit log is empty".to_owned(),
@@ -49,15 +67,35 @@ fn verify(authority: &Authority, output: &Output, kept: Option<&AuditHead>) -> D
                 Some(_) => "none was altered or removed up to the stored head",
                 None => "none was altered or removed; --head also detects a log whose end was cut off",
             };
-            format!("{entries} entries: {end}\nhead {head}: store it elsewhere")
+            let pruned = if pruned > 0 { format!(", the first {pruned} pruned") } else { String::new() };
+            format!("{entries} entries{pruned}: {end}\nhead {head}: store it elsewhere")
         }
     };
-    output.result(&json!({"entries": entries, "head": head}), &text);
+    output.result(&json!({"entries": entries, "pruned": pruned, "head": head}), &text);
     Ok(())
 }
 
 fn head(authority: &Authority, output: &Output) -> Done {
     let head = authority.audit_head()?.map(|head| head.to_string());
     output.result(&json!({"head": head}), head.as_deref().unwrap_or("the audit log is empty"));
+    Ok(())
+}
+
+fn prune(authority: &Authority, output: &Output, before: Timestamp, yes: bool) -> Done {
+    output.confirm(yes, &format!("Delete the entries of the audit log before {}?", before.rfc3339()))?;
+    let pruned = authority.prune_audit_log(before, |entries| {
+        output.progress(&format!("{entries} entries deleted"));
+        true
+    });
+    let AuditPruned { entries, up_to } = pruned.inspect(|pruned| {
+        if pruned.entries > 0 {
+            output.progress_ends();
+        }
+    })?;
+    let text = match entries {
+        0 => "no entry is older".to_owned(),
+        _ => format!("deleted {entries} entries, up to number {up_to}; `audit verify` verifies the rest"),
+    };
+    output.result(&json!({"deleted": entries, "pruned_up_to": up_to}), &text);
     Ok(())
 }

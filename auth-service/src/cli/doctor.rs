@@ -191,7 +191,7 @@ fn check_last_entries(storage: &Storage) -> Result<String, String> {
     let links = storage.audit_entries((length - LAST_ENTRIES).max(0), LAST_ENTRIES).map_err(words)?;
     let chain = storage.audit_chain().map_err(words)?;
     for pair in links.windows(2) {
-        chain.check(Some(&pair[0]), &pair[1]).map_err(|broken| broken.to_string())?;
+        chain.check(Some(&pair[0].position()), &pair[1]).map_err(|broken| broken.to_string())?;
     }
     Ok(format!("{length} entries; the last {} are linked correctly", links.len()))
 }

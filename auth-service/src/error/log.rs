@@ -4,11 +4,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use service_kit::refusal::Refusal;
+
 use super::{Error, ErrorKind};
 
 impl Error {
-    /// Logs the error, once, where it leaves the use cases: as ERROR or WARN if the server caused it, as INFO if the
-    /// caller did.
+    /// Logs a failure of a request, once, where it leaves the use cases: as ERROR or WARN if the server caused it. If the
+    /// caller did, it is returned, for the line of the request.
+    #[must_use]
+    pub fn log_or_refuse(&self) -> Option<Refusal> {
+        match self.kind {
+            ErrorKind::Internal | ErrorKind::Unavailable | ErrorKind::Overloaded => {
+                self.log();
+                None
+            }
+            ErrorKind::InvalidRequest(_)
+            | ErrorKind::TooManyAttempts(_)
+            | ErrorKind::OAuth(_)
+            | ErrorKind::SignIn(_)
+            | ErrorKind::Token(_)
+            | ErrorKind::Account(_)
+            | ErrorKind::Admin(_) => {
+                Some(Refusal { error: format!("{:?}", self.kind), cause: self.cause.clone() })
+            }
+        }
+    }
+
+    /// Logs a failure: as ERROR or WARN if the server caused it, else as INFO.
     pub fn log(&self) {
         match self.kind {
             ErrorKind::Internal => tracing::error!(kind = ?self.kind, cause = self.cause, "request failed"),

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -32,14 +33,19 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
     }
 }
 
-/// Logs the error and converts it to a status whose details carry the OAuth error code.
+/// Logs the error, or leaves it to the line of the call, and converts it to a status whose details carry the OAuth error
+/// code.
 pub(super) fn refuse(error: &Error) -> Status {
-    error.log();
+    let refusal = error.log_or_refuse();
     let (status, code) = grpc_error(error.kind);
     let (_, _, description) = oauth_error(error.kind);
     let mut details = ErrorDetails::with_error_info(code, "signet", HashMap::new());
     if let Some(seconds) = error.retry_after() {
         details.set_retry_info(Some(Duration::from_secs(seconds.into())));
     }
-    Status::with_error_details(status, description, details)
+    let mut status = Status::with_error_details(status, description, details);
+    if let Some(refusal) = refusal {
+        status.set_source(Arc::new(refusal));
+    }
+    status
 }

@@ -12,7 +12,8 @@ use tonic::{Request, Response, Status};
 use super::client_auth::credentials;
 use super::messages::{given, introspection, pair};
 use super::status::refuse;
-use crate::authority::grants::{Grant, PasswordGrant};
+use crate::authority::Authority;
+use crate::authority::grants::{Grant, PasswordGrant, RefreshGrant};
 use crate::authority::sign_in::PasswordCredentials;
 use crate::blocking::Blocking;
 use crate::clients::Client;
@@ -54,7 +55,8 @@ impl TokenEndpoints {
         let user_agent = request.metadata().get("user-agent").and_then(|value| value.to_str().ok());
         RequestContext {
             client_ip: self.client_ip(request),
-            unverified_user_agent: user_agent.map(str::to_owned),
+            unverified_user_agent: user_agent.map(Into::into),
+            request_id: request.extensions().get().copied(),
         }
     }
 
@@ -108,9 +110,10 @@ impl TokenService for TokenEndpoints {
         &self,
         request: Request<RefreshRequest>,
     ) -> std::result::Result<Response<TokenPair>, Status> {
+        let context = self.context(&request);
         self.call(request, |client, message| async {
-            let grant =
-                Grant::RefreshToken { refresh_token: message.refresh_token, scope: given(message.scope) };
+            let (unverified_token, scope) = (message.refresh_token, given(message.scope));
+            let grant = Grant::RefreshToken(RefreshGrant { unverified_token, scope, context });
             self.blocking.call(|authority| authority.grant(client, grant)).await.map(pair)
         })
         .await
@@ -131,8 +134,11 @@ impl TokenService for TokenEndpoints {
         &self,
         request: Request<RevokeRequest>,
     ) -> std::result::Result<Response<RevokeResponse>, Status> {
+        let context = self.context(&request);
         self.call(request, |client, message| async {
-            self.blocking.run(move |authority| authority.revoke_token(&client, &message.token)).await?;
+            let revoke =
+                move |authority: &Authority| authority.revoke_token(&client, &message.token, &context);
+            self.blocking.run(revoke).await?;
             Ok(RevokeResponse {})
         })
         .await

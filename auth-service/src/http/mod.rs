@@ -22,7 +22,7 @@ use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::http::header::HeaderValue;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpServer, web};
+use actix_web::{App, HttpMessage, HttpRequest, HttpServer, web};
 use service_kit::client_ip::TrustedProxies;
 use service_kit::run::HTTP_DRAIN_SECONDS;
 use tokio::sync::Mutex;
@@ -98,8 +98,11 @@ fn client_ip(request: &HttpRequest, proxies: &TrustedProxies) -> Option<ClientIp
 /// Where a request comes from.
 fn context(request: &HttpRequest, proxies: &TrustedProxies) -> RequestContext {
     let user_agent = request.headers().get(header::USER_AGENT);
-    let unverified_user_agent = user_agent.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    RequestContext { client_ip: client_ip(request, proxies), unverified_user_agent }
+    RequestContext {
+        client_ip: client_ip(request, proxies),
+        unverified_user_agent: user_agent.and_then(|value| value.to_str().ok()).map(Into::into),
+        request_id: request.extensions().get().copied(),
+    }
 }
 
 const MAX_LONG_POLLS: usize = 10_000;
@@ -119,12 +122,15 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 pub fn server(listener: TcpListener, state: &HttpState, workers: usize) -> std::io::Result<Server> {
     let base = issuer_path(&state.authority.issuer.url).to_owned();
     let metadata = web::Data::new(metadata::Metadata::new(&state.authority.issuer.url));
+    // For the log lines of refused requests.
+    let proxies = web::Data::new(state.proxies.clone());
     let state = web::Data::new(state.clone());
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(service_kit::observe::observe))
             .app_data(state.clone())
             .app_data(metadata.clone())
+            .app_data(proxies.clone())
             .configure(health::routes)
             .configure(|app| {
                 metadata::routes(app, &base);

@@ -4,7 +4,8 @@ use actix_web::http::{StatusCode, header};
 use crate::error::Error;
 
 /// What a refusal asks of its headers, whichever endpoint it comes from: when to try again, how to
-/// authenticate, and that the rest of an unread body is not waited for. What has failed goes into the log.
+/// authenticate, and that the rest of an unread body is not waited for. What has failed goes into the log, what was refused
+/// into the line of the request.
 pub(super) fn advise(
     response: &mut HttpResponseBuilder,
     status: StatusCode,
@@ -12,7 +13,9 @@ pub(super) fn advise(
     challenge: &'static str,
 ) {
     if let Some(error) = failed {
-        error.log();
+        if let Some(refusal) = error.log_or_refuse() {
+            response.extensions_mut().insert(refusal);
+        }
         if let Some(seconds) = error.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
         }

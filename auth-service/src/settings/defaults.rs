@@ -11,8 +11,8 @@ use service_kit::metrics::Metrics;
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords, Settings, SimpleJwt,
-    Sweep, Tokens, Webhook,
+    Accounts, Audit, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords, Settings,
+    SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 impl Default for Settings {
@@ -34,6 +34,7 @@ impl Default for Settings {
             accounts: Accounts::default(),
             mail: Mail::default(),
             sweep: Sweep::default(),
+            audit: Audit::default(),
             limits: Limits::default(),
             trusted_proxies: TrustedProxies::default(),
             metrics: Metrics::on_loopback(9464),

@@ -26,6 +26,17 @@ pub struct Limits {
     pub window: Duration,
 }
 
+#[derive(Debug, Clone, Default, Deserialize, DocumentedFields, Serialize)]
+#[serde(default)]
+pub struct Audit {
+    /// How long entries of the audit log are kept, such as `365d`; unset keeps them for ever. 1 to 3,650 days.
+    #[serde(
+        deserialize_with = "duration::optional_between::<_, 86_400, 315_360_000>",
+        serialize_with = "duration::write_optional"
+    )]
+    pub keep: Option<Duration>,
+}
+
 #[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
 pub struct Sweep {

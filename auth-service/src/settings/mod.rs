@@ -27,7 +27,7 @@ use service_kit::traces::Traces;
 pub use accounts::{Accounts, Mail};
 pub use bootstrap::Bootstrap;
 pub use django::Django;
-pub use limits::{Limits, Sweep};
+pub use limits::{Audit, Limits, Sweep};
 pub use load::load;
 pub use reference::reference;
 pub use simplejwt::SimpleJwt;
@@ -74,6 +74,8 @@ pub struct Settings {
     pub mail: Mail,
     /// Deletion of expired rows.
     pub sweep: Sweep,
+    /// The audit log.
+    pub audit: Audit,
     /// Limits of failed logins.
     pub limits: Limits,
     /// Addresses and networks of proxies whose `X-Forwarded-For` is trusted, separated by commas.

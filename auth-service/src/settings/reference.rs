@@ -5,8 +5,8 @@ use service_kit::reference::{self, Setting};
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords, Settings, SimpleJwt,
-    Sweep, Tokens, Webhook,
+    Accounts, Audit, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords, Settings,
+    SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 /// Every setting, with its default and its meaning.
@@ -21,6 +21,7 @@ fn docs(section: &str, field: &str) -> Option<&'static str> {
     let found = match section {
         "" => Settings::get_field_docs(field),
         "accounts" => Accounts::get_field_docs(field),
+        "audit" => Audit::get_field_docs(field),
         "bootstrap" => Bootstrap::get_field_docs(field),
         "claims_webhook" => Webhook::get_field_docs(field),
         "database" => Database::get_field_docs(field),

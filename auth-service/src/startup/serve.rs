@@ -43,7 +43,11 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
     authority.sign_in.hasher.start()?;
     authority.account.mailer.as_ref().map_or(Ok(()), Mailer::start_sending)?;
     let state_sync = StateSync::start(authority).map_err(|error| error.cause)?;
-    let policy = SweepPolicy { interval: settings.sweep.interval, keep: settings.sweep.keep };
+    let policy = SweepPolicy {
+        interval: settings.sweep.interval,
+        keep: settings.sweep.keep,
+        audit_keep: settings.audit.keep,
+    };
     let sweeper = start_sweep(Arc::clone(authority), policy).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_stopped(settings, authority, cores, recorded));
     end_within(END_WAIT, move || {

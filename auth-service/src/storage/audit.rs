@@ -3,36 +3,27 @@ use std::sync::{Arc, OnceLock};
 use diesel::prelude::*;
 
 use super::Storage;
+use super::audit_row::AuditRow;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{audit, counters};
-use crate::audit::{AuditEntry, Chain, Event, Link};
-use crate::clock::Timestamp;
+use crate::audit::{Chain, Event, Link};
+use crate::context::RequestContext;
 
 /// Given to the storage once there is a master key; shared with its threads.
 pub(super) type SharedChain = Arc<OnceLock<Chain>>;
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit)]
-pub(super) struct AuditRow {
-    seq: i64,
-    at: i64,
-    action: String,
-    outcome: String,
-    actor: String,
-    user_id: Option<String>,
-    client_id: Option<String>,
-    session_id: Option<String>,
-    key_id: Option<String>,
-    detail: String,
-    mac: Vec<u8>,
-}
 
 impl Storage {
     /// Who writes here, and what links the entries. A storage without it refuses whatever has to be written down.
     pub fn audit_with(&self, chain: Chain) {
         // Set once, at the start.
-        let _ = self.chain.set(chain);
+        let _ = self.parts.chain.set(chain);
+    }
+
+    /// The same storage for what is done on a request: audit entries say where that came from.
+    #[must_use]
+    pub fn on_behalf_of(&self, context: &RequestContext) -> Self {
+        Self { context: context.clone(), ..self.clone() }
     }
 
     /// At most `limit` entries behind a number, in order.
@@ -70,7 +61,11 @@ impl Storage {
     /// # Errors
     /// [`StorageError`] when [`Self::audit_with`] was not called.
     pub fn audit_chain(&self) -> Result<&Chain, StorageError> {
-        of(&self.chain)
+        chain_of(&self.parts.chain)
+    }
+
+    pub(super) fn shared_chain(&self) -> SharedChain {
+        Arc::clone(&self.parts.chain)
     }
 
     /// A step, and what is to be said of it if it did anything, in one transaction.
@@ -79,11 +74,11 @@ impl Storage {
         T: Send + 'static,
         F: FnOnce(&mut AnyConnection) -> Result<(T, Option<Event>), StorageError> + Send + 'static,
     {
-        let chain = Arc::clone(&self.chain);
+        let (chain, context) = (self.shared_chain(), self.context.clone());
         self.write(move |connection| {
             let (outcome, event) = step(connection)?;
             if let Some(event) = event {
-                append(connection, &chain, &event)?;
+                append(connection, &chain, &event, &context)?;
             }
             Ok(outcome)
         })
@@ -113,7 +108,7 @@ impl Storage {
     }
 }
 
-fn of(chain: &SharedChain) -> Result<&Chain, StorageError> {
+pub(super) fn chain_of(chain: &SharedChain) -> Result<&Chain, StorageError> {
     chain.get().ok_or_else(|| StorageError::Unreadable("nothing links the audit log yet".to_owned()))
 }
 
@@ -122,8 +117,9 @@ pub(super) fn append(
     connection: &mut AnyConnection,
     chain: &SharedChain,
     event: &Event,
+    context: &RequestContext,
 ) -> Result<(), StorageError> {
-    let chain = of(chain)?;
+    let chain = chain_of(chain)?;
     let seq: i64 = diesel::update(counters::table.find("audit"))
         .set(counters::value.eq(counters::value + 1))
         .returning(counters::value)
@@ -131,27 +127,10 @@ pub(super) fn append(
     // An entry that someone has taken away is missed when the chain is checked, not here.
     let before: Option<Vec<u8>> =
         audit::table.find(seq - 1).select(audit::mac).first(connection).optional()?;
-    let entry = chain.entry(seq, event);
+    let entry =
+        chain.entry(seq, event, context).map_err(|error| StorageError::Unreadable(error.to_string()))?;
     let mac = chain.link(before.as_deref(), &entry);
     let row = AuditRow::from_entry(entry, mac.to_vec());
     diesel::insert_into(audit::table).values(row).execute(connection)?;
     Ok(())
-}
-
-impl AuditRow {
-    fn from_entry(entry: AuditEntry, mac: Vec<u8>) -> Self {
-        let AuditEntry { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail } =
-            entry;
-        let at = at.0;
-        Self { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail, mac }
-    }
-
-    pub(super) fn into_link(self) -> Link {
-        let Self { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail, mac } =
-            self;
-        let at = Timestamp(at);
-        let entry =
-            AuditEntry { seq, at, action, outcome, actor, user_id, client_id, session_id, key_id, detail };
-        Link { entry, mac }
-    }
 }

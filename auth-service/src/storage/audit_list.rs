@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::Storage;
-use super::audit::AuditRow;
+use super::audit_row::AuditRow;
 use super::error::StorageError;
 use super::schema::audit;
 use super::user_list::escaped;
@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 pub struct AuditFilter {
     pub user_id: Option<String>,
     pub client_id: Option<String>,
+    pub client_ip: Option<String>,
     /// The whole name of an action, `user.disabled`, or its beginning, `user.`.
     pub action: Option<String>,
     /// The first moment.
@@ -26,7 +27,7 @@ pub struct AuditFilter {
 
 macro_rules! filtered {
     ($filter:expr) => {{
-        let AuditFilter { user_id, client_id, action, since, until } = $filter;
+        let AuditFilter { user_id, client_id, client_ip, action, since, until } = $filter;
         let action = action.as_deref().unwrap_or_default();
         let family = action.strip_suffix('.').map(|family| format!("{}%", escaped(&format!("{family}."))));
         audit::table
@@ -41,6 +42,12 @@ macro_rules! filtered {
                     .eq(client_id.as_deref())
                     .assume_not_null()
                     .or(client_id.is_none().into_sql::<Bool>()),
+            )
+            .filter(
+                audit::client_ip
+                    .eq(client_ip.as_deref())
+                    .assume_not_null()
+                    .or(client_ip.is_none().into_sql::<Bool>()),
             )
             .filter(
                 audit::action

@@ -42,13 +42,13 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Unavailable`] when the system gives no thread.
     pub fn listen(&self, on_change: impl Fn() + Send + 'static) -> Result<Option<Listener>, StorageError> {
-        if matches!(self.url, DatabaseUrl::Sqlite(_)) {
+        if matches!(self.parts.url, DatabaseUrl::Sqlite(_)) {
             return Ok(None);
         }
         let stop = Arc::new(AtomicBool::new(false));
         let listening = Listening {
-            url: self.url.clone(),
-            generation: self.generation.clone(),
+            url: self.parts.url.clone(),
+            generation: self.parts.generation.clone(),
             stop: Arc::clone(&stop),
             on_change,
             last_failure: None,

@@ -13,6 +13,8 @@ mod audience_changes;
 mod audiences;
 mod audit;
 mod audit_list;
+mod audit_prune;
+mod audit_row;
 mod change_counters;
 mod client_changes;
 mod clients;
@@ -53,6 +55,7 @@ mod users;
 mod verifiers;
 mod writer;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel::dsl::sql;
@@ -69,6 +72,7 @@ use pool::Connections;
 use rotator::Rotator;
 
 use crate::clock::Timestamp;
+use crate::context::RequestContext;
 use writer::SqliteWriter;
 
 pub use account_sessions::SessionSeen;
@@ -94,8 +98,15 @@ pub use url::{DatabaseUrl, InvalidUrl};
 pub use user_changes::{Enabled, UserChange};
 pub use user_list::{UserPage, UserSummary};
 
-/// A handle on the database.
+/// A handle on the database, cheap to copy.
+#[derive(Clone)]
 pub struct Storage {
+    parts: Arc<Parts>,
+    /// Of the request that is being served; empty for what no request asked for.
+    context: RequestContext,
+}
+
+struct Parts {
     url: DatabaseUrl,
     reads: Connections,
     /// For the state sync alone, on PostgreSQL: no request uses them. When those of the requests are all taken, or
@@ -137,14 +148,15 @@ impl Storage {
             }
         };
         let write_failed = AtomicBool::new(false);
-        Ok(Self { url: url.clone(), reads, looks, writes, chain, generation, write_failed })
+        let parts = Parts { url: url.clone(), reads, looks, writes, chain, generation, write_failed };
+        Ok(Self { parts: Arc::new(parts), context: RequestContext::default() })
     }
 
     /// From now on requests wait: anyone who cannot write soon is told so.
     pub fn answer_soon(&self) {
-        self.reads.answer_soon();
-        self.looks.answer_soon();
-        if let Writes::Sqlite(writer) = &self.writes {
+        self.parts.reads.answer_soon();
+        self.parts.looks.answer_soon();
+        if let Writes::Sqlite(writer) = &self.parts.writes {
             writer.wait_for_the_lock(SQLITE_BUSY_TIMEOUT);
         }
     }
@@ -183,7 +195,7 @@ impl Storage {
     /// Connections that the pool of readers holds, and how many of them are idle.
     #[must_use]
     pub fn pool_state(&self) -> (u32, u32) {
-        self.reads.state()
+        self.parts.reads.state()
     }
 
     fn read<T>(
@@ -191,7 +203,7 @@ impl Storage {
         step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let _span = trace_span!(target: "traces", "read", otel.kind = "client").entered();
-        self.reads.take()?.run(step)
+        self.parts.reads.take()?.run(step)
     }
 
     /// A read of what memory is kept in step with.
@@ -200,7 +212,7 @@ impl Storage {
         step: impl FnOnce(&mut AnyConnection) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let _span = trace_span!(target: "traces", "look", otel.kind = "client").entered();
-        self.looks.take()?.run(step)
+        self.parts.looks.take()?.run(step)
     }
 
     fn write<T, F>(&self, step: F) -> Result<T, StorageError>
@@ -209,14 +221,14 @@ impl Storage {
         F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,
     {
         let _span = trace_span!(target: "traces", "write", otel.kind = "client").entered();
-        let outcome = match &self.writes {
+        let outcome = match &self.parts.writes {
             Writes::Sqlite(writer) => writer.write(step),
             Writes::Postgres { pool, .. } => pool.take()?.run(|connection| connection.transaction(step)),
         };
         if let Err(error) = &outcome
             && error.is_outage()
         {
-            self.write_failed.store(true, Ordering::Relaxed);
+            self.parts.write_failed.store(true, Ordering::Relaxed);
         }
         outcome
     }
@@ -227,17 +239,17 @@ impl Storage {
     /// # Errors
     /// [`StorageError`]: a lock that another replica holds, a server that takes no writes, a full disk.
     pub fn probe_writes(&self) -> Result<(), StorageError> {
-        match &self.writes {
-            Writes::Postgres { .. } => self.looks.take()?.run(poll::lock_counters)?,
+        match &self.parts.writes {
+            Writes::Postgres { .. } => self.parts.looks.take()?.run(poll::lock_counters)?,
             Writes::Sqlite(writer) => {
-                let after_failure = self.write_failed.load(Ordering::Relaxed);
+                let after_failure = self.parts.write_failed.load(Ordering::Relaxed);
                 writer.write(move |connection| match after_failure {
                     true => poll::touch_counters(connection),
                     false => Ok(()),
                 })?;
             }
         }
-        self.write_failed.store(false, Ordering::Relaxed);
+        self.parts.write_failed.store(false, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use super::session_row::SessionRow;
 use super::writer::in_savepoint;
 use super::{Storage, Writes, words};
 use crate::clock::Timestamp;
+use crate::context::RequestContext;
 use crate::sessions::{EndReason, Evaluation, Presented, Rotation, Session};
 use crate::users::Attributes;
 
@@ -25,6 +26,8 @@ pub struct Rotate {
     pub idle_expires_at: Timestamp,
     /// How long the session's access tokens may live on, should this turn out to be reuse.
     pub revoked_until: Timestamp,
+    /// For the audit entry of a reuse.
+    pub context: RequestContext,
 }
 
 /// Called once, from a thread of the storage, when the outcome is durable.
@@ -37,9 +40,9 @@ impl Storage {
     /// The compare-and-set behind every refresh: one winner, the same answer for a retry, and the
     /// end of the session for a reuse. What is refused otherwise spends nothing. Returns at once.
     pub fn rotate_session_then(&self, rotate: Rotate, reply: Reply) {
-        match &self.writes {
+        match &self.parts.writes {
             Writes::Sqlite(writer) => {
-                let chain = self.chain.clone();
+                let chain = self.parts.chain.clone();
                 writer.submit(move |connection| one(connection, &rotate, &chain), reply);
             }
             Writes::Postgres { rotator, .. } => rotator.submit(rotate, reply),
@@ -130,7 +133,7 @@ fn not_rotated(
     }
     let end = End { now: presented.now, reason: EndReason::Reuse, revoked_until: rotate.revoked_until };
     if let Some(event) = end_one(connection, &session.id, end)? {
-        audit::append(connection, chain, &event)?;
+        audit::append(connection, chain, &event, &rotate.context)?;
     }
     Ok(Rotation::Reused { session })
 }

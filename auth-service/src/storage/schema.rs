@@ -127,6 +127,21 @@ diesel::table! {
         key_id -> Nullable<Text>,
         detail -> Text,
         mac -> Binary,
+        request_id -> Nullable<Text>,
+        client_ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        username -> Nullable<Text>,
+        salt -> Nullable<Binary>,
+        personal_mac -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    audit_checkpoint (id) {
+        id -> BigInt,
+        seq -> BigInt,
+        mac -> Binary,
+        seal -> Binary,
     }
 }
 

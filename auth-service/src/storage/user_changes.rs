@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::Storage;
 use super::attempts::forget;
+use super::audit_prune::erase_personal_data;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::names::id_of;
@@ -106,6 +107,7 @@ impl Storage {
             diesel::delete(second_factors::table.find(&id)).execute(connection)?;
             diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(connection)?;
             diesel::delete(users::table.find(&id)).execute(connection)?;
+            erase_personal_data(connection, &id)?;
             revocations::append(connection, &ended.revoked, revoked_until)?;
             let event = Event::of(Action::UserDeleted).user(&id).detail(ended.detail());
             Ok((Some(ended.count), Some(event)))

@@ -8,6 +8,7 @@ use std::time::Duration;
 use auth_service::audit::{Actor, Chain};
 use auth_service::clients::ClientId;
 use auth_service::clock::{SystemClock, Timestamp};
+use auth_service::context::RequestContext;
 use auth_service::keys::{MasterKey, Secrets};
 use auth_service::revocations::RevocationTarget;
 use auth_service::sessions::{EndReason, Presented, Rotation, Session};
@@ -223,6 +224,7 @@ impl World {
             },
             idle_expires_at: Timestamp(self.now + IDLE),
             revoked_until: Timestamp(self.now + 360_000),
+            context: RequestContext::default(),
         };
         let expected = model.present(generation, thief, self.now);
         let outcome = self.storage.rotate_session(rotate).unwrap();

@@ -4,9 +4,10 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use auth_service::audit::{Action, Actor, Chain, Event, Link};
+use auth_service::audit::{Action, Actor, Chain, Event, Position};
 use auth_service::clients::{Audience, ClientId, GrantType, NewClient};
 use auth_service::clock::{CLOCK_DIFFERENCE, SystemClock, Timestamp};
+use auth_service::context::RequestContext;
 use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
 use auth_service::revocations::RevocationTarget;
 use auth_service::secret::{HashedSecret, PlainSecret};
@@ -73,7 +74,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 12;
+const MIGRATIONS: usize = 13;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn new_session(id: &str, user: &User) -> Session {
@@ -165,6 +166,7 @@ fn rotate(session: &str, generation: i64, at: Timestamp) -> Rotate {
         },
         idle_expires_at: at.plus(Duration::from_secs(100)),
         revoked_until: at.plus(Duration::from_secs(360)),
+        context: RequestContext::default(),
     }
 }
 
@@ -767,10 +769,10 @@ fn chain(folder: &std::path::Path) -> Chain {
 /// The actions of the log, each link of which is checked.
 fn audited(storage: &Storage) -> Vec<String> {
     let links = storage.audit_entries(0, 10_000).unwrap();
-    let mut before: Option<&Link> = None;
+    let mut before: Option<Position> = None;
     for link in &links {
-        assert_eq!(storage.audit_chain().unwrap().check(before, link), Ok(()));
-        before = Some(link);
+        assert_eq!(storage.audit_chain().unwrap().check(before.as_ref(), link), Ok(()));
+        before = Some(link.position());
     }
     assert_eq!(storage.audit_length().unwrap(), i64::try_from(links.len()).unwrap());
     links

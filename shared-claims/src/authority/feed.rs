@@ -35,6 +35,9 @@ use crate::revocations::{Position, REPLICA_LAG_SECONDS, RevocationEntry, SignedT
 /// The authority speaks every second. One that is silent for this long is behind a dead connection.
 const SILENCE: Duration = Duration::from_secs(3);
 
+/// A feed that is followed for this long has brought updates, or the silence would have ended it.
+const LASTS: Duration = Duration::from_millis(3500);
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Largest message that is taken, in bytes; the authority's are below 100 KiB.
@@ -92,15 +95,22 @@ impl Feed {
     pub(super) async fn run(self, stop: CancellationToken) {
         let (mut backoff, mut failing) = (Backoff::default(), false);
         loop {
-            let begun = Instant::now();
+            let attended = async {
+                let attending = self.attend();
+                tokio::pin!(attending);
+                if let Ok(ended) = timeout(LASTS, &mut attending).await {
+                    return ended;
+                }
+                backoff.succeeded();
+                if std::mem::take(&mut failing) {
+                    tracing::info!("the authority's feed is back");
+                }
+                attending.await
+            };
             let ended = tokio::select! {
                 () = stop.cancelled() => return,
-                ended = self.attend() => ended,
+                ended = attended => ended,
             };
-            if begun.elapsed() > SILENCE {
-                backoff.succeeded();
-                failing = false;
-            }
             // Logged once: the staleness shows the rest.
             if !failing {
                 tracing::warn!(

@@ -6,17 +6,18 @@ use crate::authority::Authority;
 use crate::authority::sign_in::TOO_MANY_LOGINS;
 use crate::authority::sign_in::limited_by;
 use crate::authority::tokens::{Draft, IssuedTokens};
+use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault, Result, SignInFault, TokenFault};
 use crate::secret::PlainSecret;
 use crate::sessions::Evaluation;
-use crate::users::{Attempt, ClientIp, Origin, User};
+use crate::users::{Attempt, Origin, User};
 
 /// A user who is logged in at a first-party application, by an access token.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub user_id: String,
     pub session_id: String,
-    pub client_ip: Option<ClientIp>,
+    pub context: RequestContext,
 }
 
 impl Authority {
@@ -59,11 +60,12 @@ impl Authority {
     ///
     /// # Errors
     /// `Token` with the fault; `Unavailable`.
-    pub fn authenticate_caller(&self, unverified_token: &str, client_ip: Option<ClientIp>) -> Result<Caller> {
+    pub fn authenticate_caller(&self, unverified_token: &str, context: &RequestContext) -> Result<Caller> {
         let claims = self.read_live_access_token(unverified_token)?;
         match &claims.sid {
             Some(session_id) if claims.aud.contains(&self.account_audience()) => {
-                Ok(Caller { user_id: claims.sub.clone(), session_id: session_id.clone(), client_ip })
+                let context = context.clone();
+                Ok(Caller { user_id: claims.sub.clone(), session_id: session_id.clone(), context })
             }
             _ => Err(Error::new(
                 OAuthFault::UnauthorizedClient,
@@ -89,24 +91,25 @@ impl Authority {
             &self.sign_in.count_key,
             &self.sign_in.attempt_policy,
             user.username.key(),
-            caller.client_ip,
+            caller.context.client_ip,
         );
         let place = self.sign_in.hasher.acquire_slot(Origin::Known)?;
-        self.check_limit(&attempt, TOO_MANY_LOGINS, || limited_by(&user.id))?;
+        self.check_limit(&attempt, TOO_MANY_LOGINS, &caller.context, || limited_by(&user.id))?;
         if user.has_password() && place.verify(password, &user.password_hash)? {
             self.give_back(&attempt);
             return Ok(());
         }
-        Err(self.refuse_again(user, "wrong password"))
+        Err(self.refuse_again(caller, "wrong password"))
     }
 
     /// Refuses, and writes it down; what cannot be written down is `Unavailable`.
-    pub(super) fn refuse_again(&self, user: &User, cause: &str) -> Error {
+    pub(super) fn refuse_again(&self, caller: &Caller, cause: &str) -> Error {
+        let Caller { user_id, context, .. } = caller;
         let event =
-            Event::of(Action::PasswordAsked).by(Actor::User(user.id.clone())).user(&user.id).refused(cause);
-        if let Err(error) = self.storage.note_refusal(event) {
+            Event::of(Action::PasswordAsked).by(Actor::User(user_id.clone())).user(user_id).refused(cause);
+        if let Err(error) = self.storage.on_behalf_of(context).note_refusal(event) {
             return error.into();
         }
-        Error::new(SignInFault::InvalidCredentials, format!("account {}: {cause}", user.id))
+        Error::new(SignInFault::InvalidCredentials, format!("account {user_id}: {cause}"))
     }
 }

@@ -42,7 +42,7 @@ impl Authority {
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let user = self.user_of(caller)?;
         self.check_password_again(caller, &user, password)?;
-        self.check_email_limit::<NewEmail>(&email, caller.client_ip)?;
+        self.check_email_limit::<NewEmail>(&email, &caller.context)?;
         let new = NewEmail {
             user_id: user.id.clone(),
             email: email.as_str().to_owned(),
@@ -75,7 +75,7 @@ impl Authority {
             password_epoch: new.password_epoch,
             before: new.before.clone(),
         };
-        let user = self.storage.set_email(change, now)?.ok_or_else(used)?;
+        let user = self.storage.on_behalf_of(&caller.context).set_email(change, now)?.ok_or_else(used)?;
         if let Some(before) = new.before.filter(|before| *before != new.email) {
             self.write_to_owner(self.writer().email_has_changed(&before, user.username.as_str()));
         }

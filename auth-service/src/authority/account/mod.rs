@@ -17,10 +17,11 @@ use std::time::Duration;
 
 use crate::audit::{Action, Event};
 use crate::authority::Authority;
+use crate::context::RequestContext;
 use crate::error::{AccountFault, Error, Result};
 use crate::keys::Secrets;
 use crate::mail::{EmailMessage, Mailer};
-use crate::users::{Address, Attempt, AttemptPolicy, ClientIp};
+use crate::users::{Address, Attempt, AttemptPolicy};
 
 pub use caller::Caller;
 use mail_tokens::Kind;
@@ -81,10 +82,11 @@ impl Authority {
     }
 
     /// Counts an e-mail that is asked for, whether or not anybody gets one.
-    fn check_email_limit<K: Kind>(&self, address: &Address, client_ip: Option<ClientIp>) -> Result<()> {
+    fn check_email_limit<K: Kind>(&self, address: &Address, context: &RequestContext) -> Result<()> {
         let attempt =
-            Attempt::new(&self.sign_in.count_key, &emails(K::LIMIT_REALM), &address.key(), client_ip);
-        self.check_limit(&attempt, "too many e-mails were requested", || Event::of(Action::AttemptsLimited))
+            Attempt::new(&self.sign_in.count_key, &emails(K::LIMIT_REALM), &address.key(), context.client_ip);
+        let cause = "too many e-mails were requested";
+        self.check_limit(&attempt, cause, context, || Event::of(Action::AttemptsLimited))
     }
 }
 

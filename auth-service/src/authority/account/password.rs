@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::Caller;
 use super::mail_tokens::Kind;
 use crate::authority::Authority;
+use crate::context::RequestContext;
 use crate::error::{AccountFault, Error, Result};
 use crate::secret::PlainSecret;
 use crate::storage::NewPassword;
 use crate::users::Address;
-use crate::users::{ClientIp, User};
+use crate::users::User;
 
 /// Good as long as the password is the one that it was: once, and for an hour.
 #[derive(Serialize, Deserialize)]
@@ -18,6 +19,14 @@ struct Reset {
     password_epoch: i64,
     /// What it was sent to: after a change of the address, an old mailbox must not open the account any more.
     email: String,
+}
+
+/// How a password is changed.
+struct Change<'a> {
+    /// The session that goes on; all others end.
+    keep_session: Option<&'a str>,
+    /// The address that an e-mail was sent to; by now it may be another user's.
+    proved_email: Option<String>,
 }
 
 impl Kind for Reset {
@@ -39,18 +48,19 @@ impl Authority {
     ) -> Result<usize> {
         let user = self.user_of(caller)?;
         self.check_password_again(caller, &user, present)?;
-        self.set_password(&user, new, Some(&caller.session_id), None)
+        let change = Change { keep_session: Some(&caller.session_id), proved_email: None };
+        self.set_password(&user, new, change, &caller.context)
     }
 
     /// Sends an e-mail to reset the password, if a user has this address. Only its owner learns whether one has.
     ///
     /// # Errors
     /// `NotOffered`; `InvalidRequest`; `TooManyAttempts`; `Overloaded`, `Unavailable`.
-    pub fn ask_for_reset(&self, unverified_email: &str, client_ip: Option<ClientIp>) -> Result<()> {
+    pub fn ask_for_reset(&self, unverified_email: &str, context: &RequestContext) -> Result<()> {
         let mailer = self.mailer()?;
         let email = Address::parse(unverified_email)
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
-        self.check_email_limit::<Reset>(&email, client_ip)?;
+        self.check_email_limit::<Reset>(&email, context)?;
         let writer = self.writer();
         let users = self.storage.find_users_by_email(&email.key())?;
         // To the stored address: the typed one may have another spelling and belong to someone else. A token is created in
@@ -83,7 +93,12 @@ impl Authority {
     ///
     /// # Errors
     /// `LinkInvalid`, also for one that was used; `PasswordRefused`; `Overloaded`, `Unavailable`.
-    pub fn reset_password(&self, unverified_token: &str, new: &PlainSecret) -> Result<()> {
+    pub fn reset_password(
+        &self,
+        unverified_token: &str,
+        new: &PlainSecret,
+        context: &RequestContext,
+    ) -> Result<()> {
         let reset: Reset = self.account.mail_tokens.open(unverified_token, self.now())?;
         let used = || {
             Error::new(
@@ -95,7 +110,8 @@ impl Authority {
         if user.password_epoch != reset.password_epoch {
             return Err(used());
         }
-        self.set_password(&user, new, None, Some(reset.email))?;
+        let change = Change { keep_session: None, proved_email: Some(reset.email) };
+        self.set_password(&user, new, change, context)?;
         Ok(())
     }
 
@@ -104,8 +120,8 @@ impl Authority {
         &self,
         user: &User,
         new: &PlainSecret,
-        keep: Option<&str>,
-        proved_email: Option<String>,
+        change: Change<'_>,
+        context: &RequestContext,
     ) -> Result<usize> {
         let email = self.storage.email_of(&user.id)?;
         let names = [user.username.as_str(), email.as_deref().unwrap_or_default()];
@@ -117,13 +133,13 @@ impl Authority {
             user_id: user.id.clone(),
             password_epoch: user.password_epoch,
             password_hash,
-            proved_email,
-            keep_session: keep.map(str::to_owned),
+            proved_email: change.proved_email,
+            keep_session: change.keep_session.map(str::to_owned),
             now,
             revoked_until,
         };
         let raced = || Error::new(AccountFault::LinkInvalid, "the password or the address has changed since");
-        let ended = self.storage.change_password(new)?.ok_or_else(raced)?;
+        let ended = self.storage.on_behalf_of(context).change_password(new)?.ok_or_else(raced)?;
         ended.revoked.iter().for_each(|target| self.apply_revocation(target, revoked_until));
         if let Some(email) = email {
             self.write_to_owner(self.writer().password_has_changed(&email, user.username.as_str()));

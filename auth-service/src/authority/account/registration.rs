@@ -7,18 +7,19 @@ use uuid::Uuid;
 use super::mail_tokens::Kind;
 use crate::audit::{Action, Event};
 use crate::authority::Authority;
+use crate::context::RequestContext;
 use crate::error::{AccountFault, Error, Result, SignInFault};
 use crate::secret::PlainSecret;
 use crate::storage::StorageError;
 use crate::users::Address;
-use crate::users::{Attempt, AttemptPolicy, Attributes, ClientIp, Origin, User, Username};
+use crate::users::{Attempt, AttemptPolicy, Attributes, Origin, User, Username};
 
 /// Who wants an account.
 pub struct Registration {
     pub unverified_username: String,
     pub unverified_email: String,
     pub password: PlainSecret,
-    pub client_ip: Option<ClientIp>,
+    pub context: RequestContext,
 }
 
 /// An account that is made when its address is proved: until then there is none, and nothing to sweep.
@@ -61,7 +62,7 @@ impl Authority {
             .ok_or_else(|| Error::invalid_request("`email` is no address"))?;
         let names = [username.as_str(), email.as_str()];
         self.sign_in.password_rules.check(&registration.password, &names)?;
-        self.check_email_limit::<Pending>(&email, registration.client_ip)?;
+        self.check_email_limit::<Pending>(&email, &registration.context)?;
         let password_hash = self.sign_in.hasher.hash(&registration.password)?;
         let owners = self.storage.find_users_by_email(&email.key())?;
         let writer = self.writer();
@@ -90,7 +91,7 @@ impl Authority {
         &self,
         unverified_token: &str,
         password: &PlainSecret,
-        client_ip: Option<ClientIp>,
+        context: &RequestContext,
     ) -> Result<()> {
         if !self.account.policy.registration {
             return Err(Error::new(AccountFault::NotOffered, "registration is switched off"));
@@ -98,11 +99,11 @@ impl Authority {
         let now = self.now();
         let pending: Pending = self.account.mail_tokens.open(unverified_token, now)?;
         let used = || Error::new(AccountFault::LinkInvalid, "the registration was used");
-        let attempt = Attempt::new(&self.sign_in.count_key, &CONFIRMATIONS, &pending.email, client_ip);
+        let attempt =
+            Attempt::new(&self.sign_in.count_key, &CONFIRMATIONS, &pending.email, context.client_ip);
         let place = self.sign_in.hasher.acquire_slot(Origin::Unknown)?;
-        self.check_limit(&attempt, "too many passwords were tried for a registration", || {
-            Event::of(Action::AttemptsLimited)
-        })?;
+        let cause = "too many passwords were tried for a registration";
+        self.check_limit(&attempt, cause, context, || Event::of(Action::AttemptsLimited))?;
         if !place.verify(password, &pending.password_hash)? {
             return Err(Error::new(SignInFault::InvalidCredentials, "not the password of the registration"));
         }
@@ -120,7 +121,8 @@ impl Authority {
             disabled_at: None,
         };
         let email = Address::parse(&pending.email).ok_or_else(used)?;
-        match self.storage.create_registered_user(&user, &email, self.simplejwt.numbers_users()) {
+        let storage = self.storage.on_behalf_of(context);
+        match storage.create_registered_user(&user, &email, self.simplejwt.numbers_users()) {
             Err(StorageError::Taken) if self.storage.has_email(&email.key())? => Err(used()),
             Err(StorageError::Taken) => Err(Error::new(AccountFault::Conflict, "the username is taken")),
             outcome => Ok(outcome?),

@@ -65,9 +65,9 @@ impl Authority {
             &self.sign_in.count_key,
             &self.sign_in.attempt_policy,
             user.username.key(),
-            caller.client_ip,
+            caller.context.client_ip,
         );
-        self.check_limit(&attempt, TOO_MANY_LOGINS, || limited_by(&user.id))?;
+        self.check_limit(&attempt, TOO_MANY_LOGINS, &caller.context, || limited_by(&user.id))?;
         let none = || Error::new(AccountFault::Conflict, "no second factor was begun, or it is in use");
         let factor = self.storage.second_factor(&user.id)?.ok_or_else(none)?;
         if let Some(confirmed_at) = factor.confirmed_at {
@@ -75,7 +75,7 @@ impl Authority {
             return self.repeated_confirmation(&user, &factor, confirmed_at, code).ok_or_else(none);
         }
         let Some(step) = self.matching_step(&user, &factor, code)? else {
-            return Err(self.refuse_again(&user, "wrong one-time password"));
+            return Err(self.refuse_again(caller, "wrong one-time password"));
         };
         self.give_back(&attempt);
         let codes = self.sign_in.recovery_codes.of(&factor.sealed_secret);
@@ -87,7 +87,8 @@ impl Authority {
             keep_session: caller.session_id.clone(),
             revoked_until: self.revoked_until(now),
         };
-        let ended = self.storage.confirm_second_factor(&user.id, &factor, confirmed)?.ok_or_else(none)?;
+        let storage = self.storage.on_behalf_of(&caller.context);
+        let ended = storage.confirm_second_factor(&user.id, &factor, confirmed)?.ok_or_else(none)?;
         ended.revoked.iter().for_each(|target| self.apply_revocation(target, self.revoked_until(now)));
         self.tell_of_second_factor(&user, true);
         Ok(codes)
@@ -125,13 +126,14 @@ impl Authority {
     ) -> Result<()> {
         let user = self.user_of(caller)?;
         self.check_password_again(caller, &user, password)?;
-        let wrong = || self.refuse_again(&user, "wrong one-time password");
-        let shown = self.check_second_factor(&user, code).map_err(|cause| match cause {
+        let wrong = || self.refuse_again(caller, "wrong one-time password");
+        let shown = self.check_second_factor(&user, code, &caller.context).map_err(|cause| match cause {
             FactorRefused::Wrong => wrong(),
             FactorRefused::Failed(error) => error,
         })?;
         let none = || Error::new(AccountFault::Conflict, "there is no second factor");
-        if !self.storage.remove_own_second_factor(&user.id, shown.ok_or_else(none)?)? {
+        let storage = self.storage.on_behalf_of(&caller.context);
+        if !storage.remove_own_second_factor(&user.id, shown.ok_or_else(none)?)? {
             return Err(wrong());
         }
         self.tell_of_second_factor(&user, false);

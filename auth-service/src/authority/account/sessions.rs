@@ -28,7 +28,7 @@ impl Authority {
         let own = own.ok_or_else(none)?;
         let now = self.now();
         let until = self.revoked_until(now);
-        self.storage.end_session(&own.id, now, until)?;
+        self.storage.on_behalf_of(&caller.context).end_session(&own.id, now, until)?;
         self.apply_revocation(&RevocationTarget::Session(own.id), until);
         Ok(())
     }
@@ -40,7 +40,8 @@ impl Authority {
     pub fn end_other_sessions(&self, caller: &Caller) -> Result<usize> {
         let now = self.now();
         let until = self.revoked_until(now);
-        let ended = self.storage.end_other_sessions(&caller.user_id, &caller.session_id, now, until)?;
+        let storage = self.storage.on_behalf_of(&caller.context);
+        let ended = storage.end_other_sessions(&caller.user_id, &caller.session_id, now, until)?;
         ended.revoked.iter().for_each(|target| self.apply_revocation(target, until));
         Ok(ended.count)
     }

@@ -1,9 +1,10 @@
+use std::collections::HashMap;
 use std::fmt;
 
 use uuid::Uuid;
 
 use super::invalid;
-use crate::audit::{AuditEntry, Broken, Link};
+use crate::audit::{Action, AuditEntry, Broken, Link, Position};
 use crate::authority::Authority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::hex;
@@ -24,13 +25,15 @@ pub struct AuditHead {
 #[derive(Debug)]
 pub struct AuditSummary {
     pub entries: i64,
+    /// How many of them, the oldest, were pruned.
+    pub pruned: i64,
     /// `None` of an empty log.
     pub head: Option<AuditHead>,
 }
 
 impl AuditHead {
-    fn of(link: &Link) -> Self {
-        Self { seq: link.entry.seq, mac: hex(&link.mac) }
+    fn of(position: &Position) -> Self {
+        Self { seq: position.seq, mac: hex(&position.mac) }
     }
 
     /// Reads `SEQ:MAC`.
@@ -58,33 +61,49 @@ impl fmt::Display for AuditHead {
 
 impl Authority {
     /// Verifies that no entry of the audit log was altered or removed; with a head that was kept elsewhere also that its
-    /// end was not cut off.
+    /// end was not cut off. What was pruned is gone; the rest is verified from a sealed checkpoint.
     ///
     /// # Errors
-    /// `Internal` with what is broken, and where; `Unavailable`.
+    /// `Internal` with what is broken, and where; `Admin(Invalid)` for a head that was pruned; `Unavailable`.
     pub fn verify_audit_log(&self, kept: Option<&AuditHead>) -> Result<AuditSummary> {
-        let broken = |cause: String| Error::new(ErrorKind::Internal, cause);
         // Read before the entries: more may be appended meanwhile.
         let written = self.storage.audit_length()?;
         let chain = self.storage.audit_chain()?;
-        let mut last: Option<Link> = None;
-        self.for_each_audit_link(0, |link| {
-            chain.check(last.as_ref(), &link).map_err(|fault| broken(fault.to_string()))?;
-            if kept.is_some_and(|kept| kept.seq == link.entry.seq && *kept != AuditHead::of(&link)) {
-                let seq = link.entry.seq;
+        let mut verified = self.pruned_up_to(kept)?;
+        let pruned = verified.as_ref().map_or(0, |position| position.seq);
+        let mut erased = ErasedEntries::default();
+        self.for_each_audit_link(pruned, |link| {
+            chain.check(verified.as_ref(), &link).map_err(broken)?;
+            erased.see(&link.entry);
+            let position = link.position();
+            if kept.is_some_and(|kept| kept.seq == position.seq && *kept != AuditHead::of(&position)) {
+                let seq = position.seq;
                 return Err(broken(format!(
                     "entry {seq} differs from the stored head: the log was replaced"
                 )));
             }
-            last = Some(link);
+            verified = Some(position);
             Ok(())
         })?;
-        let entries = last.as_ref().map_or(0, |link| link.entry.seq);
+        let entries = verified.as_ref().map_or(0, |last| last.seq);
         let written = kept.map_or(written, |kept| written.max(kept.seq));
         if entries < written {
-            return Err(broken(Broken::CutOff { last: entries, written }.to_string()));
+            return Err(broken(Broken::CutOff { last: entries, written }));
         }
-        Ok(AuditSummary { entries, head: last.as_ref().map(AuditHead::of) })
+        erased.check()?;
+        Ok(AuditSummary { entries, pruned, head: verified.as_ref().map(AuditHead::of) })
+    }
+
+    /// The checkpoint, where the log was pruned.
+    pub(super) fn pruned_up_to(&self, kept: Option<&AuditHead>) -> Result<Option<Position>> {
+        let Some(checkpoint) = self.storage.audit_checkpoint()? else { return Ok(None) };
+        self.storage.audit_chain()?.check_checkpoint(&checkpoint).map_err(broken)?;
+        let position = checkpoint.position;
+        if kept.is_some_and(|kept| kept.seq < position.seq) {
+            let seq = position.seq;
+            return Err(invalid(format!("the entries up to {seq} were pruned: compare with a later head")));
+        }
+        Ok(Some(position))
     }
 
     /// The head of the audit log; `None` of an empty one.
@@ -92,7 +111,7 @@ impl Authority {
     /// # Errors
     /// `Unavailable`.
     pub fn audit_head(&self) -> Result<Option<AuditHead>> {
-        Ok(self.storage.audit_last()?.as_ref().map(AuditHead::of))
+        Ok(self.storage.audit_last()?.map(|last| AuditHead::of(&last.position())))
     }
 
     /// The entries after a number, the oldest first.
@@ -144,4 +163,30 @@ impl Authority {
             page.into_iter().try_for_each(&mut see)?;
         }
     }
+}
+
+/// Entries whose personal data are missing, by their user. Only the deletion of that user may have erased them.
+#[derive(Default)]
+struct ErasedEntries(HashMap<Option<String>, i64>);
+
+impl ErasedEntries {
+    fn see(&mut self, entry: &AuditEntry) {
+        if entry.is_erased() {
+            self.0.entry(entry.user_id.clone()).or_insert(entry.seq);
+        }
+        if entry.action == Action::UserDeleted.as_str() && entry.user_id.is_some() {
+            self.0.remove(&entry.user_id);
+        }
+    }
+
+    fn check(self) -> Result<()> {
+        match self.0.into_values().min() {
+            None => Ok(()),
+            Some(seq) => Err(broken(Broken::PersonalDataAltered(seq))),
+        }
+    }
+}
+
+pub(super) fn broken(cause: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::Internal, cause.to_string())
 }

@@ -4,6 +4,7 @@
 
 mod audiences;
 mod audit;
+mod audit_prune;
 mod backup;
 mod client_changes;
 mod clients;
@@ -14,6 +15,7 @@ mod user_changes;
 mod users;
 
 pub use audit::{AuditHead, AuditSummary};
+pub use audit_prune::AuditPruned;
 pub use users::{NewUser, PasswordSet, UserCreated};
 
 use crate::error::{AdminFault, Error};

@@ -14,12 +14,13 @@ use crate::error::Result;
 pub(in crate::authority) use password::Lifetimes;
 pub use password::PasswordGrant;
 pub(in crate::authority) use refresh::RefreshAnswer;
+pub use refresh::RefreshGrant;
 
 /// A request for tokens, after its client has been authenticated.
 pub enum Grant {
     ClientCredentials { scope: Option<String>, audience: Option<String> },
     Password(Box<PasswordGrant>),
-    RefreshToken { refresh_token: String, scope: Option<String> },
+    RefreshToken(RefreshGrant),
 }
 
 impl Authority {
@@ -35,7 +36,7 @@ impl Authority {
             Grant::Password(request) => {
                 Ok(Step::blocks(move |authority| authority.obtain_pair(&client, &request)))
             }
-            Grant::RefreshToken { refresh_token, scope } => self.refresh(client, refresh_token, scope),
+            Grant::RefreshToken(request) => self.refresh(client, request),
         }
     }
 }

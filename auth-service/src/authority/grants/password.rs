@@ -96,7 +96,10 @@ impl Authority {
         let scope = client.narrow_scope(grant.scope.as_deref())?;
         let audience = client.choose_audience(grant.audience.as_deref())?;
         let terms = Terms { client_id: client.id.clone(), scope, audience, lifetimes };
-        let event = Event::of(Action::Login).client(client.id.as_str()).by(Actor::Client(client.id.clone()));
+        let event = Event::of(Action::Login)
+            .client(client.id.as_str())
+            .by(Actor::Client(client.id.clone()))
+            .tried(&grant.credentials.unverified_username);
         let mut signed_in = self.sign_in_by_password(&grant.credentials, &grant.context, &event)?;
         if self.issuer.webhook.is_some() {
             // A service that takes its time must not fill the counts with those who wait for it.
@@ -145,7 +148,7 @@ impl Authority {
             attempt: signed_in.attempt.clone(),
         };
         let permit = self.login_permit(signed_in.known_network.as_deref())?;
-        let started = self.storage.start_session(&session, user, login)?;
+        let started = self.storage.on_behalf_of(context).start_session(&session, user, login)?;
         drop(permit);
         let cause = match started {
             Start::Done => {
@@ -157,7 +160,7 @@ impl Authority {
             Start::AccountChanged => "the user was disabled or their password changed during the login",
             Start::FactorSpent => "the one-time password was spent by another login at the same moment",
         };
-        Err(self.refuse_sign_in(event, Some(&user.id), cause))
+        Err(self.refuse_sign_in(context, event, Some(&user.id), cause))
     }
 
     pub(in crate::authority) fn session_limit(&self, now: Timestamp) -> SessionLimit {

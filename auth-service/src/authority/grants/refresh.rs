@@ -6,6 +6,7 @@ use crate::authority::tokens::{Draft, IssuedTokens};
 use crate::authority::{Authority, Step};
 use crate::clients::{Client, ClientId, GrantType, narrow};
 use crate::clock::Timestamp;
+use crate::context::RequestContext;
 use crate::error::{Error, Result, SignInFault, TokenFault};
 use crate::metrics;
 use crate::revocations::RevocationTarget;
@@ -13,6 +14,14 @@ use crate::sessions::{EndReason, Rotation, Session};
 use crate::storage::{Rotate, StorageError};
 use crate::tokens::RefreshClaims;
 use crate::users::Attributes;
+
+/// A refresh token, presented by its client.
+pub struct RefreshGrant {
+    pub unverified_token: String,
+    /// To narrow the scope of the access token.
+    pub scope: Option<String>,
+    pub context: RequestContext,
+}
 
 /// What an answer to a refresh is made of besides its session.
 pub(in crate::authority) struct RefreshAnswer<'a> {
@@ -33,19 +42,12 @@ impl Authority {
     /// # Errors
     /// `unauthorized_client`, `invalid_scope`; `Token` with the fault; `AccountInactive`;
     /// `Unavailable`: the token may be presented again.
-    pub(super) fn refresh(
-        &self,
-        client: Arc<Client>,
-        unverified_token: String,
-        scope: Option<String>,
-    ) -> Result<Step<IssuedTokens>> {
-        if scope.is_some() || self.must_ask_more(&client, &unverified_token) {
-            let work = move |authority: &Self| {
-                authority.refresh_asking_more(&client, &unverified_token, scope.as_deref())
-            };
+    pub(super) fn refresh(&self, client: Arc<Client>, request: RefreshGrant) -> Result<Step<IssuedTokens>> {
+        if request.scope.is_some() || self.must_ask_more(&client, &request.unverified_token) {
+            let work = move |authority: &Self| authority.refresh_asking_more(&client, &request);
             return Ok(Step::blocks(work));
         }
-        let (rotate, _) = self.check_refresh(&client, &unverified_token)?;
+        let (rotate, _) = self.check_refresh(&client, &request)?;
         let now = rotate.presented.now;
         let then = move |authority: &Self, rotation| {
             authority
@@ -62,35 +64,32 @@ impl Authority {
             || self.legacy_of(client, unverified_token).is_some()
     }
 
-    fn refresh_asking_more(
-        &self,
-        client: &Client,
-        unverified_token: &str,
-        scope: Option<&str>,
-    ) -> Result<IssuedTokens> {
+    fn refresh_asking_more(&self, client: &Client, request: &RefreshGrant) -> Result<IssuedTokens> {
+        let RefreshGrant { unverified_token, scope, context } = request;
         if let Some(legacy) = self.legacy_of(client, unverified_token) {
             let claims = self.read_legacy_token(unverified_token)?;
-            return self.refresh_legacy(legacy, &claims);
+            return self.refresh_legacy(legacy, &claims, context);
         }
-        let (rotate, claims) = self.check_refresh(client, unverified_token)?;
+        let (rotate, claims) = self.check_refresh(client, request)?;
         if let Some(scope) = scope {
             self.check_narrower(&claims.session_id, scope)?;
         }
         let webhook_claims = self.ask_webhook_by_id(&claims.user_id)?;
         let now = rotate.presented.now;
         let rotation = self.rotate_or_hold(rotate)?;
-        self.answer_rotation(rotation, RefreshAnswer { scope, webhook_claims, now })
+        self.answer_rotation(rotation, RefreshAnswer { scope: scope.as_deref(), webhook_claims, now })
     }
 
     /// What can be checked without the database, and what the storage is then asked.
-    fn check_refresh(&self, client: &Client, unverified_token: &str) -> Result<(Rotate, RefreshClaims)> {
+    fn check_refresh(&self, client: &Client, request: &RefreshGrant) -> Result<(Rotate, RefreshClaims)> {
         client.check_grant(GrantType::RefreshToken)?;
         let now = self.now();
-        let claims = self.read_refresh_token(unverified_token, now)?;
+        let claims = self.read_refresh_token(&request.unverified_token, now)?;
         let rotate = Rotate {
             presented: self.presented(&claims, &client.id, now),
             idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
             revoked_until: self.revoked_until(now),
+            context: request.context.clone(),
         };
         Ok((rotate, claims))
     }

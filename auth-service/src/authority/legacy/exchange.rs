@@ -6,6 +6,7 @@ use crate::authority::Authority;
 use crate::authority::grants::{Lifetimes, RefreshAnswer};
 use crate::authority::tokens::IssuedTokens;
 use crate::clock::Timestamp;
+use crate::context::RequestContext;
 use crate::error::{Error, MissingPart, Result, SignInFault, TokenFault};
 use crate::sessions::{NewSession, Presented, Rotation, Session};
 use crate::storage::{Exchanged, LegacyExchange, Rotate};
@@ -24,18 +25,19 @@ impl Authority {
         &self,
         legacy: &LegacyTokens,
         claims: &LegacyClaims,
+        context: &RequestContext,
     ) -> Result<IssuedTokens> {
         self.check_legacy_kind(claims, LegacyKind::Refresh)?;
         let now = self.now();
         let webhook_claims = self.ask_webhook_of_legacy(claims)?;
         let exchange = self.legacy_exchange(legacy, claims, self.session_lifetimes())?;
-        match self.storage.exchange_legacy_token(exchange)? {
+        match self.storage.on_behalf_of(context).exchange_legacy_token(exchange)? {
             Exchanged::Started(session, attributes) => {
                 self.answer_refresh(&session, &attributes, RefreshAnswer { scope: None, webhook_claims, now })
             }
             Exchanged::NoAccount => Err(no_account()),
             Exchanged::Spent => {
-                let rotate = self.legacy_rotate(legacy, claims, now);
+                let rotate = Rotate { context: context.clone(), ..self.legacy_rotate(legacy, claims, now) };
                 let outcome = self.rotate_or_hold(rotate)?;
                 // Without a session it had been blacklisted.
                 let Rotation::Unknown = outcome else {
@@ -59,6 +61,7 @@ impl Authority {
         &self,
         legacy: &LegacyTokens,
         claims: &LegacyClaims,
+        context: &RequestContext,
     ) -> Result<Exchanged> {
         self.check_legacy_kind(claims, LegacyKind::Sliding)?;
         let now = self.now();
@@ -68,7 +71,7 @@ impl Authority {
         let left = claims.refresh_exp.unwrap_or_default().saturating_sub(now.seconds());
         let left = Duration::from_secs(left.min(MOST_LEFT));
         let exchange = self.legacy_exchange(legacy, claims, Lifetimes { idle: left, absolute: left })?;
-        Ok(self.storage.exchange_legacy_token(exchange)?)
+        Ok(self.storage.on_behalf_of(context).exchange_legacy_token(exchange)?)
     }
 
     /// As simplejwt does: a blacklisted token is reported before any other fault.
@@ -127,6 +130,7 @@ impl Authority {
             },
             idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
             revoked_until: self.revoked_until(now),
+            context: RequestContext::default(),
         }
     }
 }

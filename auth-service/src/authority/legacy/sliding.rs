@@ -7,6 +7,7 @@ use crate::authority::tokens::{Draft, Sliding};
 use crate::authority::{Authority, SlidingPolicy};
 use crate::clients::GrantType;
 use crate::clock::Timestamp;
+use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault, Result, SignInFault, TokenFault};
 use crate::metrics;
 use crate::sessions::Session;
@@ -33,13 +34,13 @@ impl Authority {
     ///
     /// # Errors
     /// `Token` with the fault; `AccountInactive`; `Unavailable`.
-    pub fn refresh_sliding(&self, unverified_token: &str) -> Result<String> {
+    pub fn refresh_sliding(&self, unverified_token: &str, context: &RequestContext) -> Result<String> {
         let policy = self.sliding_policy()?;
         let now = self.now();
         if let Some(legacy) = self.legacy_of(&self.simplejwt.first_party, unverified_token) {
             let claims = self.read_legacy_token(unverified_token)?;
             let session_id = legacy.session_id(&claims.jti);
-            let (session, attributes) = match self.legacy_sliding_session(legacy, &claims)? {
+            let (session, attributes) = match self.legacy_sliding_session(legacy, &claims, context)? {
                 Exchanged::Started(session, attributes) => (*session, attributes),
                 Exchanged::NoAccount => return Err(no_account()),
                 Exchanged::Spent => self.live_session(&session_id, now)?,

@@ -2,6 +2,7 @@
 
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
+use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::users::Attempt;
 
@@ -23,10 +24,11 @@ impl Authority {
         &self,
         attempt: &Attempt,
         cause: &'static str,
+        context: &RequestContext,
         event: impl FnOnce() -> Event,
     ) -> Result<()> {
         let Some(limited) = self.storage.begin_attempt(attempt, self.now())? else { return Ok(()) };
-        self.note_limited(&limited.count, cause, event)?;
+        self.note_limited(&limited.count, cause, context, event)?;
         Err(Error::too_many_attempts(limited.wait, cause))
     }
 
@@ -38,6 +40,7 @@ impl Authority {
         &self,
         count: &str,
         cause: &'static str,
+        context: &RequestContext,
         event: impl FnOnce() -> Event,
     ) -> Result<()> {
         let Some(unnoted) = self.sign_in.limited_entries.count(cause, count, self.now()) else {
@@ -49,6 +52,7 @@ impl Authority {
             _ => event.detail(format!("{unnoted} more refused for too many attempts before this one")),
         };
         self.storage
+            .on_behalf_of(context)
             .note_refusal(event)
             .inspect_err(|_| self.sign_in.limited_entries.undo(cause, count, unnoted))?;
         Ok(())

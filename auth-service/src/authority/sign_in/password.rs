@@ -19,6 +19,7 @@ pub struct PasswordCredentials {
 /// One login that is under way.
 struct Login<'a> {
     credentials: &'a PasswordCredentials,
+    context: &'a RequestContext,
     attempt: Attempt,
     /// What the audit log calls it; a refusal adds its cause.
     event: &'a Event,
@@ -40,7 +41,7 @@ impl Authority {
         let name_key = spelling_key(&credentials.unverified_username);
         let attempt =
             Attempt::new(&self.sign_in.count_key, &self.sign_in.attempt_policy, &name_key, context.client_ip);
-        let login = Login { credentials, attempt, event };
+        let login = Login { credentials, context, attempt, event };
         let (user, factor) = self.check_credentials(&login)?;
         let amr = if factor.is_some() { &["pwd", "otp", "mfa"][..] } else { &["pwd"] };
         Ok(SignedIn {
@@ -70,17 +71,19 @@ impl Authority {
             None => (false, self.sign_in.dummies.of(&spelling_key(unverified_username))),
         };
         let fits = slot.verify(password, &stored)? && could_fit;
-        let refuse = |user_id, cause| Err(self.refuse_sign_in(login.event, user_id, cause));
+        let refuse = |user_id, cause| Err(self.refuse_sign_in(login.context, login.event, user_id, cause));
         match user {
-            Some(user) if fits && user.is_active() => match self.check_second_factor(&user, otp.as_ref()) {
-                Ok(factor) => Ok((user, factor)),
-                Err(FactorRefused::Wrong) => refuse(Some(&user.id), "wrong one-time password"),
-                Err(FactorRefused::Failed(error)) => {
-                    self.give_back(&login.attempt);
-                    self.note_missing_factor(login.event, &user.id, &error)?;
-                    Err(error)
+            Some(user) if fits && user.is_active() => {
+                match self.check_second_factor(&user, otp.as_ref(), login.context) {
+                    Ok(factor) => Ok((user, factor)),
+                    Err(FactorRefused::Wrong) => refuse(Some(&user.id), "wrong one-time password"),
+                    Err(FactorRefused::Failed(error)) => {
+                        self.give_back(&login.attempt);
+                        self.note_missing_factor(login, &user.id, &error)?;
+                        Err(error)
+                    }
                 }
-            },
+            }
             Some(user) if fits => refuse(Some(&user.id), "the user is disabled"),
             Some(user) => refuse(Some(&user.id), "wrong password"),
             None => refuse(None, "no user has this name"),
@@ -100,7 +103,7 @@ impl Authority {
     fn look_up(&self, login: &Login<'_>) -> Result<Option<User>> {
         let _permit = self.login_permit(login.attempt.known.as_deref())?;
         // Before the user is looked up: the time of a refusal must not tell whether the user exists.
-        self.check_limit(&login.attempt, TOO_MANY_LOGINS, || login.event.clone())?;
+        self.check_limit(&login.attempt, TOO_MANY_LOGINS, login.context, || login.event.clone())?;
         let Some(username) = Username::parse(&login.credentials.unverified_username) else { return Ok(None) };
         Ok(self.storage.find_user(&username)?)
     }
@@ -127,17 +130,19 @@ impl Authority {
     }
 
     /// A right password without a one-time password is worth an entry: the password may have been stolen.
-    fn note_missing_factor(&self, event: &Event, user_id: &str, error: &Error) -> Result<()> {
+    fn note_missing_factor(&self, login: &Login<'_>, user_id: &str, error: &Error) -> Result<()> {
         if error.kind != ErrorKind::SignIn(SignInFault::SecondFactorRequired) {
             return Ok(());
         }
         let cause = "right password, no one-time password";
-        Ok(self.storage.note_refusal(event.clone().user(user_id).refused(cause))?)
+        let event = login.event.clone().user(user_id).refused(cause);
+        Ok(self.storage.on_behalf_of(login.context).note_refusal(event)?)
     }
 
     /// Refuses a login and writes it to the audit log; `Unavailable` where that fails, as for a right password.
     pub(in crate::authority) fn refuse_sign_in(
         &self,
+        context: &RequestContext,
         event: &Event,
         user_id: Option<&str>,
         cause: &str,
@@ -145,7 +150,7 @@ impl Authority {
         // It is recorded without a permit, too.
         let _permit = self.sign_in.limiter.take();
         let event = user_id.iter().fold(event.clone(), |event, id| event.user(id)).refused(cause);
-        if let Err(error) = self.storage.note_refusal(event) {
+        if let Err(error) = self.storage.on_behalf_of(context).note_refusal(event) {
             return error.into();
         }
         let cause = user_id.map_or_else(|| cause.to_owned(), |id| format!("user {id}: {cause}"));

@@ -6,6 +6,7 @@ use totp_rs::{Builder, Totp};
 
 use crate::authority::Authority;
 use crate::authority::sign_in::limited_by;
+use crate::context::RequestContext;
 use crate::error::{Error, ErrorKind, Result, SignInFault};
 use crate::secret::{HashedSecret, PlainSecret};
 use crate::users::{Attempt, AttemptPolicy, PresentedFactor, StoredFactor, User, normal_code};
@@ -27,6 +28,7 @@ impl Authority {
         &self,
         user: &User,
         code: Option<&PlainSecret>,
+        context: &RequestContext,
     ) -> std::result::Result<Option<PresentedFactor>, FactorRefused> {
         let factor = self.storage.second_factor(&user.id).map_err(Error::from)?;
         let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_some()) else { return Ok(None) };
@@ -36,7 +38,8 @@ impl Authority {
         };
         let attempt = Attempt::new(&self.sign_in.count_key, &ONE_TIME_PASSWORDS, &user.id, None);
         // Before the code is looked at, right or wrong: many at one moment are as many.
-        self.check_limit(&attempt, "too many one-time passwords were tried", || limited_by(&user.id))?;
+        let cause = "too many one-time passwords were tried";
+        self.check_limit(&attempt, cause, context, || limited_by(&user.id))?;
         if let Some(step) = self.matching_step(user, &factor, code)? {
             return Ok(Some(PresentedFactor::Step(step)));
         }

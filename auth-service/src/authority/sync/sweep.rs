@@ -29,6 +29,8 @@ pub struct SweepPolicy {
     pub interval: Duration,
     /// How long a row is kept after it has expired.
     pub keep: Duration,
+    /// How long entries of the audit log are kept; `None` for ever.
+    pub audit_keep: Option<Duration>,
 }
 
 /// Begins to sweep now and then, until what it returns is dropped.
@@ -122,6 +124,19 @@ impl Authority {
         while self.storage.sweep_legacy_tokens(before)? > 0 && go_on() {}
         if sessions + revocations > 0 {
             tracing::info!(sessions, revocations, "swept what has expired");
+        }
+        // Last: a log that was tampered with is not pruned, and the failure is logged until an operator looks at it.
+        match policy.audit_keep {
+            Some(keep) => self.prune_old_audit_entries(now.minus(keep), go_on),
+            None => Ok(()),
+        }
+    }
+
+    fn prune_old_audit_entries(&self, before: Timestamp, go_on: impl Fn() -> bool) -> Result<()> {
+        let pruned = self.prune_audit_log(before, |_| go_on())?;
+        if pruned.entries > 0 {
+            metrics::swept("audit", pruned.entries);
+            tracing::info!(entries = pruned.entries, up_to = pruned.up_to, "pruned the audit log");
         }
         Ok(())
     }

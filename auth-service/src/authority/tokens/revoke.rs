@@ -7,6 +7,7 @@ use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::clients::{Client, ClientId};
 use crate::clock::Timestamp;
+use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault, Result};
 use crate::revocations::RevocationTarget;
 
@@ -21,7 +22,12 @@ impl Authority {
     /// # Errors
     /// `Unavailable`: nothing was revoked, and the caller must try again. `UnsupportedTokenType` for an
     /// encrypted token, which only its audience can read: 200 would be a lie.
-    pub fn revoke_token(&self, caller: &Client, unverified_token: &str) -> Result<()> {
+    pub fn revoke_token(
+        &self,
+        caller: &Client,
+        unverified_token: &str,
+        context: &RequestContext,
+    ) -> Result<()> {
         if is_encrypted(unverified_token) {
             let cause = "an encrypted token cannot be read here, and not be revoked alone";
             return Err(Error::new(OAuthFault::UnsupportedTokenType, cause));
@@ -29,15 +35,15 @@ impl Authority {
         let now = self.now();
         match self.read_token(unverified_token, now) {
             Ok(ValidatedToken::Refresh(claims)) if claims.client_id == caller.id => {
-                self.end_session(&claims.session_id, now)?;
+                self.end_session(&claims.session_id, now, context)?;
             }
             Ok(ValidatedToken::Access(claims)) if claims.client_id == caller.id.as_str() => {
                 let expires_at =
                     Timestamp(i64::try_from(claims.exp).unwrap_or(i64::MAX).saturating_mul(1000));
                 // Also what is known here to be revoked: a database that was restored may not know it any more.
-                self.check_revocation_rate(&caller.id, now)?;
+                self.check_revocation_rate(&caller.id, now, context)?;
                 let needed_until = expires_at.plus(LEEWAY);
-                self.storage.revoke_token(&claims.jti, &caller.id, needed_until)?;
+                self.storage.on_behalf_of(context).revoke_token(&claims.jti, &caller.id, needed_until)?;
                 self.apply_revocation(&RevocationTarget::Token(claims.jti.clone()), needed_until);
             }
             _ => {}
@@ -45,18 +51,28 @@ impl Authority {
         Ok(())
     }
 
-    fn check_revocation_rate(&self, client: &ClientId, now: Timestamp) -> Result<()> {
+    fn check_revocation_rate(
+        &self,
+        client: &ClientId,
+        now: Timestamp,
+        context: &RequestContext,
+    ) -> Result<()> {
         let cause = "the client revokes too many tokens one by one";
         let Err(wait) = self.reader.client_limiter.take(client, now) else { return Ok(()) };
-        self.note_limited(client.as_str(), cause, || {
+        self.note_limited(client.as_str(), cause, context, || {
             Event::of(Action::AttemptsLimited).client(client.as_str()).by(Actor::Client(client.clone()))
         })?;
         Err(Error::too_many_attempts(wait, cause))
     }
 
-    pub(in crate::authority) fn end_session(&self, id: &str, now: Timestamp) -> Result<()> {
+    pub(in crate::authority) fn end_session(
+        &self,
+        id: &str,
+        now: Timestamp,
+        context: &RequestContext,
+    ) -> Result<()> {
         let until = self.revoked_until(now);
-        self.storage.end_session(id, now, until)?;
+        self.storage.on_behalf_of(context).end_session(id, now, until)?;
         self.apply_revocation(&RevocationTarget::Session(id.to_owned()), until);
         Ok(())
     }

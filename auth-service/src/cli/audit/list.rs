@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::filter::{FilterArguments, parse_time};
 use crate::audit::AuditEntry;
 use crate::authority::Authority;
 use crate::cli::Done;
@@ -11,28 +12,17 @@ use crate::cli::list::print_pages;
 use crate::cli::output::Output;
 use crate::cli::table::Row;
 use crate::clock::Timestamp;
-use crate::storage::AuditFilter;
 
 /// Time between two polls for new entries.
 const POLL: Duration = Duration::from_millis(500);
 
-const HEADER: [&str; 7] = ["SEQ", "TIME", "ACTION", "OUTCOME", "ACTOR", "TARGET", "DETAIL"];
+const HEADER: [&str; 8] = ["SEQ", "TIME", "ACTION", "OUTCOME", "ACTOR", "TARGET", "CLIENT IP", "DETAIL"];
 
 /// Which entries are printed.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditList {
-    /// Only entries about this user: a name, or the ID of a user who was deleted.
-    #[arg(long, value_name = "USER")]
-    user: Option<String>,
-    /// Only entries about this client.
-    #[arg(long, value_name = "ID")]
-    client: Option<String>,
-    /// Only entries of this action, such as user.disabled; with a dot at the end (user.) of all that begin so.
-    #[arg(long, value_name = "ACTION")]
-    action: Option<String>,
-    /// Only entries from this time on, such as 2026-11-30T14:30:00Z.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    since: Option<Timestamp>,
+    #[command(flatten)]
+    filter: FilterArguments,
     /// Only entries before this time.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     until: Option<Timestamp>,
@@ -51,9 +41,8 @@ pub(in crate::cli) struct AuditList {
 }
 
 pub(super) fn list(authority: &Authority, output: &Output, arguments: AuditList) -> Done {
-    let AuditList { user, client, action, since, until, after, last, limit, follow } = arguments;
-    let user_id = user.as_deref().map(|user| authority.audited_user_id(user)).transpose()?;
-    let filter = AuditFilter { user_id, client_id: client, action, since, until };
+    let AuditList { filter, until, after, last, limit, follow } = arguments;
+    let filter = filter.resolve(authority, until)?;
     let mut after = match last {
         Some(count) => authority.audit_before_newest(&filter, count)?,
         None => after,
@@ -73,11 +62,6 @@ pub(super) fn list(authority: &Authority, output: &Output, arguments: AuditList)
     }
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::from_rfc3339(text)
-        .ok_or_else(|| "expected a time such as 2026-11-30T14:30:00Z (RFC 3339)".to_owned())
-}
-
 fn row(entry: &AuditEntry) -> Row {
     let target = [
         ("user", &entry.user_id),
@@ -95,12 +79,13 @@ fn row(entry: &AuditEntry) -> Row {
         outcome.clone(),
         actor.clone(),
         target.join(" "),
+        entry.personal.client_ip.clone().unwrap_or_default(),
         detail.clone(),
     ];
     Row { document: described(entry), cells }
 }
 
-fn described(entry: &AuditEntry) -> Value {
+pub(super) fn described(entry: &AuditEntry) -> Value {
     json!({
         "seq": entry.seq,
         "at": entry.at.rfc3339(),
@@ -113,5 +98,9 @@ fn described(entry: &AuditEntry) -> Value {
         "session_id": entry.session_id,
         "key_id": entry.key_id,
         "detail": entry.detail,
+        "request_id": entry.request_id,
+        "client_ip": entry.personal.client_ip,
+        "user_agent": entry.personal.user_agent,
+        "username": entry.personal.username,
     })
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::bodies::{Ended, PasswordChange, Reset, ResetRequest};
 use super::errors::{Problem, no_store};
 use super::request::{Answer, as_caller, bearer, done, read};
-use crate::http::{HttpState, client_ip};
+use crate::http::{HttpState, context};
 use crate::secret::PlainSecret;
 
 /// Requests an e-mail to reset the password. The answer does not tell whether a user has this address.
@@ -13,8 +13,8 @@ use crate::secret::PlainSecret;
         (status = 400, body = Problem), (status = 429, body = Problem)))]
 pub(super) async fn ask_for_reset(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let ResetRequest { email } = read(&request, payload).await?;
-    let client_ip = client_ip(&request, &state.proxies);
-    state.blocking.run(move |authority| authority.ask_for_reset(&email, client_ip)).await?;
+    let context = context(&request, &state.proxies);
+    state.blocking.run(move |authority| authority.ask_for_reset(&email, &context)).await?;
     Ok(no_store(HttpResponse::Accepted()).finish())
 }
 
@@ -24,7 +24,8 @@ pub(super) async fn ask_for_reset(request: HttpRequest, payload: Payload, state:
 pub(super) async fn reset_password(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> Answer {
     let body: Reset = read(&request, payload).await?;
     let new = PlainSecret::new(body.new_password);
-    state.blocking.run(move |authority| authority.reset_password(&body.token, &new)).await?;
+    let context = context(&request, &state.proxies);
+    state.blocking.run(move |authority| authority.reset_password(&body.token, &new, &context)).await?;
     Ok(done())
 }
 

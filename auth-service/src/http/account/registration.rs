@@ -5,7 +5,7 @@ use super::bodies::{Confirmation, Registration};
 use super::errors::{Problem, no_store};
 use super::request::{Answer, done, read};
 use crate::authority::{Authority, account};
-use crate::http::{HttpState, client_ip};
+use crate::http::{HttpState, context};
 use crate::secret::PlainSecret;
 
 /// Asks for an account. The answer is the same whatever is taken: what becomes of it stands in an e-mail.
@@ -18,7 +18,7 @@ pub(super) async fn register(request: HttpRequest, payload: Payload, state: Data
         unverified_username: body.username,
         unverified_email: body.email,
         password: PlainSecret::new(body.password),
-        client_ip: client_ip(&request, &state.proxies),
+        context: context(&request, &state.proxies),
     };
     state.blocking.run(move |authority| authority.register(&registration)).await?;
     Ok(no_store(HttpResponse::Accepted()).finish())
@@ -35,8 +35,8 @@ pub(super) async fn confirm_registration(
     state: Data<HttpState>,
 ) -> Answer {
     let Confirmation { token, password } = read(&request, payload).await?;
-    let (password, client_ip) = (PlainSecret::new(password), client_ip(&request, &state.proxies));
-    let work = move |authority: &Authority| authority.confirm_registration(&token, &password, client_ip);
+    let (password, context) = (PlainSecret::new(password), context(&request, &state.proxies));
+    let work = move |authority: &Authority| authority.confirm_registration(&token, &password, &context);
     state.blocking.run(work).await?;
     Ok(done())
 }

@@ -9,7 +9,7 @@ use super::errors::{AccountError, no_store};
 use crate::authority::Authority;
 use crate::authority::account::Caller;
 use crate::error;
-use crate::http::{HttpState, body, client_ip};
+use crate::http::{HttpState, body, context};
 
 /// Largest body at these endpoints, in bytes.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -27,9 +27,9 @@ pub(super) async fn as_caller<T: Send + 'static>(
     token: String,
     work: impl FnOnce(&Authority, &Caller) -> error::Result<T> + Send + 'static,
 ) -> Result<T, AccountError> {
-    let client_ip = client_ip(request, &state.proxies);
+    let context = context(request, &state.proxies);
     let work = move |authority: &Authority| {
-        let caller = authority.authenticate_caller(&token, client_ip)?;
+        let caller = authority.authenticate_caller(&token, &context)?;
         work(authority, &caller)
     };
     Ok(state.blocking.run(work).await?)

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::client_auth;
 use super::errors::{OAuthError, no_store};
 use super::token::subject_token;
-use crate::http::HttpState;
+use crate::http::{HttpState, context};
 
 /// `POST /oauth2/revoke` (RFC 7009 section 2): 200, also for an unknown token. The body says nothing; it is there for
 /// client libraries that parse every answer as JSON.
@@ -17,6 +17,7 @@ pub(super) async fn revoke(
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
     let client = state.blocking.authenticate(credentials).await?;
     let token = subject_token(&parameters)?;
-    state.blocking.run(move |authority| authority.revoke_token(&client, &token)).await?;
+    let context = context(&request, &state.proxies);
+    state.blocking.run(move |authority| authority.revoke_token(&client, &token, &context)).await?;
     Ok(no_store(HttpResponse::Ok()).json(json!({})))
 }

@@ -5,10 +5,11 @@ use serde::Serialize;
 use super::client_auth;
 use super::errors::{OAuthError, no_store};
 use super::parameters::Parameters;
-use crate::authority::grants::Grant;
+use crate::authority::grants::{Grant, RefreshGrant};
 use crate::authority::tokens::IssuedTokens;
+use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault};
-use crate::http::HttpState;
+use crate::http::{HttpState, context};
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).
 pub(super) async fn token(
@@ -19,7 +20,7 @@ pub(super) async fn token(
     let (parameters, credentials) = client_auth::read(&request, payload).await?;
     // The client first: who it is must be known before anything is said about the rest.
     let client = state.blocking.authenticate(credentials).await?;
-    let grant = grant(&parameters)?;
+    let grant = grant(&parameters, || context(&request, &state.proxies))?;
     let issued = state.blocking.call(|authority| authority.grant(client, grant)).await?;
     Ok(no_store(HttpResponse::Ok()).json(TokenResponse::from(issued)))
 }
@@ -48,16 +49,16 @@ impl From<IssuedTokens> for TokenResponse {
     }
 }
 
-fn grant(parameters: &Parameters) -> Result<Grant, Error> {
+fn grant(parameters: &Parameters, context: impl FnOnce() -> RequestContext) -> Result<Grant, Error> {
     let scope = parameters.owned("scope");
     match parameters.get("grant_type") {
         None => Err(Error::invalid_request("the parameter `grant_type` is missing")),
         Some("client_credentials") => Ok(Grant::ClientCredentials { scope, audience: audience(parameters)? }),
         Some("refresh_token") => {
-            let refresh_token = parameters.owned("refresh_token");
-            let refresh_token = refresh_token
+            let unverified_token = parameters
+                .owned("refresh_token")
                 .ok_or_else(|| Error::invalid_request("the parameter `refresh_token` is missing"))?;
-            Ok(Grant::RefreshToken { refresh_token, scope })
+            Ok(Grant::RefreshToken(RefreshGrant { unverified_token, scope, context: context() }))
         }
         Some(_) => Err(Error::new(OAuthFault::UnsupportedGrantType, "the grant type is not offered")),
     }

@@ -24,7 +24,7 @@ use serde_json::json;
 use errors::{SimpleJwtError, answer};
 use request::Submitted;
 
-use crate::authority::grants::{Grant, PasswordGrant};
+use crate::authority::grants::{Grant, PasswordGrant, RefreshGrant};
 use crate::authority::sign_in::PasswordCredentials;
 use crate::http::{HttpState, context};
 use crate::secret::PlainSecret;
@@ -85,7 +85,8 @@ async fn refresh_sliding(
     state: Data<HttpState>,
 ) -> Result<HttpResponse, SimpleJwtError> {
     let token = only_field(&request, payload, "token").await?;
-    let token = state.blocking.run(move |authority| authority.refresh_sliding(&token)).await?;
+    let context = context(&request, &state.proxies);
+    let token = state.blocking.run(move |authority| authority.refresh_sliding(&token, &context)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
 }
 
@@ -116,8 +117,9 @@ async fn refresh(
     payload: Payload,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, SimpleJwtError> {
-    let refresh_token = only_field(&request, payload, "refresh").await?;
-    let grant = Grant::RefreshToken { refresh_token, scope: None };
+    let unverified_token = only_field(&request, payload, "refresh").await?;
+    let context = context(&request, &state.proxies);
+    let grant = Grant::RefreshToken(RefreshGrant { unverified_token, scope: None, context });
     let client = Arc::clone(&state.authority.simplejwt.first_party);
     let issued = state.blocking.call(|authority| authority.grant(client, grant)).await?;
     Ok(answer(HttpResponse::Ok())
@@ -140,7 +142,8 @@ async fn blacklist(
     state: Data<HttpState>,
 ) -> Result<HttpResponse, SimpleJwtError> {
     let token = only_field(&request, payload, "refresh").await?;
-    state.blocking.run(move |authority| authority.blacklist(&token)).await?;
+    let context = context(&request, &state.proxies);
+    state.blocking.run(move |authority| authority.blacklist(&token, &context)).await?;
     Ok(answer(HttpResponse::Ok()).json(json!({})))
 }
 

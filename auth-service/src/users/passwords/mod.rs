@@ -109,7 +109,7 @@ impl PasswordHasher {
                 .spawn(move || {
                     // On Linux a priority is a thread's. Where it is refused, hashing competes as before.
                     if let Err(error) = setpriority_process(None, NICENESS) {
-                        tracing::warn!(%error, "password hashing keeps its priority");
+                        tracing::info!(%error, "password hashing keeps its priority");
                     }
                     while let Some(job) = waiting.next() {
                         job(&argon2);

@@ -6,7 +6,7 @@ use auth_service::error::{AccountFault, ErrorKind, OAuthFault, SignInFault};
 use auth_service::secret::PlainSecret;
 use totp_rs::{Builder, Secret};
 
-use super::{EXPIRED, InProcess, PASSWORD, Pair, REVOKED, password_grant};
+use super::{EXPIRED, InProcess, PASSWORD, Pair, REVOKED, context, password_grant};
 
 const NEW_PASSWORD: &str = "a longer and better password";
 const WRONG: ErrorKind = ErrorKind::SignIn(SignInFault::InvalidCredentials);
@@ -18,7 +18,7 @@ fn plain(text: &str) -> PlainSecret {
 /// Who calls with the refresh token of a session.
 fn caller(signet: &InProcess, pair: &Pair) -> Caller {
     let token = signet.authority.issue_account_token(&pair.refresh).unwrap().access_token;
-    signet.authority.authenticate_caller(&token, None).unwrap()
+    signet.authority.authenticate_caller(&token, &context()).unwrap()
 }
 
 #[test]
@@ -26,7 +26,8 @@ fn only_a_token_for_the_account_api_opens_it() {
     let signet = InProcess::new();
     signet.user("alice");
     let pair = signet.log_in(&signet.first_party(), "alice");
-    let open = |token: &str| signet.authority.authenticate_caller(token, None).map_err(|error| error.kind);
+    let open =
+        |token: &str| signet.authority.authenticate_caller(token, &context()).map_err(|error| error.kind);
     assert_eq!(open(&pair.access).err().unwrap(), ErrorKind::OAuth(OAuthFault::UnauthorizedClient));
     let token = signet.authority.issue_account_token(&pair.refresh).unwrap().access_token;
     assert!(open(&token).is_ok());
@@ -135,8 +136,8 @@ fn a_second_factor_is_asked_for_once_it_was_confirmed_and_each_code_is_good_once
 fn without_a_mail_server_nothing_that_needs_one_is_offered() {
     let signet = InProcess::new();
     signet.user("alice");
-    let reset = signet.authority.ask_for_reset("alice@example.org", None).err().unwrap();
+    let reset = signet.authority.ask_for_reset("alice@example.org", &context()).err().unwrap();
     assert_eq!(reset.kind, ErrorKind::Account(AccountFault::NotOffered));
-    let forged = signet.authority.reset_password("a.b.c", &plain(NEW_PASSWORD)).err().unwrap();
+    let forged = signet.authority.reset_password("a.b.c", &plain(NEW_PASSWORD), &context()).err().unwrap();
     assert_eq!(forged.kind, ErrorKind::Account(AccountFault::LinkInvalid));
 }

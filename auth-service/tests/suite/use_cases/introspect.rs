@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use auth_service::authority::tokens::Introspection;
 
-use super::InProcess;
+use super::{InProcess, context};
 
 #[test]
 fn a_token_is_active_for_its_client_and_its_audience_and_for_nobody_else() {
@@ -57,7 +57,7 @@ fn what_no_longer_holds_is_inactive() {
     assert!(signet.is_active(&client, &second.refresh), "asking about a used token is no use of it");
     signet.clock.advance(Duration::from_secs(289));
     assert!(!signet.is_active(&client, &second.access), "expired");
-    signet.authority.revoke_token(&client, &second.refresh).unwrap();
+    signet.authority.revoke_token(&client, &second.refresh, &context()).unwrap();
     assert!(!signet.is_active(&client, &second.refresh), "revoked");
     for garbage in ["", "x", "a.b.c"] {
         assert!(!signet.is_active(&client, garbage));

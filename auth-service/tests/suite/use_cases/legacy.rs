@@ -3,7 +3,7 @@ use std::time::Duration;
 use auth_service::authority::grants::{Grant, PasswordGrant};
 use auth_service::error::{ErrorKind, SignInFault, TokenFault};
 
-use super::{EXPIRED, INVALID, InProcess, PASSWORD, REVOKED, WRONG_TYPE, claims, password_grant};
+use super::{EXPIRED, INVALID, InProcess, PASSWORD, REVOKED, WRONG_TYPE, claims, context, password_grant};
 
 fn login(username: &str, password: &str) -> PasswordGrant {
     let Grant::Password(grant) = password_grant(username, password) else { panic!("a password grant") };
@@ -25,7 +25,7 @@ fn the_blacklist_ends_the_session_of_a_refresh_token() {
     signet.user("alice");
     let client = signet.first_party();
     let pair = signet.log_in(&client, "alice");
-    let blacklist = |token: &str| signet.authority.blacklist(token).map_err(|error| error.kind);
+    let blacklist = |token: &str| signet.authority.blacklist(token, &context()).map_err(|error| error.kind);
     assert_eq!(blacklist(&pair.access), Err(WRONG_TYPE));
     assert_eq!(blacklist("a.b.c"), Err(INVALID));
     assert_eq!(blacklist(&pair.refresh), Ok(()));
@@ -40,7 +40,8 @@ fn a_sliding_token_is_exchanged_for_a_later_one_until_its_refresh_end() {
     let signet = sliding();
     signet.user("alice");
     let first = signet.authority.obtain_sliding(&login("alice", PASSWORD)).unwrap();
-    let refresh = |token: &str| signet.authority.refresh_sliding(token).map_err(|error| error.kind);
+    let refresh =
+        |token: &str| signet.authority.refresh_sliding(token, &context()).map_err(|error| error.kind);
     signet.clock.advance(Duration::from_secs(299));
     let mut token = refresh(&first).unwrap();
     assert_eq!(claims(&token)["refresh_exp"], claims(&first)["refresh_exp"]);
@@ -66,11 +67,11 @@ fn a_sliding_token_is_refused_with_its_user_and_only_where_it_is_offered() {
     let token = signet.authority.obtain_sliding(&login("alice", PASSWORD)).unwrap();
     signet.authority.disable_user("alice").unwrap();
     signet.see_changes();
-    let refused = signet.authority.refresh_sliding(&token).map_err(|error| error.kind);
+    let refused = signet.authority.refresh_sliding(&token, &context()).map_err(|error| error.kind);
     assert_eq!(refused, Err(REVOKED));
     let plain = InProcess::new();
     plain.user("alice");
     assert!(plain.authority.obtain_sliding(&login("alice", PASSWORD)).is_err());
     let pair = plain.log_in(&plain.first_party(), "alice");
-    assert!(plain.authority.refresh_sliding(&pair.access).is_err());
+    assert!(plain.authority.refresh_sliding(&pair.access, &context()).is_err());
 }

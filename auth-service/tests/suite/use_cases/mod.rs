@@ -4,6 +4,7 @@
 mod account;
 mod admin;
 mod admin_changes;
+mod audit;
 mod client_authentication;
 mod client_credentials;
 mod introspect;
@@ -13,6 +14,7 @@ mod refresh;
 mod revoke;
 mod verify;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,7 +23,7 @@ use std::time::Duration;
 use auth_service::audit::Actor;
 use auth_service::authority::Authority;
 use auth_service::authority::admin::NewUser;
-use auth_service::authority::grants::{Grant, PasswordGrant};
+use auth_service::authority::grants::{Grant, PasswordGrant, RefreshGrant};
 use auth_service::authority::sign_in::PasswordCredentials;
 use auth_service::authority::tokens::{Introspection, IssuedTokens};
 use auth_service::clients::{Audience, Client, ClientId, GrantType, NewClient};
@@ -33,11 +35,18 @@ use auth_service::settings::Settings;
 use auth_service::startup;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
 use serde_json::Value;
+use service_kit::request_id::RequestId;
 use shared_claims::ScopeSet;
 use tempfile::TempDir;
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// The addresses and programs of [`context`].
+pub(crate) const CLIENT_IP: &str = "192.0.2.7";
+pub(crate) const USER_AGENT: &str = "curl/8.5";
 
 pub(crate) const REVOKED: ErrorKind = ErrorKind::Token(TokenFault::Revoked);
 pub(crate) const EXPIRED: ErrorKind = ErrorKind::Token(TokenFault::Expired);
@@ -67,7 +76,7 @@ impl Clock for FixedClock {
 pub(crate) struct InProcess {
     pub authority: Arc<Authority>,
     pub clock: Arc<FixedClock>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl InProcess {
@@ -89,9 +98,16 @@ impl InProcess {
         let of_authority: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         let authority = startup::build_at(&settings, of_authority, Actor::Authority).unwrap();
         authority.register_default_audience().unwrap();
-        let this = Self { authority, clock, _folder: folder };
+        let this = Self { authority, clock, folder };
         this.see_changes();
         this
+    }
+
+    /// Changes the database behind the authority's back.
+    pub(crate) fn execute(&self, statement: &str) {
+        let path = self.folder.path().join("signet.db");
+        let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        connection.batch_execute(statement).unwrap();
     }
 
     /// What the poll of the database does every quarter of a second.
@@ -189,14 +205,31 @@ pub(crate) fn password_grant(username: &str, password: &str) -> Grant {
             password: PlainSecret::new(password.to_owned()),
             otp: None,
         },
-        context: RequestContext::default(),
+        context: context(),
         scope: None,
         audience: None,
     }))
 }
 
 pub(crate) fn refresh_grant(refresh_token: &str) -> Grant {
-    Grant::RefreshToken { refresh_token: refresh_token.to_owned(), scope: None }
+    narrowing_grant(refresh_token, None)
+}
+
+pub(crate) fn narrowing_grant(refresh_token: &str, scope: Option<&str>) -> Grant {
+    Grant::RefreshToken(RefreshGrant {
+        unverified_token: refresh_token.to_owned(),
+        scope: scope.map(str::to_owned),
+        context: context(),
+    })
+}
+
+/// Where requests come from.
+pub(crate) fn context() -> RequestContext {
+    RequestContext {
+        client_ip: Some(CLIENT_IP.parse::<IpAddr>().unwrap().into()),
+        unverified_user_agent: Some(USER_AGENT.into()),
+        request_id: Some(RequestId::next()),
+    }
 }
 
 /// The claims of a token.

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use auth_service::authority::grants::Grant;
 use auth_service::clients::GrantType;
 use auth_service::error::{ErrorKind, OAuthFault, SignInFault};
 
-use super::{EXPIRED, INVALID, InProcess, REVOKED, WRONG_TYPE, claims, decoded, refresh_grant};
+use super::{
+    EXPIRED, INVALID, InProcess, REVOKED, WRONG_TYPE, claims, decoded, narrowing_grant, refresh_grant,
+};
 
 #[test]
 fn a_retry_within_the_grace_gets_the_same_successor_and_a_later_use_ends_the_session() {
@@ -95,10 +96,7 @@ fn a_scope_only_narrows_and_a_refused_one_spends_nothing() {
     signet.user("alice");
     let client = signet.client("web");
     let pair = signet.log_in(&client, "alice");
-    let with = |scope: &str| {
-        let scope = Some(scope.to_owned());
-        signet.grant(&client, Grant::RefreshToken { refresh_token: pair.refresh.clone(), scope })
-    };
+    let with = |scope: &str| signet.grant(&client, narrowing_grant(&pair.refresh, Some(scope)));
     assert_eq!(with("read admin").err().unwrap(), ErrorKind::OAuth(OAuthFault::InvalidScope));
     let narrower = with("read").unwrap();
     assert_eq!(narrower.scope, "read");
