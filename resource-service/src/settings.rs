@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
+use service_kit::cors::Origins;
 use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
@@ -27,6 +28,9 @@ pub struct Settings {
     pub decryption_key_file: Option<PathBuf>,
     /// Allow RSA keys (2048 to 3072 bits) in that file: slow to decrypt with.
     pub allow_rsa_decryption: bool,
+    /// Origins of browser applications that may call this service, such as `https://app.example.com`, separated by
+    /// commas.
+    pub cors_allowed_origins: Origins,
     /// The authority that this service follows.
     pub authority: Authority,
     /// Time after SIGTERM during which requests are still served while `/readyz` reports not ready. 0 to 60 s.
@@ -71,6 +75,7 @@ impl Default for Settings {
             data_dir: PathBuf::from("data"),
             decryption_key_file: None,
             allow_rsa_decryption: false,
+            cors_allowed_origins: Origins::default(),
             authority: Authority::default(),
             drain_delay: Duration::from_secs(1),
             http: Http::on_loopback(8081),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use service_kit::accept;
+use service_kit::cors;
 use service_kit::grpc::{ObserveCalls, report_health};
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
@@ -51,8 +52,10 @@ async fn serve_until_stopped(
     let following = Following::start(&followed, &end.stopping)?;
     let listeners = Listeners::bind(settings.http.bind, settings.grpc.bind)?;
     let (guard, notes) = (Data::new(Arc::clone(&following.guard)), Data::new(Arc::clone(&store)));
+    let browsers = cors::shared(settings.cors_allowed_origins.clone());
     let http = serving::http_server(listeners.http, &following, move |app| {
-        app.app_data(guard.clone()).app_data(notes.clone()).configure(notes::http::routes);
+        let app = app.app_data(guard.clone()).app_data(notes.clone()).app_data(browsers.clone());
+        app.configure(notes::http::routes);
     });
     let http = http.map_err(|error| format!("http: {error}"))?;
     let observe = ObserveCalls::of(signet_proto::DESCRIPTORS, &[])?;

@@ -12,12 +12,14 @@
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
 //! | [`metrics`] [`http_metrics`] | counts, times and the process itself, for Prometheus |
 //! | [`client_ip`] | who calls, when a proxy may stand in between |
+//! | [`cors`] | which browser applications of other origins may call |
 //! | [`traces`] | spans by OTLP, `traceparent` in and out |
 //! | [`observe`] [`grpc`] [`request_id`] [`refusal`] | around every request: an id, a count, one line in the log, a span |
 //! | [`version`] | version and commit |
 
 pub mod accept;
 pub mod client_ip;
+pub mod cors;
 pub mod duration;
 pub mod grpc;
 pub mod healthcheck;

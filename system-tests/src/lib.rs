@@ -4,6 +4,7 @@
 //! of one's own, on free ports, with a fresh database. Nothing is mocked and nothing is slept for:
 //! [`eventually`] waits for a condition and gives up after a bound.
 
+pub mod browser;
 pub mod bystander;
 pub mod channel;
 pub mod cluster;

@@ -55,7 +55,8 @@ fn workers() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// An HTTP server within the bounds that each verifier keeps: `/healthz`, `/readyz`, and the routes of a service.
+/// An HTTP server within the bounds that each verifier keeps: `/healthz`, `/readyz`, and the routes of a service. With a
+/// [`service_kit::cors::SharedCorsPolicy`] among its data, browser applications of other origins may call it.
 ///
 /// # Errors
 /// Those of the system.
@@ -68,6 +69,7 @@ pub fn http_server(
     let server = actix_web::HttpServer::new(move || {
         App::new()
             .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
+            .wrap(from_fn(service_kit::cors::cors))
             .wrap(from_fn(service_kit::observe::observe))
             .configure(|app| following.routes(app))
             .configure(&routes)

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -18,6 +18,8 @@ struct State {
     version: i64,
     clients: HashMap<ClientId, Arc<Client>>,
     audiences: HashMap<String, TokenForm>,
+    /// Of all enabled clients: a preflight does not name its client.
+    cors_origins: HashSet<String>,
 }
 
 impl ClientDirectory {
@@ -25,8 +27,10 @@ impl ClientDirectory {
     pub fn replace(&self, version: i64, clients: Vec<Client>, audiences: Vec<Audience>) {
         let form = |audience: Audience| (audience.name.clone(), audience.token_form());
         let audiences = audiences.into_iter().map(form).collect();
+        let enabled = clients.iter().filter(|client| client.disabled_at.is_none());
+        let cors_origins = enabled.flat_map(|client| client.cors_origins.iter().cloned()).collect();
         let clients = clients.into_iter().map(|client| (client.id.clone(), Arc::new(client))).collect();
-        self.state.store(Arc::new(State { version, clients, audiences }));
+        self.state.store(Arc::new(State { version, clients, audiences, cors_origins }));
     }
 
     /// The change counter of what is held here.
@@ -39,6 +43,18 @@ impl ClientDirectory {
     #[must_use]
     pub fn enabled(&self, id: &ClientId) -> Option<Arc<Client>> {
         self.state.load().clients.get(id).filter(|client| client.disabled_at.is_none()).cloned()
+    }
+
+    /// Whether an enabled client has a browser application of this origin.
+    #[must_use]
+    pub fn has_cors_origin(&self, origin: &str) -> bool {
+        self.state.load().cors_origins.contains(origin)
+    }
+
+    /// Whether any enabled client has one.
+    #[must_use]
+    pub fn has_cors_origins(&self) -> bool {
+        !self.state.load().cors_origins.is_empty()
     }
 
     /// The `typ` of an audience's tokens; `None` when it is not registered.

@@ -94,6 +94,8 @@ pub struct Client {
     pub grants: Vec<GrantType>,
     /// Beside the one of its own name: audiences whose tokens it may introspect (RFC 7662 section 4).
     pub introspects: Vec<String>,
+    /// Origins of its browser applications (RFC 6454).
+    pub cors_origins: Vec<String>,
     pub credentials: Credentials,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,

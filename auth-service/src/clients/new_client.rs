@@ -13,6 +13,8 @@ pub struct NewClient {
     pub grants: Vec<GrantType>,
     /// Audiences whose tokens it may introspect, beside the one of its own name.
     pub introspects: Vec<String>,
+    /// Origins of its browser applications, which may read the answers of the authority (CORS).
+    pub cors_origins: Vec<String>,
 }
 
 /// Changes of a client; `None` leaves a value as it is.
@@ -22,4 +24,14 @@ pub struct ClientChange {
     pub audiences: Option<Vec<String>>,
     pub grants: Option<Vec<GrantType>>,
     pub introspects: Option<Vec<String>>,
+    pub cors_origins: Option<Vec<String>>,
+}
+
+impl ClientChange {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { scope, audiences, grants, introspects, cors_origins } = self;
+        let lists = [audiences, introspects, cors_origins];
+        scope.is_none() && grants.is_none() && lists.into_iter().all(Option::is_none)
+    }
 }

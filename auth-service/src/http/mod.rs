@@ -3,6 +3,7 @@
 
 mod account;
 mod body;
+mod browser;
 mod caching;
 mod connections;
 mod form;
@@ -27,6 +28,7 @@ use service_kit::client_ip::TrustedProxies;
 use service_kit::run::HTTP_DRAIN_SECONDS;
 use tokio::sync::Mutex;
 
+use browser::Browsers;
 use connections::{Caller, LongPolls};
 
 use crate::authority::Authority;
@@ -52,6 +54,7 @@ pub struct HttpState {
     /// `WWW-Authenticate` of simplejwt's endpoints.
     challenge: HeaderValue,
     proxies: TrustedProxies,
+    browsers: Browsers,
     /// Answers that may be held back at one time.
     long_polls: LongPolls,
     /// Held by anyone who makes the document of revocations again.
@@ -70,6 +73,8 @@ impl HttpState {
         let challenge = HeaderValue::from_str(&format!("{challenge} realm=\"api\""));
         let challenge = challenge.unwrap_or_else(|_| HeaderValue::from_static("Bearer realm=\"api\""));
         let names_keys = caching::public_for(settings.keys.max_age());
+        let base = issuer_path(&settings.issuer);
+        let browsers = Browsers::new(Arc::clone(&authority), settings, base);
         let long_polls = LongPolls::new(MAX_LONG_POLLS, MAX_LONG_POLLS_OF_ONE);
         let making_document = Arc::default();
         Self {
@@ -80,6 +85,7 @@ impl HttpState {
             header_types,
             challenge,
             proxies,
+            browsers,
             long_polls,
             making_document,
             names_keys,
@@ -124,13 +130,16 @@ pub fn server(listener: TcpListener, state: &HttpState, workers: usize) -> std::
     let metadata = web::Data::new(metadata::Metadata::new(&state.authority.issuer.url));
     // For the log lines of refused requests.
     let proxies = web::Data::new(state.proxies.clone());
+    let browsers = service_kit::cors::shared(state.browsers.clone());
     let state = web::Data::new(state.clone());
     let server = HttpServer::new(move || {
         App::new()
+            .wrap(from_fn(service_kit::cors::cors))
             .wrap(from_fn(service_kit::observe::observe))
             .app_data(state.clone())
             .app_data(metadata.clone())
             .app_data(proxies.clone())
+            .app_data(browsers.clone())
             .configure(health::routes)
             .configure(|app| {
                 metadata::routes(app, &base);

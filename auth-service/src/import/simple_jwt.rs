@@ -1,5 +1,6 @@
 //! From a `SIMPLE_JWT` dictionary to our settings: what each of its entries becomes, and which have no counterpart.
 
+mod cors;
 mod durations;
 mod output;
 
@@ -21,8 +22,7 @@ const YEAR: u64 = 365 * DAY;
 const REMOVED: [&str; 4] = ["AUTH_HEADER_TYPE", "AUTH_TOKEN_CLASS", "SECRET_KEY", "TOKEN_BACKEND_CLASS"];
 
 /// What the dictionary is printed with.
-pub const HOW_TO_EXPORT: &str = "python manage.py shell -v 0 -c 'import json; from django.conf import settings; \
-     print(json.dumps(settings.SIMPLE_JWT, default=str))' > simple_jwt.json";
+pub const HOW_TO_EXPORT: &str = r#"python manage.py shell -v 0 -c 'import json; from django.conf import settings; print(json.dumps({**getattr(settings, "SIMPLE_JWT", {}), **{name: getattr(settings, name) for name in dir(settings) if name.startswith("CORS_")}}, default=str))' > simple_jwt.json"#;
 
 /// Converts a dictionary in JSON.
 ///
@@ -61,6 +61,7 @@ fn entry(out: &mut Converted, name: &str, value: &Value) {
         "AUTH_HEADER_TYPES" => header_types(out, value),
         "AUTH_TOKEN_CLASSES" => token_classes(out, value),
         "SIGNING_KEY" | "VERIFYING_KEY" => key(out, name, value),
+        cors if cors.starts_with("CORS_") => cors::entry(out, name, value),
         _ => remark(out, name, value),
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use service_kit::client_ip::TrustedProxies;
+use service_kit::cors::Origins;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
 use service_kit::traces::Traces;
@@ -46,7 +47,7 @@ impl Default for Settings {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { bind: loopback(8080) }
+        Self { bind: loopback(8080), cors_allowed_origins: Origins::default() }
     }
 }
 

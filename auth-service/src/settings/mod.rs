@@ -19,6 +19,7 @@ use std::time::Duration;
 use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 use service_kit::client_ip::TrustedProxies;
+use service_kit::cors::Origins;
 use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
@@ -93,6 +94,9 @@ pub struct Settings {
 pub struct Http {
     /// Address of the HTTP listener; port 0 chooses a free port.
     pub bind: SocketAddr,
+    /// Origins of browser applications that may call the authority, such as `https://app.example.com`, separated by
+    /// commas. Clients can have more (`client create --cors-origin`).
+    pub cors_allowed_origins: Origins,
 }
 
 #[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]

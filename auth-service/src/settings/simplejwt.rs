@@ -38,6 +38,8 @@ pub struct SimpleJwt {
     /// a 401.
     #[serde(deserialize_with = "header_types")]
     pub header_types: String,
+    /// Give browsers the refresh token in a cookie that scripts cannot read, and the access token alone in the body.
+    pub refresh_cookie: bool,
     /// Serve the two endpoints of sliding tokens.
     pub sliding: bool,
     /// Lifetime of a sliding token. 1 s to 1 day.
@@ -75,6 +77,7 @@ impl Default for SimpleJwt {
             rotate_refresh_tokens: true,
             leeway: Duration::ZERO,
             header_types: "Bearer".to_owned(),
+            refresh_cookie: false,
             sliding: false,
             sliding_ttl: Duration::from_secs(300),
             sliding_refresh_ttl: Duration::from_secs(24 * 3600),

@@ -174,6 +174,7 @@ fn first_party(settings: &Settings) -> Result<Client> {
         audiences: vec![simplejwt.audience.clone()],
         grants: vec![GrantType::Password, GrantType::RefreshToken],
         introspects: Vec::new(),
+        cors_origins: Vec::new(),
         credentials: Credentials::FirstParty,
         created_at: Timestamp(0),
         disabled_at: None,

@@ -90,16 +90,18 @@ impl Storage {
     pub fn update_client(&self, id: &ClientId, change: ClientChange) -> Result<bool, StorageError> {
         let id = id.clone();
         self.write_audited(move |connection| {
-            let ClientChange { scope, audiences, grants, introspects } = &change;
+            let ClientChange { scope, audiences, grants, introspects, cors_origins } = &change;
             let scope = scope.as_ref().map(ToString::to_string);
             let audiences = audiences.as_ref().map(|names| names.join(" "));
             let grants = grants.as_deref().map(GrantType::join);
             let introspects = introspects.as_ref().map(|names| names.join(" "));
+            let cors_origins = cors_origins.as_ref().map(|origins| origins.join(" "));
             let detail = [
                 ("scope", &scope),
                 ("audiences", &audiences),
                 ("grants", &grants),
                 ("introspects", &introspects),
+                ("cors_origins", &cors_origins),
             ];
             let detail: Vec<String> = detail
                 .into_iter()
@@ -111,6 +113,7 @@ impl Storage {
                 audiences.map(|audiences| clients::audiences.eq(audiences)),
                 grants.map(|grants| clients::grants.eq(grants)),
                 introspects.map(|introspects| clients::introspects.eq(introspects)),
+                cors_origins.map(|origins| clients::cors_origins.eq(origins)),
             );
             let changed = diesel::update(clients::table.find(id.as_str())).set(set).execute(connection)? > 0;
             count_up(connection, "clients")?;

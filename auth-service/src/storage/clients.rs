@@ -21,6 +21,7 @@ struct ClientRow {
     created_at: i64,
     disabled_at: Option<i64>,
     introspects: String,
+    cors_origins: String,
 }
 
 impl Storage {
@@ -43,11 +44,11 @@ impl Storage {
             created_at: now.0,
             disabled_at: None,
             introspects: client.introspects.join(" "),
+            cors_origins: client.cors_origins.join(" "),
         };
         self.write_audited(move |connection| {
-            let ClientRow { grants, scope, audiences, introspects, .. } = &row;
-            let detail =
-                format!("grants {grants}, scope {scope}, audiences {audiences}, introspects {introspects}");
+            let ClientRow { grants, scope, audiences, introspects, cors_origins, .. } = &row;
+            let detail = format!("grants {grants}, scope {scope}, audiences {audiences}, introspects {introspects}, cors_origins {cors_origins}");
             let made = Event::of(Action::ClientCreated).client(&row.id).detail(detail);
             diesel::insert_into(clients::table).values(row).execute(connection)?;
             count_up(connection, "clients")?;
@@ -108,6 +109,7 @@ impl ClientRow {
             created_at: Timestamp(self.created_at),
             disabled_at: self.disabled_at.map(Timestamp),
             introspects: words(&self.introspects),
+            cors_origins: words(&self.cors_origins),
         })
     }
 }

@@ -55,6 +55,7 @@ diesel::table! {
         created_at -> BigInt,
         disabled_at -> Nullable<BigInt>,
         introspects -> Text,
+        cors_origins -> Text,
     }
 }
 

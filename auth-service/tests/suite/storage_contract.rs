@@ -74,7 +74,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 13;
+const MIGRATIONS: usize = 14;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn new_session(id: &str, user: &User) -> Session {
@@ -467,6 +467,7 @@ fn client(id: &str) -> NewClient {
         audiences: vec!["notes".to_owned(), "https://x.test/a".to_owned()],
         grants: vec![GrantType::ClientCredentials, GrantType::Password],
         introspects: vec!["https://x.test/b".to_owned()],
+        cors_origins: vec!["https://app.x.test".to_owned()],
     }
 }
 

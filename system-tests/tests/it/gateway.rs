@@ -413,7 +413,7 @@ async fn what_a_client_says_of_its_way_does_not_reach_the_application_and_cookie
     let gateway = Gateway::start(&system, &example("nginx/gateway.toml")).await;
     let nginx = Nginx::start(gateway.service.http, echo().await).await;
     let token = machine(&system, "notes:read").await;
-    let cookie = "c=".to_owned() + &"x".repeat(6500);
+    let cookie = format!("c={}", "x".repeat(6500));
     let sent = [
         ("X-Forwarded-For", "198.51.100.7"),
         ("X-Forwarded-Host", "evil.test"),

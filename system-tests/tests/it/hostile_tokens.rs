@@ -167,7 +167,7 @@ impl Range {
         match status {
             200 => Outcome::Accepted,
             // Not one bearer token; over the header cap, ours or that of the HTTP library.
-            401 | 400 | 431 => Outcome::Refused(headers + &text),
+            401 | 400 | 431 => Outcome::Refused(headers + text.as_str()),
             other => panic!("notes: {other} {text}"),
         }
     }

@@ -3,6 +3,8 @@
 mod accounts;
 mod audit;
 mod bad_input;
+mod browser;
+mod browsers;
 mod clients;
 mod commands;
 mod compose;

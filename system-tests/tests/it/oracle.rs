@@ -452,7 +452,7 @@ fn obtain_rows() -> Vec<Row> {
     let part = |name: &str, value: &str| {
         format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
-    let parts = part("username", USER) + &part("password", PASSWORD);
+    let parts = format!("{}{}", part("username", USER), part("password", PASSWORD));
     let with =
         |username: Value, password: Value| json!({"username": username, "password": password}).to_string();
     let rows = vec![

@@ -398,7 +398,7 @@ async fn r01_a_random_run_with_faults_keeps_every_promise(database: Database) {
     let first: Vec<_> = broken.iter().take(5).collect();
     assert!(broken.is_empty(), "seed {seed}: {} broken promises: {first:#?}", broken.len());
     assert_in_database(&history, &nemesis.replicas.env["AUTH__DATABASE__URL"], seed);
-    let log = nemesis.replicas.services[0].log() + &nemesis.verifiers[0].0.log();
+    let log = nemesis.replicas.services[0].log() + nemesis.verifiers[0].0.log().as_str();
     assert!(!log.contains("panicked"), "seed {seed}: {log}");
     let entries = nemesis.command(&["audit", "verify"], None).await["entries"].as_u64();
     assert!(entries.expect("the audit log is whole") > 0, "seed {seed}");

@@ -128,7 +128,7 @@ fn every_command_of_the_readme_and_of_getting_started_is_known_to_a_test() {
         "RESOURCE__DECRYPTION_KEY_FILE=data/notes.pem resource-service",
     ];
     let page = |name: &str| fs::read_to_string(workspace().join(name)).unwrap();
-    let pages = page("README.md") + &page("docs/getting-started.md");
+    let pages = [page("README.md"), page("docs/getting-started.md")].concat();
     let mut commands = 0;
     for block in pages.split("```sh\n").skip(1) {
         let block = block.split("```").next().unwrap();

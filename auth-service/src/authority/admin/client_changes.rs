@@ -12,16 +12,15 @@ impl Authority {
         found.ok_or_else(|| not_found("client", id.as_str()))
     }
 
-    /// Changes scope, audiences or grant types of a client. Tokens that it has keep theirs.
+    /// Changes scope, audiences, grant types or origins of a client. Tokens that it has keep theirs.
     ///
     /// # Errors
     /// `Admin(Invalid)` for no change; `Admin(NotFound)`, also for an audience that is not registered; `Unavailable`.
     pub fn update_client(&self, id: &ClientId, change: ClientChange) -> Result<()> {
-        let ClientChange { scope, audiences, grants, introspects } = &change;
-        if scope.is_none() && audiences.is_none() && grants.is_none() && introspects.is_none() {
+        if change.is_empty() {
             return Err(invalid("nothing to change"));
         }
-        self.check_registered(audiences.iter().chain(introspects).flatten())?;
+        self.check_registered(change.audiences.iter().chain(&change.introspects).flatten())?;
         match self.storage.update_client(id, change)? {
             true => Ok(()),
             false => Err(not_found("client", id.as_str())),

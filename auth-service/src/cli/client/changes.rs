@@ -10,13 +10,14 @@ use crate::cli::output::Output;
 use crate::clients::ClientChange;
 
 pub(super) fn update(authority: &Authority, output: &Output, update: ClientUpdate) -> Done {
-    let ClientUpdate { id, grants, scope, audiences, introspects } = update;
+    let ClientUpdate { id, grants, scope, audiences, introspects, cors_origins, no_cors_origins } = update;
     let id = parse(&id)?;
     let change = ClientChange {
         scope: scope.as_deref().map(parse_scope).transpose()?,
         audiences,
         grants: grants.as_deref().map(parse_grants).transpose()?,
         introspects,
+        cors_origins: cors_origins.or_else(|| no_cors_origins.then(Vec::new)),
     };
     authority.update_client(&id, change)?;
     let client = authority.registered_client(&id)?;

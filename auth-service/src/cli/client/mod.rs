@@ -2,6 +2,7 @@ mod changes;
 
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
+use service_kit::cors::parse_origin;
 use shared_claims::ScopeSet;
 
 use super::output::Output;
@@ -29,6 +30,10 @@ pub(super) enum ClientCommand {
         /// An audience whose tokens it may introspect, besides the one named like the client. May be repeated.
         #[arg(long, value_name = "AUDIENCE")]
         introspects: Vec<String>,
+        /// The origin of a browser application of it, such as https://app.example.com: it may call the authority (CORS).
+        /// May be repeated.
+        #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = parse_origin)]
+        cors_origins: Vec<String>,
     },
     /// Show a client.
     Show { id: String },
@@ -72,14 +77,20 @@ pub(super) struct ClientUpdate {
     /// An audience whose tokens it may introspect. May be repeated.
     #[arg(long, value_name = "AUDIENCE", group = "change")]
     introspects: Option<Vec<String>>,
+    /// The origin of a browser application of it. May be repeated.
+    #[arg(long = "cors-origin", value_name = "ORIGIN", group = "change", value_parser = parse_origin)]
+    cors_origins: Option<Vec<String>>,
+    /// Remove all origins.
+    #[arg(long, group = "change", conflicts_with = "cors_origins")]
+    no_cors_origins: bool,
 }
 
 impl ClientCommand {
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
-            Self::Create { id, grants, scope, audiences, introspects } => {
+            Self::Create { id, grants, scope, audiences, introspects, cors_origins } => {
                 let (id, scope, grants) = (parse(&id)?, parse_scope(&scope)?, parse_grants(&grants)?);
-                let new = NewClient { id, scope, audiences, grants, introspects };
+                let new = NewClient { id, scope, audiences, grants, introspects, cors_origins };
                 create(authority, output, &new)
             }
             Self::Show { id } => show(authority, output, &id),
@@ -95,13 +106,14 @@ impl ClientCommand {
 
 fn create(authority: &Authority, output: &Output, new: &NewClient) -> Done {
     let secret = authority.create_client(new)?;
-    let NewClient { id, scope, audiences, grants, introspects } = new;
+    let NewClient { id, scope, audiences, grants, introspects, cors_origins } = new;
     let document = json!({
         "client_id": id.as_str(),
         "grants": names(grants),
         "scope": scope.to_string(),
         "audiences": audiences,
         "introspects": introspects,
+        "cors_origins": cors_origins,
         "disabled": false,
         "client_secret": secret.expose(),
     });
@@ -119,6 +131,7 @@ fn show(authority: &Authority, output: &Output, id: &str) -> Done {
         ("scope", client.scope.to_string()),
         ("audiences", client.audiences.join(" ")),
         ("introspects", client.introspects.join(" ")),
+        ("origins", client.cors_origins.join(" ")),
         ("created", client.created_at.rfc3339()),
     ];
     let text: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<12} {value}")).collect();
@@ -154,6 +167,7 @@ fn describe(client: &Client) -> Value {
         "scope": client.scope.to_string(),
         "audiences": client.audiences,
         "introspects": client.introspects,
+        "cors_origins": client.cors_origins,
         "disabled": client.disabled_at.is_some(),
         "created_at": client.created_at.rfc3339(),
     })

@@ -33,7 +33,8 @@ pub(super) struct Confirmation {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SessionProof {
-    pub refresh: String,
+    /// Absent where the browser holds it in a cookie.
+    pub refresh: Option<String>,
 }
 
 /// What opens the account endpoints, and nothing else.

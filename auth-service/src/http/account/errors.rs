@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::error::{AccountFault, Error, ErrorKind, SignInFault};
 use crate::http::body::BodyError;
+use crate::http::browser::OriginRefused;
 use crate::http::refusal::advise;
 
 /// Problem details (RFC 9457).
@@ -76,6 +77,8 @@ pub(super) enum AccountError {
     NotJson,
     BodyTooLarge,
     BodyTooSlow,
+    /// A page of an origin that is not allowed, where refresh tokens are in cookies.
+    OriginRefused,
 }
 
 impl AccountError {
@@ -97,6 +100,9 @@ impl AccountError {
             Self::BodyTooSlow => {
                 (StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body took too long".to_owned())
             }
+            Self::OriginRefused => {
+                (StatusCode::FORBIDDEN, "origin_refused", "this origin may not use the cookie".to_owned())
+            }
         }
     }
 }
@@ -104,6 +110,12 @@ impl AccountError {
 impl From<Error> for AccountError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+impl From<OriginRefused> for AccountError {
+    fn from(OriginRefused: OriginRefused) -> Self {
+        Self::OriginRefused
     }
 }
 

@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, MissingPart, SignInFault, TokenFault};
+use crate::http::browser::OriginRefused;
 use crate::http::refusal::advise;
 
 /// The table: status and body of simplejwt 5.5.1 for each failure of the core.
@@ -63,6 +64,8 @@ pub(crate) enum SimpleJwtError {
     MediaType(String),
     BodyTooLarge,
     BodyTooSlow,
+    /// A page of an origin that is not allowed, where refresh tokens are in cookies.
+    OriginRefused,
 }
 
 impl SimpleJwtError {
@@ -85,7 +88,17 @@ impl SimpleJwtError {
                 (StatusCode::PAYLOAD_TOO_LARGE, json!({"detail": "The body is too large."}))
             }
             Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, json!({"detail": "The body took too long."})),
+            // The words of Django REST framework.
+            Self::OriginRefused => {
+                (StatusCode::FORBIDDEN, json!({"detail": "CSRF Failed: Origin checking failed."}))
+            }
         }
+    }
+}
+
+impl From<OriginRefused> for SimpleJwtError {
+    fn from(OriginRefused: OriginRefused) -> Self {
+        Self::OriginRefused
     }
 }
 

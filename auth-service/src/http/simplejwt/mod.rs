@@ -9,6 +9,7 @@
 mod describe;
 pub(super) mod errors;
 mod fields;
+mod refresh_cookie;
 mod request;
 
 use std::sync::Arc;
@@ -22,10 +23,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use errors::{SimpleJwtError, answer};
+use refresh_cookie::Presented;
 use request::Submitted;
 
 use crate::authority::grants::{Grant, PasswordGrant, RefreshGrant};
 use crate::authority::sign_in::PasswordCredentials;
+use crate::http::browser::Holder;
 use crate::http::{HttpState, context};
 use crate::secret::PlainSecret;
 
@@ -63,10 +66,17 @@ async fn obtain(
     payload: Payload,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, SimpleJwtError> {
+    let holder = state.browsers.holder(&request)?;
     let grant = Grant::Password(Box::new(login(&request, payload, &state).await?));
     let client = Arc::clone(&state.authority.simplejwt.first_party);
     let issued = state.blocking.call(|authority| authority.grant(client, grant)).await?;
-    Ok(answer(HttpResponse::Ok()).json(Pair { refresh: issued.refresh_token, access: issued.access_token }))
+    match holder {
+        Holder::Browser => Ok(refresh_cookie::rotated(&state.browsers, issued)),
+        Holder::Client => {
+            let pair = Pair { refresh: issued.refresh_token, access: issued.access_token };
+            Ok(answer(HttpResponse::Ok()).json(pair))
+        }
+    }
 }
 
 async fn obtain_sliding(
@@ -117,13 +127,19 @@ async fn refresh(
     payload: Payload,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, SimpleJwtError> {
-    let unverified_token = only_field(&request, payload, "refresh").await?;
+    let presented = Presented::read(&request, payload, &state.browsers).await?;
     let context = context(&request, &state.proxies);
+    let unverified_token = presented.refresh_token.clone();
     let grant = Grant::RefreshToken(RefreshGrant { unverified_token, scope: None, context });
     let client = Arc::clone(&state.authority.simplejwt.first_party);
-    let issued = state.blocking.call(|authority| authority.grant(client, grant)).await?;
-    Ok(answer(HttpResponse::Ok())
-        .json(Rotated { access: issued.access_token, refresh: issued.refresh_token }))
+    match state.blocking.call(|authority| authority.grant(client, grant)).await {
+        Ok(issued) if presented.holder == Holder::Browser => {
+            Ok(refresh_cookie::rotated(&state.browsers, issued))
+        }
+        Ok(issued) => Ok(answer(HttpResponse::Ok())
+            .json(Rotated { access: issued.access_token, refresh: issued.refresh_token })),
+        Err(error) => presented.refused(&state.browsers, error),
+    }
 }
 
 async fn verify(
@@ -141,10 +157,14 @@ async fn blacklist(
     payload: Payload,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, SimpleJwtError> {
-    let token = only_field(&request, payload, "refresh").await?;
+    let presented = Presented::read(&request, payload, &state.browsers).await?;
     let context = context(&request, &state.proxies);
-    state.blocking.run(move |authority| authority.blacklist(&token, &context)).await?;
-    Ok(answer(HttpResponse::Ok()).json(json!({})))
+    let token = presented.refresh_token.clone();
+    match state.blocking.run(move |authority| authority.blacklist(&token, &context)).await {
+        Ok(()) if presented.holder == Holder::Browser => Ok(refresh_cookie::ended(&state.browsers)),
+        Ok(()) => Ok(answer(HttpResponse::Ok()).json(json!({}))),
+        Err(error) => presented.refused(&state.browsers, error),
+    }
 }
 
 async fn only_field(

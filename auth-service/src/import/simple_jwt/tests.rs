@@ -36,6 +36,22 @@ fn the_usual_dictionary_becomes_settings() {
 }
 
 #[test]
+fn origins_of_browser_applications_become_exact_ones() {
+    let given = json!({
+        "CORS_ALLOWED_ORIGINS": ["https://App.example.com", "http://localhost:5173", "https://app.example.com/x"],
+        "CORS_ALLOWED_ORIGIN_REGEXES": ["^https://.*$"],
+        "CORS_ALLOW_ALL_ORIGINS": true,
+        "CORS_ALLOW_HEADERS": ["x"],
+    });
+    let converted = convert(&given.to_string()).unwrap();
+    let origins = "cors_allowed_origins = \"https://app.example.com, http://localhost:5173\"";
+    assert!(converted.text().contains(origins), "{}", converted.text());
+    assert_eq!(converted.wrong_names().collect::<Vec<_>>(), ["CORS_ALLOWED_ORIGINS"], "a path");
+    let missing: Vec<_> = converted.without_counterpart().collect();
+    assert_eq!(missing, ["CORS_ALLOWED_ORIGIN_REGEXES", "CORS_ALLOW_ALL_ORIGINS"]);
+}
+
+#[test]
 fn code_is_named_and_the_rest_is_converted() {
     let given = json!({
         "ACCESS_TOKEN_LIFETIME": "datetime.timedelta(minutes=5)",

@@ -64,6 +64,7 @@ fn a_client_needs_audiences_that_exist_and_a_name_of_its_own() {
         audiences: vec![audience.to_owned()],
         grants: vec![GrantType::ClientCredentials],
         introspects: Vec::new(),
+        cors_origins: Vec::new(),
     };
     assert_eq!(kind(signet.authority.create_client(&new("web", "mail"))), Err(NOT_FOUND));
     signet.audience("mail");

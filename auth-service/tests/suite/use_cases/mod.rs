@@ -145,6 +145,7 @@ impl InProcess {
             audiences: vec!["notes".to_owned()],
             grants: GrantType::ALL.to_vec(),
             introspects: Vec::new(),
+            cors_origins: Vec::new(),
         };
         change(&mut new);
         for audience in new.audiences.iter().chain(&new.introspects) {

@@ -252,6 +252,17 @@ async fn a_django_project_follows_the_guide_word_by_word_and_back() {
     shop.signal("nginx", Signal::HUP);
     let dora = shop.logs_in("dora", "EdDSA").await;
 
+    // A browser application of the origin that was allowed before asks first, as it did.
+    let preflight = shop
+        .http
+        .request(reqwest::Method::OPTIONS, shop.here("http://127.0.0.1:8088/api/token/"))
+        .header("Origin", "https://shop.example")
+        .header("Access-Control-Request-Method", "POST")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "https://shop.example");
+
     // Sessions go on, and the API is what it was.
     let (status, anna) = shop.refresh(&anna["refresh"]).await;
     assert_eq!(status, 200, "{anna}");
