@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt::set_tcp_user_timeout;
@@ -10,7 +11,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
+
+use crate::replay::{PREFACE_BYTES, Replay};
 
 /// Pause after a connection could not be accepted. Without one the listener, which stays readable, is asked
 /// again at once: tonic's own stream takes a whole core for as long as there is no descriptor.
@@ -54,9 +60,6 @@ fn try_bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// What a client of HTTP/2 sends first: 24 bytes (RFC 9113 section 3.4).
-const PREFACE_BYTES: usize = 24;
-
 /// Time for a client to send it; hyper would wait for ever.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -66,12 +69,31 @@ const PREFACE_PAUSE: Duration = Duration::from_millis(20);
 /// The connections of a listener for tonic, each as soon as its client has begun. Within a runtime.
 pub fn begun(listener: TcpListener) -> ReceiverStream<io::Result<TcpStream>> {
     let (connections, stream) = mpsc::channel(1);
-    tokio::spawn(accept(listener, connections));
+    tokio::spawn(accept(listener, connections, greet));
+    ReceiverStream::new(stream)
+}
+
+/// A connection over TLS.
+pub type OverTls = Replay<TlsStream<TcpStream>>;
+
+/// The same over TLS.
+pub fn begun_over_tls(
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+) -> ReceiverStream<io::Result<OverTls>> {
+    let (connections, stream) = mpsc::channel(1);
+    let acceptor = TlsAcceptor::from(config);
+    let shake_hands = move |stream, connections| shake_hands(acceptor.clone(), stream, connections);
+    tokio::spawn(accept(listener, connections, shake_hands));
     ReceiverStream::new(stream)
 }
 
 /// Ends, together with the listener, when connections are no longer accepted.
-async fn accept(listener: TcpListener, connections: mpsc::Sender<io::Result<TcpStream>>) {
+async fn accept<S: Send + 'static, F: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    connections: mpsc::Sender<io::Result<S>>,
+    greet: impl Fn(TcpStream, mpsc::Sender<io::Result<S>>) -> F,
+) {
     // A run of failures is logged once.
     let mut failing = false;
     loop {
@@ -101,6 +123,19 @@ async fn greet(stream: TcpStream, connections: mpsc::Sender<io::Result<TcpStream
     // A connection that is gone already shows it when it is read.
     let _ = stream.set_nodelay(true);
     if let Ok(Ok(true)) = timeout(PREFACE_TIMEOUT, has_begun(&stream)).await {
+        let _ = connections.send(Ok(stream)).await;
+    }
+}
+
+/// Hands a connection on when its handshake is done and its client has begun; one that takes too long, or fails, is closed.
+async fn shake_hands(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    connections: mpsc::Sender<io::Result<OverTls>>,
+) {
+    let _ = stream.set_nodelay(true);
+    let begun = async { Replay::after_preface(acceptor.accept(stream).await?).await };
+    if let Ok(Ok(stream)) = timeout(PREFACE_TIMEOUT, begun).await {
         let _ = connections.send(Ok(stream)).await;
     }
 }

@@ -19,7 +19,7 @@ use prost_types::FileDescriptorSet;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
-use tonic::transport::server::TcpConnectInfo;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tonic::{Code, Status};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -207,7 +207,9 @@ impl Call {
         if let Some(id) = traces::id_of(&traced) {
             span.record("trace", field::display(id));
         }
-        let remote = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let over_tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+        let connection = request.extensions().get().or(over_tls.map(TlsConnectInfo::get_ref));
+        let remote = connection.and_then(TcpConnectInfo::remote_addr);
         let remote = remote.map(|address| address.ip().to_canonical());
         Self { method, span, traced, begun: Instant::now(), remote, refusal: None, ended: false }
     }

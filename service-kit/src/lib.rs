@@ -13,6 +13,7 @@
 //! | [`metrics`] [`http_metrics`] | counts, times and the process itself, for Prometheus |
 //! | [`client_ip`] | who calls, when a proxy may stand in between |
 //! | [`cors`] | which browser applications of other origins may call |
+//! | [`tls`] | TLS of the listeners, with a certificate that is loaded again |
 //! | [`traces`] | spans by OTLP, `traceparent` in and out |
 //! | [`observe`] [`grpc`] [`request_id`] [`refusal`] | around every request: an id, a count, one line in the log, a span |
 //! | [`version`] | version and commit |
@@ -29,10 +30,13 @@ pub mod metrics;
 pub mod observe;
 pub mod reference;
 pub mod refusal;
+mod replay;
 pub mod request_id;
 pub mod run;
 pub mod secret_file;
 pub mod settings;
 pub mod signals;
+pub mod tls;
 pub mod traces;
+mod unauthenticated;
 pub mod version;

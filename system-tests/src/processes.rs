@@ -210,6 +210,16 @@ impl Service {
     }
 }
 
+/// An address that nobody listens at: for what must be told one before it starts.
+///
+/// # Panics
+/// When the system gives none.
+#[must_use]
+pub fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
+
 /// A child from its first moment on: a test that fails before it is ready leaves nothing running.
 struct Owned(Child);
 

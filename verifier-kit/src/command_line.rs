@@ -92,7 +92,7 @@ impl<S: DeserializeOwned + Serialize + Default> Program<S> {
         // Kept until the end, so that the last spans reach the collector.
         let exporting = if serves { traces::start(self.name, common.traces)? } else { None };
         logging::start(common.log, exporting.as_ref())?;
-        if serves { (self.serve)(&settings) } else { healthcheck::ask(common.http.bind) }
+        if serves { (self.serve)(&settings) } else { healthcheck::ask(common.http.bind, false) }
     }
 }
 

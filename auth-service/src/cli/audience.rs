@@ -65,6 +65,11 @@ pub(super) enum AudienceCommand {
 }
 
 impl AudienceCommand {
+    /// Whether it changes nothing.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::List | Self::Show { .. })
+    }
+
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::Create { name, algorithm, encryption_jwks, typ } => {

@@ -42,6 +42,11 @@ pub(super) enum AuditCommand {
 }
 
 impl AuditCommand {
+    /// Whether it changes nothing.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::Verify { .. } | Self::Head | Self::List(_) | Self::Export(_))
+    }
+
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::Verify { head } => verify(authority, output, head.as_ref()),

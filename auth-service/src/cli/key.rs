@@ -49,6 +49,11 @@ pub(super) enum KeyCommand {
 }
 
 impl KeyCommand {
+    /// Whether it changes nothing.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::List)
+    }
+
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::List => list(authority, output),

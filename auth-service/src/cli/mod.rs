@@ -5,6 +5,7 @@
 
 mod audience;
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod doctor;
@@ -79,13 +80,37 @@ enum Command {
     /// Verify and list the audit log.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Announce that a backup of the database was restored: verifiers load all revocations and keys again. Run it once
-    /// after each restore.
+    /// Write a backup: database, master key and head of the audit log, in a new folder, checked. The authority may run.
+    Backup(backup::BackupArguments),
+    /// Announce that a backup of the database was restored by other means than `backup restore`: verifiers load all
+    /// revocations and keys again. Run it once after each restore.
     Restored,
     /// Check that the running authority is ready, for container health checks.
     Healthcheck,
     #[command(flatten)]
     Standalone(standalone::StandaloneCommand),
+}
+
+impl Command {
+    /// Whether it changes nothing: then it creates no database, no key and no folder either.
+    fn only_reads(&self) -> bool {
+        match self {
+            Self::User(command) => command.only_reads(),
+            Self::Client(command) => command.only_reads(),
+            Self::Session(command) => command.only_reads(),
+            Self::Audience(command) => command.only_reads(),
+            Self::Key(command) => command.only_reads(),
+            Self::Audit(command) => command.only_reads(),
+            Self::Serve
+            | Self::Migrate
+            | Self::Import(_)
+            | Self::MasterKey(_)
+            | Self::Backup(_)
+            | Self::Restored
+            | Self::Healthcheck
+            | Self::Standalone(_) => false,
+        }
+    }
 }
 
 /// Runs the command line.
@@ -130,24 +155,27 @@ fn run(cli: Cli, output: &Output) -> Done {
     let serves = matches!(command, Command::Serve);
     let exporting = if serves { service_kit::traces::start("auth-service", &settings.traces)? } else { None };
     service_kit::logging::start(&settings.log, exporting.as_ref())?;
+    let only_reads = command.only_reads();
+    let open = || if only_reads { existing_authority(&settings) } else { authority(&settings) };
     match command {
         Command::Serve => serve::run(&settings),
         Command::Migrate => migrate(&settings, output),
-        Command::User(command) => command.run(&*authority(&settings)?, output),
-        Command::Client(command) => command.run(&*authority(&settings)?, output),
-        Command::Session(command) => command.run(&*authority(&settings)?, output),
-        Command::Audience(command) => command.run(&*authority(&settings)?, output),
+        Command::User(command) => command.run(&*open()?, output),
+        Command::Client(command) => command.run(&*open()?, output),
+        Command::Session(command) => command.run(&*open()?, output),
+        Command::Audience(command) => command.run(&*open()?, output),
         Command::Import(import::ImportCommand::Django(command)) => {
             command.run(&*authority(&settings)?, settings.django.field_map(), output)
         }
         Command::Import(import::ImportCommand::DjangoSettings { file }) => {
             import::django_settings(&file, output)
         }
-        Command::Key(command) => command.run(&*authority(&settings)?, output),
+        Command::Key(command) => command.run(&*open()?, output),
+        Command::Backup(arguments) => arguments.run(&settings, output),
         Command::MasterKey(command) => {
             command.run(&*authority(&settings)?, &settings.keys.master_key_file, output)
         }
-        Command::Audit(command) => command.run(&*authority(&settings)?, output),
+        Command::Audit(command) => command.run(&*open()?, output),
         Command::Standalone(command) => command.run(cli.config.as_deref(), output),
         Command::Restored => restored(&*authority(&settings)?, output),
         Command::Healthcheck => healthcheck(&settings, output),
@@ -156,7 +184,16 @@ fn run(cli: Cli, output: &Output) -> Done {
 
 /// The authority, with the operator as the actor of its audit entries.
 fn authority(settings: &Settings) -> Result<Arc<Authority>, Failure> {
-    authority_as(settings, Actor::Operator(rustix::process::getuid().as_raw()))
+    authority_as(settings, operator())
+}
+
+/// The authority that is there, and nothing is created or changed.
+fn existing_authority(settings: &Settings) -> Result<Arc<Authority>, Failure> {
+    Ok(startup::build_existing(settings, operator())?)
+}
+
+fn operator() -> Actor {
+    Actor::Operator(rustix::process::getuid().as_raw())
 }
 
 fn authority_as(settings: &Settings, process: Actor) -> Result<Arc<Authority>, Failure> {
@@ -187,7 +224,7 @@ fn restored(authority: &Authority, output: &Output) -> Done {
 }
 
 fn healthcheck(settings: &Settings, output: &Output) -> Done {
-    service_kit::healthcheck::ask(settings.http.bind)?;
+    service_kit::healthcheck::ask(settings.http.bind, settings.tls.is_on())?;
     output.result(&serde_json::json!({"ready": true}), "ready");
     Ok(())
 }

@@ -52,6 +52,11 @@ pub(super) struct SessionEnd {
 const HEADER: [&str; 6] = ["ID", "USER", "CLIENT", "STATE", "LAST REFRESH", "DEVICE"];
 
 impl SessionCommand {
+    /// Whether it changes nothing.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Show { .. })
+    }
+
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::List { user, client, all, list } => {

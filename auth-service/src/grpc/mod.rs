@@ -16,6 +16,7 @@ use service_kit::accept;
 use service_kit::client_ip::TrustedProxies;
 use service_kit::grpc::{CALL_TIMEOUT, ObserveCalls, report_health};
 use service_kit::run::End;
+use service_kit::tls::ServerTls;
 use signet_proto::auth::v1::key_service_server::KeyServiceServer;
 use signet_proto::auth::v1::revocation_service_server::RevocationServiceServer;
 use signet_proto::auth::v1::token_service_server::TokenServiceServer;
@@ -54,6 +55,7 @@ pub struct GrpcState {
     pub blocking: Blocking,
     pub settings: Grpc,
     pub proxies: TrustedProxies,
+    pub tls: Option<ServerTls>,
 }
 
 /// Serves until `end` says to stop. Health and, where it is switched on, reflection are the only
@@ -63,7 +65,7 @@ pub struct GrpcState {
 /// Those of the transport.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    GrpcState { authority, blocking, settings, proxies }: GrpcState,
+    GrpcState { authority, blocking, settings, proxies, tls }: GrpcState,
     end: End,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -80,7 +82,7 @@ pub async fn serve(
     // Many a tool asks for the older version, and only for that.
     let reflection = settings.reflection.then(|| listed_services().build_v1()).transpose()?;
     let reflection_alpha = settings.reflection.then(|| listed_services().build_v1alpha()).transpose()?;
-    Server::builder()
+    let server = Server::builder()
         .layer(ObserveCalls::of(signet_proto::DESCRIPTORS, &[])?)
         .timeout(CALL_TIMEOUT)
         .max_concurrent_streams(MAX_STREAMS)
@@ -94,9 +96,15 @@ pub async fn serve(
         .add_service(revocations)
         .add_service(keys)
         .add_optional_service(reflection)
-        .add_optional_service(reflection_alpha)
-        .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())
-        .await?;
+        .add_optional_service(reflection_alpha);
+    let stopping = end.stopping.cancelled_owned();
+    match tls {
+        Some(tls) => {
+            let connections = accept::begun_over_tls(listener, tls.grpc_config());
+            server.serve_with_incoming_shutdown(connections, stopping).await?;
+        }
+        None => server.serve_with_incoming_shutdown(accept::begun(listener), stopping).await?,
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 use rustix::io::Errno;
@@ -24,7 +25,8 @@ pub(super) struct Caller(OwnedFd);
 impl Caller {
     /// Keeps one with each connection, up to a number of them.
     pub(super) fn note(connection: &dyn Any, data: &mut Extensions) {
-        let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+        let over_tls = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
+        let Some(stream) = connection.downcast_ref::<TcpStream>().or_else(over_tls) else { return };
         if WATCHED.fetch_add(1, Ordering::Relaxed) >= MAX_WATCHED {
             WATCHED.fetch_sub(1, Ordering::Relaxed);
             return;

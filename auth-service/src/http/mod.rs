@@ -1,5 +1,5 @@
 //! The HTTP protocol: unpack a request, call the authority, repack the answer. A file bears the name
-//! of what it serves. HTTP/1.1 only: nginx, or whatever stands in front, ends TLS and HTTP/2.
+//! of what it serves. HTTP/1.1 only, plain or over TLS: a proxy in front can offer HTTP/2.
 
 mod account;
 mod body;
@@ -26,6 +26,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpMessage, HttpRequest, HttpServer, web};
 use service_kit::client_ip::TrustedProxies;
 use service_kit::run::HTTP_DRAIN_SECONDS;
+use service_kit::tls::ServerTls;
 use tokio::sync::Mutex;
 
 use browser::Browsers;
@@ -125,7 +126,12 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// Those of the operating system.
-pub fn server(listener: TcpListener, state: &HttpState, workers: usize) -> std::io::Result<Server> {
+pub fn server(
+    listener: TcpListener,
+    tls: Option<&ServerTls>,
+    state: &HttpState,
+    workers: usize,
+) -> std::io::Result<Server> {
     let base = issuer_path(&state.authority.issuer.url).to_owned();
     let metadata = web::Data::new(metadata::Metadata::new(&state.authority.issuer.url));
     // For the log lines of refused requests.
@@ -157,10 +163,13 @@ pub fn server(listener: TcpListener, state: &HttpState, workers: usize) -> std::
     .client_request_timeout(HEADER_TIMEOUT)
     .keep_alive(IDLE_TIMEOUT)
     .shutdown_timeout(HTTP_DRAIN_SECONDS)
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    Ok(server)
+    .tls_handshake_timeout(HEADER_TIMEOUT)
+    .disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls.http_config())?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
 }
 
 /// The path of the issuer, under which everything but health is served.

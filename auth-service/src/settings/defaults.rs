@@ -9,11 +9,12 @@ use service_kit::client_ip::TrustedProxies;
 use service_kit::cors::Origins;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
+use service_kit::tls::Tls;
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Audit, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords, Settings,
-    SimpleJwt, Sweep, Tokens, Webhook,
+    Accounts, Audit, Backup, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords,
+    Settings, SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 impl Default for Settings {
@@ -23,6 +24,7 @@ impl Default for Settings {
             drain_delay: Duration::from_secs(1),
             http: Http::default(),
             grpc: Grpc::default(),
+            tls: Tls::default(),
             database: Database::default(),
             keys: Keys::default(),
             bootstrap: Bootstrap::default(),
@@ -36,6 +38,7 @@ impl Default for Settings {
             mail: Mail::default(),
             sweep: Sweep::default(),
             audit: Audit::default(),
+            backup: Backup::default(),
             limits: Limits::default(),
             trusted_proxies: TrustedProxies::default(),
             metrics: Metrics::on_loopback(9464),

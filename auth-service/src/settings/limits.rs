@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use documented::DocumentedFields;
@@ -35,6 +36,13 @@ pub struct Audit {
         serialize_with = "duration::write_optional"
     )]
     pub keep: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, DocumentedFields, Serialize)]
+#[serde(default)]
+pub struct Backup {
+    /// Folder of the backups of `auth-service backup`; `doctor` warns when the newest one is older than a day.
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]

@@ -23,12 +23,13 @@ use service_kit::cors::Origins;
 use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
+use service_kit::tls::Tls;
 use service_kit::traces::Traces;
 
 pub use accounts::{Accounts, Mail};
 pub use bootstrap::Bootstrap;
 pub use django::Django;
-pub use limits::{Audit, Limits, Sweep};
+pub use limits::{Audit, Backup, Limits, Sweep};
 pub use load::load;
 pub use reference::reference;
 pub use simplejwt::SimpleJwt;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub http: Http,
     /// The gRPC listener.
     pub grpc: Grpc,
+    /// TLS of both listeners.
+    pub tls: Tls,
     /// The database.
     pub database: Database,
     /// Signing keys and the master key.
@@ -77,6 +80,8 @@ pub struct Settings {
     pub sweep: Sweep,
     /// The audit log.
     pub audit: Audit,
+    /// Backups.
+    pub backup: Backup,
     /// Limits of failed logins.
     pub limits: Limits,
     /// Addresses and networks of proxies whose `X-Forwarded-For` is trusted, separated by commas.

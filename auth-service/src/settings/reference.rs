@@ -2,11 +2,12 @@ use documented::DocumentedFields;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
 use service_kit::reference::{self, Setting};
+use service_kit::tls::Tls;
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Audit, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords, Settings,
-    SimpleJwt, Sweep, Tokens, Webhook,
+    Accounts, Audit, Backup, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords,
+    Settings, SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 /// Every setting, with its default and its meaning.
@@ -22,6 +23,7 @@ fn docs(section: &str, field: &str) -> Option<&'static str> {
         "" => Settings::get_field_docs(field),
         "accounts" => Accounts::get_field_docs(field),
         "audit" => Audit::get_field_docs(field),
+        "backup" => Backup::get_field_docs(field),
         "bootstrap" => Bootstrap::get_field_docs(field),
         "claims_webhook" => Webhook::get_field_docs(field),
         "database" => Database::get_field_docs(field),
@@ -36,6 +38,7 @@ fn docs(section: &str, field: &str) -> Option<&'static str> {
         "passwords" => Passwords::get_field_docs(field),
         "simplejwt" => SimpleJwt::get_field_docs(field),
         "sweep" => Sweep::get_field_docs(field),
+        "tls" => Tls::get_field_docs(field),
         "tokens" => Tokens::get_field_docs(field),
         "traces" => Traces::get_field_docs(field),
         _ => return None,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::Result;
-use super::database::{open_master_key, open_secrets, open_storage};
+use super::database::{Opening, open_master_key, open_secrets, open_storage};
 use super::policies::{account_policy, issuer, mailer, sign_in_policy, simplejwt, token_policy};
 use crate::audit::{Actor, Chain};
 use crate::authority::Authority;
@@ -29,12 +29,36 @@ pub fn build(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
 /// # Errors
 /// As [`build`].
 pub fn build_at(settings: &Settings, clock: Arc<dyn Clock>, process: Actor) -> Result<Arc<Authority>> {
+    let authority = assemble(settings, clock, process, Opening::Create)?;
+    let raised = authority.storage.raise_longest_token(authority.issuer.key_policy.longest_token);
+    raised.map_err(|error| error.to_string())?;
+    authority.refresh_state().map_err(|error| error.cause)?;
+    Ok(Arc::new(authority))
+}
+
+/// The authority that is there, for commands that only read: creates no database, no key and no folder, and changes
+/// nothing.
+///
+/// # Errors
+/// What is missing or wrong, in one line, with the setting that names it.
+pub fn build_existing(settings: &Settings, process: Actor) -> Result<Arc<Authority>> {
+    let authority = assemble(settings, Arc::new(SystemClock), process, Opening::Existing)?;
+    authority.load_state().map_err(|error| error.cause)?;
+    Ok(Arc::new(authority))
+}
+
+fn assemble(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    process: Actor,
+    opening: Opening,
+) -> Result<Authority> {
     check_clock(clock.as_ref())?;
-    let storage = open_storage(settings)?;
-    let master = open_master_key(&settings.keys.master_key_file, &storage)?;
+    let storage = open_storage(settings, opening)?;
+    let master = open_master_key(&settings.keys.master_key_file, &storage, opening)?;
     let secrets = open_secrets(&master, &settings.keys.master_key_file, &storage)?;
     storage.audit_with(Chain::new(&secrets, Arc::clone(&clock), process));
-    let authority = Authority {
+    Ok(Authority {
         policy: token_policy(settings),
         simplejwt: simplejwt(settings, &secrets)?,
         clients: ClientDirectory::default(),
@@ -45,11 +69,7 @@ pub fn build_at(settings: &Settings, clock: Arc<dyn Clock>, process: Actor) -> R
         sync: SyncState::default(),
         clock,
         storage,
-    };
-    let raised = authority.storage.raise_longest_token(authority.issuer.key_policy.longest_token);
-    raised.map_err(|error| error.to_string())?;
-    authority.refresh_state().map_err(|error| error.cause)?;
-    Ok(Arc::new(authority))
+    })
 }
 
 /// # Errors

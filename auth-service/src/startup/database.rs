@@ -9,13 +9,30 @@ use crate::keys::{MasterKey, Secrets};
 use crate::settings::Settings;
 use crate::storage::{DatabaseUrl, Storage, StorageError};
 
+/// What becomes of a database or a master key that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    Create,
+    /// It is an error.
+    Existing,
+}
+
 /// The database with a schema that fits, or what is wrong with it.
 ///
 /// # Errors
 /// One line that names the database without its password.
-pub(super) fn open_storage(settings: &Settings) -> Result<Storage> {
+pub(super) fn open_storage(settings: &Settings, opening: Opening) -> Result<Storage> {
     let url = database_url(settings)?;
-    if settings.database.migrate {
+    if let (Opening::Existing, DatabaseUrl::Sqlite(path)) = (opening, &url)
+        && !path.exists()
+    {
+        return Err(format!(
+            "there is no database here: {} does not exist (setting database.url). The first start creates it; --config or \
+             AUTH__DATABASE__URL names another",
+            path.display()
+        ));
+    }
+    if settings.database.migrate && opening == Opening::Create {
         migrate(&url)?;
     } else {
         let pending = Storage::pending_migrations(&url).map_err(|error| format!("{url}: {error}"))?;
@@ -54,7 +71,7 @@ fn make_default_folder(folder: &Path) -> Result<()> {
 }
 
 /// Made only where nothing was ever sealed: a lost key must not be replaced silently.
-pub(super) fn open_master_key(path: &Path, storage: &Storage) -> Result<MasterKey> {
+pub(super) fn open_master_key(path: &Path, storage: &Storage, opening: Opening) -> Result<MasterKey> {
     let read = || MasterKey::read(path).map_err(|error| format!("master key: {error}"));
     if let Some(key) = read()? {
         return Ok(key);
@@ -67,6 +84,12 @@ pub(super) fn open_master_key(path: &Path, storage: &Storage) -> Result<MasterKe
         }
         return Err(format!(
             "master key: {} does not exist, and the database holds keys that only it can open: restore it",
+            path.display()
+        ));
+    }
+    if opening == Opening::Existing {
+        return Err(format!(
+            "there is no master key here: {} does not exist (setting keys.master_key_file)",
             path.display()
         ));
     }

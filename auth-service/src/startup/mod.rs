@@ -3,13 +3,15 @@
 mod build;
 mod database;
 mod first_administrator;
+mod last_seen;
 mod policies;
 mod sample;
 mod serve;
 
-pub use build::{build, build_at, check_clock};
+pub use build::{build, build_at, build_existing, check_clock};
 pub use database::{database_url, migrate, open_secrets};
 pub use first_administrator::{create_first_administrator, initial_password_file};
+pub use last_seen::{check_last_seen, note_last_seen};
 pub use policies::mail_policy;
 pub use serve::serve;
 

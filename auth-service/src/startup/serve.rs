@@ -9,6 +9,7 @@ use service_kit::run::{self, End};
 use service_kit::signals::stop_requested;
 
 use super::Result;
+use super::last_seen::note_last_seen;
 use super::sample::sample_metrics;
 use crate::authority::Authority;
 use crate::authority::sync::{StateSync, SweepPolicy, start_sweep};
@@ -48,9 +49,13 @@ pub fn serve(settings: &Settings, authority: &Arc<Authority>, recorded: Recorded
         keep: settings.sweep.keep,
         audit_keep: settings.audit.keep,
     };
-    let sweeper = start_sweep(Arc::clone(authority), policy).map_err(|error| error.cause)?;
+    let (noting, seen_by) = (settings.clone(), Arc::clone(authority));
+    let note = move || note_last_seen(&noting, &seen_by);
+    let sweeper = start_sweep(Arc::clone(authority), policy, note).map_err(|error| error.cause)?;
     let outcome = runtime.block_on(serve_until_stopped(settings, authority, cores, recorded));
+    let (noting, seen_by) = (settings.clone(), Arc::clone(authority));
     end_within(END_WAIT, move || {
+        note_last_seen(&noting, &seen_by);
         drop(sweeper);
         drop(state_sync);
     });
@@ -85,6 +90,7 @@ async fn serve_until_stopped(
     // Before it reports ready.
     let told = stop_requested();
     let blocking = Blocking::new(tokio::runtime::Handle::current(), Arc::clone(authority));
+    let tls = settings.tls.load()?;
     let http_listener = accept::bind("http.bind", settings.http.bind)?;
     let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
     let grpc_listener = accept::bind("grpc.bind", settings.grpc.bind)?;
@@ -93,7 +99,8 @@ async fn serve_until_stopped(
     let sampled = Arc::clone(authority);
     let metrics = service_kit::metrics::serve(settings.metrics, recorded, move || sample_metrics(&sampled))?;
     let state = HttpState::new(Arc::clone(authority), blocking.clone(), settings);
-    let http = http_listener.into_std().and_then(|listener| http::server(listener, &state, cores));
+    let http =
+        http_listener.into_std().and_then(|listener| http::server(listener, tls.as_ref(), &state, cores));
     let http = http.map_err(|error| format!("http: {error}"))?;
     let end = End::default();
     let grpc_state = GrpcState {
@@ -101,7 +108,11 @@ async fn serve_until_stopped(
         blocking,
         settings: settings.grpc.clone(),
         proxies: settings.trusted_proxies.clone(),
+        tls: tls.clone(),
     };
+    if let Some(tls) = tls {
+        tokio::spawn(tls.reload(end.stopping.clone()));
+    }
     let (closing, draining) = (Arc::clone(authority), end.draining.clone());
     tokio::spawn(async move {
         draining.cancelled().await;

@@ -67,6 +67,11 @@ fn missing(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
     Ok(embedded(url)?.into_iter().filter(|version| !applied.contains(version)).collect())
 }
 
+/// How many migrations there are.
+pub(super) fn count(url: &DatabaseUrl) -> Result<usize, StorageError> {
+    Ok(embedded(url)?.len())
+}
+
 fn embedded(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
     use diesel::migration::{Migration, MigrationSource};
     let unreadable =

@@ -19,6 +19,7 @@ mod change_counters;
 mod client_changes;
 mod clients;
 mod connection;
+mod copy;
 mod django;
 mod django_schema;
 mod email_addresses;
@@ -81,6 +82,7 @@ pub use audience_changes::AudienceDeleted;
 pub use audit_list::AuditFilter;
 pub use change_counters::ChangeCounters;
 pub use client_changes::ClientEnd;
+pub use copy::{check_unused, replace_database};
 pub use django::DjangoTables;
 pub use email_addresses::EmailChange;
 pub use error::StorageError;
@@ -176,6 +178,12 @@ impl Storage {
     /// [`StorageError::Unavailable`], also when there is no database file.
     pub fn pending_migrations(url: &DatabaseUrl) -> Result<Vec<String>, StorageError> {
         migrate::pending(url)
+    }
+
+    /// Whether so many migrations are missing that none was ever applied.
+    #[must_use]
+    pub fn knows_no_migration(pending: &[String], url: &DatabaseUrl) -> bool {
+        migrate::count(url).is_ok_and(|all| all == pending.len())
     }
 
     /// The clock of a database that has one of its own.

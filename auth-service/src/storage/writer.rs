@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -25,10 +25,11 @@ pub(super) const MAX_WAITING: usize = 1024;
 type Job = Box<dyn FnOnce(Result<&mut AnyConnection, StorageError>) -> Finish + Send>;
 type Finish = Box<dyn FnOnce(Result<(), StorageError>)>;
 
-/// A handle on the writer thread, which ends when the last handle is gone.
-#[derive(Clone)]
+/// A handle on the writer thread, which ends with it.
 pub(super) struct SqliteWriter {
-    jobs: SyncSender<Job>,
+    /// `None` at the end.
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
     /// Longest wait for the write lock, in milliseconds.
     patience: Arc<AtomicU64>,
 }
@@ -39,11 +40,11 @@ impl SqliteWriter {
         let (jobs, waiting) = sync_channel(MAX_WAITING);
         let patience = Arc::new(AtomicU64::new(0));
         let of_thread = Arc::clone(&patience);
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || write_batches(connection, &waiting, &of_thread))
             .map_err(|error| StorageError::Unavailable(format!("no writer thread: {error}")))?;
-        let writer = Self { jobs, patience };
+        let writer = Self { jobs: Some(jobs), thread: Some(thread), patience };
         writer.wait_for_the_lock(SQLITE_PATIENCE);
         Ok(writer)
     }
@@ -80,12 +81,25 @@ impl SqliteWriter {
             });
             Box::new(move |committed| reply(committed.and(outcome)))
         });
-        if let Err(refused) = self.jobs.try_send(job) {
+        let Some(jobs) = &self.jobs else { return };
+        if let Err(refused) = jobs.try_send(job) {
             let cause = match &refused {
                 TrySendError::Full(_) => "too many writes are waiting",
                 TrySendError::Disconnected(_) => "the writer thread has ended",
             };
             not_sent(refused)(Err(StorageError::Unavailable(cause.to_owned())))(Ok(()));
+        }
+    }
+}
+
+/// A process that ends must not leave the log of its last connection beside the file.
+impl Drop for SqliteWriter {
+    fn drop(&mut self) {
+        self.jobs = None;
+        let Some(thread) = self.thread.take() else { return };
+        // A step that held the last handle is on that thread.
+        if thread.thread().id() != thread::current().id() {
+            let _ = thread.join();
         }
     }
 }

@@ -27,6 +27,8 @@ fn no_command_and_no_refused_start_is_killed_by_a_signal() {
         with("AUTH__KEYS__MASTER_KEY_FILE", "/nowhere/master.key"),
         with("AUTH__SIMPLEJWT__CLIENT_ID", "not a client ID"),
     ];
+    // Before it there is no master key, and `key list` creates none.
+    assert!(run("auth-service", &["audience", "create", "x"], folder.path(), &env, "").status.success());
     let next = AtomicUsize::new(0);
     let work = || {
         loop {

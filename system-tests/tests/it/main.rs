@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod backups;
 mod bad_input;
 mod browser;
 mod browsers;
@@ -50,5 +51,6 @@ mod refresh_under_fire;
 mod sessions;
 mod settings;
 mod simplejwt_contract;
+mod tls;
 mod traces;
 mod walk;

@@ -5,7 +5,7 @@
 mod audiences;
 mod audit;
 mod audit_prune;
-mod backup;
+pub mod backup;
 mod client_changes;
 mod clients;
 pub mod import;

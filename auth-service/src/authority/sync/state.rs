@@ -102,6 +102,24 @@ impl Authority {
     /// `Unavailable`; what is in memory stays.
     pub fn refresh_state(&self) -> Result<()> {
         let mut last = self.sync.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (counters, now) = self.load_changes(*last)?;
+        self.maintain_keys(now)?;
+        self.notify();
+        *last = Some((counters, now));
+        Ok(())
+    }
+
+    /// The same without doing anything to the keys: for commands that only read.
+    ///
+    /// # Errors
+    /// `Unavailable`; what is in memory stays.
+    pub fn load_state(&self) -> Result<()> {
+        let mut last = self.sync.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(self.load_changes(*last)?);
+        Ok(())
+    }
+
+    fn load_changes(&self, last: Option<(ChangeCounters, Timestamp)>) -> Result<(ChangeCounters, Timestamp)> {
         let poll = self.sync.polls.fetch_add(1, Ordering::AcqRel) + 1;
         // Counters first: a change in between is seen twice, never missed. One look at a time, or an older one
         // could undo what a newer one has found.
@@ -119,10 +137,7 @@ impl Authority {
         }
         self.reload_clients_if_changed(counters)?;
         self.sync.feeds.polled(poll);
-        self.maintain_keys(now)?;
-        self.notify();
-        *last = Some((counters, now));
-        Ok(())
+        Ok((counters, now))
     }
 
     /// Wakes all streams and long polls if the state in memory has changed.

@@ -33,13 +33,18 @@ pub struct SweepPolicy {
     pub audit_keep: Option<Duration>,
 }
 
-/// Begins to sweep now and then, until what it returns is dropped.
+/// Begins to sweep now and then, until what it returns is dropped; `note` is called first in each round.
 ///
 /// # Errors
 /// `Internal` when the system gives no thread.
-pub fn start(authority: Arc<Authority>, policy: SweepPolicy) -> Result<Background> {
+pub fn start(
+    authority: Arc<Authority>,
+    policy: SweepPolicy,
+    note: impl Fn() + Send + 'static,
+) -> Result<Background> {
     let (trust, published) = (ClockTrust::new(authority.now()), AtomicI64::new(0));
     let work = move |signals: &Signals| {
+        note();
         authority.refresh_dummies()?;
         authority.publish_audit_head(&published)?;
         if !trust.holds(authority.now()) {

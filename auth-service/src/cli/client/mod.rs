@@ -86,6 +86,11 @@ pub(super) struct ClientUpdate {
 }
 
 impl ClientCommand {
+    /// Whether it changes nothing.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::List | Self::Show { .. })
+    }
+
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::Create { id, grants, scope, audiences, introspects, cors_origins } => {

@@ -98,6 +98,11 @@ pub(super) struct UserUpdate {
 }
 
 impl UserCommand {
+    /// Whether it changes nothing.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Show { .. })
+    }
+
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
             Self::List { filter, disabled, enabled, list } => {

@@ -356,7 +356,7 @@ fn settings_are_converted_and_what_has_no_counterpart_is_named() {
     key_file(&folder.path().join("data"), SECRET);
     let mut env = env;
     env.insert("AUTH__SIMPLEJWT__LEGACY_UNTIL".to_owned(), "2099-01-01T00:00:00Z".to_owned());
-    let read = run("auth-service", &["--config", &file, "key", "list"], folder.path(), &env, "");
+    let read = run("auth-service", &["--config", &file, "audience", "create", "x"], folder.path(), &env, "");
     let said = String::from_utf8_lossy(&read.stderr).into_owned();
     assert!(read.status.success() && !said.contains("unknown setting"), "{said}");
 
