@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::refusal::not_allowed;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
@@ -16,7 +17,7 @@ where
     A: FromRequest + 'static,
     H::Output: Responder + 'static,
 {
-    let other = || async { HttpResponse::MethodNotAllowed().insert_header((ALLOW, "GET, HEAD")).finish() };
+    let other = |request: HttpRequest| async move { not_allowed(&request, "GET, HEAD") };
     web::resource(path)
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))

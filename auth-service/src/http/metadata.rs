@@ -52,7 +52,10 @@ pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
     }
 }
 
-async fn discovery(
+/// Metadata of the authorization server (RFC 8414); also at `/.well-known/oauth-authorization-server`.
+#[utoipa::path(get, path = "/.well-known/openid-configuration", tag = "documents",
+    responses((status = 200, body = Object), (status = 304, description = "Unchanged")))]
+pub(super) async fn discovery(
     request: HttpRequest,
     state: web::Data<HttpState>,
     metadata: web::Data<Metadata>,

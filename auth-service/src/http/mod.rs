@@ -10,8 +10,10 @@ mod form;
 mod health;
 mod metadata;
 mod oauth;
+mod openapi;
 mod published;
 mod refusal;
+mod root;
 mod simplejwt;
 
 use std::net::TcpListener;
@@ -48,6 +50,8 @@ pub struct HttpState {
     pub blocking: Blocking,
     /// Whether simplejwt's endpoints are served.
     pub simplejwt: bool,
+    /// Whether the description of the endpoints is served.
+    docs: bool,
     /// What a login at them calls the name.
     username_field: Arc<str>,
     /// Words before a token in `Authorization`; the first one is in the challenge of a 401.
@@ -82,6 +86,7 @@ impl HttpState {
             authority,
             blocking,
             simplejwt,
+            docs: settings.http.docs,
             username_field: settings.simplejwt.username_field.as_str().into(),
             header_types,
             challenge,
@@ -155,7 +160,12 @@ pub fn server(
                 if state.simplejwt {
                     simplejwt::routes(app, &base, state.authority.simplejwt.sliding.is_some());
                 }
+                if state.docs {
+                    openapi::routes(app, &base);
+                }
+                root::routes(app, &base);
             })
+            .default_service(web::to(root::not_found))
     })
     .on_connect(Caller::note)
     .workers(workers)

@@ -12,6 +12,7 @@ use super::HttpState;
 use super::caching::{self, Pieces, read_only};
 use super::connections::Caller;
 use super::oauth::errors::OAuthError;
+use super::openapi::bodies::{KeySet, OAuthProblem};
 use crate::authority::Authority;
 use crate::authority::sync::RevocationDocument;
 use crate::error::Error;
@@ -22,7 +23,9 @@ pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
 }
 
 /// RFC 7517 section 5.
-async fn jwks(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse {
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "documents",
+    responses((status = 200, body = KeySet), (status = 304, description = "Unchanged")))]
+pub(super) async fn jwks(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse {
     let ring = state.authority.issuer.keys.ring();
     // Without the database a revoked key would not be noticed: caches must not hold the set for long.
     let cache_control = if state.authority.sees_the_database_often_enough() {
@@ -61,7 +64,15 @@ struct LongPoll {
 
 /// The signed document of what was revoked. To be asked for often, or with `wait`: an answer, also a 304,
 /// says that there is nothing newer. A replica that cannot see the database does not know that.
-async fn revocations(request: HttpRequest, state: web::Data<HttpState>) -> Result<HttpResponse, OAuthError> {
+#[utoipa::path(get, path = "/revocations", tag = "documents",
+    params(("wait" = Option<u32>, Query, description = "Seconds to wait for news"),
+        ("after" = Option<String>, Query, description = "EPOCH.SEQ: only what is newer, a page at a time")),
+    responses((status = 200, description = "A signed document (JWT)", content_type = "application/jwt", body = String),
+        (status = 304, description = "Unchanged"), (status = 400, body = OAuthProblem), (status = 503, body = OAuthProblem)))]
+pub(super) async fn revocations(
+    request: HttpRequest,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, OAuthError> {
     let poll = web::Query::<LongPoll>::from_query(request.query_string())
         .map_err(|_| Error::invalid_request("`wait` is a number of seconds"))?;
     let after = poll.after.as_deref().map(|after| {

@@ -1,5 +1,6 @@
-use actix_web::HttpResponseBuilder;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde_json::{Value, json};
 
 use crate::error::Error;
 
@@ -29,4 +30,19 @@ pub(super) fn advise(
         }
         _ => {}
     }
+}
+
+/// 405 with a body, where other methods are allowed.
+pub(super) fn not_allowed(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::MethodNotAllowed();
+    response.insert_header((header::ALLOW, allowed)).insert_header((header::CACHE_CONTROL, "no-store"));
+    if request.method() == Method::HEAD {
+        return response.finish();
+    }
+    response.json(problem("method_not_allowed", &format!("allowed here: {allowed}")))
+}
+
+/// The body of an error that belongs to no API.
+pub(super) fn problem(code: &str, description: &str) -> Value {
+    json!({"error": code, "error_description": description})
 }

@@ -50,7 +50,7 @@ impl Default for Settings {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { bind: loopback(8080), cors_allowed_origins: Origins::default() }
+        Self { bind: loopback(8080), cors_allowed_origins: Origins::default(), docs: true }
     }
 }
 

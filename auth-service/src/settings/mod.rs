@@ -6,20 +6,19 @@ mod bootstrap;
 mod defaults;
 mod django;
 mod limits;
+mod listeners;
 mod load;
 mod reference;
 mod simplejwt;
 mod webhook;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 use service_kit::client_ip::TrustedProxies;
-use service_kit::cors::Origins;
 use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
@@ -30,6 +29,7 @@ pub use accounts::{Accounts, Mail};
 pub use bootstrap::Bootstrap;
 pub use django::Django;
 pub use limits::{Audit, Backup, Limits, Sweep};
+pub use listeners::{Grpc, Http};
 pub use load::load;
 pub use reference::reference;
 pub use simplejwt::SimpleJwt;
@@ -92,28 +92,6 @@ pub struct Settings {
     pub traces: Traces,
     /// The log.
     pub log: Log,
-}
-
-#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
-#[serde(default)]
-pub struct Http {
-    /// Address of the HTTP listener; port 0 chooses a free port.
-    pub bind: SocketAddr,
-    /// Origins of browser applications that may call the authority, such as `https://app.example.com`, separated by
-    /// commas. Clients can have more (`client create --cors-origin`).
-    pub cors_allowed_origins: Origins,
-}
-
-#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
-#[serde(default)]
-pub struct Grpc {
-    /// Address of the gRPC listener; port 0 chooses a free port.
-    pub bind: SocketAddr,
-    /// Enable gRPC reflection, for development.
-    pub reflection: bool,
-    /// Maximum number of open feed streams, two per verifier. 1 to 100,000.
-    #[serde(deserialize_with = "load::max_watches")]
-    pub max_watches: usize,
 }
 
 #[derive(Clone, Deserialize, DocumentedFields, Serialize)]

@@ -376,7 +376,14 @@ async fn what_is_read_by_get_answers_head_and_refuses_the_rest() {
         let answer = system.http.post(&url).send().await.unwrap();
         assert_eq!(answer.status(), 405, "{path}");
         assert_eq!(answer.headers()["allow"], "GET, HEAD", "{path}");
+        assert_eq!(error_of(answer).await, (405, "method_not_allowed".to_owned()), "{path}");
     }
     let nowhere = system.http.get(system.auth_url("/nowhere")).send().await.unwrap();
-    assert_eq!(nowhere.status(), 404);
+    assert_eq!(error_of(nowhere).await, (404, "not_found".to_owned()));
+    let wrong_method = system.http.get(system.auth_url("/api/account/v1/password")).send().await.unwrap();
+    assert_eq!(wrong_method.headers()["allow"], "PUT");
+    assert_eq!(error_of(wrong_method).await, (405, "method_not_allowed".to_owned()));
+    let root: Value = system.http.get(system.auth_url("/")).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&root["name"], &root["issuer"]), (&json!("Signet"), &json!("https://auth.test")));
+    assert_eq!(root["docs"], "https://auth.test/docs/");
 }

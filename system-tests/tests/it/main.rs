@@ -9,6 +9,7 @@ mod browsers;
 mod clients;
 mod commands;
 mod compose;
+mod described;
 mod django;
 mod doctor;
 mod draining;

@@ -7,9 +7,15 @@ use super::errors::{OAuthError, no_store};
 use super::token::subject_token;
 use crate::authority::tokens::Introspection;
 use crate::http::HttpState;
+use crate::http::openapi::bodies::{IntrospectionAnswer, OAuthProblem, TokenQuestion};
 
 /// `POST /oauth2/introspect` (RFC 7662 section 2).
-pub(super) async fn introspect(
+#[utoipa::path(post, path = "/oauth2/introspect", tag = "oauth", security(("client" = [])),
+    request_body(content = TokenQuestion, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = IntrospectionAnswer), (status = 400, body = OAuthProblem), (status = 401, description = "The client is not authenticated", body = OAuthProblem),
+        (status = 405, body = OAuthProblem), (status = 413, body = OAuthProblem), (status = 415, body = OAuthProblem),
+        (status = 429, body = OAuthProblem), (status = 503, body = OAuthProblem)))]
+pub(in crate::http) async fn introspect(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,

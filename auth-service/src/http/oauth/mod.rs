@@ -2,10 +2,10 @@
 
 mod client_auth;
 pub(super) mod errors;
-mod introspect;
+pub(super) mod introspect;
 mod parameters;
-mod revoke;
-mod token;
+pub(super) mod revoke;
+pub(super) mod token;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};

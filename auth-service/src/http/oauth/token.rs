@@ -1,6 +1,7 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::client_auth;
 use super::errors::{OAuthError, no_store};
@@ -9,10 +10,16 @@ use crate::authority::grants::{Grant, RefreshGrant};
 use crate::authority::tokens::IssuedTokens;
 use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault};
+use crate::http::openapi::bodies::{OAuthProblem, TokenRequest};
 use crate::http::{HttpState, context};
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).
-pub(super) async fn token(
+#[utoipa::path(post, path = "/oauth2/token", tag = "oauth", security(("client" = [])),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = TokenResponse), (status = 400, body = OAuthProblem), (status = 401, description = "The client is not authenticated", body = OAuthProblem),
+        (status = 405, body = OAuthProblem), (status = 413, body = OAuthProblem), (status = 415, body = OAuthProblem),
+        (status = 429, body = OAuthProblem), (status = 503, body = OAuthProblem)))]
+pub(in crate::http) async fn token(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
@@ -26,8 +33,8 @@ pub(super) async fn token(
 }
 
 /// The answer (RFC 6749 section 5.1).
-#[derive(Serialize)]
-struct TokenResponse {
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
     /// Seconds.

@@ -11,6 +11,7 @@ pub(super) mod errors;
 mod fields;
 mod refresh_cookie;
 mod request;
+pub(super) mod sliding;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use errors::{SimpleJwtError, answer};
 use refresh_cookie::Presented;
@@ -29,6 +31,7 @@ use request::Submitted;
 use crate::authority::grants::{Grant, PasswordGrant, RefreshGrant};
 use crate::authority::sign_in::PasswordCredentials;
 use crate::http::browser::Holder;
+use crate::http::openapi::bodies::{LoginRequest, RefreshRequest, SimpleJwtProblem, VerifyRequest};
 use crate::http::{HttpState, context};
 use crate::secret::PlainSecret;
 
@@ -38,8 +41,8 @@ pub(super) fn routes(app: &mut web::ServiceConfig, base: &str, sliding: bool) {
         resource.wrap(from_fn(name_the_scheme))
     };
     if sliding {
-        app.service(endpoint("/api/token/sliding/").route(web::post().to(obtain_sliding)))
-            .service(endpoint("/api/token/sliding/refresh/").route(web::post().to(refresh_sliding)));
+        app.service(endpoint("/api/token/sliding/").route(web::post().to(sliding::obtain_sliding)))
+            .service(endpoint("/api/token/sliding/refresh/").route(web::post().to(sliding::refresh_sliding)));
     }
     app.service(endpoint("/api/token/").route(web::post().to(obtain)))
         .service(endpoint("/api/token/refresh/").route(web::post().to(refresh)))
@@ -61,7 +64,13 @@ async fn name_the_scheme(
     Ok(response)
 }
 
-async fn obtain(
+/// Logs a user in.
+#[utoipa::path(post, path = "/api/token/", tag = "simplejwt", request_body = LoginRequest,
+    responses((status = 200, body = Pair), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem),
+        (status = 403, description = "The origin may not use the cookie", body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
+        (status = 413, body = SimpleJwtProblem), (status = 415, body = SimpleJwtProblem), (status = 429, body = SimpleJwtProblem),
+        (status = 503, body = SimpleJwtProblem)))]
+pub(super) async fn obtain(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
@@ -77,27 +86,6 @@ async fn obtain(
             Ok(answer(HttpResponse::Ok()).json(pair))
         }
     }
-}
-
-async fn obtain_sliding(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<HttpState>,
-) -> Result<HttpResponse, SimpleJwtError> {
-    let login = login(&request, payload, &state).await?;
-    let token = state.blocking.run(move |authority| authority.obtain_sliding(&login)).await?;
-    Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
-}
-
-async fn refresh_sliding(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<HttpState>,
-) -> Result<HttpResponse, SimpleJwtError> {
-    let token = only_field(&request, payload, "token").await?;
-    let context = context(&request, &state.proxies);
-    let token = state.blocking.run(move |authority| authority.refresh_sliding(&token, &context)).await?;
-    Ok(answer(HttpResponse::Ok()).json(json!({"token": token})))
 }
 
 async fn login(
@@ -122,7 +110,13 @@ async fn login(
     })
 }
 
-async fn refresh(
+/// Exchanges a refresh token for its successor and an access token.
+#[utoipa::path(post, path = "/api/token/refresh/", tag = "simplejwt", request_body = RefreshRequest,
+    responses((status = 200, body = Rotated), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem),
+        (status = 403, description = "The origin may not use the cookie", body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
+        (status = 413, body = SimpleJwtProblem), (status = 415, body = SimpleJwtProblem), (status = 429, body = SimpleJwtProblem),
+        (status = 503, body = SimpleJwtProblem)))]
+pub(super) async fn refresh(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
@@ -142,7 +136,13 @@ async fn refresh(
     }
 }
 
-async fn verify(
+/// Says whether a token is valid.
+#[utoipa::path(post, path = "/api/token/verify/", tag = "simplejwt", request_body = VerifyRequest,
+    responses((status = 200, description = "It is valid"), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem),
+        (status = 403, description = "The origin may not use the cookie", body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
+        (status = 413, body = SimpleJwtProblem), (status = 415, body = SimpleJwtProblem), (status = 429, body = SimpleJwtProblem),
+        (status = 503, body = SimpleJwtProblem)))]
+pub(super) async fn verify(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
@@ -152,7 +152,13 @@ async fn verify(
     Ok(answer(HttpResponse::Ok()).json(json!({})))
 }
 
-async fn blacklist(
+/// Ends the session of a refresh token.
+#[utoipa::path(post, path = "/api/token/blacklist/", tag = "simplejwt", request_body = RefreshRequest,
+    responses((status = 200, description = "It has ended"), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem),
+        (status = 403, description = "The origin may not use the cookie", body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
+        (status = 413, body = SimpleJwtProblem), (status = 415, body = SimpleJwtProblem), (status = 429, body = SimpleJwtProblem),
+        (status = 503, body = SimpleJwtProblem)))]
+pub(super) async fn blacklist(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
@@ -191,14 +197,14 @@ async fn not_post(request: HttpRequest, state: Data<HttpState>) -> HttpResponse 
 }
 
 /// The members of the answers in simplejwt's order.
-#[derive(serde::Serialize)]
-struct Pair {
+#[derive(serde::Serialize, ToSchema)]
+pub(super) struct Pair {
     refresh: Option<String>,
     access: String,
 }
 
-#[derive(serde::Serialize)]
-struct Rotated {
+#[derive(serde::Serialize, ToSchema)]
+pub(super) struct Rotated {
     access: String,
     /// Without rotation the session keeps the one that it has.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -417,7 +417,8 @@ async fn what_is_described_is_there_and_what_is_sent_wrong_is_named() {
     let mut asked = 0;
     for (path, operations) in described["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            let path = path.strip_prefix("/api/account/v1").unwrap().replace("{id}", "x");
+            let Some(path) = path.strip_prefix("/api/account/v1") else { continue };
+            let path = path.replace("{id}", "x");
             let (status, _) = world.ask(&method.to_uppercase(), &path, None, None).await;
             let expected = if operation["security"].is_array() { 401 } else { 415 };
             assert_eq!(status, expected, "{method} {path}");
