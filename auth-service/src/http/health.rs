@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::HttpState;
 use super::caching::read_only;
-use super::openapi::bodies::Health;
+use super::described::Health;
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(read_only("/healthz", alive)).service(read_only("/readyz", ready));

@@ -6,6 +6,7 @@ mod body;
 mod browser;
 mod caching;
 mod connections;
+mod described;
 mod form;
 mod health;
 mod metadata;

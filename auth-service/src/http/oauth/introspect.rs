@@ -7,7 +7,7 @@ use super::errors::{OAuthError, no_store};
 use super::token::subject_token;
 use crate::authority::tokens::Introspection;
 use crate::http::HttpState;
-use crate::http::openapi::bodies::{IntrospectionAnswer, OAuthProblem, TokenQuestion};
+use crate::http::described::{IntrospectionAnswer, OAuthProblem, TokenQuestion};
 
 /// `POST /oauth2/introspect` (RFC 7662 section 2).
 #[utoipa::path(post, path = "/oauth2/introspect", tag = "oauth", security(("client" = [])),

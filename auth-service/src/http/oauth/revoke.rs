@@ -5,7 +5,7 @@ use serde_json::json;
 use super::client_auth;
 use super::errors::{OAuthError, no_store};
 use super::token::subject_token;
-use crate::http::openapi::bodies::{OAuthProblem, TokenQuestion};
+use crate::http::described::{OAuthProblem, TokenQuestion};
 use crate::http::{HttpState, context};
 
 /// `POST /oauth2/revoke` (RFC 7009 section 2): 200, also for an unknown token. The body says nothing; it is there for

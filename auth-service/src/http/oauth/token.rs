@@ -10,7 +10,7 @@ use crate::authority::grants::{Grant, RefreshGrant};
 use crate::authority::tokens::IssuedTokens;
 use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault};
-use crate::http::openapi::bodies::{OAuthProblem, TokenRequest};
+use crate::http::described::{OAuthProblem, TokenRequest};
 use crate::http::{HttpState, context};
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).

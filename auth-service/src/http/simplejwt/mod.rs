@@ -31,7 +31,7 @@ use request::Submitted;
 use crate::authority::grants::{Grant, PasswordGrant, RefreshGrant};
 use crate::authority::sign_in::PasswordCredentials;
 use crate::http::browser::Holder;
-use crate::http::openapi::bodies::{LoginRequest, RefreshRequest, SimpleJwtProblem, VerifyRequest};
+use crate::http::described::{LoginRequest, RefreshRequest, SimpleJwtProblem, VerifyRequest};
 use crate::http::{HttpState, context};
 use crate::secret::PlainSecret;
 

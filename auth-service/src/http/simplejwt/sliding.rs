@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::errors::{SimpleJwtError, answer};
 use super::{login, only_field};
-use crate::http::openapi::bodies::{LoginRequest, SimpleJwtProblem, SlidingAnswer, VerifyRequest};
+use crate::http::described::{LoginRequest, SimpleJwtProblem, SlidingAnswer, VerifyRequest};
 use crate::http::{HttpState, context};
 
 /// Logs a user in with a sliding token; only where they are switched on.

@@ -1,7 +1,5 @@
 //! The description of all HTTP endpoints, at `/api/openapi.json`, and a page that shows it.
 
-pub(super) mod bodies;
-
 use std::collections::BTreeSet;
 
 use actix_web::http::header::CONTENT_SECURITY_POLICY;
