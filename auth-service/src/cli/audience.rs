@@ -65,7 +65,6 @@ pub(super) enum AudienceCommand {
 }
 
 impl AudienceCommand {
-    /// Whether it changes nothing.
     pub(super) fn only_reads(&self) -> bool {
         matches!(self, Self::List | Self::Show { .. })
     }

@@ -7,6 +7,7 @@ mod audience;
 mod audit;
 mod backup;
 mod client;
+mod command;
 mod config;
 mod doctor;
 mod enabled;
@@ -27,12 +28,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::audit::Actor;
 use crate::authority::Authority;
 use crate::settings::{self, Settings};
 use crate::startup;
+use command::Command;
 use failure::{Done, Failure};
 use output::Output;
 
@@ -48,69 +50,6 @@ pub struct Cli {
     json: bool,
     #[command(subcommand)]
     command: Option<Command>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve HTTP and gRPC until SIGTERM (the default).
-    Serve,
-    /// Bring the database schema up to date.
-    Migrate,
-    /// Manage users.
-    #[command(subcommand)]
-    User(user::UserCommand),
-    /// Manage clients: services and applications that request tokens.
-    #[command(subcommand)]
-    Client(client::ClientCommand),
-    /// List, show and end sessions: one login at one client, with its refresh tokens.
-    #[command(subcommand)]
-    Session(session::SessionCommand),
-    /// Manage audiences: services that accept tokens.
-    #[command(subcommand)]
-    Audience(audience::AudienceCommand),
-    /// Import users and settings from a Django project.
-    #[command(subcommand)]
-    Import(import::ImportCommand),
-    /// Manage signing keys.
-    #[command(subcommand)]
-    Key(key::KeyCommand),
-    /// Change the master key, which encrypts all other keys.
-    #[command(subcommand)]
-    MasterKey(master_key::MasterKeyCommand),
-    /// Verify and list the audit log.
-    #[command(subcommand)]
-    Audit(audit::AuditCommand),
-    /// Write a backup: database, master key and head of the audit log, in a new folder, checked. The authority may run.
-    Backup(backup::BackupArguments),
-    /// Announce that a backup of the database was restored by other means than `backup restore`: verifiers load all
-    /// revocations and keys again. Run it once after each restore.
-    Restored,
-    /// Check that the running authority is ready, for container health checks.
-    Healthcheck,
-    #[command(flatten)]
-    Standalone(standalone::StandaloneCommand),
-}
-
-impl Command {
-    /// Whether it changes nothing: then it creates no database, no key and no folder either.
-    fn only_reads(&self) -> bool {
-        match self {
-            Self::User(command) => command.only_reads(),
-            Self::Client(command) => command.only_reads(),
-            Self::Session(command) => command.only_reads(),
-            Self::Audience(command) => command.only_reads(),
-            Self::Key(command) => command.only_reads(),
-            Self::Audit(command) => command.only_reads(),
-            Self::Serve
-            | Self::Migrate
-            | Self::Import(_)
-            | Self::MasterKey(_)
-            | Self::Backup(_)
-            | Self::Restored
-            | Self::Healthcheck
-            | Self::Standalone(_) => false,
-        }
-    }
 }
 
 /// Runs the command line.

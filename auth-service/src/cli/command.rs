@@ -1,0 +1,66 @@
+use clap::Subcommand;
+
+use super::{audience, audit, backup, client, import, key, master_key, session, standalone, user};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve HTTP and gRPC until SIGTERM (the default).
+    Serve,
+    /// Bring the database schema up to date.
+    Migrate,
+    /// Manage users.
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Manage clients: services and applications that request tokens.
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// List, show and end sessions: one login at one client, with its refresh tokens.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
+    /// Manage audiences: services that accept tokens.
+    #[command(subcommand)]
+    Audience(audience::AudienceCommand),
+    /// Import users and settings from a Django project.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
+    /// Manage signing keys.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Change the master key, which encrypts all other keys.
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyCommand),
+    /// Verify and list the audit log.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Write a backup: database, master key and head of the audit log, in a new folder, checked. The authority may run.
+    Backup(backup::BackupArguments),
+    /// Announce that a backup of the database was restored by other means than `backup restore`: verifiers load all
+    /// revocations and keys again. Run it once after each restore.
+    Restored,
+    /// Check that the running authority is ready, for container health checks.
+    Healthcheck,
+    #[command(flatten)]
+    Standalone(standalone::StandaloneCommand),
+}
+
+impl Command {
+    /// Whether it changes nothing: then it creates no database, no key and no folder either.
+    pub(super) fn only_reads(&self) -> bool {
+        match self {
+            Self::User(command) => command.only_reads(),
+            Self::Client(command) => command.only_reads(),
+            Self::Session(command) => command.only_reads(),
+            Self::Audience(command) => command.only_reads(),
+            Self::Key(command) => command.only_reads(),
+            Self::Audit(command) => command.only_reads(),
+            Self::Serve
+            | Self::Migrate
+            | Self::Import(_)
+            | Self::MasterKey(_)
+            | Self::Backup(_)
+            | Self::Restored
+            | Self::Healthcheck
+            | Self::Standalone(_) => false,
+        }
+    }
+}
