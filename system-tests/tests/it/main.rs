@@ -9,6 +9,7 @@ mod browsers;
 mod clients;
 mod commands;
 mod compose;
+mod deploy;
 mod described;
 mod django;
 mod doctor;
