@@ -36,6 +36,9 @@ pub(super) struct Django {
     /// Users that were created here are overwritten by imported users of the same name.
     #[arg(long)]
     adopt: bool,
+    /// Exit with 1 when a record was skipped, although it is named in the report.
+    #[arg(long)]
+    strict: bool,
 }
 
 impl Django {
@@ -52,7 +55,7 @@ impl Django {
         let report = report.map_err(Failure::Failed)?;
         let document = serde_json::to_value(&report).map_err(|error| Failure::Failed(error.to_string()))?;
         output.result(&document, &report.text());
-        outcome(&report)
+        outcome(&report, self.strict)
     }
 
     fn source(&self, map: FieldMap) -> Result<Box<dyn Source>, Failure> {
@@ -67,9 +70,13 @@ impl Django {
     }
 }
 
-/// An operator should look at the skipped records; everything else was imported.
-fn outcome(report: &Report) -> Done {
-    if report.left_out == 0 {
+/// Records that cannot be moved are named in the report. A source that is broken may lack more than that.
+fn outcome(report: &Report, strict: bool) -> Done {
+    if report.broken > 0 {
+        let cause = "the dump is broken where the report says; what could be read was imported";
+        return Err(Failure::Failed(cause.to_owned()));
+    }
+    if report.left_out == 0 || !strict {
         return Ok(());
     }
     Err(Failure::Failed(format!(

@@ -9,7 +9,7 @@ use super::names::Names;
 use super::values::{flag, key, list};
 use super::{ActiveFlag, BlacklistedToken, FieldMap, ImportedUser, Item, Problem};
 use crate::users::{MAX_PROFILE_BYTES, StoredHash, Username};
-use rights::{groups, permissions, profile, roles};
+use rights::{groups, permissions, profile, roles, unmapped};
 
 /// Longest primary key, in bytes.
 const MAX_ID_BYTES: usize = 64;
@@ -74,6 +74,7 @@ pub(crate) fn user(
     let user = ImportedUser {
         record,
         roles: roles(map, fields, &groups, &permissions),
+        unmapped_groups: unmapped(map, groups),
         profile,
         created_at: fields.get(&map.date_joined).and_then(Value::as_str).and_then(instant),
         password_hash: password_hash.to_owned(),

@@ -129,7 +129,7 @@ impl Source for Dump {
         let known = self.learn()?;
         self.records(|number, record, part| {
             let problem = |pk: String, what: String| {
-                Item::Unusable(Problem { record: number, pk, name: String::new(), what })
+                Item::Broken(Problem { record: number, pk, name: String::new(), what })
             };
             let record = match record {
                 Ok(record) => record,

@@ -75,6 +75,8 @@ pub struct ImportedUser {
     /// As Django wrote it, or one that no password fits.
     pub password_hash: String,
     pub roles: Vec<String>,
+    /// Groups of the user that give no role.
+    pub unmapped_groups: Vec<String>,
     /// A JSON object.
     pub profile: String,
     pub email: Option<String>,
@@ -98,6 +100,8 @@ pub enum Item {
     Reduced(ImportedUser, Problem),
     Blacklisted(BlacklistedToken),
     Unusable(Problem),
+    /// The source itself is broken there: more may be missing than this record.
+    Broken(Problem),
 }
 
 /// Something that holds accounts.

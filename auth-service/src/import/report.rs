@@ -42,6 +42,10 @@ pub struct Report {
     pub blacklisted_tokens: u64,
     /// Records that were left out.
     pub left_out: u64,
+    /// Of them, those at which the source itself is broken.
+    pub broken: u64,
+    /// Groups that give no role, with the number of their users.
+    pub groups_without_role: BTreeMap<String, u64>,
     /// Accounts of which something was lost.
     pub reduced: u64,
     /// The first of both.
@@ -54,6 +58,11 @@ impl Report {
     pub fn leave_out(&mut self, problem: Problem) {
         self.left_out += 1;
         self.note(problem);
+    }
+
+    pub fn is_broken(&mut self, problem: Problem) {
+        self.broken += 1;
+        self.leave_out(problem);
     }
 
     pub fn reduce(&mut self, problem: Problem) {
@@ -82,6 +91,12 @@ impl Report {
             lines.push(format!("  {:<14} {:>9}  stay disabled", "(inactive)", self.disabled));
         }
         lines.push(format!("{} blacklisted tokens stay refused", self.blacklisted_tokens));
+        for (group, users) in &self.groups_without_role {
+            lines.push(format!(
+                "the group {group:?} gives no role to its {users} users: map it in [django.roles], or make a claim of \
+                 `groups` in [claims]"
+            ));
+        }
         if self.reduced > 0 {
             lines.push(format!("{} accounts lost something, named below", self.reduced));
         }

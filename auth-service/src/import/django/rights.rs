@@ -56,6 +56,13 @@ pub(super) fn roles(
     map.roles.iter().filter(|(_, source)| gives(source)).map(|(role, _)| role.clone()).collect()
 }
 
+/// The groups that give no role.
+pub(super) fn unmapped(map: &FieldMap, groups: Vec<String>) -> Vec<String> {
+    let gives_role =
+        |group: &String| map.roles.values().any(|source| source.strip_prefix("group:") == Some(group));
+    groups.into_iter().filter(|group| !gives_role(group)).collect()
+}
+
 pub(super) fn profile(
     map: &FieldMap,
     fields: &Map<String, Value>,

@@ -96,7 +96,7 @@ fn rights(groups: &[(Value, Value)], reference: Value) -> (Vec<String>, String) 
     match user(&map(), &names, 1, &json!(7), fields.as_object().unwrap()) {
         Item::User(user) => (user.roles, String::new()),
         Item::Reduced(user, problem) => (user.roles, problem.what),
-        Item::Blacklisted(_) | Item::Unusable(_) => panic!("it is a user"),
+        Item::Blacklisted(_) | Item::Unusable(_) | Item::Broken(_) => panic!("it is a user"),
     }
 }
 

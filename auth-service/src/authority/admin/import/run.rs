@@ -36,18 +36,19 @@ pub fn run(
         authority,
         options,
         report: Report { dry_run: options.dry_run, ..Report::default() },
+        read: 0,
         users: Vec::with_capacity(BATCH),
         tokens: Vec::new(),
         seen: Seen::default(),
     };
     source.each(&mut |item, part| {
         if run.take(item)? {
-            progress(part, run.report.accounts);
+            progress(part, run.read);
         }
         Ok(())
     })?;
     run.flush()?;
-    progress(1.0, run.report.accounts);
+    progress(1.0, run.read);
     let mut report = run.report;
     report.seconds = begun.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
@@ -60,6 +61,8 @@ struct Run<'a> {
     authority: &'a Authority,
     options: ImportOptions,
     report: Report,
+    /// Users that were read so far.
+    read: u64,
     users: Vec<ImportedUser>,
     tokens: Vec<BlacklistedToken>,
     seen: Seen,
@@ -76,6 +79,7 @@ impl Run<'_> {
             }
             Item::Blacklisted(token) => self.tokens.push(token),
             Item::Unusable(problem) => self.report.leave_out(problem),
+            Item::Broken(problem) => self.report.is_broken(problem),
         }
         let full = self.users.len() >= BATCH || self.tokens.len() >= BATCH;
         if full {
@@ -85,11 +89,18 @@ impl Run<'_> {
     }
 
     fn take_user(&mut self, user: ImportedUser) {
-        self.report.accounts += 1;
-        let format = StoredHash::parse(&user.password_hash).map_or("unusable", |hash| hash.format());
-        *self.report.formats.entry(format).or_default() += 1;
-        self.report.disabled += u64::from(user.disabled);
         self.users.push(user);
+        self.read += 1;
+    }
+
+    /// Counts a user who was taken over, or would be.
+    fn count(&mut self, user: Taken) {
+        self.report.accounts += 1;
+        *self.report.formats.entry(user.format).or_default() += 1;
+        self.report.disabled += u64::from(user.disabled);
+        for group in user.unmapped_groups {
+            *self.report.groups_without_role.entry(group).or_default() += 1;
+        }
     }
 
     fn flush(&mut self) -> Result<(), String> {
@@ -98,13 +109,7 @@ impl Run<'_> {
             self.tokens.drain(..).filter(|token| token.expires_at > now.0).collect();
         self.report.blacklisted_tokens += live.len() as u64;
         let users = std::mem::take(&mut self.users);
-        let told_of = |user: &ImportedUser| Problem {
-            record: user.record,
-            pk: user.legacy_id.clone(),
-            name: user.username.as_str().to_owned(),
-            what: String::new(),
-        };
-        let places: Vec<Problem> = users.iter().map(told_of).collect();
+        let taken: Vec<Taken> = users.iter().map(Taken::of).collect();
         let keys: Vec<String> = users.iter().map(|user| user.username.key().to_owned()).collect();
         let batch = Batch {
             users,
@@ -124,17 +129,26 @@ impl Run<'_> {
                 }
             }
         }
-        for (fate, place) in fates.into_iter().zip(places) {
-            self.settle(fate, place);
+        for (fate, user) in fates.into_iter().zip(taken) {
+            self.settle(fate, user);
         }
         Ok(())
     }
 
-    fn settle(&mut self, fate: Fate, problem: Problem) {
+    fn settle(&mut self, fate: Fate, user: Taken) {
         let what = match fate {
-            Fate::New => return self.report.new += 1,
-            Fate::Changed => return self.report.changed += 1,
-            Fate::Unchanged => return self.report.unchanged += 1,
+            Fate::New => {
+                self.report.new += 1;
+                return self.count(user);
+            }
+            Fate::Changed => {
+                self.report.changed += 1;
+                return self.count(user);
+            }
+            Fate::Unchanged => {
+                self.report.unchanged += 1;
+                return self.count(user);
+            }
             Fate::NameTaken => {
                 "the name, in this or another spelling, belongs to another account that was taken over"
             }
@@ -142,7 +156,31 @@ impl Run<'_> {
             Fate::IdTaken => "its id is the number of an account that was made here",
             Fate::Twice => "its id stands twice in what is read",
         };
-        self.report.leave_out(Problem { what: what.to_owned(), ..problem });
+        self.report.leave_out(Problem { what: what.to_owned(), ..user.place });
+    }
+}
+
+/// What the report needs of a user, once it is known what became of them.
+struct Taken {
+    place: Problem,
+    format: &'static str,
+    disabled: bool,
+    unmapped_groups: Vec<String>,
+}
+
+impl Taken {
+    fn of(user: &ImportedUser) -> Self {
+        Self {
+            place: Problem {
+                record: user.record,
+                pk: user.legacy_id.clone(),
+                name: user.username.as_str().to_owned(),
+                what: String::new(),
+            },
+            format: StoredHash::parse(&user.password_hash).map_or("unusable", |hash| hash.format()),
+            disabled: user.disabled,
+            unmapped_groups: user.unmapped_groups.clone(),
+        }
     }
 }
 
