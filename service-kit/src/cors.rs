@@ -1,22 +1,20 @@
 //! Cross-origin requests of browsers (Fetch standard, section "CORS protocol"): exact origins, never `*`.
 //!
-//! Not actix-cors: which origins are allowed changes while the process runs (they are registered with clients), and where none is, every
+//! [`crate::observe`] applies a policy where there is one. Not actix-cors: which origins are allowed changes while the process runs (they are registered with clients), and where none is, every
 //! answer stays as it was.
 
 use std::fmt;
 use std::sync::Arc;
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
-use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpResponse};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::{Origin as UrlOrigin, Url};
 
@@ -127,32 +125,40 @@ pub fn shared(policy: impl CorsPolicy + 'static) -> SharedCorsPolicy {
     Data::from(Arc::new(policy) as Arc<dyn CorsPolicy>)
 }
 
-/// Around every request, by `actix_web::middleware::from_fn`, with a [`SharedCorsPolicy`] as application data.
-///
-/// # Errors
-/// Those of the handler.
-pub async fn cors<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let policy = request.app_data::<SharedCorsPolicy>().filter(|policy| policy.is_in_use()).cloned();
-    let Some(policy) = policy else { return Ok(next.call(request).await?.map_into_left_body()) };
-    let sent = request.headers().get(ORIGIN).cloned();
-    let allowed = sent.as_ref().filter(|sent| sent.to_str().is_ok_and(|origin| policy.allows(origin)));
-    let credentials = policy.allows_credentials(request.path());
-    let mut response = if sent.is_some() && is_preflight(&request) {
-        let answer = allowed.map_or_else(refused, |_| preflight());
-        request.into_response(answer).map_into_right_body()
-    } else {
-        next.call(request).await?.map_into_left_body()
-    };
-    let headers = response.headers_mut();
-    // Also without an origin: a cache must not give that answer to a browser that has one.
-    headers.append(VARY, HeaderValue::from_static("origin"));
-    if let Some(origin) = allowed {
-        allow(headers, origin.clone(), credentials);
+/// What the policy makes of one request.
+pub(crate) struct Cors {
+    /// The origin that may read the answer.
+    allowed: Option<HeaderValue>,
+    credentials: bool,
+    preflight: bool,
+}
+
+impl Cors {
+    /// `None` where no policy is in use.
+    pub(crate) fn of(request: &ServiceRequest) -> Option<Self> {
+        let policy = request.app_data::<SharedCorsPolicy>().filter(|policy| policy.is_in_use())?;
+        let sent = request.headers().get(ORIGIN);
+        let allowed = sent.filter(|sent| sent.to_str().is_ok_and(|origin| policy.allows(origin)));
+        Some(Self {
+            allowed: allowed.cloned(),
+            credentials: policy.allows_credentials(request.path()),
+            preflight: sent.is_some() && is_preflight(request),
+        })
     }
-    Ok(response)
+
+    /// The answer to a preflight, which no handler sees.
+    pub(crate) fn answer(&self) -> Option<HttpResponse> {
+        let answer = || if self.allowed.is_some() { preflight() } else { refused() };
+        self.preflight.then(answer)
+    }
+
+    pub(crate) fn mark(self, headers: &mut HeaderMap) {
+        // Also without an origin: a cache must not give that answer to a browser that has one.
+        headers.append(VARY, HeaderValue::from_static("origin"));
+        if let Some(origin) = self.allowed {
+            allow(headers, origin, self.credentials);
+        }
+    }
 }
 
 fn is_preflight(request: &ServiceRequest) -> bool {

@@ -12,6 +12,7 @@ use opentelemetry::KeyValue;
 use tracing::{Instrument, Span, field, info_span};
 
 use crate::client_ip::TrustedProxies;
+use crate::cors::Cors;
 use crate::http_metrics;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
@@ -48,8 +49,11 @@ pub async fn observe<B: MessageBody + 'static>(
     let started = Instant::now();
     let header_bytes: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let cors = Cors::of(&request);
     let mut response = async {
-        let response = if header_bytes > MAX_HEADER_BYTES {
+        let response = if let Some(answer) = cors.as_ref().and_then(Cors::answer) {
+            request.into_response(answer).map_into_right_body()
+        } else if header_bytes > MAX_HEADER_BYTES {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             let body = serde_json::json!({"error": "invalid_request", "error_description": "the headers are too large"});
             request.into_response(HttpResponse::build(status).force_close().json(body)).map_into_right_body()
@@ -71,6 +75,9 @@ pub async fn observe<B: MessageBody + 'static>(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let headers = response.headers_mut();
+    if let Some(cors) = cors {
+        cors.mark(headers);
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_bytes(&id.digits()) {
         headers.insert(REQUEST_ID, id);

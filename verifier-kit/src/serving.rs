@@ -69,7 +69,6 @@ pub fn http_server(
     let server = actix_web::HttpServer::new(move || {
         App::new()
             .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
-            .wrap(from_fn(service_kit::cors::cors))
             .wrap(from_fn(service_kit::observe::observe))
             .configure(|app| following.routes(app))
             .configure(&routes)

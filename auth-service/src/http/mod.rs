@@ -146,7 +146,6 @@ pub fn server(
     let state = web::Data::new(state.clone());
     let server = HttpServer::new(move || {
         App::new()
-            .wrap(from_fn(service_kit::cors::cors))
             .wrap(from_fn(service_kit::observe::observe))
             .app_data(state.clone())
             .app_data(metadata.clone())

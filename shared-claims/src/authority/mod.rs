@@ -23,7 +23,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use reqwest::header::HeaderMap;
-use tokio_util::sync::CancellationToken;
 
 use crate::public_keys::KeySet;
 use crate::revocations::{Fingerprints, Revocations, RevocationsWriter};
@@ -35,6 +34,7 @@ use shared::SharedState;
 
 pub use fetch::FetchError;
 pub use freshness::Freshness;
+pub use tokio_util::sync::CancellationToken;
 
 /// Where the authority is, and how it is asked.
 #[derive(Clone)]
@@ -57,6 +57,23 @@ pub struct AuthoritySettings {
     /// Puts the trace that is under way into the headers of a request (`traceparent`, W3C Trace Context). It is called
     /// within a span of the target `traces`, one for each question and for each feed.
     pub trace: Option<fn(&mut HeaderMap)>,
+}
+
+impl AuthoritySettings {
+    /// An authority whose `iss` is its URL, followed by its published documents, with its state in memory only.
+    #[must_use]
+    pub fn of(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            issuer: url.to_owned(),
+            ca_pem: None,
+            feed: None,
+            data_dir: None,
+            allow_http: false,
+            accept_without_revocations: false,
+            trace: None,
+        }
+    }
 }
 
 /// The authority's gRPC listener, and the client that a verifier is there. No `Debug`: it holds the secret.

@@ -27,6 +27,7 @@ mod drill_siege;
 mod drill_size;
 mod drill_slow;
 mod encrypted_tokens;
+mod examples;
 mod faults;
 mod feed_faults;
 mod feeds;

@@ -1,0 +1,28 @@
+//! A service that calls others, over HTTP and gRPC, with one token that renews itself:
+//! `caller https://auth.example.com billing SECRET-FILE https://orders.example.com/orders http://notes.example.com:9095`.
+
+use signet_client::TokenSource;
+use signet_proto::notes::v1::ListNotesRequest;
+use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
+use tonic::transport::Channel;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let [_, authority, client_id, secret_file, orders, notes] = &std::env::args().collect::<Vec<_>>()[..]
+    else {
+        return Err("usage: caller AUTHORITY CLIENT-ID SECRET-FILE ORDERS-URL NOTES-URL".into());
+    };
+    let secret = std::fs::read_to_string(secret_file)?;
+    let tokens = TokenSource::builder(authority, client_id, secret.trim()).build()?;
+
+    let http = reqwest::Client::new();
+    let answer = tokens.authorize(http.get(orders)).await?.send().await?.error_for_status()?;
+    println!("{}", answer.text().await?);
+
+    let channel = Channel::from_shared(notes.clone())?.connect().await?;
+    let mut client = NotesServiceClient::with_interceptor(channel, tokens.interceptor().await?);
+    for note in client.list_notes(ListNotesRequest::default()).await?.into_inner().notes {
+        println!("{}", note.text);
+    }
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! The examples in four languages, as they are copied, against a running authority.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use signet_client::{TokenError, TokenSource};
+use system_tests::processes::{Env, Service, binary, free_address};
+use system_tests::protocol::unverified_claims;
+use system_tests::system::{auth_env, cli};
+use system_tests::{Database, eventually};
+use tempfile::TempDir;
+
+use crate::django::python;
+
+/// An authority under its own URL, and a client that calls.
+struct Authority {
+    folder: TempDir,
+    env: Env,
+    url: String,
+    secret: String,
+    service: Service,
+    http: reqwest::Client,
+}
+
+impl Authority {
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let url = format!("http://{address}");
+        let own = [("AUTH__HTTP__BIND", address.as_str()), ("AUTH__ISSUER", &url)];
+        let env = auth_env(Database::Sqlite, folder.path(), &[&own[..], settings].concat());
+        for (audience, algorithm) in [("orders", "EdDSA"), ("orders-go", "RS256"), ("other", "EdDSA")] {
+            let _ = cli(folder.path(), &env, &["audience", "create", audience, "--algorithm", algorithm], "");
+        }
+        let scope = "orders:read orders:write notes:read";
+        let mut create = vec!["client", "create", "billing", "--scope", scope];
+        for audience in ["orders", "orders-go", "notes", "other"] {
+            create.extend(["--audience", audience]);
+        }
+        let secret = cli(folder.path(), &env, &create, "")["client_secret"].as_str().unwrap().to_owned();
+        fs::write(folder.path().join("secret"), format!("{secret}\n")).unwrap();
+        let service = Service::start("auth-service", folder.path(), &env).await;
+        Self { folder, env, url, secret, service, http: reqwest::Client::new() }
+    }
+
+    async fn token(&self, audience: &str, scope: &str) -> String {
+        let form = [("grant_type", "client_credentials"), ("audience", audience), ("scope", scope)];
+        let request = self.http.post(format!("{}/oauth2/token", self.url)).form(&form);
+        let answer = request.basic_auth("billing", Some(&self.secret)).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    fn secret_file(&self) -> String {
+        self.folder.path().join("secret").display().to_string()
+    }
+}
+
+/// A program that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
+}
+
+fn node(folder: &Path, file: &str) -> Command {
+    let installed = binary("auth-service").parent().unwrap().join("../node/node_modules");
+    assert!(installed.is_dir(), "no packages for Node: run `scripts/node-modules`");
+    fs::copy(examples().join("node").join(file), folder.join(file)).unwrap();
+    let _ = std::os::unix::fs::symlink(installed.canonicalize().unwrap(), folder.join("node_modules"));
+    let mut command = Command::new("node");
+    command.arg(folder.join(file));
+    command
+}
+
+fn python_example(file: &str) -> Command {
+    let mut command = Command::new(python());
+    command.arg(examples().join("python").join(file));
+    command
+}
+
+fn go_example(folder: &Path) -> Command {
+    let program = folder.join("verifier-go");
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(&program).arg("verifier.go").current_dir(examples().join("go"));
+    let cache = std::env::temp_dir().join("signet-go-cache");
+    build.envs([("GO111MODULE", "off"), ("GOPATH", "/usr/share/gocode"), ("GOFLAGS", "-buildvcs=false")]);
+    let built = build.env("GOCACHE", cache).output().expect("no go: apt-get install golang-go");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    Command::new(program)
+}
+
+/// A verifier at an address of its own; it answers.
+async fn verifier(authority: &Authority, mut command: Command, audience: &str) -> (Running, String) {
+    let address = free_address();
+    command.args([&authority.url, audience, &address]).stdout(Stdio::null());
+    let running = Running(command.spawn().unwrap());
+    let url = format!("http://{address}/orders");
+    eventually("it answers", || async { authority.http.get(&url).send().await.ok().map(drop) }).await;
+    (running, url)
+}
+
+async fn status(authority: &Authority, url: &str, token: Option<&str>) -> (u16, Value) {
+    let request = authority.http.get(url);
+    let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    assert!(status != 401 || answer.headers().contains_key("www-authenticate"), "{url}");
+    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+}
+
+/// What every verifier must do.
+async fn accepts_what_is_for_it_and_nothing_else(authority: &Authority, url: &str, audience: &str) {
+    let good = authority.token(audience, "orders:read").await;
+    eventually("it has keys", || async {
+        (status(authority, url, Some(&good)).await.0 == 200).then_some(())
+    })
+    .await;
+    assert_eq!(status(authority, url, Some(&good)).await.1["caller"], "client:billing");
+    assert_eq!(status(authority, url, None).await.0, 401);
+    let mut forged = good.clone();
+    let last = forged.pop().unwrap();
+    forged.push(if last == 'A' { 'Q' } else { 'A' });
+    for wrong in [&forged, "a.b.c", &authority.token("other", "orders:read").await] {
+        assert_eq!(status(authority, url, Some(wrong)).await.0, 401, "{url}");
+    }
+    let narrow = authority.token(audience, "orders:write").await;
+    assert_eq!(status(authority, url, Some(&narrow)).await.0, 403, "{url}");
+}
+
+#[tokio::test]
+async fn resource_services_in_four_languages_accept_what_is_for_them_and_nothing_else() {
+    let authority = Authority::start(&[]).await;
+    let folder = authority.folder.path();
+    let verifiers = [
+        (Command::new(binary("resource-actix")), "orders"),
+        (Command::new(binary("resource-axum")), "orders"),
+        (python_example("verifier.py"), "orders"),
+        (node(folder, "verifier.mjs"), "orders"),
+        (go_example(folder), "orders-go"),
+    ];
+    for (command, audience) in verifiers {
+        let (_running, url) = verifier(&authority, command, audience).await;
+        accepts_what_is_for_it_and_nothing_else(&authority, &url, audience).await;
+    }
+}
+
+#[tokio::test]
+async fn the_rust_examples_refuse_a_revoked_token() {
+    let authority = Authority::start(&[]).await;
+    for name in ["resource-actix", "resource-axum"] {
+        let (_running, url) = verifier(&authority, Command::new(binary(name)), "orders").await;
+        let token = authority.token("orders", "orders:read").await;
+        eventually("it has keys", || async {
+            (status(&authority, &url, Some(&token)).await.0 == 200).then_some(())
+        })
+        .await;
+        let revoke =
+            authority.http.post(format!("{}/oauth2/revoke", authority.url)).form(&[("token", &token)]);
+        assert_eq!(revoke.basic_auth("billing", Some(&authority.secret)).send().await.unwrap().status(), 200);
+        let begun = Instant::now();
+        eventually("it refuses", || async {
+            (status(&authority, &url, Some(&token)).await.0 == 401).then_some(())
+        })
+        .await;
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    }
+}
+
+fn lines(output: Output) -> Vec<String> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn callers_in_three_languages_call_with_a_token_of_their_own() {
+    let authority = Authority::start(&[]).await;
+    let folder = authority.folder.path();
+    let (_orders, url) = verifier(&authority, Command::new(binary("resource-actix")), "orders").await;
+    let ready = authority.token("orders", "orders:read").await;
+    eventually("it has keys", || async {
+        (status(&authority, &url, Some(&ready)).await.0 == 200).then_some(())
+    })
+    .await;
+    for mut caller in [python_example("caller.py"), node(folder, "caller.mjs")] {
+        caller.args([&authority.url, "billing", &authority.secret_file(), &url]);
+        let said = lines(caller.output().unwrap());
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said.iter().all(|line| line.contains("client:billing")), "{said:?}");
+    }
+
+    // Over HTTP and gRPC: one audience for both, so that one token serves.
+    let address = free_address();
+    let mut tonic = Command::new(binary("resource-tonic"));
+    let _notes = Running(tonic.args([&authority.url, "orders", &address]).spawn().unwrap());
+    eventually("both are called", || async {
+        let mut caller = Command::new(binary("caller"));
+        let notes = format!("http://{address}");
+        caller.args([&authority.url, "billing", &authority.secret_file(), &url, &notes]);
+        let output = caller.output().unwrap();
+        output.status.success().then(|| {
+            let said = lines(output);
+            assert!(said[0].contains("client:billing") && said[1] == "of client:billing", "{said:?}");
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_token_serves_all_calls_and_is_renewed_before_it_expires() {
+    let mut authority = Authority::start(&[("AUTH__TOKENS__ACCESS_TTL", "6s")]).await;
+    let source = || TokenSource::builder(&authority.url, "billing", &authority.secret).audience("orders");
+    let tokens = source().scope("orders:read").build().unwrap();
+    let asked = futures(&tokens, 50).await;
+    assert!(asked.windows(2).all(|pair| pair[0] == pair[1]), "50 callers, one request");
+    let claims = unverified_claims(&asked[0]);
+    assert_eq!((&claims["aud"], &claims["scope"]), (&json!("orders"), &json!("orders:read")));
+
+    // For as long as two tokens live, no call gets one that has expired.
+    let (begun, mut seen) = (Instant::now(), vec![asked[0].clone()]);
+    while begun.elapsed() < Duration::from_secs(13) {
+        let token = tokens.token().await.unwrap();
+        let expires = unverified_claims(&token)["exp"].as_u64().unwrap();
+        assert!(shared_claims::clock::unix_now() < expires, "it is valid");
+        if seen.last() != Some(&token) {
+            seen.push(token);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!((3..=4).contains(&seen.len()), "renewed {} times", seen.len());
+
+    let wrong = TokenSource::builder(&authority.url, "billing", "wrong").build().unwrap();
+    let refused = wrong.token().await.unwrap_err();
+    assert!(matches!(&refused, TokenError::Refused { error, .. } if error == "invalid_client"), "{refused}");
+
+    // Without the authority: what is held, as long as it is valid.
+    authority.service.signal(rustix::process::Signal::KILL);
+    authority.service.ended().await;
+    assert!(tokens.token().await.is_ok());
+    let gone = eventually("it has expired", || async { tokens.token().await.err() }).await;
+    assert!(
+        matches!(gone, TokenError::Unavailable(_)) && !gone.to_string().contains(&authority.secret),
+        "{gone}"
+    );
+    authority.service = Service::start("auth-service", authority.folder.path(), &authority.env).await;
+    assert!(tokens.token().await.is_ok(), "and is back with it");
+}
+
+async fn futures(tokens: &TokenSource, count: usize) -> Vec<std::sync::Arc<str>> {
+    let asked: Vec<_> = (0..count)
+        .map(|_| {
+            let tokens = tokens.clone();
+            tokio::spawn(async move { tokens.token().await.unwrap() })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for one in asked {
+        all.push(one.await.unwrap());
+    }
+    all
+}
