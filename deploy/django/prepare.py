@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -34,7 +35,7 @@ print(json.dumps({
     "user_model": user._meta.label_lower,
     "username": user.USERNAME_FIELD,
     "apps": [label for label in ("contenttypes", "auth", user._meta.app_label, "token_blacklist") if apps.is_installed(label) or label in apps.app_configs],
-}, default=str))
+}, default=lambda value: value.decode() if isinstance(value, bytes) else str(value)))
 """
 
 
@@ -119,6 +120,17 @@ def write_settings(path, given, project):
     path.write_text("\n".join(lines) + "\n")
 
 
+def extend_exchange(path, project):
+    """A refresh token that simplejwt issues now must be exchanged until it expires, however long ago the rehearsal was."""
+    text = path.read_text()
+    found = re.search(r'^legacy_until = "([^"]+)"$', text, re.M)
+    last = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=project["longest_seconds"])
+    if found and datetime.datetime.fromisoformat(found[1].replace("Z", "+00:00")) < last:
+        until = (last + datetime.timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        path.write_text(text.replace(found[0], f'legacy_until = "{until}"'))
+        print(f"but legacy_until was too early, and is {until} now", flush=True)
+
+
 def quoted(value):
     return json.dumps(str(value))
 
@@ -145,6 +157,7 @@ def main():
     settings = folder / "signet.toml"
     if settings.exists():
         print(f"{settings} is kept as it is", flush=True)
+        extend_exchange(settings, project)
     else:
         write_settings(settings, given, project)
         print(f"wrote {settings}: read it, and what it says at its end", flush=True)

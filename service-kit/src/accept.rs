@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -63,6 +63,9 @@ fn try_bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Time for a client to send it; hyper would wait for ever.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// TLS handshakes that may be under way; more connections are closed.
+const MAX_HANDSHAKES: usize = 256;
+
 /// How often it is looked for while less than all of it is there.
 const PREFACE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -82,8 +85,16 @@ pub fn begun_over_tls(
     config: Arc<ServerConfig>,
 ) -> ReceiverStream<io::Result<OverTls>> {
     let (connections, stream) = mpsc::channel(1);
-    let acceptor = TlsAcceptor::from(config);
-    let shake_hands = move |stream, connections| shake_hands(acceptor.clone(), stream, connections);
+    let (acceptor, handshakes) = (TlsAcceptor::from(config), Arc::new(Semaphore::new(MAX_HANDSHAKES)));
+    let shake_hands = move |stream, connections| {
+        let (acceptor, permit) = (acceptor.clone(), Arc::clone(&handshakes).try_acquire_owned());
+        async move {
+            // A flood of handshakes must not take the cores from calls that are under way.
+            if let Ok(_permit) = permit {
+                shake_hands(acceptor, stream, connections).await;
+            }
+        }
+    };
     tokio::spawn(accept(listener, connections, shake_hands));
     ReceiverStream::new(stream)
 }

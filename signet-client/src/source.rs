@@ -55,8 +55,8 @@ struct Inner {
     http: Client,
     request: Builder,
     held: ArcSwapOption<Held>,
-    /// Held by the caller that fetches.
-    fetching: Mutex<()>,
+    /// Held by the caller that fetches; with the last failure, for those who waited meanwhile.
+    fetching: Mutex<Option<(Instant, TokenError)>>,
     renewing: AtomicBool,
 }
 
@@ -134,7 +134,7 @@ impl TokenSource {
     }
 
     /// A token that is valid for a while: the one that is held, or a new one. However many callers ask at one moment, one
-    /// request is sent.
+    /// request is sent, and all get its answer.
     ///
     /// # Errors
     /// [`TokenError`] where none is held that is still valid.
@@ -142,11 +142,18 @@ impl TokenSource {
         if let Some(token) = self.held() {
             return Ok(token);
         }
-        let _fetching = self.0.fetching.lock().await;
-        match self.held() {
-            Some(token) => Ok(token),
-            None => self.fetch().await,
+        let waiting_since = Instant::now();
+        let mut failed = self.0.fetching.lock().await;
+        if let Some(token) = self.held() {
+            return Ok(token);
         }
+        match &*failed {
+            Some((at, error)) if *at >= waiting_since => return Err(error.clone()),
+            _ => {}
+        }
+        let fetched = self.fetch().await;
+        *failed = fetched.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        fetched
     }
 
     /// Adds `Authorization: Bearer` to a request.

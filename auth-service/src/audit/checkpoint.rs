@@ -1,9 +1,6 @@
 use super::mac::{Fields, Mac};
 use super::{Broken, Chain, Position};
 
-/// Before what a seal is over. A link begins with the MAC of the one before, which is as long and is never this.
-const LABEL: &[u8; 32] = b"signet audit log, a checkpoint..";
-
 /// The last entry that was pruned. What follows it is verified from here.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
@@ -23,14 +20,15 @@ impl Chain {
     /// # Errors
     /// [`Broken::CheckpointAltered`].
     pub fn check_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), Broken> {
-        match self.over_checkpoint(&checkpoint.position).as_slice() == checkpoint.seal {
+        let is_mac = checkpoint.position.mac.len() == 32;
+        match is_mac && self.over_checkpoint(&checkpoint.position).as_slice() == checkpoint.seal {
             true => Ok(()),
             false => Err(Broken::CheckpointAltered(checkpoint.position.seq)),
         }
     }
 
     fn over_checkpoint(&self, position: &Position) -> Mac {
-        Fields::after(&self.key, LABEL).number(position.seq).bytes(Some(&position.mac)).mac()
+        Fields::new(&self.keys.checkpoints).number(position.seq).bytes(Some(&position.mac)).mac()
     }
 }
 
@@ -53,5 +51,19 @@ mod tests {
             );
         }
         assert!(self::chain().check_checkpoint(&checkpoint).is_err(), "another master key");
+    }
+
+    /// What the authority signs for the next entry is never a seal, whatever the row before holds.
+    #[test]
+    fn no_link_is_a_seal_and_a_seal_is_over_a_whole_mac() {
+        let chain = chain();
+        let position = Position { seq: 7, mac: vec![1; 32] };
+        let seal = chain.seal_checkpoint(position.clone()).seal;
+        let entry = crate::audit::chain::tests::requested();
+        for before in [[0; 32], *b"signet audit log, a checkpoint.."] {
+            assert_ne!(chain.link(Some(&before), &entry).as_slice(), seal);
+        }
+        let short = chain.seal_checkpoint(Position { mac: vec![1; 200], ..position });
+        assert!(chain.check_checkpoint(&short).is_err());
     }
 }

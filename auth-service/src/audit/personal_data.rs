@@ -7,9 +7,6 @@ use super::mac::{Fields, Mac};
 use crate::context::RequestContext;
 use crate::secret::{NoRandomness, random_bytes};
 
-/// Before what its MAC is over. A link begins with the MAC of the one before, which is as long and is never this.
-const LABEL: &[u8; 32] = b"signet audit log, personal data.";
-
 /// Longest username of an attempt that is kept, in characters, before escaping.
 const USERNAME_CHARACTERS: usize = 150;
 
@@ -48,7 +45,7 @@ impl PersonalData {
             return None;
         }
         let Self { client_ip, user_agent, username, salt } = self;
-        let fields = Fields::after(key, LABEL).bytes(salt.as_deref());
+        let fields = Fields::new(key).bytes(salt.as_deref());
         Some(
             [client_ip, user_agent, username]
                 .map(Option::as_ref)

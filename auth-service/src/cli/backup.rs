@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, Failure, authority, existing_authority};
-use crate::authority::admin::backup::{self, Created, Restore};
+use crate::authority::admin::AuditHead;
+use crate::authority::admin::backup::{self, Created, Manifest, Restore};
 use crate::clock::{Clock, SystemClock};
 use crate::settings::Settings;
 use crate::startup;
@@ -68,15 +69,16 @@ fn restore(settings: &Settings, output: &Output, folder: &Path, yes: bool) -> Do
     output.progress("restoring the database");
     let replaced = backup::restore(&wanted);
     output.progress_ends();
-    let replaced = replaced?.0;
-    let restored = authority(settings)?;
-    let epoch = restored.note_restored_backup()?;
-    let entries = restored.verify_audit_log(None)?.entries;
-    let aside: Vec<String> = replaced.iter().map(|path| path.display().to_string()).collect();
+    let aside: Vec<String> = replaced?.0.iter().map(|path| path.display().to_string()).collect();
     let kept = match aside.is_empty() {
         true => String::new(),
         false => format!("\nwhat was there before is kept in {}", aside.join(", ")),
     };
+    let (epoch, entries) = announce(settings, folder).map_err(|failure| {
+        failure.with(|cause| {
+            format!("the backup is in place, but {cause}{kept}\nrun `auth-service restored` before a start")
+        })
+    })?;
     let text = format!(
         "restored {url}; {entries} entries of the audit log are whole, epoch {epoch}{kept}\nrefresh tokens that were used \
          since the backup are valid again: if someone else may hold one, change the passwords of the users concerned\nstart \
@@ -84,4 +86,13 @@ fn restore(settings: &Settings, output: &Output, folder: &Path, yes: bool) -> Do
     );
     output.result(&json!({"epoch": epoch, "audit_entries": entries, "moved_aside": aside}), &text);
     Ok(())
+}
+
+/// Begins the new epoch, and verifies the audit log up to the head that the backup recorded.
+fn announce(settings: &Settings, folder: &Path) -> Result<(u64, i64), Failure> {
+    let restored = authority(settings)?;
+    let epoch = restored.note_restored_backup()?;
+    let head = Manifest::read(folder)?.audit_head;
+    let head = head.as_deref().map(AuditHead::parse).transpose()?;
+    Ok((epoch, restored.verify_audit_log(head.as_ref())?.entries))
 }

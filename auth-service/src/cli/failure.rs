@@ -11,6 +11,17 @@ pub(crate) enum Failure {
     Wrong(String),
 }
 
+impl Failure {
+    /// The same with another text.
+    pub(super) fn with(self, text: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Failed(cause) => Self::Failed(text(cause)),
+            Self::Usage(cause) => Self::Usage(text(cause)),
+            Self::Wrong(cause) => Self::Wrong(text(cause)),
+        }
+    }
+}
+
 impl From<String> for Failure {
     fn from(cause: String) -> Self {
         Self::Failed(cause)

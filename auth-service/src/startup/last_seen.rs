@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Result;
+use super::database::database_url;
 use crate::authority::Authority;
 use crate::settings::Settings;
+use crate::storage::{DatabaseUrl, Storage};
 
 /// The counters that never decrease within the history of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +25,9 @@ pub(super) struct LastSeen {
 impl LastSeen {
     /// # Errors
     /// One line: the database does not answer.
-    pub(super) fn now(authority: &Authority) -> Result<Self> {
-        let audit = authority.storage.audit_length().map_err(|error| error.to_string())?;
-        Ok(Self { epoch: authority.reader.revocations.position().epoch, audit })
+    pub(super) fn now(storage: &Storage) -> Result<Self> {
+        let (epoch, audit) = storage.history().map_err(|error| error.to_string())?;
+        Ok(Self { epoch: u64::try_from(epoch).unwrap_or(0), audit })
     }
 
     /// Whether a database with these counters may have come before one with those of `later`.
@@ -40,11 +42,11 @@ pub(super) fn last_seen_file(settings: &Settings) -> PathBuf {
     settings.keys.master_key_file.with_extension("last-seen.json")
 }
 
-/// Refuses a database that is older than what this replica has seen.
+/// Refuses a database that is older than what this replica has seen. Before a start changes anything in it.
 ///
 /// # Errors
 /// One line with what to do.
-pub fn check_last_seen(settings: &Settings, authority: &Authority) -> Result<()> {
+pub fn check_last_seen(settings: &Settings) -> Result<()> {
     let file = last_seen_file(settings);
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,
@@ -53,7 +55,17 @@ pub fn check_last_seen(settings: &Settings, authority: &Authority) -> Result<()>
     };
     let seen: LastSeen =
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-    let now = LastSeen::now(authority)?;
+    let url = database_url(settings)?;
+    if let DatabaseUrl::Sqlite(path) = &url
+        && !path.exists()
+    {
+        return Err(format!(
+            "{url} does not exist, and this replica has seen it: restore it; if it is another database, delete {}",
+            file.display()
+        ));
+    }
+    let storage = Storage::connect(&url, 1).map_err(|error| format!("{url}: {error}"))?;
+    let now = LastSeen::now(&storage)?;
     if !now.is_before(seen) {
         return Ok(());
     }
@@ -71,7 +83,7 @@ pub fn check_last_seen(settings: &Settings, authority: &Authority) -> Result<()>
 /// Notes what is seen now. Where the folder cannot be written to (a mounted secret), nothing is noticed later.
 pub fn note_last_seen(settings: &Settings, authority: &Authority) {
     let file = last_seen_file(settings);
-    let noted = LastSeen::now(authority).and_then(|seen| {
+    let noted = LastSeen::now(&authority.storage).and_then(|seen| {
         let text = serde_json::to_string(&seen).map_err(|error| error.to_string())?;
         let aside = file.with_extension(format!("new-{}", Uuid::new_v4().simple()));
         let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, &file));

@@ -7,7 +7,7 @@ use super::audit_row::AuditRow;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{audit, counters};
-use crate::audit::{Chain, Event, Link};
+use crate::audit::{Chain, Event, Link, Mac};
 use crate::context::RequestContext;
 
 /// Given to the storage once there is a master key; shared with its threads.
@@ -54,6 +54,20 @@ impl Storage {
     pub fn audit_length(&self) -> Result<i64, StorageError> {
         let length = counters::table.find("audit").select(counters::value);
         self.read(|connection| Ok(length.first(connection)?))
+    }
+
+    /// How far the history of the database has come: its epoch, and the entries that were ever written. Of any version of the
+    /// schema.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn history(&self) -> Result<(i64, i64), StorageError> {
+        let of = |name: &'static str| counters::table.find(name).select(counters::value);
+        self.read(|connection| {
+            let epoch = of("epoch").first(connection).optional()?.unwrap_or(0);
+            let entries = of("audit").first(connection).optional()?.unwrap_or(0);
+            Ok((epoch, entries))
+        })
     }
 
     /// What checks the links.
@@ -129,7 +143,10 @@ pub(super) fn append(
         audit::table.find(seq - 1).select(audit::mac).first(connection).optional()?;
     let entry =
         chain.entry(seq, event, context).map_err(|error| StorageError::Unreadable(error.to_string()))?;
-    let mac = chain.link(before.as_deref(), &entry);
+    // One of another length was put there by someone else: the entry then follows on none, which is found when the chain is
+    // checked, and is signed for nothing else.
+    let before = before.and_then(|mac| Mac::try_from(mac).ok());
+    let mac = chain.link(before.as_ref(), &entry);
     let row = AuditRow::from_entry(entry, mac.to_vec());
     diesel::insert_into(audit::table).values(row).execute(connection)?;
     Ok(())

@@ -8,7 +8,6 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{audit, audit_checkpoint};
 use crate::audit::{Action, Checkpoint, Event, Position};
-use crate::clock::Timestamp;
 
 /// The only row of the table of checkpoints.
 const ROW: i64 = 1;
@@ -24,23 +23,6 @@ impl Storage {
         let row: Option<(i64, Vec<u8>, Vec<u8>)> =
             self.read(|connection| Ok(row.first(connection).optional()?))?;
         Ok(row.map(|(seq, mac, seal)| Checkpoint { position: Position { seq, mac }, seal }))
-    }
-
-    /// The number of the last entry before the first one that was written at an instant or later. Never that of the newest:
-    /// the next entry follows on it.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn audit_prunable(&self, before: Timestamp) -> Result<i64, StorageError> {
-        let kept = audit::table.filter(audit::at.ge(before.0)).order(audit::seq).select(audit::seq);
-        let newest = audit::table.order(audit::seq.desc()).select(audit::seq);
-        self.read(|connection| {
-            let first_kept: Option<i64> = match kept.first(connection).optional()? {
-                Some(seq) => Some(seq),
-                None => newest.first(connection).optional()?,
-            };
-            Ok(first_kept.map_or(0, |seq| seq - 1))
-        })
     }
 
     /// Deletes the entries up to a position, which the caller has verified: how many.

@@ -131,6 +131,11 @@ fn dump(url: &str, file: &Path) -> Result<(), StorageError> {
 
 /// Runs a tool of PostgreSQL. The password is in its environment: everyone sees the arguments of a process.
 fn run(tool: &str, url: &str, arguments: Vec<OsString>) -> Result<(), StorageError> {
+    if url.split_once('?').is_some_and(|(_, parameters)| parameters.contains("password=")) {
+        return Err(unavailable(
+            "the URL has a password among its parameters: write it as user:password@host",
+        ));
+    }
     let (url, password) = without_password(url);
     // The dump holds hashes of passwords.
     umask(Mode::RWXG | Mode::RWXO);

@@ -114,6 +114,7 @@ async fn postgres_over_tls_works_and_a_certificate_that_does_not_fit_ends_the_st
         .expect("scripts/with-postgres names the certificate");
     let plain = env["AUTH__DATABASE__URL"].clone();
     env.insert("AUTH__DATABASE__URL".to_owned(), format!("{plain}?sslmode=verify-full&sslrootcert={ca}"));
+    let _ = cli(folder.path(), &env, &["audience", "create", "x"], "");
     let keys = cli(folder.path(), &env, &["key", "list"], "");
     assert_eq!(keys.as_array().unwrap().len(), 2, "one signs, one stands by");
     env.insert(

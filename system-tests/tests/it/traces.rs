@@ -166,7 +166,7 @@ async fn what_the_caller_does_not_keep_is_not_kept_and_a_ratio_of_nothing_keeps_
     let settings = [("AUTH__TRACES__ENDPOINT", endpoint.as_str()), ("AUTH__TRACES__RATIO", "0")];
     let folder = tempfile::tempdir().unwrap();
     let env = system_tests::system::auth_env(Database::Sqlite, folder.path(), &settings);
-    let _ = cli(folder.path(), &env, &["key", "list"], "");
+    let _ = cli(folder.path(), &env, &["audience", "create", "x"], "");
     let service = Service::start("auth-service", folder.path(), &env).await;
     let http = reqwest::Client::new();
     let get = |flags: &str| {

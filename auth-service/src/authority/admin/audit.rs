@@ -66,10 +66,21 @@ impl Authority {
     /// # Errors
     /// `Internal` with what is broken, and where; `Admin(Invalid)` for a head that was pruned; `Unavailable`.
     pub fn verify_audit_log(&self, kept: Option<&AuditHead>) -> Result<AuditSummary> {
+        loop {
+            let before = self.pruned_up_to(kept)?;
+            let verified = self.verify_from(before.clone(), kept);
+            // Entries that another process prunes meanwhile are not missing.
+            if verified.is_ok() || self.pruned_up_to(kept)? == before {
+                return verified;
+            }
+        }
+    }
+
+    fn verify_from(&self, checkpoint: Option<Position>, kept: Option<&AuditHead>) -> Result<AuditSummary> {
         // Read before the entries: more may be appended meanwhile.
         let written = self.storage.audit_length()?;
         let chain = self.storage.audit_chain()?;
-        let mut verified = self.pruned_up_to(kept)?;
+        let mut verified = checkpoint;
         let pruned = verified.as_ref().map_or(0, |position| position.seq);
         let mut erased = ErasedEntries::default();
         self.for_each_audit_link(pruned, |link| {
@@ -77,10 +88,7 @@ impl Authority {
             erased.see(&link.entry);
             let position = link.position();
             if kept.is_some_and(|kept| kept.seq == position.seq && *kept != AuditHead::of(&position)) {
-                let seq = position.seq;
-                return Err(broken(format!(
-                    "entry {seq} differs from the stored head: the log was replaced"
-                )));
+                return Err(replaced(position.seq));
             }
             verified = Some(position);
             Ok(())
@@ -102,6 +110,9 @@ impl Authority {
         if kept.is_some_and(|kept| kept.seq < position.seq) {
             let seq = position.seq;
             return Err(invalid(format!("the entries up to {seq} were pruned: compare with a later head")));
+        }
+        if kept.is_some_and(|kept| kept.seq == position.seq && *kept != AuditHead::of(&position)) {
+            return Err(replaced(position.seq));
         }
         Ok(Some(position))
     }
@@ -185,6 +196,10 @@ impl ErasedEntries {
             Some(seq) => Err(broken(Broken::PersonalDataAltered(seq))),
         }
     }
+}
+
+fn replaced(seq: i64) -> Error {
+    broken(format!("entry {seq} differs from the stored head: the log was replaced"))
 }
 
 pub(super) fn broken(cause: impl fmt::Display) -> Error {

@@ -25,29 +25,42 @@ impl Authority {
     /// # Errors
     /// `Internal` with the entry that is broken, and no entry from there on is deleted; `Unavailable`.
     pub fn prune_audit_log(&self, before: Timestamp, go_on: impl Fn(usize) -> bool) -> Result<AuditPruned> {
-        let target = self.storage.audit_prunable(before)?;
-        let mut last = self.pruned_up_to(None)?;
+        // Read once: each step appends an entry of its own.
+        let newest = self.storage.audit_last()?.map_or(0, |newest| newest.entry.seq);
         let mut entries = 0;
-        while let Some(page) = self.verified_page(last.as_ref(), target)? {
-            entries += self.storage.prune_audit(page.clone())?;
-            last = Some(page);
+        loop {
+            // Each time: another process may prune as well.
+            let last = self.pruned_up_to(None)?;
+            let Some(page) = self.verified_page(last.as_ref(), newest, before)? else {
+                return Ok(AuditPruned { entries, up_to: last.map_or(0, |last| last.seq) });
+            };
+            let up_to = page.seq;
+            entries += self.storage.prune_audit(page)?;
             if !go_on(entries) {
-                break;
+                return Ok(AuditPruned { entries, up_to });
             }
         }
-        Ok(AuditPruned { entries, up_to: last.map_or(0, |last| last.seq) })
     }
 
-    /// The end of the next page of entries up to a number, all of them verified; `None` when there is none.
-    fn verified_page(&self, after: Option<&Position>, up_to: i64) -> Result<Option<Position>> {
-        let from = after.map_or(0, |position| position.seq);
-        let links = self.storage.audit_entries(from, PAGE.min(up_to - from).max(0))?;
+    /// The last of the next entries that are verified and were written before an instant; `None` when there is none. The
+    /// newest entry is not among them: the next one follows on it.
+    fn verified_page(
+        &self,
+        after: Option<&Position>,
+        newest: i64,
+        before: Timestamp,
+    ) -> Result<Option<Position>> {
+        let links = self.storage.audit_entries(after.map_or(0, |position| position.seq), PAGE)?;
         let chain = self.storage.audit_chain()?;
-        let mut last = after.cloned();
-        for link in &links {
-            chain.check(last.as_ref(), link).map_err(broken)?;
+        let mut last: Option<Position> = None;
+        for link in links {
+            // Its time counts once it is verified.
+            chain.check(last.as_ref().or(after), &link).map_err(broken)?;
+            if link.entry.at >= before || link.entry.seq >= newest {
+                break;
+            }
             last = Some(link.position());
         }
-        Ok(last.filter(|_| !links.is_empty()))
+        Ok(last)
     }
 }

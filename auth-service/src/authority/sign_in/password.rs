@@ -103,9 +103,17 @@ impl Authority {
     fn look_up(&self, login: &Login<'_>) -> Result<Option<User>> {
         let _permit = self.login_permit(login.attempt.known.as_deref())?;
         // Before the user is looked up: the time of a refusal must not tell whether the user exists.
-        self.check_limit(&login.attempt, TOO_MANY_LOGINS, login.context, || login.event.clone())?;
+        self.check_limit(&login.attempt, TOO_MANY_LOGINS, login.context, || self.limited_login(login))?;
         let Some(username) = Username::parse(&login.credentials.unverified_username) else { return Ok(None) };
         Ok(self.storage.find_user(&username)?)
+    }
+
+    /// The entry of a login that is refused unseen, of which there are few. It names the user, if there is one: what it says of
+    /// them is erased with them.
+    fn limited_login(&self, login: &Login<'_>) -> Event {
+        let username = Username::parse(&login.credentials.unverified_username);
+        let user = username.and_then(|username| self.storage.find_user(&username).ok().flatten());
+        user.iter().fold(login.event.clone(), |event, user| event.user(&user.id))
     }
 
     /// Whether the user has logged in from there, as far as this replica remembers: asked before the database is.

@@ -138,8 +138,7 @@ pub(super) async fn refresh(
 
 /// Says whether a token is valid.
 #[utoipa::path(post, path = "/api/token/verify/", tag = "simplejwt", request_body = VerifyRequest,
-    responses((status = 200, description = "It is valid"), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem),
-        (status = 403, description = "The origin may not use the cookie", body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
+    responses((status = 200, description = "It is valid"), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
         (status = 413, body = SimpleJwtProblem), (status = 415, body = SimpleJwtProblem), (status = 429, body = SimpleJwtProblem),
         (status = 503, body = SimpleJwtProblem)))]
 pub(super) async fn verify(

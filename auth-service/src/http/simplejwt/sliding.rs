@@ -11,8 +11,7 @@ use crate::http::{HttpState, context};
 
 /// Logs a user in with a sliding token; only where they are switched on.
 #[utoipa::path(post, path = "/api/token/sliding/", tag = "simplejwt", request_body = LoginRequest,
-    responses((status = 200, body = SlidingAnswer), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem),
-        (status = 403, description = "The origin may not use the cookie", body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
+    responses((status = 200, body = SlidingAnswer), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
         (status = 413, body = SimpleJwtProblem), (status = 415, body = SimpleJwtProblem), (status = 429, body = SimpleJwtProblem),
         (status = 503, body = SimpleJwtProblem)))]
 pub(in crate::http) async fn obtain_sliding(
@@ -27,8 +26,7 @@ pub(in crate::http) async fn obtain_sliding(
 
 /// Exchanges a sliding token for a later one; only where they are switched on.
 #[utoipa::path(post, path = "/api/token/sliding/refresh/", tag = "simplejwt", request_body = VerifyRequest,
-    responses((status = 200, body = SlidingAnswer), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem),
-        (status = 403, description = "The origin may not use the cookie", body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
+    responses((status = 200, body = SlidingAnswer), (status = 400, body = SimpleJwtProblem), (status = 401, body = SimpleJwtProblem), (status = 405, body = SimpleJwtProblem),
         (status = 413, body = SimpleJwtProblem), (status = 415, body = SimpleJwtProblem), (status = 429, body = SimpleJwtProblem),
         (status = 503, body = SimpleJwtProblem)))]
 pub(in crate::http) async fn refresh_sliding(

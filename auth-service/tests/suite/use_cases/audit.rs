@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use auth_service::audit::AuditEntry;
+use auth_service::authority::admin::AuditHead;
 use auth_service::authority::sync::SweepPolicy;
 use auth_service::clock::Clock;
 use auth_service::error::ErrorKind;
@@ -93,6 +94,7 @@ fn a_refused_login_names_what_was_tried() {
     refused(&signet, "alice");
     let limited = refused(&signet, "alice");
     assert_eq!(limited.personal.client_ip.as_deref(), Some(CLIENT_IP));
+    assert!(limited.user_id.is_some(), "it goes with its user");
     assert_eq!(of(limited), ("refused: too many logins have failed".to_owned(), "alice".to_owned()));
 
     let filter = AuditFilter { client_ip: Some(CLIENT_IP.to_owned()), ..AuditFilter::default() };
@@ -146,6 +148,13 @@ fn a_log_that_was_pruned_is_verified_from_its_checkpoint() {
     assert!(pruned.cause.contains("pruned"), "{}", pruned.cause);
     assert_eq!(fault(&signet), None);
 
+    // A head of the same number, of another log.
+    let checkpoint = signet.authority.storage.audit_checkpoint().unwrap().unwrap().position.seq;
+    let other =
+        AuditHead::parse(&format!("{checkpoint}:{}", "ab".repeat(32))).map_err(|error| error.cause).unwrap();
+    let replaced = signet.authority.verify_audit_log(Some(&other)).unwrap_err();
+    assert!(replaced.cause.contains("replaced"), "{}", replaced.cause);
+
     // Anyone without the key who deletes more, or moves the checkpoint, is noticed.
     let next = summary.entries + 1;
     signet.execute("DROP TRIGGER audit_is_not_deleted");
@@ -168,6 +177,32 @@ fn a_log_that_was_tampered_with_is_not_pruned() {
     let error = signet.authority.prune_audit_log(signet.clock.now(), |_| true).unwrap_err();
     assert!(error.cause.contains("was altered"), "{}", error.cause);
     assert_eq!(entries(&signet).len(), before + 1);
+}
+
+/// What is pruned is old by the time in its verified entry, and by nothing that stands beside it.
+#[test]
+fn a_time_that_was_altered_prunes_nothing() {
+    let signet = InProcess::new();
+    signet.user("alice");
+    refused(&signet, "alice");
+    refused(&signet, "alice");
+    let before = entries(&signet).len();
+    signet.execute("DROP TRIGGER audit_is_not_updated");
+    signet.execute("UPDATE audit SET at = 1");
+    let cutoff = signet.clock.now().minus(DAY);
+    assert!(signet.authority.prune_audit_log(cutoff, |_| true).is_err());
+    assert_eq!(entries(&signet).len(), before);
+}
+
+/// A row that someone else has written signs nothing else than the entry behind it.
+#[test]
+fn a_mac_of_another_length_is_none() {
+    let signet = InProcess::new();
+    signet.user("alice");
+    signet.execute("DROP TRIGGER audit_is_not_updated");
+    signet.execute("UPDATE audit SET mac = zeroblob(200) WHERE seq = (SELECT max(seq) FROM audit)");
+    refused(&signet, "alice");
+    assert!(fault(&signet).unwrap().contains("was altered"));
 }
 
 #[test]

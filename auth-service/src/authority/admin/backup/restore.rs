@@ -24,10 +24,11 @@ pub struct Restore<'a> {
 pub struct Replaced(pub Vec<PathBuf>);
 
 /// Puts a backup in place of what is there. Nothing is deleted: files are moved aside, and a PostgreSQL database is dumped
-/// beside the backup.
+/// beside the backup. Everything is written beside its place first: a full disk changes nothing.
 ///
 /// # Errors
-/// One line: another process uses the database, the backup is not whole, or of another kind of database, or what could not be written.
+/// One line: another process uses the database, the backup is not whole, or of another kind of database, or what could not be
+/// written. What was moved aside is back in its place then.
 pub fn restore(restore: &Restore<'_>) -> Result<Replaced> {
     let manifest = Manifest::read(restore.folder)?;
     let copy = manifest.database_file(restore.folder)?;
@@ -35,42 +36,91 @@ pub fn restore(restore: &Restore<'_>) -> Result<Replaced> {
     MasterKey::read(&key_file).map_err(|error| error.to_string())?.ok_or("the backup has no master key")?;
     let database = restore.database;
     check_unused(database).map_err(|error| format!("{database}: {error}"))?;
+    let key = staged_key(&key_file, restore)?;
     let mut replaced = Replaced::default();
+    let placed = place_database(restore, &manifest, &copy, &mut replaced).and_then(|()| {
+        key.as_ref().map_or(Ok(()), |key| put(key, restore.master_key_file, restore.time, &mut replaced))
+    });
+    match placed {
+        Ok(()) => Ok(replaced),
+        Err(cause) => {
+            let _ = key.map(fs::remove_file);
+            Err(replaced.undone(restore, cause))
+        }
+    }
+}
+
+fn place_database(
+    restore: &Restore<'_>,
+    manifest: &Manifest,
+    copy: &Path,
+    replaced: &mut Replaced,
+) -> Result<()> {
     match (restore.database, manifest.database.as_str()) {
         (DatabaseUrl::Sqlite(path), "sqlite") => {
-            for suffix in ["", "-wal", "-shm"] {
-                move_aside(
-                    &PathBuf::from(format!("{}{suffix}", path.display())),
-                    restore.time,
-                    &mut replaced,
-                )?;
+            let staged = beside(path, "restoring", restore.time);
+            copy_whole(copy, &staged).inspect_err(|_| {
+                let _ = fs::remove_file(&staged);
+            })?;
+            for suffix in ["-wal", "-shm"] {
+                move_aside(&PathBuf::from(format!("{}{suffix}", path.display())), restore.time, replaced)?;
             }
-            copy_whole(&copy, path)?;
+            put(&staged, path, restore.time, replaced)
         }
         (DatabaseUrl::Postgres(_), "postgres") => {
             let before = aside(&restore.folder.with_extension("sql"), restore.time);
-            replace_database(restore.database, &copy, &before).map_err(|error| error.to_string())?;
+            replace_database(restore.database, copy, &before).map_err(|error| error.to_string())?;
             replaced.0.push(before);
+            Ok(())
         }
-        (_, kind) => return Err(format!("the backup is one of {kind}, and {} is not", restore.database)),
+        (_, kind) => Err(format!("the backup is one of {kind}, and {} is not", restore.database)),
     }
-    put_master_key(&key_file, restore, &mut replaced)?;
-    Ok(replaced)
 }
 
-fn put_master_key(backup: &Path, restore: &Restore<'_>, replaced: &mut Replaced) -> Result<()> {
+/// The master key of the backup beside its place; `None` where it is there already.
+fn staged_key(backup: &Path, restore: &Restore<'_>) -> Result<Option<PathBuf>> {
     let wanted = Zeroizing::new(secret_file::read(backup)?.unwrap_or_default());
     let path = restore.master_key_file;
     let present = secret_file::read(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
     if present.map(Zeroizing::new).as_ref() == Some(&wanted) {
-        return Ok(());
+        return Ok(None);
     }
-    move_aside(path, restore.time, replaced)?;
-    secret_file::create(path, &wanted).map(drop).map_err(at(path))
+    let staged = beside(path, "restoring", restore.time);
+    secret_file::create(&staged, &wanted).map_err(at(&staged))?;
+    Ok(Some(staged))
+}
+
+/// Moves what is there aside, and a staged file into its place.
+fn put(staged: &Path, path: &Path, time: &str, replaced: &mut Replaced) -> Result<()> {
+    move_aside(path, time, replaced)?;
+    fs::rename(staged, path).map_err(at(path))
+}
+
+impl Replaced {
+    /// Moves the files back; what a PostgreSQL database was is named.
+    fn undone(self, restore: &Restore<'_>, cause: String) -> String {
+        let suffix = format!(".before-restore-{}", restore.time);
+        let mut kept = Vec::new();
+        for path in self.0.into_iter().rev() {
+            let name = path.display().to_string();
+            match (restore.database, name.strip_suffix(&suffix)) {
+                (DatabaseUrl::Sqlite(_), Some(original)) if fs::rename(&path, original).is_ok() => {}
+                _ => kept.push(name),
+            }
+        }
+        match kept.is_empty() {
+            true => cause,
+            false => format!("{cause}; what was there before is kept in {}", kept.join(", ")),
+        }
+    }
+}
+
+fn beside(path: &Path, what: &str, time: &str) -> PathBuf {
+    PathBuf::from(format!("{}.{what}-{time}", path.display()))
 }
 
 fn aside(path: &Path, time: &str) -> PathBuf {
-    PathBuf::from(format!("{}.before-restore-{time}", path.display()))
+    beside(path, "before-restore", time)
 }
 
 fn move_aside(path: &Path, time: &str, replaced: &mut Replaced) -> Result<()> {
