@@ -11,7 +11,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         "signet/auth/v1/key_service.proto",
         "signet/auth/v1/revocation_service.proto",
         "signet/auth/v1/token_service.proto",
-        "signet/notes/v1/notes_service.proto",
     ];
     // tonic-prost-build prints no such lines; without them an edited file would be ignored.
     println!("cargo:rerun-if-changed=build.rs");

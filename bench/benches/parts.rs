@@ -15,9 +15,11 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
-use shared_claims::encryption::{DecryptionKeys, EncryptionKey};
+use shared_claims::DecryptionKeys;
+use shared_claims::cache::CachingVerifier;
+use shared_claims::encryption::EncryptionKey;
 use shared_claims::revocations::{Fingerprints, IdSetWriter, RevocationEntry, RevocationsWriter, Target};
-use shared_claims::{CachingVerifier, KeySet, Verifier};
+use shared_claims::{KeySet, Verifier};
 use system_tests::hostile::{Expected, Forge, Signer};
 
 const NOW: u64 = 1_800_000_000;
@@ -230,7 +232,7 @@ fn nested(c: &mut Criterion) {
     let private = private.expect("a key");
     let public = EncryptionKey::from_jwks(private.public_jwks().to_string().as_bytes()).expect("a key");
     let sealed = public.seal(&sample.token).expect("randomness");
-    let verifier = Verifier::new(ISSUER, "notes").with_decryption(private);
+    let verifier = Verifier::builder(ISSUER, "notes").decryption(private).build();
     let mut group = c.benchmark_group("nested, X25519");
     group.bench_function("signed token", |b| b.iter(|| verifier.verify(&sample.token, &sample.keys, NOW)));
     group.bench_function("sealed token", |b| b.iter(|| verifier.verify(&sealed, &sample.keys, NOW)));

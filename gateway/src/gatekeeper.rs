@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use shared_claims::AccessClaims;
-use shared_claims::bearer::Rejection;
-use shared_claims::guard::Guard;
+use shared_claims::Guard;
+use shared_claims::Rejection;
 
 use crate::path::Target;
 use crate::rules::{Needs, Rules};
@@ -61,9 +61,9 @@ impl Gatekeeper {
             Err(why) => Decision::Malformed(why.0),
             Ok(None) => Decision::NoRule,
             Ok(Some(Needs::Nothing)) => Decision::Passes(None),
-            Ok(Some(Needs::Token { scope, when_stale })) => {
+            Ok(Some(Needs::Token(required))) => {
                 let outcome = self.guard.authenticate_in_loop(authorization).await.and_then(|claims| {
-                    self.guard.permits(&claims, *scope, *when_stale)?;
+                    self.guard.permits(&claims, required)?;
                     Ok(claims)
                 });
                 outcome.map_or_else(Decision::Rejected, |claims| Decision::Passes(Some(claims)))

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use shared_claims::guard::WhenStale;
+use shared_claims::Required;
 use shared_claims::scope::Scope;
 
 use crate::near::Folded;
@@ -12,8 +12,8 @@ use crate::rule_settings::{Doubtful, Gateway, RuleSettings};
 pub enum Needs {
     /// No token at all; one that is there is not looked at.
     Nothing,
-    /// A token that is valid here, with this scope if there is one.
-    Token { scope: Option<&'static str>, when_stale: WhenStale },
+    /// A token that is valid here, with this.
+    Token(Required),
 }
 
 /// A rule that cannot be meant as it stands; the start ends with it.
@@ -195,14 +195,19 @@ fn needs_of(rule: &RuleSettings, settings: &Gateway) -> Result<Needs, String> {
             return Err(format!("the scope `{scope}` is not among gateway.scopes"));
         }
     }
-    let when_stale = rule.refuse_stale_after.map_or(WhenStale::Continue, WhenStale::RefuseAbove);
     // Rules live as long as the process; rejections carry the scope as a constant.
     let scope = scope.map(|scope| &*Box::leak(scope.clone().into_boxed_str()));
-    Ok(Needs::Token { scope, when_stale })
+    let required = scope.map_or(Required::valid_token(), Required::scope);
+    Ok(Needs::Token(match rule.refuse_stale_after {
+        Some(bound) => required.refused_when_stale(bound),
+        None => required,
+    }))
 }
 
 #[cfg(test)]
 mod tests {
+    use shared_claims::Scopes;
+
     use super::*;
 
     fn rule(methods: &[&str], path: &str, scope: &str) -> RuleSettings {
@@ -261,7 +266,13 @@ mod tests {
             Err(_) => "refused",
             Ok(None) => "none",
             Ok(Some(Needs::Nothing)) => "public",
-            Ok(Some(Needs::Token { scope, .. })) => scope.unwrap_or("any"),
+            Ok(Some(Needs::Token(required))) => {
+                if let Scopes::One(scope) = required.scopes() {
+                    scope
+                } else {
+                    "any"
+                }
+            }
         }
     }
 

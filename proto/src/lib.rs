@@ -1,4 +1,4 @@
-//! The wire language of Signet's gRPC services, compiled from the .proto files beside this crate.
+//! The gRPC services of Signet, compiled from the .proto files in this package.
 //!
 //! These types stop at the edge: only `grpc/` modules and tests name them.
 
@@ -7,12 +7,6 @@ mod codec;
 pub mod auth {
     pub mod v1 {
         tonic::include_proto!("signet.auth.v1");
-    }
-}
-
-pub mod notes {
-    pub mod v1 {
-        tonic::include_proto!("signet.notes.v1");
     }
 }
 

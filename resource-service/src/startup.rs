@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::web::Data;
+use notes_proto::v1::notes_service_server::NotesServiceServer;
 use service_kit::accept;
 use service_kit::cors;
 use service_kit::grpc::{ObserveCalls, report_health};
@@ -10,7 +11,6 @@ use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::stop_requested;
 use shared_claims::tonic::BearerInterceptor;
-use signet_proto::notes::v1::notes_service_server::NotesServiceServer;
 use tonic::server::NamedService;
 use tonic::service::interceptor::InterceptedService;
 use verifier_kit::following::{Followed, Following};
@@ -58,7 +58,7 @@ async fn serve_until_stopped(
         app.configure(notes::http::routes);
     });
     let http = http.map_err(|error| format!("http: {error}"))?;
-    let observe = ObserveCalls::of(signet_proto::DESCRIPTORS, &[])?;
+    let observe = ObserveCalls::of(notes_proto::DESCRIPTORS, &[])?;
     let service = GrpcService { following: following.clone(), store };
     let grpc = tokio::spawn(serve_grpc(listeners.grpc, observe, service, end.clone()));
     let metrics =

@@ -12,19 +12,20 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 
 use crate::bearer::Rejection;
 use crate::claims::AccessClaims;
-use crate::guard::{Authentication, Guard, RequiredScope};
+use crate::guard::{Authentication, Guard};
+use crate::requirement::Requirement;
 
-/// A request whose token is valid here and holds the scope `S`. The application must hold the
+/// A request whose token is valid here and has what `R` requires. The application must hold the
 /// guard as `web::Data<Arc<Guard>>`; without it every request is refused.
-pub struct Authorized<S> {
+pub struct Authorized<R> {
     /// The claims of its token.
     pub claims: Arc<AccessClaims>,
-    needs: PhantomData<S>,
+    needs: PhantomData<R>,
 }
 
-impl<S: RequiredScope> FromRequest for Authorized<S> {
+impl<R: Requirement> FromRequest for Authorized<R> {
     type Error = RejectedRequest;
-    type Future = Authorizing<S>;
+    type Future = Authorizing<R>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let guard = request.app_data::<web::Data<Arc<Guard>>>().map(|guard| Arc::clone(guard.get_ref()));
@@ -37,14 +38,14 @@ impl<S: RequiredScope> FromRequest for Authorized<S> {
 }
 
 /// The future of [`Authorized`].
-pub struct Authorizing<S> {
+pub struct Authorizing<R> {
     guard: Option<Arc<Guard>>,
     authentication: Option<Authentication>,
-    needs: PhantomData<fn() -> S>,
+    needs: PhantomData<fn() -> R>,
 }
 
-impl<S: RequiredScope> Future for Authorizing<S> {
-    type Output = Result<Authorized<S>, RejectedRequest>;
+impl<R: Requirement> Future for Authorizing<R> {
+    type Output = Result<Authorized<R>, RejectedRequest>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
@@ -53,7 +54,7 @@ impl<S: RequiredScope> Future for Authorizing<S> {
         };
         let claims = ready!(Pin::new(authentication).poll(context));
         let authorized = claims.and_then(|claims| {
-            guard.authorize::<S>(&claims)?;
+            guard.authorize::<R>(&claims)?;
             Ok(Authorized { claims, needs: PhantomData })
         });
         Poll::Ready(authorized.map_err(RejectedRequest))

@@ -1,9 +1,11 @@
 //! The `Authorization` header of a protected endpoint (RFC 6750), and the ways to be rejected.
 
 use crate::error::Refusal;
+use crate::requirement::Scopes;
 
 /// Why a request may not pass. The caller sees one of few words; `Refusal` is for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rejection {
     /// No bearer token at all: 401 without an error code (RFC 6750 section 3.1).
     Missing,
@@ -11,8 +13,10 @@ pub enum Rejection {
     Malformed,
     /// 401 `invalid_token`, whatever is wrong with it.
     Invalid(Refusal),
-    /// 403 `insufficient_scope`, with the scope that the route needs.
-    InsufficientScope(&'static str),
+    /// 403 `insufficient_scope`, with the scopes that the route needs.
+    InsufficientScope(Scopes),
+    /// 403 `insufficient_scope`: the user has none of the roles that the route needs. Which they are is not said.
+    InsufficientRole,
     /// No key set, or no revocations, have arrived yet: 503, and worth a retry.
     NotReady,
     /// No contact with the authority for longer than this route allows: 503, a retry may succeed.
@@ -28,7 +32,7 @@ impl Rejection {
         match self {
             Self::Missing | Self::Invalid(_) => 401,
             Self::Malformed => 400,
-            Self::InsufficientScope(_) => 403,
+            Self::InsufficientScope(_) | Self::InsufficientRole => 403,
             Self::NotReady | Self::Stale | Self::Overloaded => 503,
         }
     }
@@ -40,7 +44,7 @@ impl Rejection {
             Self::Missing => None,
             Self::Malformed => Some("invalid_request"),
             Self::Invalid(_) => Some("invalid_token"),
-            Self::InsufficientScope(_) => Some("insufficient_scope"),
+            Self::InsufficientScope(_) | Self::InsufficientRole => Some("insufficient_scope"),
             Self::NotReady | Self::Stale | Self::Overloaded => Some("temporarily_unavailable"),
         }
     }
@@ -53,6 +57,7 @@ impl Rejection {
             Self::Malformed => "the Authorization header does not hold one bearer token",
             Self::Invalid(_) => "the token is not valid here",
             Self::InsufficientScope(_) => "the token does not have the scope that this needs",
+            Self::InsufficientRole => "the user of the token has none of the roles that this needs",
             Self::NotReady => "the keys and revocations to verify tokens have not arrived yet",
             Self::Overloaded => "too many encrypted tokens wait to be opened",
             Self::Stale => "whether tokens were revoked is not known at this moment",
@@ -67,9 +72,10 @@ impl Rejection {
             Self::Malformed | Self::Invalid(_) => {
                 Some(format!("Bearer error=\"{}\"", self.error_code().unwrap_or_default()))
             }
-            Self::InsufficientScope(scope) => {
-                Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+            Self::InsufficientScope(scopes) => {
+                Some(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scopes.to_request()))
             }
+            Self::InsufficientRole => Some("Bearer error=\"insufficient_scope\"".to_owned()),
             Self::NotReady | Self::Stale | Self::Overloaded => None,
         }
     }

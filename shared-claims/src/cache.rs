@@ -82,7 +82,7 @@ impl CachingVerifier {
     }
 
     /// Whether this token must be opened with an RSA key: it is encrypted to one, and not kept.
-    #[cfg(feature = "authority")]
+    #[cfg(feature = "guard")]
     pub(crate) fn opens_with_rsa(&self, unverified_token: &str) -> bool {
         self.verifier.check_length(unverified_token).is_ok()
             && self.verifier.opens_with_rsa(unverified_token)

@@ -15,6 +15,7 @@ const MAX_SUB_BYTES: usize = 255;
 
 /// The claims of a verified access token.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct AccessClaims {
     /// `iss`: who issued it (RFC 7519 section 4.1.1).
     pub iss: String,

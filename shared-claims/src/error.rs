@@ -5,6 +5,7 @@ use std::fmt;
 
 /// The reason of a refusal. No variant carries a value out of the token, so that it can be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refusal {
     /// Longer than the size cap.
     TooLong,

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use crate::authority::Authority;
 use crate::bearer::{Rejection, unverified_bearer_token};
@@ -13,24 +12,9 @@ use crate::claims::AccessClaims;
 use crate::clock::unix_now;
 use crate::decrypting::Decryptions;
 use crate::error::Refusal;
+use crate::public_keys::KeySet;
+use crate::requirement::{Required, Requirement, WhenStale};
 use crate::verifier::Verifier;
-
-/// A route's need, as a type, so that a handler cannot be written without naming it.
-pub trait RequiredScope {
-    /// The scope-token (RFC 6749 section 3.3).
-    const SCOPE: &'static str;
-    /// What the route does without contact with the authority.
-    const WHEN_STALE: WhenStale = WhenStale::Continue;
-}
-
-/// What to do without contact with the authority: a token may have been revoked since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhenStale {
-    /// Use the last known state: the service continues while the authority is down.
-    Continue,
-    /// Refuse every token once the last word is older than this; also one that never came.
-    RefuseAbove(Duration),
-}
 
 /// Answers from memory: what the verifier accepts and the authority has not revoked.
 pub struct Guard {
@@ -65,6 +49,13 @@ impl Guard {
     #[must_use]
     pub fn new(verifier: Verifier, authority: Arc<Authority>) -> Self {
         Self { verifier: CachingVerifier::new(verifier), authority, decryptions: Decryptions::new() }
+    }
+
+    /// A guard over a fixed key set, for a service that follows no authority: it sees no new keys and no revocations, so that a
+    /// revoked token passes until it expires, and a route that refuses when stale refuses everything.
+    #[must_use]
+    pub fn with_fixed_keys(verifier: Verifier, keys: KeySet) -> Self {
+        Self::new(verifier, Authority::fixed(keys))
     }
 
     /// As [`Guard::authenticate`], for callers on an event loop: a token that an RSA key has to open is opened on another
@@ -116,33 +107,31 @@ impl Guard {
         claims
     }
 
-    /// Whether verified claims hold the scope that a route needs, and whether what is known is fresh enough
-    /// for it.
+    /// Whether verified claims have what a route needs, and whether what is known is fresh enough for it.
     ///
     /// # Errors
-    /// [`Rejection::InsufficientScope`], [`Rejection::Stale`].
-    pub fn authorize<S: RequiredScope>(&self, claims: &AccessClaims) -> Result<(), Rejection> {
-        self.permits(claims, Some(S::SCOPE), S::WHEN_STALE)
+    /// [`Rejection::Stale`], [`Rejection::InsufficientScope`], [`Rejection::InsufficientRole`].
+    pub fn authorize<R: Requirement>(&self, claims: &AccessClaims) -> Result<(), Rejection> {
+        self.permits(claims, &R::REQUIRED)
     }
 
-    /// The same where the need is known at run time only; without a scope any token will do.
+    /// The same where the need is known at run time only.
     ///
     /// # Errors
     /// As [`Guard::authorize`].
-    pub fn permits(
-        &self,
-        claims: &AccessClaims,
-        scope: Option<&'static str>,
-        when_stale: WhenStale,
-    ) -> Result<(), Rejection> {
-        if let WhenStale::RefuseAbove(bound) = when_stale
-            && !self.authority.freshness().is_within(bound)
-        {
-            return Err(Rejection::Stale);
-        }
-        match scope {
-            Some(scope) if !claims.scope.contains(scope) => Err(Rejection::InsufficientScope(scope)),
-            _ => Ok(()),
+    pub fn permits(&self, claims: &AccessClaims, required: &Required) -> Result<(), Rejection> {
+        let is_stale = match required.when_stale {
+            WhenStale::Continue => false,
+            WhenStale::RefuseAbove(bound) => !self.authority.freshness().is_within(bound),
+        };
+        if is_stale {
+            Err(Rejection::Stale)
+        } else if !required.scopes.are_held(claims) {
+            Err(Rejection::InsufficientScope(required.scopes))
+        } else if !required.has_role(claims) {
+            Err(Rejection::InsufficientRole)
+        } else {
+            Ok(())
         }
     }
 

@@ -1,54 +1,74 @@
-//! All that a resource service needs to verify Signet's access tokens, and nothing that can sign.
-//!
-//! A resource service holds public keys only. This crate gives it:
-//!
-//! | module | what it is |
-//! |---|---|
-//! | [`claims`], [`scope`] | what a verified access token says (RFC 9068) |
-//! | [`public_keys`] | a JWKS that was checked key by key (RFC 7517) |
-//! | [`strict`] | the pre-parse: what it lets through has one reading only |
-//! | [`verifier`] | every knob of verification, fixed once (RFC 8725) |
-//! | [`encryption`] | tokens that only their audience can read (RFC 7516) |
-//! | [`cache`] | a verifier that remembers what it accepted |
-//! | [`revocations`] | what the authority has revoked before its time |
-//! | [`bearer`] | from an `Authorization` header to claims, or to one of four rejections (RFC 6750) |
-//! | `authority`, `guard` (feature `authority`) | keeps keys and revocations at hand, in memory and on disk; the one question a route asks |
-//! | `actix`, `tonic` (features) | the extractor and the interceptor |
-//!
-//! Invariants, each held by a test:
-//! - There is no symmetric key type in the public interface, so that a public key can never be
-//!   taken for a MAC secret (the RS256-to-HS256 confusion, CVE-2015-9235).
-//! - Nothing in a token chooses where trust comes from: `jwk`, `jku`, `x5u`, `x5c` refuse the token.
-//! - Verification does no input or output: its cost is bounded by the size cap alone.
-
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
-
-pub mod bearer;
-pub mod cache;
-pub mod claims;
-pub mod clock;
-pub mod encryption;
-pub mod error;
-pub mod public_keys;
-pub mod revocations;
-pub mod scope;
-pub mod strict;
-pub mod verifier;
 
 #[cfg(feature = "actix")]
 pub mod actix;
-#[cfg(feature = "authority")]
-pub mod authority;
-#[cfg(feature = "authority")]
+#[cfg(feature = "guard")]
 mod decrypting;
-#[cfg(feature = "authority")]
-pub mod guard;
+#[cfg(feature = "test-util")]
+mod test_issuer;
 #[cfg(feature = "tonic")]
 pub mod tonic;
+#[cfg(feature = "tower")]
+pub mod tower;
 
-pub use cache::CachingVerifier;
-pub use claims::AccessClaims;
+// What the authority itself shares with verifiers. No part of the interface: it changes without notice.
+#[cfg(feature = "guard")]
+#[doc(hidden)]
+pub mod authority;
+#[doc(hidden)]
+pub mod bearer;
+#[doc(hidden)]
+pub mod cache;
+#[doc(hidden)]
+pub mod claims;
+#[doc(hidden)]
+pub mod clock;
+#[doc(hidden)]
+pub mod encryption;
+#[doc(hidden)]
+pub mod error;
+#[cfg(feature = "guard")]
+#[doc(hidden)]
+pub mod guard;
+#[doc(hidden)]
+pub mod public_keys;
+mod requirement;
+#[doc(hidden)]
+pub mod revocations;
+#[doc(hidden)]
+pub mod scope;
+#[doc(hidden)]
+pub mod strict;
+#[doc(hidden)]
+pub mod verifier;
+
+#[cfg(feature = "feed")]
+#[doc(inline)]
+pub use authority::FeedSettings;
+#[cfg(feature = "guard")]
+#[doc(inline)]
+pub use authority::{Authority, Freshness};
+#[cfg(feature = "_following")]
+#[doc(inline)]
+pub use authority::{AuthoritySettings, CancellationToken, StartError};
+#[doc(inline)]
+pub use bearer::Rejection;
+#[doc(inline)]
+pub use claims::{AccessClaims, ExtraClaims};
+#[doc(inline)]
+pub use encryption::{DecryptionKeys, InvalidDecryptionKey};
+#[doc(inline)]
 pub use error::Refusal;
-pub use public_keys::KeySet;
-pub use scope::{Scope, ScopeSet};
-pub use verifier::Verifier;
+#[cfg(feature = "guard")]
+#[doc(inline)]
+pub use guard::{Authentication, Guard};
+#[doc(inline)]
+pub use public_keys::{InvalidKeySet, KeySet};
+pub use requirement::{Required, Requirement, Scopes, WhenStale};
+#[doc(inline)]
+pub use scope::ScopeSet;
+#[cfg(feature = "test-util")]
+pub use test_issuer::{TestIssuer, TestToken};
+#[doc(inline)]
+pub use verifier::{Verifier, VerifierBuilder};

@@ -23,6 +23,7 @@ pub(crate) const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", 
 
 /// The algorithms that are verified. One key has one of them (RFC 8725 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SignatureAlgorithm {
     /// Ed25519 (RFC 8037).
     EdDsa,
@@ -63,6 +64,7 @@ impl SignatureAlgorithm {
 
 /// Why a key, or a whole set, was not taken. Sets come from one pinned place, so the operator is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidKeySet {
     /// Larger than a key set may be.
     #[error("the key set is larger than {MAX_JWKS_BYTES} bytes")]

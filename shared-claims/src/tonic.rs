@@ -7,7 +7,8 @@ use tonic::{Code, Request, Status};
 
 use crate::bearer::Rejection;
 use crate::claims::AccessClaims;
-use crate::guard::{Guard, RequiredScope};
+use crate::guard::Guard;
+use crate::requirement::Requirement;
 
 /// Lets only requests with a valid token through to the service behind it.
 #[derive(Clone)]
@@ -40,14 +41,14 @@ struct Verified {
     guard: Arc<Guard>,
 }
 
-/// The caller's claims, when they hold the scope `S`. Without the interceptor every call is refused.
+/// The caller's claims, when they have what `R` requires. Without the interceptor every call is refused.
 ///
 /// # Errors
-/// UNAUTHENTICATED (16) without verified claims, PERMISSION_DENIED (7) without the scope,
+/// UNAUTHENTICATED (16) without verified claims, PERMISSION_DENIED (7) without a scope or role,
 /// UNAVAILABLE (14) when what is known is too old for this method.
-pub fn authorized<S: RequiredScope, T>(request: &Request<T>) -> Result<Arc<AccessClaims>, Status> {
+pub fn authorized<R: Requirement, T>(request: &Request<T>) -> Result<Arc<AccessClaims>, Status> {
     let verified = request.extensions().get::<Verified>().ok_or_else(|| status(Rejection::Missing))?;
-    verified.guard.authorize::<S>(&verified.claims).map_err(status)?;
+    verified.guard.authorize::<R>(&verified.claims).map_err(status)?;
     Ok(Arc::clone(&verified.claims))
 }
 
@@ -57,7 +58,7 @@ pub fn status(rejection: Rejection) -> Status {
     let code = match rejection {
         Rejection::Missing | Rejection::Invalid(_) => Code::Unauthenticated,
         Rejection::Malformed => Code::InvalidArgument,
-        Rejection::InsufficientScope(_) => Code::PermissionDenied,
+        Rejection::InsufficientScope(_) | Rejection::InsufficientRole => Code::PermissionDenied,
         Rejection::NotReady | Rejection::Stale | Rejection::Overloaded => Code::Unavailable,
     };
     Status::new(code, rejection.description())

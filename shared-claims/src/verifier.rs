@@ -1,6 +1,7 @@
-//! Verification of access tokens: every knob is set once, when the verifier is made.
+//! Verification of access tokens: every knob is set once, when the verifier is built.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::claims::AccessClaims;
 use crate::encryption::{DecryptionKeys, is_encrypted};
@@ -11,9 +12,20 @@ use crate::strict::{DEFAULT_MAX_TOKEN_BYTES, UnverifiedToken};
 /// `typ` of an access token (RFC 9068 section 2.1).
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
-const MAX_LEEWAY: u64 = 60;
+/// A revocation is kept for so long after the tokens that it matches have expired.
+const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
 /// Accepts the access tokens of one issuer for one audience, and nothing else.
+///
+/// ```
+/// use shared_claims::{KeySet, Refusal, Verifier};
+///
+/// # let jwks = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+/// let keys = KeySet::from_jwks(jwks)?;
+/// let verifier = Verifier::new("https://auth.example.com", "orders");
+/// assert_eq!(verifier.verify("no token", &keys, 1_780_000_000), Err(Refusal::NotCompact));
+/// # Ok::<(), shared_claims::InvalidKeySet>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Verifier {
     issuer: String,
@@ -28,20 +40,70 @@ pub struct Verifier {
     plain_jwt: bool,
 }
 
+/// A [`Verifier`] whose settings are not the defaults: 30 s leeway, at most 24 h between `iat` and `exp`, `typ: at+jwt`
+/// only, no decryption keys, at most 8 KiB a token.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct VerifierBuilder(Verifier);
+
+impl VerifierBuilder {
+    /// Clock difference that is allowed for `exp`, `nbf` and `iat`, in whole seconds: at most 60, for a revocation is kept
+    /// for so long after `exp`.
+    pub fn leeway(self, leeway: Duration) -> Self {
+        let seconds = leeway.min(MAX_LEEWAY).as_secs();
+        Self(Verifier { leeway: seconds, expiry_leeway: seconds, ..self.0 })
+    }
+
+    /// Clock difference that is allowed at the end of a token's life only.
+    #[doc(hidden)]
+    pub fn expiry_leeway(self, leeway: Duration) -> Self {
+        Self(Verifier { expiry_leeway: leeway.min(MAX_LEEWAY).as_secs(), ..self.0 })
+    }
+
+    /// Longest accepted `exp - iat`: a token of ten years was issued by mistake.
+    pub fn max_lifetime(self, lifetime: Duration) -> Self {
+        Self(Verifier { max_life: lifetime.as_secs(), ..self.0 })
+    }
+
+    /// Opens tokens that are encrypted to one of these keys, and then verifies what is inside. Without keys
+    /// every token of five parts is refused.
+    pub fn decryption(self, keys: DecryptionKeys) -> Self {
+        Self(Verifier { decryption: Some(Arc::new(keys)), ..self.0 })
+    }
+
+    /// Accepts `typ: JWT` beside at+jwt, for an audience that was registered with it. Weaker: of a token that says no
+    /// more of itself, only its audience shows that it is an access token (RFC 9068 section 2.1, RFC 8725 section 3.11).
+    pub fn plain_jwt(self) -> Self {
+        Self(Verifier { plain_jwt: true, ..self.0 })
+    }
+
+    /// The verifier.
+    #[must_use]
+    pub fn build(self) -> Verifier {
+        self.0
+    }
+}
+
 impl Verifier {
-    /// A verifier with 30 s leeway, a size cap of 8 KiB and at most 24 h between `iat` and `exp`.
+    /// A verifier with the defaults of [`VerifierBuilder`].
     ///
     /// `issuer` and `audience` are compared byte by byte (RFC 9068 section 4).
     #[must_use]
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
-        Self { audience: Some(audience.into()), ..Self::of_any_audience(issuer) }
+        Self::builder(issuer, audience).build()
+    }
+
+    /// The same, with settings to change.
+    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> VerifierBuilder {
+        let VerifierBuilder(any) = Self::of_any_audience(issuer);
+        VerifierBuilder(Self { audience: Some(audience.into()), ..any })
     }
 
     /// For the authority itself, when it answers questions about tokens that are meant for others.
     /// A resource server that used this would accept tokens stolen at another one.
-    #[must_use]
-    pub fn of_any_audience(issuer: impl Into<String>) -> Self {
-        Self {
+    #[doc(hidden)]
+    pub fn of_any_audience(issuer: impl Into<String>) -> VerifierBuilder {
+        VerifierBuilder(Self {
             issuer: issuer.into(),
             audience: None,
             leeway: 30,
@@ -50,54 +112,20 @@ impl Verifier {
             max_bytes: DEFAULT_MAX_TOKEN_BYTES,
             decryption: None,
             plain_jwt: false,
-        }
-    }
-
-    /// Clock difference that is allowed, in seconds, for `exp`, `nbf` and `iat`: at most 60, for what was
-    /// revoked is remembered for so long beyond `exp`.
-    #[must_use]
-    pub fn with_leeway(self, seconds: u64) -> Self {
-        let seconds = seconds.min(MAX_LEEWAY);
-        Self { leeway: seconds, expiry_leeway: seconds, ..self }
-    }
-
-    /// Clock difference that is allowed at the end of a token's life only.
-    #[must_use]
-    pub fn with_expiry_leeway(self, seconds: u64) -> Self {
-        Self { expiry_leeway: seconds.min(MAX_LEEWAY), ..self }
-    }
-
-    /// Longest accepted `exp - iat`, in seconds: a token of ten years was issued by mistake.
-    #[must_use]
-    pub fn with_max_life(self, seconds: u64) -> Self {
-        Self { max_life: seconds, ..self }
-    }
-
-    /// Opens tokens that are encrypted to one of these keys, and then verifies what is inside. Without keys
-    /// every token of five parts is refused.
-    #[must_use]
-    pub fn with_decryption(self, keys: DecryptionKeys) -> Self {
-        Self { decryption: Some(Arc::new(keys)), ..self }
+        })
     }
 
     /// Whether this token is opened with an RSA key, which takes milliseconds.
-    #[cfg(feature = "authority")]
+    #[cfg(feature = "guard")]
     pub(crate) fn opens_with_rsa(&self, unverified_token: &str) -> bool {
         let Some(keys) = &self.decryption else { return false };
         is_encrypted(unverified_token) && keys.opens_with_rsa(unverified_token)
     }
 
-    /// Accepts `typ: JWT` beside at+jwt, for an audience that was registered with it. Weaker: of a token that says no
-    /// more of itself, only its audience tells that it is an access token (RFC 9068 section 2.1, RFC 8725 section 3.11).
-    #[must_use]
-    pub fn with_plain_jwt(self) -> Self {
-        Self { plain_jwt: true, ..self }
-    }
-
     /// Verifies a token at `now`, in seconds since the epoch.
     ///
     /// # Errors
-    /// [`Refusal`]; revocation is the caller's next question, see [`crate::revocations`].
+    /// [`Refusal`]. Revocations are not looked at: a [`Guard`](crate::Guard) does both.
     pub fn verify(&self, unverified_token: &str, keys: &KeySet, now: u64) -> Result<AccessClaims, Refusal> {
         match &self.decryption {
             Some(decryption) if is_encrypted(unverified_token) => {

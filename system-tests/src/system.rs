@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use shared_claims::authority::{AuthoritySettings, FeedSettings};
 use shared_claims::clock::unix_now;
+use shared_claims::{AuthoritySettings, FeedSettings};
 use tempfile::TempDir;
 
 use crate::channel::channel;
@@ -120,20 +120,14 @@ impl System {
     /// How a verifier in this process follows the authority's feeds, with nothing on disk.
     #[must_use]
     pub fn verifier_settings(&self) -> AuthoritySettings {
-        AuthoritySettings {
-            ca_pem: None,
-            url: self.auth_url(""),
-            issuer: "https://auth.test".to_owned(),
-            feed: Some(FeedSettings {
-                url: format!("http://{}", self.auth.grpc),
-                client_id: NOTES.to_owned(),
-                client_secret: self.notes_secret.clone(),
-            }),
-            data_dir: None,
-            allow_http: false,
-            accept_without_revocations: false,
-            trace: None,
-        }
+        let mut settings = AuthoritySettings::of(&self.auth_url(""));
+        settings.issuer = "https://auth.test".to_owned();
+        settings.feed = Some(FeedSettings {
+            url: format!("http://{}", self.auth.grpc),
+            client_id: NOTES.to_owned(),
+            client_secret: self.notes_secret.clone(),
+        });
+        settings
     }
 
     /// What the resource service says of itself.
@@ -258,8 +252,8 @@ impl System {
     /// # Panics
     /// Without a connection.
     pub async fn notes_over_grpc(&self, access_token: &str) -> tonic::Code {
-        use signet_proto::notes::v1::ListNotesRequest;
-        use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
+        use notes_proto::v1::ListNotesRequest;
+        use notes_proto::v1::notes_service_client::NotesServiceClient;
         let mut client = NotesServiceClient::new(channel(self.resource.grpc).await);
         let mut request = tonic::Request::new(ListNotesRequest::default());
         let header = format!("Bearer {access_token}").parse().expect("a token is ASCII");

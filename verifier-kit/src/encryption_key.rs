@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use service_kit::secret_file;
-use shared_claims::encryption::DecryptionKeys;
+use shared_claims::DecryptionKeys;
 
 /// Reads the keys of a file that only the own user can read.
 ///

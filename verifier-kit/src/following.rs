@@ -8,9 +8,7 @@ use actix_web::{HttpResponse, web};
 use metrics::{describe_gauge, gauge};
 use serde_json::json;
 use service_kit::run;
-use shared_claims::Verifier;
-use shared_claims::authority::Authority;
-use shared_claims::guard::Guard;
+use shared_claims::{Authority, Guard, Verifier};
 use tokio_util::sync::CancellationToken;
 
 use crate::encryption_key;
@@ -43,13 +41,13 @@ impl Following {
     /// # Errors
     /// One line: a setting or a file that cannot work.
     pub fn start(followed: &Followed<'_>, stop: &CancellationToken) -> Result<Self, String> {
-        let mut verifier = Verifier::new(&followed.authority.issuer, followed.audience);
+        let mut verifier = Verifier::builder(&followed.authority.issuer, followed.audience);
         if let Some(file) = followed.decryption_key_file {
-            verifier = verifier.with_decryption(encryption_key::read(file, followed.allow_rsa_decryption)?);
+            verifier = verifier.decryption(encryption_key::read(file, followed.allow_rsa_decryption)?);
         }
         let settings = followed.authority.followed(followed.data_dir)?;
         let authority = Authority::start(settings, stop.clone()).map_err(|error| error.to_string())?;
-        let guard = Arc::new(Guard::new(verifier, Arc::clone(&authority)));
+        let guard = Arc::new(Guard::new(verifier.build(), Arc::clone(&authority)));
         let stale_after = followed.authority.stale_after;
         tokio::spawn(tell_of_staleness(Arc::clone(&authority), stale_after, stop.clone()));
         describe_metrics();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 use service_kit::duration;
-use shared_claims::authority::{AuthoritySettings, FeedSettings};
+use shared_claims::{AuthoritySettings, FeedSettings};
 
 /// The authority that a process follows. No `Debug`: the secret cannot be printed by accident.
 #[derive(Clone, Deserialize, DocumentedFields, Serialize)]
@@ -96,16 +96,15 @@ impl Authority {
     /// One line with the key that is wrong.
     pub fn followed(&self, data_dir: &Path) -> Result<AuthoritySettings, String> {
         let ca_pem = self.ca_file.as_deref().map(|path| read("ca_file", path)).transpose()?;
-        Ok(AuthoritySettings {
-            url: self.url.clone(),
-            ca_pem: ca_pem.map(String::into_bytes),
-            issuer: self.issuer.clone(),
-            feed: self.feed()?,
-            data_dir: Some(data_dir.to_owned()),
-            allow_http: self.allow_http,
-            accept_without_revocations: self.accept_without_revocations,
-            trace: Some(service_kit::traces::outgoing),
-        })
+        let mut settings = AuthoritySettings::of(&self.url);
+        settings.issuer.clone_from(&self.issuer);
+        settings.ca_pem = ca_pem.map(String::into_bytes);
+        settings.feed = self.feed()?;
+        settings.data_dir = Some(data_dir.to_owned());
+        settings.allow_http = self.allow_http;
+        settings.accept_without_revocations = self.accept_without_revocations;
+        settings.trace = Some(service_kit::traces::outgoing);
+        Ok(settings)
     }
 
     fn feed(&self) -> Result<Option<FeedSettings>, String> {

@@ -7,7 +7,7 @@ mod new_client;
 
 use std::fmt;
 
-use shared_claims::scope::ScopeSet;
+use shared_claims::ScopeSet;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, OAuthFault, Result};

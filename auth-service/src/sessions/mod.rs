@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use shared_claims::scope::ScopeSet;
+use shared_claims::ScopeSet;
 use uuid::{NoContext, Uuid};
 
 use crate::clients::ClientId;

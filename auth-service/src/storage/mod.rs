@@ -62,7 +62,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel::{Connection, RunQueryDsl};
-use shared_claims::scope::ScopeSet;
+use shared_claims::ScopeSet;
 use tracing::trace_span;
 
 use audit::SharedChain;

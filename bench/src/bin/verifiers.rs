@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
 use serde_json::json;
-use shared_claims::authority::Authority;
+use shared_claims::Authority;
 use shared_claims::clock::unix_now;
 use shared_claims::revocations::{Fingerprints, RevocationEntry, RevocationsWriter, Target};
 use shared_claims::{AccessClaims, Verifier};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use shared_claims::tonic::authorized;
-use signet_proto::notes::v1::notes_service_server::NotesService;
-use signet_proto::notes::v1::{
+use notes_proto::v1::notes_service_server::NotesService;
+use notes_proto::v1::{
     CreateNoteRequest, DeleteNoteRequest, DeleteNoteResponse, GetNoteRequest, ListNotesRequest,
     ListNotesResponse, Note as NoteMessage,
 };
+use shared_claims::tonic::authorized;
 use tonic::{Request, Response, Status};
 
 use super::{Note, NoteError, NoteStore, NoteText, NotesRead, NotesWrite, PageRequest};

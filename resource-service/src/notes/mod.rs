@@ -7,7 +7,7 @@ mod store;
 use std::time::Duration;
 
 use serde::Serialize;
-use shared_claims::guard::{RequiredScope, WhenStale};
+use shared_claims::{Required, Requirement};
 
 pub use store::NoteStore;
 
@@ -23,14 +23,13 @@ pub struct NotesRead;
 /// To make and delete notes.
 pub struct NotesWrite;
 
-impl RequiredScope for NotesRead {
-    const SCOPE: &'static str = "notes:read";
+impl Requirement for NotesRead {
+    const REQUIRED: Required = Required::scope("notes:read");
 }
 
-impl RequiredScope for NotesWrite {
-    const SCOPE: &'static str = "notes:write";
+impl Requirement for NotesWrite {
     // A write is permanent, so a token that may have been revoked a minute ago is not enough.
-    const WHEN_STALE: WhenStale = WhenStale::RefuseAbove(Duration::from_secs(60));
+    const REQUIRED: Required = Required::scope("notes:write").refused_when_stale(Duration::from_secs(60));
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -26,6 +26,7 @@ impl Backoff {
 }
 
 /// Between 50 and 100 % of a period.
+#[cfg(feature = "documents")]
 pub(super) fn jittered(period: Duration) -> Duration {
     period.mul_f64(0.5 + random_share() / 2.0)
 }

@@ -35,6 +35,8 @@ pub(super) struct Documents {
     fetcher: Fetcher,
     settings: AuthoritySettings,
     key_set_etag: Option<String>,
+    /// Names the key set that was current when the revocations were published; empty before the first.
+    announced_key_set: String,
     revocations_etag: Option<String>,
     key_set_fetched: Option<Instant>,
     key_set_tried: Option<Instant>,
@@ -54,6 +56,7 @@ impl Documents {
             fetcher,
             settings,
             key_set_etag: None,
+            announced_key_set: String::new(),
             revocations_etag: None,
             key_set_fetched: None,
             key_set_tried: None,
@@ -120,8 +123,7 @@ impl Documents {
     }
 
     fn has_announced_key_set(&self) -> bool {
-        let announced = &self.state.held().announced_key_set;
-        announced.is_empty() || self.key_set_etag.as_ref() == Some(announced)
+        self.announced_key_set.is_empty() || self.key_set_etag.as_ref() == Some(&self.announced_key_set)
     }
 
     async fn fetch_key_set(&mut self) -> Result<(), String> {
@@ -130,8 +132,8 @@ impl Documents {
         self.key_set_tried = Some(Instant::now());
         let fetched = fetched.map_err(|error| self.refused(&error, "key set"))?;
         if let Some(document) = fetched {
-            let announced = self.state.held().announced_key_set.clone();
-            let is_announced = announced.is_empty() || document.etag.as_ref() == Some(&announced);
+            let is_announced =
+                self.announced_key_set.is_empty() || document.etag.as_ref() == Some(&self.announced_key_set);
             if !is_announced && !self.unknown_signer {
                 // Of a replica that is late, or out of a cache: a revoked key may be in it.
                 return Err("key set: not the one that was announced".to_owned());
@@ -245,7 +247,7 @@ impl Documents {
         if let Ok(Applied::Complete) = applied {
             held.issued_at = document.issued_at;
             held.keys_position = document.keys_position;
-            held.announced_key_set.clone_from(&document.key_set);
+            self.announced_key_set.clone_from(&document.key_set);
         }
         drop(held);
         match applied {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::HeaderMap;
+use http::HeaderMap;
 use signet_proto::auth::v1::key_service_client::KeyServiceClient;
 use signet_proto::auth::v1::revocation::Target as TargetMessage;
 use signet_proto::auth::v1::revocation_service_client::RevocationServiceClient;
@@ -24,10 +24,10 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use tracing::{Instrument, trace_span};
 
 use super::backoff::Backoff;
-use super::fetch::{check_url, with_causes};
 use super::held::{Applied, Begin, Next, OutOfStep, Statement, is_possible};
+use super::settings::{check_url, with_causes};
 use super::shared::SharedState;
-use super::{AuthoritySettings, FeedSettings, FetchError};
+use super::{AuthoritySettings, FeedSettings, StartError};
 use crate::clock::unix_now;
 use crate::public_keys::MAX_KEYS;
 use crate::revocations::{Position, REPLICA_LAG_SECONDS, RevocationEntry, SignedTime, Target, is_current};
@@ -69,9 +69,9 @@ impl Feed {
         state: SharedState,
         settings: &FeedSettings,
         of_authority: &AuthoritySettings,
-    ) -> Result<Self, FetchError> {
+    ) -> Result<Self, StartError> {
         check_url(&settings.url, of_authority.allow_http)?;
-        let invalid = || FetchError::Url(settings.url.clone());
+        let invalid = || StartError::Url(settings.url.clone());
         let mut endpoint = Endpoint::from_shared(settings.url.clone())
             .map_err(|_| invalid())?
             .connect_timeout(CONNECT_TIMEOUT)
@@ -81,11 +81,11 @@ impl Feed {
             if let Some(pem) = &of_authority.ca_pem {
                 tls = tls.ca_certificate(Certificate::from_pem(pem));
             }
-            endpoint = endpoint.tls_config(tls).map_err(|error| FetchError::Tls(error.to_string()))?;
+            endpoint = endpoint.tls_config(tls).map_err(|error| StartError::Tls(error.to_string()))?;
         }
         let basic = STANDARD.encode(format!("{}:{}", settings.client_id, settings.client_secret));
         let mut credentials: MetadataValue<Ascii> =
-            format!("Basic {basic}").parse().map_err(|_| FetchError::Credentials)?;
+            format!("Basic {basic}").parse().map_err(|_| StartError::Credentials)?;
         credentials.set_sensitive(true);
         let (next, signs_time) = (Mutex::new(Next::new()), AtomicBool::new(false));
         let (issuer, trace) = (of_authority.issuer.clone(), of_authority.trace);

@@ -1,30 +1,14 @@
 use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
-use reqwest::{Certificate, Client, StatusCode, Url, redirect};
+use reqwest::{Certificate, Client, StatusCode, redirect};
 use tracing::{Instrument, trace_span};
 
-use super::AuthoritySettings;
-use crate::revocations::NoRandomness;
+use super::settings::{AuthoritySettings, StartError, check_url, with_causes};
 
-/// Why a document could not be had. Names no more than the operator set.
+/// Why a document could not be had.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    /// The URL of the settings cannot be used.
-    #[error("the authority's URL `{0}` is not valid")]
-    Url(String),
-    /// A URL without TLS to another machine, where that is not allowed.
-    #[error("the authority's URL `{0}` is not https; on a trusted network allow it by the setting")]
-    NotEncrypted(String),
-    /// No TLS client can be made, and why.
-    #[error("no TLS client: {0}")]
-    Tls(String),
-    /// The ID or the secret of the client cannot be sent in a header.
-    #[error("the client's id or secret cannot be sent in a header")]
-    Credentials,
-    /// The system gave no random bytes.
-    #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
+pub(super) enum FetchError {
     /// The authority did not answer.
     #[error("no answer: {0}")]
     NoAnswer(String),
@@ -52,28 +36,10 @@ pub(super) struct Document {
 /// Longest time for one answer, without the time for which it was asked to be held back.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// https, or http to this machine, or by leave of the operator.
-pub(super) fn check_url(text: &str, allow_http: bool) -> Result<(), FetchError> {
-    let url = Url::parse(text).map_err(|_| FetchError::Url(text.to_owned()))?;
-    let loopback = match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => {
-            host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-        }
-        None => return Err(FetchError::Url(text.to_owned())),
-    };
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if loopback || allow_http => Ok(()),
-        "http" => Err(FetchError::NotEncrypted(text.to_owned())),
-        _ => Err(FetchError::Url(text.to_owned())),
-    }
-}
-
 impl Fetcher {
-    pub(super) fn new(settings: &AuthoritySettings) -> Result<Self, FetchError> {
+    pub(super) fn new(settings: &AuthoritySettings) -> Result<Self, StartError> {
         check_url(&settings.url, settings.allow_http)?;
-        let tls = |error: reqwest::Error| FetchError::Tls(with_causes(&error));
+        let tls = |error: reqwest::Error| StartError::Tls(with_causes(&error));
         let mut builder = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).no_proxy();
         if let Some(pem) = &settings.ca_pem {
             builder = builder.tls_certs_merge(Certificate::from_pem_bundle(pem).map_err(tls)?);
@@ -133,15 +99,4 @@ impl Fetcher {
 
 fn no_answer(error: reqwest::Error) -> FetchError {
     FetchError::NoAnswer(with_causes(&error))
-}
-
-/// An error with all that it came of, in one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -41,10 +41,22 @@ impl LastContact {
         Self { started: Instant::now(), keys: AtomicI64::new(at), revocations: AtomicI64::new(at) }
     }
 
+    /// Contact that is never lost.
+    #[cfg(feature = "test-util")]
+    pub(super) fn always() -> Self {
+        Self {
+            started: Instant::now(),
+            keys: AtomicI64::new(i64::MAX),
+            revocations: AtomicI64::new(i64::MAX),
+        }
+    }
+
+    #[cfg(feature = "_following")]
     pub(super) fn of_keys(&self) {
         self.keys.store(self.now(), Ordering::Relaxed);
     }
 
+    #[cfg(feature = "_following")]
     pub(super) fn of_revocations(&self) {
         self.revocations.store(self.now(), Ordering::Relaxed);
     }
@@ -52,7 +64,7 @@ impl LastContact {
     /// The age of the older word: both are needed.
     pub(super) fn freshness(&self) -> Freshness {
         let older = self.keys.load(Ordering::Relaxed).min(self.revocations.load(Ordering::Relaxed));
-        let age = self.now().saturating_sub(older);
+        let age = self.now().saturating_sub(older).max(0);
         let age = u64::try_from(age).ok().filter(|_| older != NEVER);
         Freshness { age: age.map(Duration::from_millis) }
     }

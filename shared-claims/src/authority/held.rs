@@ -51,8 +51,6 @@ pub(super) struct Held {
     pub keys_position: Position,
     /// When the document was signed that the revocations came from, in seconds since the epoch; 0 from a feed.
     pub issued_at: u64,
-    /// Names the key set that was current when the revocations were published.
-    pub announced_key_set: String,
     /// When what expired was last let go of, in seconds since the epoch.
     swept_at: u64,
     pub latest: LatestTime,
@@ -183,7 +181,6 @@ impl Held {
             position: Position::default(),
             keys_position: Position::default(),
             issued_at: 0,
-            announced_key_set: String::new(),
             swept_at: 0,
             latest: LatestTime::default(),
             unsaved: false,
@@ -203,6 +200,7 @@ impl Held {
     }
 
     /// The same from a feed, which says how far the keys have come.
+    #[cfg(feature = "feed")]
     pub(super) fn take_announced_keys(
         &mut self,
         jwks: &[u8],

@@ -7,88 +7,48 @@
 //! documents. Either way what happens there is known here within milliseconds, and [`Freshness`] says how
 //! long ago the authority last said that there is nothing newer.
 
+#[cfg(feature = "_following")]
 mod backoff;
+#[cfg(feature = "documents")]
 mod documents;
+#[cfg(feature = "feed")]
 mod feed;
+#[cfg(feature = "documents")]
 mod fetch;
 mod freshness;
+#[cfg(feature = "_following")]
 mod held;
+#[cfg(feature = "_following")]
 mod saved_state;
+#[cfg(feature = "_following")]
 mod saving;
+#[cfg(feature = "_following")]
+mod settings;
+#[cfg(feature = "_following")]
 mod shared;
+#[cfg(feature = "_following")]
+mod start;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
-use reqwest::header::HeaderMap;
 
 use crate::public_keys::KeySet;
 use crate::revocations::{Fingerprints, Revocations, RevocationsWriter};
-use documents::Documents;
-use feed::Feed;
 use freshness::LastContact;
-use held::Held;
-use shared::SharedState;
 
-pub use fetch::FetchError;
 pub use freshness::Freshness;
+#[cfg(feature = "feed")]
+pub use settings::FeedSettings;
+#[cfg(feature = "_following")]
+pub use settings::{AuthoritySettings, StartError};
+#[cfg(feature = "_following")]
 pub use tokio_util::sync::CancellationToken;
-
-/// Where the authority is, and how it is asked.
-#[derive(Clone)]
-pub struct AuthoritySettings {
-    /// Base URL, without a trailing slash: `https://auth.example`.
-    pub url: String,
-    /// The `iss` that its documents carry.
-    pub issuer: String,
-    /// Certificate authorities in PEM for its certificates, beside those that the operating system trusts.
-    pub ca_pem: Option<Vec<u8>>,
-    /// Its feeds over gRPC; `None` follows the published documents.
-    pub feed: Option<FeedSettings>,
-    /// Folder for the last good state; `None` keeps it in memory only.
-    pub data_dir: Option<PathBuf>,
-    /// Allows `http://` to a host that is not loopback: only inside a network that is trusted.
-    pub allow_http: bool,
-    /// Accepts tokens as soon as there are keys, also before any revocations were received. Off, unless a service must
-    /// start while the authority is away and has no saved state.
-    pub accept_without_revocations: bool,
-    /// Puts the trace that is under way into the headers of a request (`traceparent`, W3C Trace Context). It is called
-    /// within a span of the target `traces`, one for each question and for each feed.
-    pub trace: Option<fn(&mut HeaderMap)>,
-}
-
-impl AuthoritySettings {
-    /// An authority whose `iss` is its URL, followed by its published documents, with its state in memory only.
-    #[must_use]
-    pub fn of(url: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            issuer: url.to_owned(),
-            ca_pem: None,
-            feed: None,
-            data_dir: None,
-            allow_http: false,
-            accept_without_revocations: false,
-            trace: None,
-        }
-    }
-}
-
-/// The authority's gRPC listener, and the client that a verifier is there. No `Debug`: it holds the secret.
-#[derive(Clone)]
-pub struct FeedSettings {
-    /// `https://auth.example:9090`.
-    pub url: String,
-    /// ID of the client that follows the feeds.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: String,
-}
 
 /// What a verifier trusts at one moment.
 #[derive(Clone)]
+#[doc(hidden)]
 pub struct Trust {
     /// The public keys.
     pub keys: KeySet,
@@ -108,48 +68,36 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Starts from the saved state, if there is one, and keeps it fresh until `stop` is cancelled.
-    /// Must be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// [`FetchError`] when the settings cannot work: a URL without TLS to another machine.
-    pub fn start(settings: AuthoritySettings, stop: CancellationToken) -> Result<Arc<Self>, FetchError> {
-        let saved = saved_state::load(settings.data_dir.as_deref(), &settings.issuer);
-        let fingerprints = match &saved {
-            Some(saved) => saved.fingerprints(),
-            None => Fingerprints::random()?,
-        };
-        let nothing = RevocationsWriter::new(fingerprints).readers();
-        let authority = Arc::new(Self {
-            trust: ArcSwap::from_pointee(Trust { keys: KeySet::default(), revocations: nothing }),
-            last_contact: LastContact::at_age(saved.as_ref().and_then(saved_state::Saved::age)),
+    fn new(last_contact: LastContact, revocations: Revocations, needs_revocations: bool) -> Arc<Self> {
+        Arc::new(Self {
+            trust: ArcSwap::from_pointee(Trust { keys: KeySet::default(), revocations }),
+            last_contact,
             refused_updates: AtomicU64::new(0),
             unknown_key_seen: AtomicBool::new(false),
             complete: AtomicBool::new(false),
-            needs_revocations: !settings.accept_without_revocations,
-        });
-        let mut held = Held::new(Arc::clone(&authority), fingerprints);
-        if let Some(saved) = saved {
-            if saved.is_complete() {
-                let _ = authority.is_complete();
-            }
-            saved.into_held(&mut held);
-        }
-        let state = SharedState::new(Arc::clone(&authority), held);
-        match &settings.feed {
-            Some(feed) => {
-                tokio::spawn(Feed::new(state.clone(), feed, &settings)?.run(stop.clone()));
-            }
-            None => {
-                let fetcher = fetch::Fetcher::new(&settings)?;
-                tokio::spawn(Documents::new(state.clone(), fetcher, settings.clone()).run(stop.clone()));
-            }
-        }
-        tokio::spawn(saving::keep_saved(state, settings, stop));
-        Ok(authority)
+            needs_revocations,
+        })
+    }
+
+    /// One that says these keys and no more, for ever.
+    pub(crate) fn fixed(keys: KeySet) -> Arc<Self> {
+        // Nothing is revoked: the key of the fingerprints hides nothing.
+        let nothing = RevocationsWriter::new(Fingerprints::with_key([0; 16])).readers();
+        let authority = Self::new(LastContact::at_age(None), nothing.clone(), false);
+        authority.replace(Trust { keys, revocations: nothing });
+        authority
+    }
+
+    /// One whose answers a test gives; contact with it is never lost.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn in_tests(trust: Trust) -> Arc<Self> {
+        let authority = Self::new(LastContact::always(), trust.revocations.clone(), false);
+        authority.replace(trust);
+        authority
     }
 
     /// The state that requests are evaluated by.
+    #[doc(hidden)]
     #[must_use]
     pub fn trust(&self) -> Guard<Arc<Trust>> {
         self.trust.load()
@@ -167,6 +115,7 @@ impl Authority {
     }
 
     /// Says whether it was not before: then that has to be saved.
+    #[cfg(feature = "_following")]
     fn is_complete(&self) -> bool {
         !self.complete.swap(true, Ordering::AcqRel)
     }
@@ -192,15 +141,17 @@ impl Authority {
         }
     }
 
+    #[cfg(feature = "documents")]
     fn take_unknown_key(&self) -> bool {
         self.unknown_key_seen.swap(false, Ordering::Relaxed)
     }
 
+    #[cfg(feature = "_following")]
     fn refused_update(&self) {
         self.refused_updates.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn replace(&self, trust: Trust) {
+    pub(crate) fn replace(&self, trust: Trust) {
         self.trust.store(Arc::new(trust));
     }
 }

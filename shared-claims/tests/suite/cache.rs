@@ -1,6 +1,7 @@
 //! The cache of verified tokens against the verifier without one: the same answer, always.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -73,7 +74,7 @@ proptest! {
         let sets = [issuer.keys.clone(), again, stranger.keys.clone()];
         let plain: Vec<Verifier> = ISSUERS
             .iter()
-            .flat_map(|iss| AUDIENCES.map(|aud| Verifier::new(*iss, aud).with_leeway(0)))
+            .flat_map(|iss| AUDIENCES.map(|aud| Verifier::builder(*iss, aud).leeway(Duration::ZERO).build()))
             .collect();
         // Room for a few only, so that entries are pushed out as well.
         let caching: Vec<CachingVerifier> =
@@ -104,7 +105,8 @@ proptest! {
 #[test]
 fn an_entry_ends_with_its_token_and_with_its_key() {
     let (issuer, stranger) = (Issuer::new(), Issuer::new());
-    let verifier = CachingVerifier::new(Verifier::new("https://auth.test", "notes").with_leeway(0));
+    let verifier =
+        CachingVerifier::new(Verifier::builder("https://auth.test", "notes").leeway(Duration::ZERO).build());
     let token = issuer.sign(&header(), &claims());
     assert!(verifier.verify(&token, &issuer.keys, NOW).is_ok());
     assert_eq!(verifier.len(), 1);

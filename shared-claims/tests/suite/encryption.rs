@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use shared_claims::encryption::{DecryptionKeys, EncryptionKey, InvalidEncryptionKey};
-use shared_claims::{Refusal, Verifier};
+use shared_claims::{Refusal, Verifier, VerifierBuilder};
 
 use super::verifier::{Issuer, NOW, claims, header, with};
 
@@ -30,8 +30,8 @@ fn audience(kind: &str) -> (DecryptionKeys, EncryptionKey) {
     (private, public)
 }
 
-fn verifier() -> Verifier {
-    Verifier::new("https://auth.test", "notes")
+fn verifier() -> VerifierBuilder {
+    Verifier::builder("https://auth.test", "notes")
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_nested_token_is_opened_and_then_verified_like_any_other() {
     let issuer = Issuer::new();
     for kind in ["X25519", "P-256", "RSA"] {
         let (private, public) = audience(kind);
-        let opening = verifier().with_decryption(private);
+        let opening = verifier().decryption(private).build();
         let signed = issuer.sign(&header(), &claims());
         let sealed = public.seal(&signed).unwrap();
         assert_eq!(sealed.split('.').count(), 5);
@@ -52,9 +52,9 @@ fn a_nested_token_is_opened_and_then_verified_like_any_other() {
         assert_eq!(result(&forged).map(drop), Err(Refusal::Signature), "anybody can encrypt: {kind}");
         let twice = public.seal(&sealed).unwrap();
         assert_eq!(result(&twice).map(drop), Err(Refusal::NotCompact), "one layer only: {kind}");
-        assert_eq!(verifier().verify(&sealed, &issuer.keys, NOW).map(drop), Err(Refusal::NotCompact));
+        assert_eq!(verifier().build().verify(&sealed, &issuer.keys, NOW).map(drop), Err(Refusal::NotCompact));
         let (stranger, _) = audience(kind);
-        let other = verifier().with_decryption(stranger);
+        let other = verifier().decryption(stranger).build();
         assert_eq!(other.verify(&sealed, &issuer.keys, NOW).map(drop), Err(Refusal::UnknownKey));
     }
 }
@@ -72,7 +72,7 @@ impl Sealed {
         let (issuer, (private, public)) = (Issuer::new(), audience(kind));
         let sealed = public.seal(&issuer.sign(&header(), &claims())).unwrap();
         let parts = sealed.split('.').map(str::to_owned).collect();
-        Self { kind, issuer, opening: verifier().with_decryption(private), parts }
+        Self { kind, issuer, opening: verifier().decryption(private).build(), parts }
     }
 
     fn refuses(&self, what: &str, token: &str) {

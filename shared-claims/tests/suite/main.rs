@@ -4,6 +4,8 @@
 
 mod cache;
 mod encryption;
+#[cfg(all(feature = "test-util", feature = "tower"))]
+mod guarding;
 mod revocations;
 mod verifier;
 mod wycheproof;

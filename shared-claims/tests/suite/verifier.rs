@@ -4,7 +4,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use shared_claims::public_keys::InvalidKeySet;
+use shared_claims::InvalidKeySet;
 use shared_claims::revocations::{Fingerprints, Position, RevocationDocument, RevocationsWriter};
 use shared_claims::{KeySet, Refusal, Verifier};
 
@@ -107,7 +107,7 @@ fn a_header_longer_than_any_of_ours_is_not_read() {
 #[test]
 fn the_plain_type_is_accepted_where_it_is_wanted_and_nothing_else_with_it() {
     let issuer = Issuer::new();
-    let verifier = Verifier::new("https://auth.test", "notes").with_plain_jwt();
+    let verifier = Verifier::builder("https://auth.test", "notes").plain_jwt().build();
     let result = |typ: Value| {
         let token = issuer.sign(&with(header(), "typ", typ), &claims());
         verifier.verify(&token, &issuer.keys, NOW).map(drop)

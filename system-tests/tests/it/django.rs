@@ -111,19 +111,20 @@ pub fn python() -> PathBuf {
     python
 }
 
-/// What the class does when the authority lies is tested where it runs: in Python.
+/// What the package `signet-client` does, also when the authority lies, is tested where it runs: in Python, as it was installed.
 #[test]
-fn the_django_class_trusts_nobody_but_the_authority_and_accepts_nothing_on_a_guess() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(python())
-        .arg(tests.join("tests/it/django_class.py"))
-        .arg(tests.join("../deploy/django"))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("test_no_redirect_is_followed_and_no_proxy_asked"), "{said}");
+fn the_python_package_trusts_nobody_but_the_authority_and_accepts_nothing_on_a_guess() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/python/tests");
+    for (file, one_of_them) in [
+        ("test_authority.py", "test_no_redirect_is_followed_and_no_proxy_asked"),
+        ("test_django.py", "test_views_ask_for_scopes_roles_and_clients"),
+        ("test_verifier.py", "test_every_other_token_is_refused"),
+    ] {
+        let output = Command::new(python()).arg(tests.join(file)).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{file}: {said}");
+        assert!(said.contains(one_of_them), "{file}: {said}");
+    }
 }
 
 /// As simplejwt is by default: nothing is asked of `aud` and `iss`.

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
+use notes_proto::v1::ListNotesRequest;
+use notes_proto::v1::notes_service_client::NotesServiceClient;
 use signet_proto::auth::v1::IntrospectRequest;
 use signet_proto::auth::v1::token_service_client::TokenServiceClient;
-use signet_proto::notes::v1::ListNotesRequest;
-use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::bystander::Bystander;
 use system_tests::drill::{figure, scale};
 use system_tests::http2::{

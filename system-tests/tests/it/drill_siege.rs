@@ -1,7 +1,6 @@
 //! Everything at once that could keep a revocation from those who must know of it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -173,15 +172,10 @@ impl Verifiers {
         let mut env = resource_env(&system.auth, folders[0].path());
         env.insert("RESOURCE__LOG__LEVEL".to_owned(), "info".to_owned());
         let by_document = Service::start("resource-service", folders[0].path(), &env).await;
-        let class = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/django");
         let project = PROJECT
             .replace(
-                "import sys\n",
-                &format!("import sys\nsys.path.insert(0, {:?})\n", class.display().to_string()),
-            )
-            .replace(
                 "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication",
-                "signet_authentication.SignetStatelessAuthentication",
+                "signet_client.django.authentication.SignetStatelessAuthentication",
             )
             .replace("    SIMPLE_JWT={", "    SIGNET={\"URL\": authority},\n    SIMPLE_JWT={");
         let arguments = ["https://auth.test", "notes", &system.auth_url("")];

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use notes_proto::v1::CreateNoteRequest;
+use notes_proto::v1::notes_service_client::NotesServiceClient;
 use signet_proto::auth::v1::IntrospectRequest;
-use signet_proto::notes::v1::CreateNoteRequest;
-use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::drill::figure;
 use system_tests::processes::Service;
 use system_tests::protocol::{channel, client, with_basic};

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use notes_proto::v1::ListNotesRequest;
+use notes_proto::v1::notes_service_client::NotesServiceClient;
 use serde_json::{Value, json};
 use signet_client::{TokenError, TokenSource};
 use system_tests::processes::{Env, Service, binary, free_address};
@@ -156,10 +158,14 @@ async fn resource_services_in_four_languages_accept_what_is_for_them_and_nothing
 }
 
 #[tokio::test]
-async fn the_rust_examples_refuse_a_revoked_token() {
+async fn the_rust_and_python_examples_refuse_a_revoked_token() {
     let authority = Authority::start(&[]).await;
-    for name in ["resource-actix", "resource-axum"] {
-        let (_running, url) = verifier(&authority, Command::new(binary(name)), "orders").await;
+    for command in [
+        Command::new(binary("resource-actix")),
+        Command::new(binary("resource-axum")),
+        python_example("verifier.py"),
+    ] {
+        let (_running, url) = verifier(&authority, command, "orders").await;
         let token = authority.token("orders", "orders:read").await;
         eventually("it has keys", || async {
             (status(&authority, &url, Some(&token)).await.0 == 200).then_some(())
@@ -192,6 +198,17 @@ async fn callers_in_three_languages_call_with_a_token_of_their_own() {
         (status(&authority, &url, Some(&ready)).await.0 == 200).then_some(())
     })
     .await;
+    let client = TokenSource::builder(&authority.url, "billing", &authority.secret).build().unwrap();
+    let http = |origin: &str| {
+        let middleware = client.middleware([origin]).unwrap();
+        reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(middleware).build()
+    };
+    let answer = http(&url).get(&url).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    for elsewhere in ["https://orders.example.com", "http://127.0.0.1:1"] {
+        let answer = http(elsewhere).get(&url).send().await.unwrap();
+        assert_eq!(answer.status(), 401, "no other server is sent the token");
+    }
     for mut caller in [python_example("caller.py"), node(folder, "caller.mjs")] {
         caller.args([&authority.url, "billing", &authority.secret_file(), &url]);
         let said = lines(caller.output().unwrap());
@@ -212,6 +229,57 @@ async fn callers_in_three_languages_call_with_a_token_of_their_own() {
             let said = lines(output);
             assert!(said[0].contains("client:billing") && said[1] == "of client:billing", "{said:?}");
         })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn python_verifies_and_calls_over_grpc() {
+    let authority = Authority::start(&[]).await;
+    let folder = authority.folder.path();
+    let mut generate = Command::new(python());
+    generate.args(["-m", "grpc_tools.protoc", "-I"]).arg(examples().join("../proto/notes"));
+    generate.arg(format!("--python_out={}", folder.display()));
+    generate.arg(format!("--grpc_python_out={}", folder.display()));
+    let generated = generate.arg("signet/notes/v1/notes_service.proto").output().unwrap();
+    assert!(generated.status.success(), "{}", String::from_utf8_lossy(&generated.stderr));
+    let example = |file: &str| {
+        let mut command = python_example(file);
+        command.env("PYTHONPATH", folder);
+        command
+    };
+    let address = free_address();
+    let mut service = example("grpc_verifier.py");
+    let _service = Running(service.args([&authority.url, "notes", &address]).spawn().unwrap());
+    let call = |audience: &str, scope: &str| {
+        let (authority, address) = (&authority, address.clone());
+        let (audience, scope) = (audience.to_owned(), scope.to_owned());
+        async move {
+            let token = authority.token(&audience, &scope).await;
+            let mut notes = NotesServiceClient::connect(format!("http://{address}")).await.ok()?;
+            let mut request = tonic::Request::new(ListNotesRequest::default());
+            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+            Some((
+                token,
+                notes.list_notes(request).await.map(|answer| answer.into_inner().notes[0].text.clone()),
+            ))
+        }
+    };
+    eventually("it has keys", || async { call("notes", "notes:read").await?.1.ok() }).await;
+    let code =
+        |outcome: Option<(String, Result<String, tonic::Status>)>| outcome.unwrap().1.unwrap_err().code();
+    assert_eq!(code(call("notes", "orders:read").await), tonic::Code::PermissionDenied);
+    assert_eq!(code(call("other", "notes:read").await), tonic::Code::Unauthenticated);
+
+    // One audience for caller and service, so that the client's first one serves.
+    let address = free_address();
+    let mut service = example("grpc_verifier.py");
+    let _service = Running(service.args([&authority.url, "orders", &address]).spawn().unwrap());
+    eventually("it is called", || async {
+        let mut caller = example("grpc_caller.py");
+        let output =
+            caller.args([&authority.url, "billing", &authority.secret_file(), &address]).output().unwrap();
+        output.status.success().then(|| assert_eq!(lines(output), ["of client:billing"; 2]))
     })
     .await;
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use notes_proto::v1::CreateNoteRequest;
+use notes_proto::v1::notes_service_client::NotesServiceClient;
 use rustix::process::Signal;
 use serde_json::json;
+use shared_claims::Authority;
 use shared_claims::Verifier;
-use shared_claims::authority::Authority;
 use shared_claims::clock::unix_now;
-use signet_proto::notes::v1::CreateNoteRequest;
-use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::drill::{figure, scale};
 use system_tests::processes::Service;
 use system_tests::protocol::channel;

@@ -293,10 +293,9 @@ async fn a_django_application_behind_nginx_knows_who_calls() {
     const PROJECT: &str = r#"
 import sys
 from django.conf import settings
-sys.path.insert(0, sys.argv.pop())
 settings.configure(
     SECRET_KEY="only for this test", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, USE_TZ=True,
-    MIDDLEWARE=["signet_identity.SignetIdentityMiddleware"],
+    MIDDLEWARE=["signet_client.django.identity.SignetIdentityMiddleware"],
 )
 import django
 django.setup()
@@ -315,8 +314,7 @@ execute_from_command_line(sys.argv)
 "#;
     let system = System::start(Database::Sqlite).await;
     let gateway = Gateway::start(&system, &example("nginx/gateway.toml")).await;
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/django");
-    let django = Django::run(gateway.folder.path(), PROJECT, &[examples.to_str().unwrap()]);
+    let django = Django::run(gateway.folder.path(), PROJECT, &[]);
     let nginx = Nginx::start(gateway.service.http, django.address).await;
     let pair = Protocol::Http.obtain(&system, USER, PASSWORD).await.unwrap();
     let answer = eventually("Django answers", || async {

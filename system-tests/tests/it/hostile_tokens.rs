@@ -5,14 +5,14 @@ use std::net::TcpListener;
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use notes_proto::v1::ListNotesRequest;
+use notes_proto::v1::notes_service_client::NotesServiceClient;
 use serde_json::{Value, json};
 use shared_claims::clock::unix_now;
 use shared_claims::revocations::RevocationDocument;
 use shared_claims::{KeySet, Verifier};
 use signet_proto::auth::v1::token_service_client::TokenServiceClient;
 use signet_proto::auth::v1::{IntrospectRequest, RefreshRequest, VerifyRequest};
-use signet_proto::notes::v1::ListNotesRequest;
-use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::hostile::{Case, Expected, Forge, Signer, high_s_twin};
 use system_tests::protocol::{as_gateway, channel, unverified_claims, with_basic};
 use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER};

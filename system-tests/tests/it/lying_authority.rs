@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared_claims::authority::{Authority, AuthoritySettings, FeedSettings};
 use shared_claims::clock::unix_now;
 use shared_claims::{AccessClaims, KeySet, Verifier};
+use shared_claims::{Authority, AuthoritySettings, FeedSettings};
 use signet_proto::auth::v1::key_service_server::{KeyService, KeyServiceServer};
 use signet_proto::auth::v1::revocation::Target;
 use signet_proto::auth::v1::revocation_service_server::{RevocationService, RevocationServiceServer};
@@ -154,18 +154,12 @@ fn claims(signer: &Signer, jwk: &Value, session: &str) -> AccessClaims {
     Verifier::new(ISSUER, "notes").verify(&token, &keys, now).unwrap()
 }
 
-fn settings(url: String, feed: Option<FeedSettings>, folder: &std::path::Path) -> AuthoritySettings {
-    let data_dir = Some(folder.to_owned());
-    AuthoritySettings {
-        ca_pem: None,
-        url,
-        issuer: ISSUER.to_owned(),
-        feed,
-        data_dir,
-        allow_http: false,
-        accept_without_revocations: false,
-        trace: None,
-    }
+fn settings(url: &str, feed: Option<FeedSettings>, folder: &std::path::Path) -> AuthoritySettings {
+    let mut settings = AuthoritySettings::of(url);
+    settings.issuer = ISSUER.to_owned();
+    settings.feed = feed;
+    settings.data_dir = Some(folder.to_owned());
+    settings
 }
 
 /// A verifier in this process that follows a fake.
@@ -195,7 +189,7 @@ impl Bench {
             client_secret: "secret".to_owned(),
         };
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings("http://127.0.0.1:9".to_owned(), Some(feed), folder.path());
+        let settings = settings("http://127.0.0.1:9", Some(feed), folder.path());
         let authority = Authority::start(settings, stop.clone()).unwrap();
         let bench = Self { fake, authority, signer, jwk, _stop: stop.drop_guard(), _folder: folder };
         eventually("it is in step", || async { bench.refuses("s1").then_some(()) }).await;
@@ -448,7 +442,7 @@ async fn f23_lies_in_documents_change_nothing() {
         let revocations = Arc::new(Mutex::new(Said::Body(document(EPOCH, &["s1"]))));
         let url = format!("http://{}", web(Arc::clone(&jwks), Arc::clone(&revocations)).await);
         let (folder, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
-        let authority = Authority::start(settings(url, None, folder.path()), stop.clone()).unwrap();
+        let authority = Authority::start(settings(&url, None, folder.path()), stop.clone()).unwrap();
         let _stop = stop.drop_guard();
         let refuses = |session: &str| {
             let trust = authority.trust();

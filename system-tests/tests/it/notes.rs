@@ -1,8 +1,8 @@
 //! The sample resource service itself: notes, per owner, over both protocols.
 
+use notes_proto::v1::notes_service_client::NotesServiceClient;
+use notes_proto::v1::{CreateNoteRequest, DeleteNoteRequest, GetNoteRequest, ListNotesRequest};
 use serde_json::{Value, json};
-use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
-use signet_proto::notes::v1::{CreateNoteRequest, DeleteNoteRequest, GetNoteRequest, ListNotesRequest};
 use system_tests::protocol::channel;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Protocol, System};

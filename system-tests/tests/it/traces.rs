@@ -5,12 +5,12 @@ use system_tests::protocol::{as_gateway, channel, client};
 use system_tests::system::{GATEWAY, PASSWORD, USER, cli};
 use system_tests::{Database, Protocol, System, eventually, on_both_databases};
 
+use notes_proto::v1::ListNotesRequest;
+use notes_proto::v1::notes_service_client::NotesServiceClient;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use rustix::process::Signal;
 use signet_proto::auth::v1::ObtainPairRequest;
-use signet_proto::notes::v1::ListNotesRequest;
-use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use system_tests::processes::Service;
 
 on_both_databases! {

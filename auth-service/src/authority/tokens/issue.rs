@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use shared_claims::scope::ScopeSet;
+use shared_claims::ScopeSet;
 
 use crate::authority::Authority;
 use crate::clients::{Client, ClientId, Encryption, TokenForm};

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
-use shared_claims::{CachingVerifier, Verifier};
+use shared_claims::Verifier;
+use shared_claims::cache::CachingVerifier;
 
 use crate::revocations::{ClientLimiter, RevocationLog};
 
@@ -10,7 +11,7 @@ use crate::revocations::{ClientLimiter, RevocationLog};
 const CACHED_USERNAMES: usize = 10_000;
 
 /// Clock difference between replicas that is allowed at the start of a token's life, in seconds.
-const START_LEEWAY: u64 = 5;
+const START_LEEWAY: Duration = Duration::from_secs(5);
 
 /// What reads the authority's own tokens, whatever their audience, and knows which of them are revoked.
 pub struct TokenReader {
@@ -30,9 +31,10 @@ impl TokenReader {
     pub fn new(issuer: &str, leeway: Duration) -> Result<Self, String> {
         // Its own clock set the times of the token: no leeway at the end but what is set.
         let verifier = Verifier::of_any_audience(issuer.to_owned())
-            .with_plain_jwt()
-            .with_leeway(START_LEEWAY)
-            .with_expiry_leeway(leeway.as_secs());
+            .plain_jwt()
+            .leeway(START_LEEWAY)
+            .expiry_leeway(leeway)
+            .build();
         Ok(Self {
             verifier: CachingVerifier::new(verifier),
             revocations: RevocationLog::new().map_err(|error| error.to_string())?,

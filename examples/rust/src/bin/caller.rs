@@ -1,9 +1,10 @@
 //! A service that calls others, over HTTP and gRPC, with one token that renews itself:
 //! `caller https://auth.example.com billing SECRET-FILE https://orders.example.com/orders http://notes.example.com:9095`.
 
+use notes_proto::v1::ListNotesRequest;
+use notes_proto::v1::notes_service_client::NotesServiceClient;
+use reqwest_middleware::ClientBuilder;
 use signet_client::TokenSource;
-use signet_proto::notes::v1::ListNotesRequest;
-use signet_proto::notes::v1::notes_service_client::NotesServiceClient;
 use tonic::transport::Channel;
 
 #[tokio::main]
@@ -15,8 +16,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let secret = std::fs::read_to_string(secret_file)?;
     let tokens = TokenSource::builder(authority, client_id, secret.trim()).build()?;
 
-    let http = reqwest::Client::new();
-    let answer = tokens.authorize(http.get(orders)).await?.send().await?.error_for_status()?;
+    let http = ClientBuilder::new(reqwest::Client::new()).with(tokens.middleware([orders.as_str()])?).build();
+    let answer = http.get(orders).send().await?.error_for_status()?;
     println!("{}", answer.text().await?);
 
     let channel = Channel::from_shared(notes.clone())?.connect().await?;

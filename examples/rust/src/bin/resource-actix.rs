@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use actix_web::{App, HttpServer, Responder, get, web};
-use shared_claims::Verifier;
 use shared_claims::actix::Authorized;
-use shared_claims::authority::{Authority, AuthoritySettings, CancellationToken};
-use shared_claims::guard::{Guard, RequiredScope};
+use shared_claims::{
+    Authority, AuthoritySettings, CancellationToken, Guard, Required, Requirement, Verifier,
+};
 
 /// The scope of a route, as a type: a handler cannot be written without naming it.
 struct OrdersRead;
 
-impl RequiredScope for OrdersRead {
-    const SCOPE: &'static str = "orders:read";
+impl Requirement for OrdersRead {
+    const REQUIRED: Required = Required::scope("orders:read");
 }
 
 #[get("/orders")]

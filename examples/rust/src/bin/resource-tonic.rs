@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use shared_claims::Verifier;
-use shared_claims::authority::{Authority, AuthoritySettings, CancellationToken};
-use shared_claims::guard::{Guard, RequiredScope};
-use shared_claims::tonic::{BearerInterceptor, authorized};
-use signet_proto::notes::v1::notes_service_server::{NotesService, NotesServiceServer};
-use signet_proto::notes::v1::{
+use notes_proto::v1::notes_service_server::{NotesService, NotesServiceServer};
+use notes_proto::v1::{
     CreateNoteRequest, DeleteNoteRequest, DeleteNoteResponse, GetNoteRequest, ListNotesRequest,
     ListNotesResponse, Note,
+};
+use shared_claims::tonic::{BearerInterceptor, authorized};
+use shared_claims::{
+    Authority, AuthoritySettings, CancellationToken, Guard, Required, Requirement, Verifier,
 };
 use tonic::{Request, Response, Status};
 
 struct NotesRead;
 
-impl RequiredScope for NotesRead {
-    const SCOPE: &'static str = "notes:read";
+impl Requirement for NotesRead {
+    const REQUIRED: Required = Required::scope("notes:read");
 }
 
 struct Notes;

@@ -272,9 +272,6 @@ async fn a_django_project_follows_the_guide_word_by_word_and_back() {
     assert_eq!(shop.orders(&anna["access"]).await.0, 200, "nobody has noticed anything");
 
     // 3 and 4: services and proxy.
-    for file in ["signet_settings.py", "signet_authentication.py"] {
-        fs::write(shop.path(file), example(&format!("django/{file}"))).unwrap();
-    }
     let of_before = fs::read_to_string(shop.path("shop/settings.py")).unwrap();
     fs::write(shop.path("shop/settings.py"), format!("{of_before}\n{}\n", shop.here(block(3)))).unwrap();
     shop.write_nginx(block(4));
