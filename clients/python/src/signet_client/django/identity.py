@@ -1,6 +1,6 @@
 """Who calls, for a Django application behind the gateway of deploy/nginx.
 
-Put `signet_identity.SignetIdentityMiddleware` into MIDDLEWARE, behind the session middleware if there is one.
+Put `signet_client.django.identity.SignetIdentityMiddleware` into MIDDLEWARE, behind the session middleware if there is one.
 A view then finds `request.signet`: subject, client, scopes, roles and session, or None on a public path.
 
 Only for an application that nobody but the proxy can reach: whoever can speak to it directly can claim to be

@@ -2,7 +2,7 @@
 
 At the end of settings.py:
 
-    from signet_settings import use_signet
+    from signet_client.django.settings import use_signet
     use_signet(globals(), issuer="https://auth.example")
 """
 from importlib.metadata import version
@@ -16,16 +16,16 @@ MOST_LEEWAY = 60
 
 # simplejwt's classes, and ours that also refuse revoked tokens. Others in the list stay.
 CLASSES = {
-    "rest_framework_simplejwt.authentication.JWTAuthentication": "signet_authentication.SignetAuthentication",
+    "rest_framework_simplejwt.authentication.JWTAuthentication": "signet_client.django.authentication.SignetAuthentication",
     "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication":
-        "signet_authentication.SignetStatelessAuthentication",
+        "signet_client.django.authentication.SignetStatelessAuthentication",
     "rest_framework_simplejwt.authentication.JWTTokenUserAuthentication":
-        "signet_authentication.SignetStatelessAuthentication",
+        "signet_client.django.authentication.SignetStatelessAuthentication",
 }
 
 # What Django REST framework has where nothing is set, and ours.
 UNSET = [
-    "signet_authentication.SignetAuthentication",
+    "signet_client.django.authentication.SignetAuthentication",
     "rest_framework.authentication.SessionAuthentication",
     "rest_framework.authentication.BasicAuthentication",
 ]
@@ -56,6 +56,9 @@ def use_signet(
             '"RS256" in Signet and algorithm="RS256" here')
     url = (url or issuer).rstrip("/")
     given = settings.get("SIMPLE_JWT", {})
+    audience = audience or given.get("AUDIENCE")
+    if not audience:
+        raise ImproperlyConfigured("use_signet needs an audience: that of Signet's simplejwt.audience")
     leeway = given.get("LEEWAY") or 10
     if getattr(leeway, "total_seconds", lambda: leeway)() > MOST_LEEWAY:
         raise ImproperlyConfigured(
@@ -69,7 +72,7 @@ def use_signet(
         "ALGORITHM": algorithm,
         "JWK_URL": url + "/.well-known/jwks.json",
         "ISSUER": issuer,
-        "AUDIENCE": audience or given.get("AUDIENCE") or "notes",
+        "AUDIENCE": audience,
         # Clocks are never quite the same.
         "LEEWAY": leeway,
         # `user_id` is the primary key that the user has in this project: they are found as ever.
