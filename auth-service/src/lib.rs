@@ -20,6 +20,7 @@ pub mod audit;
 pub mod authority;
 pub mod background;
 pub mod blocking;
+pub mod browser_sessions;
 pub mod cli;
 pub mod clients;
 pub mod clock;

@@ -15,7 +15,7 @@ static METRICS: LazyLock<Handles> = LazyLock::new(Handles::new);
 
 /// Handles: counting costs an addition, no lookup.
 struct Handles {
-    issued: Family<3>,
+    issued: Family<5>,
     logins: Family<6>,
     refreshes: Family<7>,
     revocations: Family<4>,
@@ -33,7 +33,13 @@ impl Handles {
             issued: Family::new(
                 "signet_tokens_issued_total",
                 "grant",
-                ["client_credentials", "refresh_token", "password"],
+                [
+                    "authorization_code",
+                    "client_credentials",
+                    "urn:ietf:params:oauth:grant-type:device_code",
+                    "refresh_token",
+                    "password",
+                ],
             ),
             logins: Family::new(
                 "signet_logins_total",

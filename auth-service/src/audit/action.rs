@@ -3,6 +3,9 @@
 pub enum Action {
     Login,
     SessionEnded,
+    BrowserSessionEnded,
+    ConsentGranted,
+    ConsentWithdrawn,
     LegacyTokenExchanged,
     LegacyTokenBlacklisted,
     TokenRevoked,
@@ -43,6 +46,9 @@ impl Action {
         match self {
             Self::Login => "login",
             Self::SessionEnded => "session.ended",
+            Self::BrowserSessionEnded => "browser_session.ended",
+            Self::ConsentGranted => "consent.granted",
+            Self::ConsentWithdrawn => "consent.withdrawn",
             Self::LegacyTokenExchanged => "legacy_token.exchanged",
             Self::LegacyTokenBlacklisted => "legacy_token.blacklisted",
             Self::TokenRevoked => "token.revoked",

@@ -29,6 +29,10 @@ impl Authority {
             ClientAuthentication::Secret { secret, .. } if client.accepts(secret, self.now()) => {
                 Ok(Authentication::Proved(client))
             }
+            ClientAuthentication::None { .. } if client.is_public() => Ok(Authentication::Proved(client)),
+            ClientAuthentication::None { .. } => {
+                Ok(Authentication::MaybeNew(refused(format!("client {id} has to authenticate"))))
+            }
             ClientAuthentication::Secret { .. } => {
                 Ok(Authentication::MaybeNew(refused(format!("wrong secret for client {id}"))))
             }

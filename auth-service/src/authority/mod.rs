@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod authorize;
 mod client_authentication;
 pub mod grants;
 mod issuer;
@@ -39,6 +40,8 @@ pub struct Authority {
     pub reader: tokens::TokenReader,
     /// Proves who a user is.
     pub sign_in: sign_in::SignIn,
+    /// Leads users from the request of a client to a code.
+    pub authorize: authorize::AuthorizeService,
     /// What users do for themselves.
     pub account: account::AccountService,
     /// What this replica knows of the database and of its verifiers.

@@ -9,6 +9,8 @@ use crate::secret::PlainSecret;
 pub enum ClientAuthentication {
     /// `client_secret_basic` and `client_secret_post`.
     Secret { unverified_id: String, secret: PlainSecret },
+    /// `none`: a public client, which only says who it is.
+    None { unverified_id: String },
 }
 
 impl ClientAuthentication {
@@ -16,7 +18,7 @@ impl ClientAuthentication {
     #[must_use]
     pub fn unverified_id(&self) -> &str {
         match self {
-            Self::Secret { unverified_id, .. } => unverified_id,
+            Self::Secret { unverified_id, .. } | Self::None { unverified_id } => unverified_id,
         }
     }
 

@@ -69,9 +69,13 @@ impl ClientDirectory {
         self.state.load().audiences.get(audience).cloned().unwrap_or_default()
     }
 
-    /// Every algorithm that some audience asked for.
+    /// Every algorithm that some audience asked for, or that the ID tokens of some client need.
     #[must_use]
     pub fn algorithms(&self) -> Vec<Algorithm> {
-        self.state.load().audiences.values().filter_map(|form| form.algorithm).collect()
+        let state = self.state.load();
+        let of_audiences = state.audiences.values().filter_map(|form| form.algorithm);
+        let logs_in = |client: &&Arc<Client>| client.issues_id_tokens();
+        let of_clients = state.clients.values().filter(logs_in).map(|client| client.login.id_token_algorithm);
+        of_audiences.chain(of_clients).collect()
     }
 }

@@ -3,7 +3,9 @@
 mod audience;
 mod authenticate;
 mod directory;
+mod login;
 mod new_client;
+mod redirect_uri;
 
 use std::fmt;
 
@@ -16,7 +18,9 @@ use crate::secret::{HashedSecret, PlainSecret};
 pub use audience::{Audience, AudienceChange, Encryption, TokenForm, TokenType};
 pub use authenticate::ClientAuthentication;
 pub use directory::ClientDirectory;
+pub use login::{ClientLogin, ClientLoginChange, Pkce};
 pub use new_client::{ClientChange, NewClient};
+pub use redirect_uri::RedirectUri;
 
 /// 1 to 64 characters of `A-Z a-z 0-9 . _ -`, chosen by the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,7 +50,11 @@ impl fmt::Display for ClientId {
 /// A grant type that a client may be registered for (RFC 6749 section 1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GrantType {
+    /// A user logs in at the authority, which sends the browser back with a code (RFC 6749 section 4.1).
+    AuthorizationCode,
     ClientCredentials,
+    /// A user allows a device something in a browser elsewhere (RFC 8628).
+    DeviceCode,
     RefreshToken,
     /// A user's name and password, over gRPC and simplejwt's endpoint only, for first-party
     /// clients. It is never offered at /oauth2/token (RFC 9700 section 2.4).
@@ -54,12 +62,20 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    pub const ALL: [Self; 3] = [Self::ClientCredentials, Self::RefreshToken, Self::Password];
+    pub const ALL: [Self; 5] = [
+        Self::AuthorizationCode,
+        Self::ClientCredentials,
+        Self::DeviceCode,
+        Self::RefreshToken,
+        Self::Password,
+    ];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::RefreshToken => "refresh_token",
             Self::Password => "password",
         }
@@ -83,6 +99,15 @@ const OWN_SCOPES: &str = "signet:";
 /// The scope of clients that may follow the feeds of revocations and keys.
 pub const WATCH_SCOPE: &str = "signet:watch";
 
+/// Asks for an ID token (OpenID Connect Core section 3.1.2.1).
+pub const OPENID_SCOPE: &str = "openid";
+
+/// Scopes that ask who the user is (OpenID Connect Core section 5.4).
+pub const IDENTITY_SCOPES: [&str; 5] = [OPENID_SCOPE, "profile", "email", "address", "phone"];
+
+/// Asks for a refresh token that outlives the browser session (OpenID Connect Core section 11).
+pub const OFFLINE_SCOPE: &str = "offline_access";
+
 /// A registered client.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -96,6 +121,7 @@ pub struct Client {
     pub introspects: Vec<String>,
     /// Origins of its browser applications (RFC 6454).
     pub cors_origins: Vec<String>,
+    pub login: ClientLogin,
     pub credentials: Credentials,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
@@ -106,6 +132,8 @@ pub struct Client {
 pub enum Credentials {
     /// The first-party client behind simplejwt's endpoints; it cannot authenticate anywhere.
     FirstParty,
+    /// It runs where everybody can read it, and has nothing to prove itself with (RFC 6749 section 2.1).
+    Public,
     Secret {
         current: HashedSecret,
         /// Still good until the given time, so that a secret can be changed without a gap.
@@ -118,12 +146,31 @@ impl Client {
     #[must_use]
     pub fn accepts(&self, secret: &PlainSecret, now: Timestamp) -> bool {
         match &self.credentials {
-            Credentials::FirstParty => false,
+            Credentials::FirstParty | Credentials::Public => false,
             Credentials::Secret { current, previous } => {
                 let previous = previous.as_ref().filter(|(_, until)| now < *until);
                 current.matches(secret) || previous.is_some_and(|(hash, _)| hash.matches(secret))
             }
         }
+    }
+
+    /// Whether it needs no secret.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        matches!(self.credentials, Credentials::Public)
+    }
+
+    /// Whether it may ask who a user is.
+    #[must_use]
+    pub fn issues_id_tokens(&self) -> bool {
+        let logs_in = [GrantType::AuthorizationCode, GrantType::DeviceCode];
+        self.scope.contains(OPENID_SCOPE) && self.grants.iter().any(|grant| logs_in.contains(grant))
+    }
+
+    /// What users see.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        if self.login.name.is_empty() { self.id.as_str() } else { &self.login.name }
     }
 
     /// # Errors

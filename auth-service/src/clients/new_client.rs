@@ -1,6 +1,6 @@
 use shared_claims::ScopeSet;
 
-use super::{ClientId, GrantType};
+use super::{ClientId, ClientLogin, ClientLoginChange, GrantType};
 
 /// A client that is to be registered. Its credentials are made with it.
 #[derive(Debug, Clone)]
@@ -15,6 +15,9 @@ pub struct NewClient {
     pub introspects: Vec<String>,
     /// Origins of its browser applications, which may read the answers of the authority (CORS).
     pub cors_origins: Vec<String>,
+    pub login: ClientLogin,
+    /// It gets no secret.
+    pub public: bool,
 }
 
 /// Changes of a client; `None` leaves a value as it is.
@@ -25,13 +28,14 @@ pub struct ClientChange {
     pub grants: Option<Vec<GrantType>>,
     pub introspects: Option<Vec<String>>,
     pub cors_origins: Option<Vec<String>>,
+    pub login: ClientLoginChange,
 }
 
 impl ClientChange {
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { scope, audiences, grants, introspects, cors_origins } = self;
+        let Self { scope, audiences, grants, introspects, cors_origins, login } = self;
         let lists = [audiences, introspects, cors_origins];
-        scope.is_none() && grants.is_none() && lists.into_iter().all(Option::is_none)
+        scope.is_none() && grants.is_none() && login.is_empty() && lists.into_iter().all(Option::is_none)
     }
 }

@@ -16,6 +16,16 @@ pub enum OAuthFault {
     InvalidTarget,
     /// Tokens of this type cannot be revoked (RFC 7009 section 2.2.1).
     UnsupportedTokenType,
+    /// The code is not valid, with what the client may know of the reason (RFC 6749 section 5.2).
+    InvalidGrant(&'static str),
+    /// The user has not decided yet (RFC 8628 section 3.5).
+    AuthorizationPending,
+    /// As before, and the device asks too often.
+    SlowDown,
+    /// The user has refused.
+    AccessDenied,
+    /// The device code has expired.
+    ExpiredDeviceCode,
 }
 
 /// Why a user is not signed in.

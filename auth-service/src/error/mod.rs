@@ -46,7 +46,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, for the test that compares the error tables.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 36] = [
         Self::InvalidRequest("the parameter `x` is missing"),
         Self::OAuth(OAuthFault::InvalidClient),
         Self::OAuth(OAuthFault::UnauthorizedClient),
@@ -54,6 +54,11 @@ impl ErrorKind {
         Self::OAuth(OAuthFault::InvalidScope),
         Self::OAuth(OAuthFault::InvalidTarget),
         Self::OAuth(OAuthFault::UnsupportedTokenType),
+        Self::OAuth(OAuthFault::InvalidGrant("the code has expired")),
+        Self::OAuth(OAuthFault::AuthorizationPending),
+        Self::OAuth(OAuthFault::SlowDown),
+        Self::OAuth(OAuthFault::AccessDenied),
+        Self::OAuth(OAuthFault::ExpiredDeviceCode),
         Self::SignIn(SignInFault::InvalidCredentials),
         Self::SignIn(SignInFault::AccountInactive),
         Self::SignIn(SignInFault::SecondFactorRequired),

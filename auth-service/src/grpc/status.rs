@@ -27,6 +27,12 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
         ErrorKind::OAuth(OAuthFault::InvalidScope)
         | ErrorKind::OAuth(OAuthFault::InvalidTarget)
         | ErrorKind::OAuth(OAuthFault::UnsupportedTokenType) => (Code::InvalidArgument, code),
+        ErrorKind::OAuth(OAuthFault::InvalidGrant(_) | OAuthFault::ExpiredDeviceCode) => {
+            (Code::Unauthenticated, code)
+        }
+        ErrorKind::OAuth(OAuthFault::AuthorizationPending) => (Code::FailedPrecondition, code),
+        ErrorKind::OAuth(OAuthFault::SlowDown) => (Code::ResourceExhausted, code),
+        ErrorKind::OAuth(OAuthFault::AccessDenied) => (Code::PermissionDenied, code),
         ErrorKind::Overloaded | ErrorKind::TooManyAttempts(_) => (Code::ResourceExhausted, code),
         ErrorKind::Unavailable => (Code::Unavailable, code),
         ErrorKind::Internal => (Code::Internal, code),

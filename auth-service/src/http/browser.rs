@@ -72,6 +72,11 @@ impl Browsers {
         }
     }
 
+    /// Whether an origin is that of the issuer.
+    pub(super) fn is_own(&self, origin: &str) -> bool {
+        origin == self.own_origin
+    }
+
     /// The refresh token in the cookie of a request, for which [`Self::holder`] has returned [`Holder::Browser`].
     pub(super) fn refresh_token(&self, request: &HttpRequest) -> Option<String> {
         let cookie = request.cookie(COOKIE)?;

@@ -9,7 +9,15 @@ use serde_json::json;
 
 use super::HttpState;
 use super::caching::{self, read_only};
-use crate::clients::GrantType;
+use super::pages::Locale;
+use crate::authority::authorize::ResponseMode;
+use crate::browser_sessions::Acr;
+use crate::clients::{GrantType, IDENTITY_SCOPES, OFFLINE_SCOPE};
+use crate::users::SCOPE_CLAIMS;
+
+/// The grants of the token endpoint.
+const OFFERED_GRANTS: [GrantType; 3] =
+    [GrantType::AuthorizationCode, GrantType::ClientCredentials, GrantType::RefreshToken];
 
 /// The document, made once.
 pub(super) struct Metadata {
@@ -20,24 +28,50 @@ pub(super) struct Metadata {
 impl Metadata {
     pub(super) fn new(issuer: &str) -> Self {
         let methods = json!(["client_secret_basic", "client_secret_post"]);
+        let with_public = json!(["client_secret_basic", "client_secret_post", "none"]);
+        let at = |path: &str| format!("{issuer}{path}");
         let text = json!({
             "issuer": issuer,
             "token_endpoint": format!("{issuer}/oauth2/token"),
             "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
             "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
             "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-            "grant_types_supported": [GrantType::ClientCredentials.as_str(), GrantType::RefreshToken.as_str()],
-            "token_endpoint_auth_methods_supported": methods,
+            "grant_types_supported": OFFERED_GRANTS.map(GrantType::as_str),
+            "token_endpoint_auth_methods_supported": with_public,
             "introspection_endpoint_auth_methods_supported": methods,
-            "revocation_endpoint_auth_methods_supported": methods,
-            // Members without a value are left out (RFC 8414 section 3.2): clients take an empty list of algorithms for
-            // one that allows none. Response types come with the authorization endpoint.
+            "revocation_endpoint_auth_methods_supported": with_public,
+            "authorization_endpoint": at("/oauth2/authorize"),
+            "authorization_response_iss_parameter_supported": true,
+            "response_types_supported": ["code"],
+            "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
+            "code_challenge_methods_supported": ["S256"],
+            "prompt_values_supported": ["none", "login", "consent", "select_account"],
+            "userinfo_endpoint": at("/oauth2/userinfo"),
+            "end_session_endpoint": at("/oauth2/logout"),
             "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
+            "scopes_supported": IDENTITY_SCOPES.into_iter().chain([OFFLINE_SCOPE]).collect::<Vec<_>>(),
+            "claims_supported": claims_supported(),
+            "claims_parameter_supported": true,
+            "request_parameter_supported": false,
+            // True where it is left out (OpenID Connect Discovery section 3).
+            "request_uri_parameter_supported": false,
+            "acr_values_supported": Acr::ALL.map(Acr::as_str),
+            "ui_locales_supported": Locale::ALL.map(Locale::tag),
         })
         .to_string();
         let hash = digest::digest(&digest::SHA256, text.as_bytes());
         Self { etag: format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12])), text }
     }
+}
+
+/// Claims of ID tokens and userinfo (OpenID Connect Core section 5.1).
+fn claims_supported() -> Vec<&'static str> {
+    let always = ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"];
+    always
+        .into_iter()
+        .chain(SCOPE_CLAIMS.into_iter().flat_map(|(_, claims)| claims.iter().copied()))
+        .collect()
 }
 
 /// For an issuer with a path, RFC 8414 section 3 puts the path behind the well-known part and OpenID

@@ -9,9 +9,11 @@ mod connections;
 mod described;
 mod form;
 mod health;
+mod login;
 mod metadata;
 mod oauth;
 mod openapi;
+mod pages;
 mod published;
 mod refusal;
 mod root;
@@ -34,6 +36,8 @@ use tokio::sync::Mutex;
 
 use browser::Browsers;
 use connections::{Caller, LongPolls};
+use login::cookies::LoginCookies;
+use pages::Brand;
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
@@ -61,6 +65,11 @@ pub struct HttpState {
     challenge: HeaderValue,
     proxies: TrustedProxies,
     browsers: Browsers,
+    /// How the pages look.
+    brand: Arc<Brand>,
+    login_cookies: LoginCookies,
+    /// The path of the issuer.
+    base: Arc<str>,
     /// Answers that may be held back at one time.
     long_polls: LongPolls,
     /// Held by anyone who makes the document of revocations again.
@@ -70,8 +79,13 @@ pub struct HttpState {
 }
 
 impl HttpState {
-    #[must_use]
-    pub fn new(authority: Arc<Authority>, blocking: Blocking, settings: &Settings) -> Self {
+    /// # Errors
+    /// In one line: the logo cannot be read.
+    pub fn new(
+        authority: Arc<Authority>,
+        blocking: Blocking,
+        settings: &Settings,
+    ) -> std::result::Result<Self, String> {
         let (simplejwt, proxies) = (settings.simplejwt.enabled, settings.trusted_proxies.clone());
         let header_types: Arc<[String]> = settings.simplejwt.header_types().into();
         let challenge = header_types.first().map_or("Bearer", String::as_str);
@@ -83,7 +97,10 @@ impl HttpState {
         let browsers = Browsers::new(Arc::clone(&authority), settings, base);
         let long_polls = LongPolls::new(MAX_LONG_POLLS, MAX_LONG_POLLS_OF_ONE);
         let making_document = Arc::default();
-        Self {
+        Ok(Self {
+            brand: Arc::new(Brand::load(&settings.pages, base)?),
+            login_cookies: LoginCookies::new(settings),
+            base: base.into(),
             authority,
             blocking,
             simplejwt,
@@ -96,7 +113,7 @@ impl HttpState {
             long_polls,
             making_document,
             names_keys,
-        }
+        })
     }
 }
 
@@ -156,6 +173,8 @@ pub fn server(
                 metadata::routes(app, &base);
                 published::routes(app, &base);
                 oauth::routes(app, &base);
+                login::routes(app, &base);
+                pages::routes(app, &base);
                 account::routes(app, &base);
                 if state.simplejwt {
                     simplejwt::routes(app, &base, state.authority.simplejwt.sliding.is_some());

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::account::{self, account_error};
 use super::oauth::errors::oauth_error;
-use super::{health, metadata, oauth, published, root, simplejwt};
+use super::{health, login, metadata, oauth, published, root, simplejwt};
 use crate::error::ErrorKind;
 
 #[derive(OpenApi)]
@@ -27,6 +27,12 @@ use crate::error::ErrorKind;
         oauth::token::token,
         oauth::introspect::introspect,
         oauth::revoke::revoke,
+        login::authorize::authorize,
+        login::authorize::authorize_by_post,
+        login::logout::logout,
+        login::logout::logout_by_post,
+        login::userinfo::userinfo,
+        login::userinfo::userinfo_by_post,
         metadata::discovery,
         published::jwks,
         published::revocations,

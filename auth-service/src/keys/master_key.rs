@@ -31,10 +31,12 @@ pub enum KeyPurpose {
     LoginCounts,
     /// Recovery codes, so that they can be shown again for a while.
     RecoveryCodes,
+    /// Authorization codes and the state of pages.
+    SealAuthorization,
 }
 
 impl KeyPurpose {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SealPrivateKeys,
         Self::RefreshTokenMac,
         Self::RefreshTokenId,
@@ -45,6 +47,7 @@ impl KeyPurpose {
         Self::LegacySessions,
         Self::LoginCounts,
         Self::RecoveryCodes,
+        Self::SealAuthorization,
     ];
 
     /// Secrets are derived by it and stored by it: it never changes.
@@ -61,6 +64,7 @@ impl KeyPurpose {
             Self::LegacySessions => "legacy sessions",
             Self::LoginCounts => "login counts",
             Self::RecoveryCodes => "recovery codes",
+            Self::SealAuthorization => "seal authorization",
         }
     }
 }

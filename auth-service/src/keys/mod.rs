@@ -26,7 +26,7 @@ pub(crate) use rotation::{
     KeyDemand, KeyStep, has_room, next_step, retirements, successor_candidate, takeover,
 };
 pub use rotation::{KeyPolicy, Retirement, Takeover};
-pub use sealed::{CannotOpen, Vault};
+pub use sealed::{CannotOpen, ValueVault, Vault};
 pub use secrets::{SealedSecret, Secrets};
 pub use signing_key::{InvalidKey, SigningKey};
 

@@ -2,7 +2,10 @@
 //! cannot be swapped.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hkdf;
 use zeroize::Zeroizing;
+
+use crate::secret::random_bytes;
 
 /// The bytes were not sealed under this master key for this key id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +31,45 @@ impl Vault {
     /// [`CannotOpen`] when it was not sealed for this purpose under this name.
     pub fn open(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
         open(&self.0, name, sealed)
+    }
+}
+
+/// Seals values without number, each under a key of its own: after 2^32 values under one key two random nonces could meet
+/// (NIST SP 800-38D section 8.3), and strangers can have any number sealed.
+pub struct ValueVault(hkdf::Prk);
+
+/// Octets from which the key of one value is derived.
+const SALT_LEN: usize = 16;
+
+impl ValueVault {
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, key))
+    }
+
+    /// `salt || nonce || ciphertext || tag`.
+    ///
+    /// # Errors
+    /// [`CannotOpen`] when the system has no random numbers.
+    pub fn seal(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, CannotOpen> {
+        let salt: [u8; SALT_LEN] = random_bytes().map_err(|_| CannotOpen)?;
+        let sealed = seal(&*self.key_of(&salt)?, name, value)?;
+        Ok([salt.as_slice(), &sealed].concat())
+    }
+
+    /// # Errors
+    /// [`CannotOpen`] when it was not sealed for this purpose under this name.
+    pub fn open(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+        let (salt, sealed) = sealed.split_at_checked(SALT_LEN).ok_or(CannotOpen)?;
+        open(&*self.key_of(salt)?, name, sealed)
+    }
+
+    fn key_of(&self, salt: &[u8]) -> Result<Zeroizing<[u8; 32]>, CannotOpen> {
+        let mut key = Zeroizing::new([0; 32]);
+        let info = [salt];
+        let derived = self.0.expand(&info, hkdf::HKDF_SHA256).map_err(|_| CannotOpen)?;
+        derived.fill(key.as_mut()).map_err(|_| CannotOpen)?;
+        Ok(key)
     }
 }
 
@@ -66,5 +108,21 @@ mod tests {
         assert_eq!(open(&[1; 32], "kid", &sealed[..sealed.len() - 1]), Err(CannotOpen));
         assert_eq!(open(&[1; 32], "kid", b""), Err(CannotOpen));
         assert_ne!(sealed, seal(&[1; 32], "kid", b"private").unwrap(), "nonces are random");
+    }
+
+    #[test]
+    fn a_value_opens_under_the_same_key_and_name_only_and_each_has_a_key_of_its_own() {
+        let vault = ValueVault::new(&[1; 32]);
+        let sealed = vault.seal("code", b"value").unwrap();
+        assert_eq!(vault.open("code", &sealed).unwrap().as_slice(), b"value");
+        assert_eq!(vault.open("page", &sealed), Err(CannotOpen));
+        assert_eq!(ValueVault::new(&[2; 32]).open("code", &sealed), Err(CannotOpen));
+        for broken in [&sealed[1..], &sealed[..sealed.len() - 1], b"", &[0; 15]] {
+            assert_eq!(vault.open("code", broken), Err(CannotOpen));
+        }
+        let mut other_salt = sealed.clone();
+        other_salt[0] ^= 1;
+        assert_eq!(vault.open("code", &other_salt), Err(CannotOpen));
+        assert_ne!(sealed[..SALT_LEN], vault.seal("code", b"value").unwrap()[..SALT_LEN]);
     }
 }

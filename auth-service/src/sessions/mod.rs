@@ -32,6 +32,8 @@ pub struct Session {
     pub ended: Option<Ended>,
     /// The user agent of the login, truncated, by which the user recognises the session.
     pub device: Option<String>,
+    /// `None` for a login without a browser.
+    pub browser: Option<FromBrowser>,
 }
 
 /// A session that is over, and why.
@@ -50,11 +52,22 @@ pub enum EndReason {
     UserDisabled,
     PasswordChanged,
     ClientDisabled,
+    /// Its browser session ended.
+    LoggedOut,
+    /// The user withdrew their consent to the client.
+    ConsentWithdrawn,
 }
 
 impl EndReason {
-    const ALL: [Self; 5] =
-        [Self::Revoked, Self::Reuse, Self::UserDisabled, Self::PasswordChanged, Self::ClientDisabled];
+    const ALL: [Self; 7] = [
+        Self::Revoked,
+        Self::Reuse,
+        Self::UserDisabled,
+        Self::PasswordChanged,
+        Self::ClientDisabled,
+        Self::LoggedOut,
+        Self::ConsentWithdrawn,
+    ];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -64,6 +77,8 @@ impl EndReason {
             Self::UserDisabled => "user_disabled",
             Self::PasswordChanged => "password_changed",
             Self::ClientDisabled => "client_disabled",
+            Self::LoggedOut => "logged_out",
+            Self::ConsentWithdrawn => "consent_withdrawn",
         }
     }
 
@@ -99,6 +114,16 @@ pub enum Evaluation {
     NotYours,
 }
 
+/// What a session has of the browser session that it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FromBrowser {
+    pub browser_session_id: String,
+    /// It goes on when the browser session ends (`offline_access`).
+    pub offline: bool,
+    /// Claims that userinfo returns beside those of the scope (OpenID Connect Core section 5.5).
+    pub userinfo_claims: Vec<String>,
+}
+
 /// What a session begins with.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -117,6 +142,7 @@ pub struct NewSession {
     /// A refresh token is valid for so long after its `exp`: the session lasts longer by it.
     pub leeway: Duration,
     pub device: Option<String>,
+    pub browser: Option<FromBrowser>,
 }
 
 impl Session {
@@ -146,6 +172,7 @@ impl Session {
             rotated_at: now,
             ended: None,
             device: new.device,
+            browser: new.browser,
         }
     }
 

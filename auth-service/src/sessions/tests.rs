@@ -18,6 +18,7 @@ fn session() -> Session {
         rotated_at: Timestamp(1_000_000),
         ended: None,
         device: None,
+        browser: None,
     }
 }
 

@@ -13,8 +13,8 @@ use service_kit::tls::Tls;
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Audit, Backup, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords,
-    Settings, SimpleJwt, Sweep, Tokens, Webhook,
+    Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Django, Grpc, Http, Keys, Limits, Mail,
+    OpenId, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 impl Default for Settings {
@@ -29,6 +29,9 @@ impl Default for Settings {
             keys: Keys::default(),
             bootstrap: Bootstrap::default(),
             tokens: Tokens::default(),
+            openid: OpenId::default(),
+            browser_sessions: BrowserSessions::default(),
+            pages: Pages::default(),
             simplejwt: SimpleJwt::default(),
             claims: BTreeMap::new(),
             claims_webhook: Webhook::default(),

@@ -92,7 +92,7 @@ pub(super) fn threads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usiz
     within(deserializer, 0, 64)
 }
 
-fn within<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
+pub(super) fn within<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
     deserializer: D,
     least: i64,
     most: i64,

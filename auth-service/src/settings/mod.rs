@@ -8,6 +8,7 @@ mod django;
 mod limits;
 mod listeners;
 mod load;
+mod login;
 mod reference;
 mod simplejwt;
 mod webhook;
@@ -31,6 +32,7 @@ pub use django::Django;
 pub use limits::{Audit, Backup, Limits, Sweep};
 pub use listeners::{Grpc, Http};
 pub use load::load;
+pub use login::{BrowserSessions, OpenId, Pages};
 pub use reference::reference;
 pub use simplejwt::SimpleJwt;
 pub use webhook::Webhook;
@@ -62,6 +64,12 @@ pub struct Settings {
     pub bootstrap: Bootstrap,
     /// Lifetimes of tokens and sessions.
     pub tokens: Tokens,
+    /// OpenID Connect: logins in a browser.
+    pub openid: OpenId,
+    /// Browser sessions (single sign-on).
+    pub browser_sessions: BrowserSessions,
+    /// The pages that users see.
+    pub pages: Pages,
     /// The endpoints of djangorestframework-simplejwt, and the previous issuer.
     pub simplejwt: SimpleJwt,
     /// Claims in the tokens of users, each with the attribute of the user that it takes: `is_staff = "is_staff"`.

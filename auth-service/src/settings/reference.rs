@@ -6,8 +6,8 @@ use service_kit::tls::Tls;
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Audit, Backup, Bootstrap, Database, Django, Grpc, Http, Keys, Limits, Mail, Passwords,
-    Settings, SimpleJwt, Sweep, Tokens, Webhook,
+    Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Django, Grpc, Http, Keys, Limits, Mail,
+    OpenId, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 /// Every setting, with its default and its meaning.
@@ -25,6 +25,7 @@ fn docs(section: &str, field: &str) -> Option<&'static str> {
         "audit" => Audit::get_field_docs(field),
         "backup" => Backup::get_field_docs(field),
         "bootstrap" => Bootstrap::get_field_docs(field),
+        "browser_sessions" => BrowserSessions::get_field_docs(field),
         "claims_webhook" => Webhook::get_field_docs(field),
         "database" => Database::get_field_docs(field),
         "django" => Django::get_field_docs(field),
@@ -35,6 +36,8 @@ fn docs(section: &str, field: &str) -> Option<&'static str> {
         "log" => Log::get_field_docs(field),
         "mail" => Mail::get_field_docs(field),
         "metrics" => Metrics::get_field_docs(field),
+        "openid" => OpenId::get_field_docs(field),
+        "pages" => Pages::get_field_docs(field),
         "passwords" => Passwords::get_field_docs(field),
         "simplejwt" => SimpleJwt::get_field_docs(field),
         "sweep" => Sweep::get_field_docs(field),

@@ -2,10 +2,13 @@ use std::sync::Arc;
 
 use super::Result;
 use super::database::{Opening, open_master_key, open_secrets, open_storage};
-use super::policies::{account_policy, issuer, mailer, sign_in_policy, simplejwt, token_policy};
+use super::policies::{
+    account_policy, authorize_policy, issuer, mailer, sign_in_policy, simplejwt, token_policy,
+};
 use crate::audit::{Actor, Chain};
 use crate::authority::Authority;
 use crate::authority::account::AccountService;
+use crate::authority::authorize::AuthorizeService;
 use crate::authority::sign_in::SignIn;
 use crate::authority::sync::SyncState;
 use crate::authority::tokens::TokenReader;
@@ -65,6 +68,7 @@ fn assemble(
         issuer: issuer(settings, &secrets)?,
         reader: TokenReader::new(&settings.issuer, settings.simplejwt.leeway)?,
         sign_in: SignIn::new(sign_in_policy(settings), &secrets),
+        authorize: AuthorizeService::new(authorize_policy(settings), &secrets),
         account: AccountService::new(account_policy(settings), mailer(settings)?, &secrets),
         sync: SyncState::default(),
         clock,

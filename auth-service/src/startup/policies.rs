@@ -9,9 +9,11 @@ use shared_claims::ScopeSet;
 
 use super::Result;
 use crate::authority::account::{AccountPolicy, Links};
+use crate::authority::authorize::AuthorizePolicy;
 use crate::authority::sign_in::SignInPolicy;
 use crate::authority::{Issuer, SimpleJwt, SlidingPolicy, TokenPolicy};
-use crate::clients::{Client, ClientId, Credentials, GrantType};
+use crate::browser_sessions::BrowserSessionPolicy;
+use crate::clients::{Client, ClientId, ClientLogin, Credentials, GrantType};
 use crate::clock::Timestamp;
 use crate::keys::{Algorithm, KeyPolicy, KeyPurpose, Keys, Secrets};
 use crate::mail::{MailPolicy, Mailer};
@@ -63,6 +65,20 @@ pub(super) fn sign_in_policy(settings: &Settings) -> SignInPolicy {
         password_rules: PasswordRules::new(settings.passwords.min_characters, &settings.issuer),
         hashing_threads: hashing_threads(settings),
         connections: settings.database.pool_size,
+    }
+}
+
+pub(super) fn authorize_policy(settings: &Settings) -> AuthorizePolicy {
+    let (openid, sessions) = (&settings.openid, &settings.browser_sessions);
+    AuthorizePolicy {
+        code_ttl: openid.code_ttl,
+        interaction_ttl: openid.interaction_ttl,
+        consent_ttl: openid.consent_ttl,
+        browser_sessions: BrowserSessionPolicy {
+            idle: sessions.idle,
+            absolute: sessions.absolute,
+            accounts: sessions.accounts,
+        },
     }
 }
 
@@ -175,6 +191,7 @@ fn first_party(settings: &Settings) -> Result<Client> {
         grants: vec![GrantType::Password, GrantType::RefreshToken],
         introspects: Vec::new(),
         cors_origins: Vec::new(),
+        login: ClientLogin::default(),
         credentials: Credentials::FirstParty,
         created_at: Timestamp(0),
         disabled_at: None,

@@ -98,7 +98,7 @@ async fn serve_until_stopped(
 
     let sampled = Arc::clone(authority);
     let metrics = service_kit::metrics::serve(settings.metrics, recorded, move || sample_metrics(&sampled))?;
-    let state = HttpState::new(Arc::clone(authority), blocking.clone(), settings);
+    let state = HttpState::new(Arc::clone(authority), blocking.clone(), settings)?;
     let http =
         http_listener.into_std().and_then(|listener| http::server(listener, tls.as_ref(), &state, cores));
     let http = http.map_err(|error| format!("http: {error}"))?;

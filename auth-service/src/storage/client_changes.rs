@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::clients::joined;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations;
@@ -10,7 +11,7 @@ use super::session_ends::{End, end_all_of_client, sessions_ended};
 use super::user_changes::{Enabled, accepted_from};
 use super::{Storage, count_up};
 use crate::audit::{Action, Event};
-use crate::clients::{ClientChange, ClientId, GrantType};
+use crate::clients::{ClientChange, ClientId, ClientLoginChange, GrantType, Pkce};
 use crate::clock::Timestamp;
 use crate::revocations::RevocationTarget;
 use crate::sessions::EndReason;
@@ -90,7 +91,7 @@ impl Storage {
     pub fn update_client(&self, id: &ClientId, change: ClientChange) -> Result<bool, StorageError> {
         let id = id.clone();
         self.write_audited(move |connection| {
-            let ClientChange { scope, audiences, grants, introspects, cors_origins } = &change;
+            let ClientChange { scope, audiences, grants, introspects, cors_origins, login } = &change;
             let scope = scope.as_ref().map(ToString::to_string);
             let audiences = audiences.as_ref().map(|names| names.join(" "));
             let grants = grants.as_deref().map(GrantType::join);
@@ -103,10 +104,11 @@ impl Storage {
                 ("introspects", &introspects),
                 ("cors_origins", &cors_origins),
             ];
-            let detail: Vec<String> = detail
+            let mut detail: Vec<String> = detail
                 .into_iter()
                 .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}")))
                 .collect();
+            detail.extend(update_login(connection, &id, login)?);
             let event = Event::of(Action::ClientUpdated).client(id.as_str()).detail(detail.join(", "));
             let set = (
                 scope.map(|scope| clients::scope.eq(scope)),
@@ -115,11 +117,49 @@ impl Storage {
                 introspects.map(|introspects| clients::introspects.eq(introspects)),
                 cors_origins.map(|origins| clients::cors_origins.eq(origins)),
             );
-            let changed = diesel::update(clients::table.find(id.as_str())).set(set).execute(connection)? > 0;
+            // A change of the login alone leaves nothing to set here.
+            let found = clients::table.find(id.as_str());
+            diesel::update(found).set(set).execute(connection).optional_empty_changeset()?;
+            let known = found.select(clients::id).first::<String>(connection).optional()?.is_some();
             count_up(connection, "clients")?;
-            Ok((changed, changed.then_some(event)))
+            Ok((known, known.then_some(event)))
         })
     }
+}
+
+/// Changes how users log in at a client: what was changed, for the audit log.
+fn update_login(
+    connection: &mut AnyConnection,
+    id: &ClientId,
+    change: &ClientLoginChange,
+) -> Result<Vec<String>, StorageError> {
+    if change.is_empty() {
+        return Ok(Vec::new());
+    }
+    let uris = change.redirect_uris.as_deref().map(joined);
+    let post_logout = change.post_logout_redirect_uris.as_deref().map(joined);
+    let algorithm = change.id_token_algorithm.map(|algorithm| algorithm.as_str().to_owned());
+    let backchannel = change.backchannel_logout_uri.clone();
+    let texts = [
+        ("name", change.name.clone()),
+        ("redirect_uris", uris.clone()),
+        ("post_logout_redirect_uris", post_logout.clone()),
+        ("backchannel_logout_uri", backchannel.clone().map(Option::unwrap_or_default)),
+        ("id_token_algorithm", algorithm.clone()),
+        ("pkce", change.pkce.map(|pkce| format!("{pkce:?}").to_lowercase())),
+        ("first_party", change.first_party.map(|first_party| first_party.to_string())),
+    ];
+    let set = (
+        change.name.clone().map(|name| clients::name.eq(name)),
+        uris.map(|uris| clients::redirect_uris.eq(uris)),
+        post_logout.map(|uris| clients::post_logout_redirect_uris.eq(uris)),
+        backchannel.map(|uri| clients::backchannel_logout_uri.eq(uri)),
+        algorithm.map(|algorithm| clients::id_token_algorithm.eq(algorithm)),
+        change.pkce.map(|pkce| clients::pkce_optional.eq(pkce == Pkce::Optional)),
+        change.first_party.map(|first_party| clients::first_party.eq(first_party)),
+    );
+    diesel::update(clients::table.find(id.as_str())).set(set).execute(connection)?;
+    Ok(texts.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name} {value}"))).collect())
 }
 
 /// One entry for all tokens, also for those of a replica that is disconnected and does not know of this yet.

@@ -4,8 +4,9 @@ use super::error::StorageError;
 use super::schema::clients;
 use super::{Storage, count_up, scope, words};
 use crate::audit::{Action, Event};
-use crate::clients::{Client, ClientId, Credentials, GrantType, NewClient};
+use crate::clients::{Client, ClientId, ClientLogin, Credentials, GrantType, NewClient, Pkce, RedirectUri};
 use crate::clock::Timestamp;
+use crate::keys::Algorithm;
 use crate::secret::HashedSecret;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -22,6 +23,14 @@ struct ClientRow {
     disabled_at: Option<i64>,
     introspects: String,
     cors_origins: String,
+    name: String,
+    redirect_uris: String,
+    post_logout_redirect_uris: String,
+    backchannel_logout_uri: Option<String>,
+    id_token_algorithm: Option<String>,
+    pkce_optional: bool,
+    first_party: bool,
+    public: bool,
 }
 
 impl Storage {
@@ -30,25 +39,35 @@ impl Storage {
     pub fn create_client(
         &self,
         client: &NewClient,
-        secret: &HashedSecret,
+        secret: Option<&HashedSecret>,
         now: Timestamp,
     ) -> Result<(), StorageError> {
+        let login = &client.login;
         let row = ClientRow {
             id: client.id.to_string(),
             scope: client.scope.to_string(),
             audiences: client.audiences.join(" "),
             grants: GrantType::join(&client.grants),
-            secret_hash: secret.as_bytes().to_vec(),
+            // A public client has none.
+            secret_hash: secret.map(|secret| secret.as_bytes().to_vec()).unwrap_or_default(),
             previous_secret_hash: None,
             previous_secret_expires_at: None,
             created_at: now.0,
             disabled_at: None,
             introspects: client.introspects.join(" "),
             cors_origins: client.cors_origins.join(" "),
+            name: login.name.clone(),
+            redirect_uris: joined(&login.redirect_uris),
+            post_logout_redirect_uris: joined(&login.post_logout_redirect_uris),
+            backchannel_logout_uri: login.backchannel_logout_uri.clone(),
+            id_token_algorithm: Some(login.id_token_algorithm.as_str().to_owned()),
+            pkce_optional: login.pkce == Pkce::Optional,
+            first_party: login.first_party,
+            public: secret.is_none(),
         };
         self.write_audited(move |connection| {
-            let ClientRow { grants, scope, audiences, introspects, cors_origins, .. } = &row;
-            let detail = format!("grants {grants}, scope {scope}, audiences {audiences}, introspects {introspects}, cors_origins {cors_origins}");
+            let ClientRow { grants, scope, audiences, introspects, cors_origins, redirect_uris, .. } = &row;
+            let detail = format!("grants {grants}, scope {scope}, audiences {audiences}, introspects {introspects}, cors_origins {cors_origins}, redirect_uris {redirect_uris}");
             let made = Event::of(Action::ClientCreated).client(&row.id).detail(detail);
             diesel::insert_into(clients::table).values(row).execute(connection)?;
             count_up(connection, "clients")?;
@@ -66,7 +85,7 @@ impl Storage {
     }
 
     /// Gives a client a new secret; the old one stays good until `previous_until`. `Ok(false)` when
-    /// there is no such client.
+    /// there is no such client, or a public one.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -78,7 +97,8 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         let (id, secret) = (id.clone(), secret.as_bytes().to_vec());
         self.write_audited(move |connection| {
-            let changed = diesel::update(clients::table.find(id.as_str()))
+            let confidential = clients::table.find(id.as_str()).filter(clients::public.eq(false));
+            let changed = diesel::update(confidential)
                 .set((
                     clients::previous_secret_hash.eq(clients::secret_hash.nullable()),
                     clients::previous_secret_expires_at.eq(previous_until.0),
@@ -96,20 +116,47 @@ impl ClientRow {
     fn into_client(self) -> Result<Client, StorageError> {
         let unreadable = |what: &str| StorageError::Unreadable(format!("client with a malformed {what}"));
         let grant = |word: String| GrantType::parse(&word).ok_or_else(|| unreadable("grant"));
+        let algorithm = self.id_token_algorithm.as_deref().map(Algorithm::parse);
+        let login = ClientLogin {
+            name: self.name,
+            redirect_uris: uris(&self.redirect_uris).ok_or_else(|| unreadable("redirect_uri"))?,
+            post_logout_redirect_uris: uris(&self.post_logout_redirect_uris)
+                .ok_or_else(|| unreadable("post_logout_redirect_uri"))?,
+            backchannel_logout_uri: self.backchannel_logout_uri,
+            id_token_algorithm: match algorithm {
+                None => ClientLogin::default().id_token_algorithm,
+                Some(algorithm) => algorithm.ok_or_else(|| unreadable("id_token_algorithm"))?,
+            },
+            pkce: if self.pkce_optional { Pkce::Optional } else { Pkce::Required },
+            first_party: self.first_party,
+        };
         let previous = self.previous_secret_hash.zip(self.previous_secret_expires_at);
+        let credentials = match self.public {
+            true => Credentials::Public,
+            false => Credentials::Secret {
+                current: HashedSecret::from_stored(self.secret_hash),
+                previous: previous.map(|(hash, until)| (HashedSecret::from_stored(hash), Timestamp(until))),
+            },
+        };
         Ok(Client {
             id: ClientId::parse(&self.id).ok_or_else(|| unreadable("id"))?,
             scope: scope(&self.scope)?,
             audiences: words(&self.audiences),
             grants: words(&self.grants).into_iter().map(grant).collect::<Result<_, _>>()?,
-            credentials: Credentials::Secret {
-                current: HashedSecret::from_stored(self.secret_hash),
-                previous: previous.map(|(hash, until)| (HashedSecret::from_stored(hash), Timestamp(until))),
-            },
+            login,
+            credentials,
             created_at: Timestamp(self.created_at),
             disabled_at: self.disabled_at.map(Timestamp),
             introspects: words(&self.introspects),
             cors_origins: words(&self.cors_origins),
         })
     }
+}
+
+pub(super) fn joined(uris: &[RedirectUri]) -> String {
+    uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn uris(text: &str) -> Option<Vec<RedirectUri>> {
+    words(text).iter().map(|uri| RedirectUri::parse(uri).ok()).collect()
 }

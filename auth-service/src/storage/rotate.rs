@@ -184,7 +184,7 @@ pub(super) fn session_and_account(
 }
 
 /// The reverse of what [`RETURNED`] packs: none of the first two holds a line feed.
-fn unpacked(packed: &str) -> Attributes {
+pub(super) fn unpacked(packed: &str) -> Attributes {
     let mut parts = packed.splitn(3, '\n');
     let mut next = || parts.next().unwrap_or_default();
     let (roles, legacy_id, profile) = (words(next()), next().to_owned(), next().to_owned());
@@ -237,4 +237,4 @@ where
 pub(super) const RETURNED: &str = "sessions.id, sessions.user_id, sessions.client_id, sessions.scope, \
      sessions.audience, sessions.auth_time, sessions.amr, sessions.created_at, sessions.idle_expires_at, \
      sessions.expires_at, sessions.generation, sessions.rotated_at, sessions.ended_at, sessions.end_reason, \
-     sessions.device, (SELECT roles || '\n' || coalesce(legacy_id, '') || '\n' || profile FROM users WHERE users.id = sessions.user_id AND disabled_at IS NULL)";
+     sessions.device, sessions.browser_session_id, sessions.offline, sessions.userinfo_claims, (SELECT roles || '\n' || coalesce(legacy_id, '') || '\n' || profile FROM users WHERE users.id = sessions.user_id AND disabled_at IS NULL)";

@@ -40,6 +40,63 @@ diesel::table! {
         ended_at -> Nullable<BigInt>,
         end_reason -> Nullable<Text>,
         device -> Nullable<Text>,
+        browser_session_id -> Nullable<Text>,
+        offline -> Bool,
+        userinfo_claims -> Text,
+    }
+}
+
+diesel::table! {
+    browser_sessions (id) {
+        id -> Text,
+        secret_hash -> Binary,
+        user_id -> Text,
+        auth_time -> BigInt,
+        amr -> Text,
+        created_at -> BigInt,
+        idle_expires_at -> BigInt,
+        expires_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        device -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    consents (user_id, client_id, audience) {
+        user_id -> Text,
+        client_id -> Text,
+        audience -> Text,
+        scope -> Text,
+        granted_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    logout_notices (client_id, browser_session_id) {
+        client_id -> Text,
+        browser_session_id -> Text,
+        user_id -> Text,
+        created_at -> BigInt,
+        attempts -> BigInt,
+        next_attempt_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    device_requests (code_hash) {
+        code_hash -> Binary,
+        user_code -> Text,
+        client_id -> Text,
+        scope -> Text,
+        audience -> Text,
+        state -> Text,
+        user_id -> Nullable<Text>,
+        browser_session_id -> Nullable<Text>,
+        session_id -> Text,
+        expires_at -> BigInt,
+        next_poll_at -> BigInt,
+        device -> Nullable<Text>,
     }
 }
 
@@ -56,6 +113,14 @@ diesel::table! {
         disabled_at -> Nullable<BigInt>,
         introspects -> Text,
         cors_origins -> Text,
+        name -> Text,
+        redirect_uris -> Text,
+        post_logout_redirect_uris -> Text,
+        backchannel_logout_uri -> Nullable<Text>,
+        id_token_algorithm -> Nullable<Text>,
+        pkce_optional -> Bool,
+        first_party -> Bool,
+        public -> Bool,
     }
 }
 
@@ -187,5 +252,8 @@ diesel::table! {
 }
 
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(browser_sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
+diesel::allow_tables_to_appear_in_same_query!(browser_sessions, users);
+diesel::allow_tables_to_appear_in_same_query!(sessions, clients);
 diesel::allow_tables_to_appear_in_same_query!(verifiers, replicas);

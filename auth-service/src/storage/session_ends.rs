@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::browser_session_ends;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations;
@@ -51,6 +52,10 @@ pub(super) fn end_others(
     kept: &str,
     end: End,
 ) -> Result<SessionsEnded, StorageError> {
+    // A session that came from a browser keeps that browser logged in.
+    let browser: Option<Option<String>> =
+        sessions::table.find(kept).select(sessions::browser_session_id).first(connection).optional()?;
+    browser_session_ends::end_all_of_user(connection, user_id, browser.flatten().as_deref(), end.now)?;
     let live = sessions::table
         .filter(sessions::user_id.eq(user_id))
         .filter(sessions::id.ne(kept))
@@ -105,6 +110,7 @@ pub(super) fn end_all_of_user(
     user_id: &str,
     end: End,
 ) -> Result<Vec<String>, StorageError> {
+    browser_session_ends::end_all_of_user(connection, user_id, None, end.now)?;
     let live = sessions::table.filter(sessions::user_id.eq(user_id)).filter(sessions::ended_at.is_null());
     Ok(diesel::update(live)
         .set((sessions::ended_at.eq(end.now.0), sessions::end_reason.eq(end.reason.as_str())))

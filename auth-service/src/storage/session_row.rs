@@ -1,13 +1,17 @@
 //! Sessions as the table holds them.
 
+use diesel::backend::Backend;
 use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text};
 
 use super::error::StorageError;
 use super::schema::sessions;
 use super::{scope, words};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
-use crate::sessions::{EndReason, Ended, Presented, Session};
+use crate::sessions::{EndReason, Ended, FromBrowser, Presented, Session};
 
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
@@ -27,10 +31,14 @@ pub(super) struct SessionRow {
     ended_at: Option<i64>,
     end_reason: Option<String>,
     device: Option<String>,
+    browser_session_id: Option<String>,
+    offline: bool,
+    userinfo_claims: String,
 }
 
 impl SessionRow {
     pub(super) fn from_session(session: &Session) -> Self {
+        let browser = session.browser.as_ref();
         Self {
             id: session.id.clone(),
             user_id: session.user_id.clone(),
@@ -47,7 +55,52 @@ impl SessionRow {
             ended_at: session.ended.map(|ended| ended.at.0),
             end_reason: session.ended.map(|ended| ended.reason.as_str().to_owned()),
             device: session.device.clone(),
+            browser_session_id: browser.map(|browser| browser.browser_session_id.clone()),
+            offline: browser.is_some_and(|browser| browser.offline),
+            userinfo_claims: browser.map(|browser| browser.userinfo_claims.join(" ")).unwrap_or_default(),
         }
+    }
+
+    /// The columns that a new session has, in the order of the insert of `redeem`.
+    pub(super) fn bind_columns<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Bool>,
+        String: ToSql<Text, DB>,
+        Option<String>: ToSql<Nullable<Text>, DB>,
+        i64: ToSql<BigInt, DB>,
+        bool: ToSql<Bool, DB>,
+    {
+        let texts = [
+            &self.id,
+            &self.user_id,
+            &self.client_id,
+            &self.scope,
+            &self.audience,
+            &self.amr,
+            &self.userinfo_claims,
+        ];
+        for text in texts {
+            out.push_bind_param::<Text, String>(text)?;
+            out.push_sql(", ");
+        }
+        for text in [&self.device, &self.browser_session_id] {
+            out.push_bind_param::<Nullable<Text>, Option<String>>(text)?;
+            out.push_sql(", ");
+        }
+        out.push_bind_param::<Bool, bool>(&self.offline)?;
+        let numbers = [
+            &self.auth_time,
+            &self.created_at,
+            &self.idle_expires_at,
+            &self.expires_at,
+            &self.generation,
+            &self.rotated_at,
+        ];
+        for number in numbers {
+            out.push_sql(", ");
+            out.push_bind_param::<BigInt, i64>(number)?;
+        }
+        Ok(())
     }
 
     /// Whether an update that returned this row was asked for by this token.
@@ -80,6 +133,11 @@ impl SessionRow {
             rotated_at: Timestamp(self.rotated_at),
             ended,
             device: self.device,
+            browser: self.browser_session_id.map(|browser_session_id| FromBrowser {
+                browser_session_id,
+                offline: self.offline,
+                userinfo_claims: words(&self.userinfo_claims),
+            }),
         })
     }
 }

@@ -46,6 +46,70 @@ struct Seen {
     password_scheme: Option<String>,
 }
 
+/// The user of a login, as it was when the login was checked.
+pub(super) struct AtLogin {
+    pub user_id: String,
+    epoch: i64,
+    now: Timestamp,
+}
+
+impl AtLogin {
+    pub(super) fn of(user: &User, now: Timestamp) -> Self {
+        Self { user_id: user.id.clone(), epoch: user.password_epoch, now }
+    }
+}
+
+impl Login {
+    /// For the audit log.
+    pub(super) fn detail(&self, more: &str) -> String {
+        let by_code = matches!(self.factor, Some(PresentedFactor::RecoveryCode(_)));
+        [Some("by a recovery code").filter(|_| by_code), Some(more).filter(|more| !more.is_empty())]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+}
+
+/// Writes what a login leaves behind at its account, and spends its second factor; `Ok(false)` when another login has spent
+/// that. Write first: it takes the row's lock, so that disabling the account or changing its password comes wholly before
+/// what the caller stores or wholly after it, and then ends it.
+///
+/// # Errors
+/// [`StorageError::RolledBack`] when the account was disabled or its password changed.
+pub(super) fn note_login(
+    connection: &mut AnyConnection,
+    at: &AtLogin,
+    login: &Login,
+) -> Result<bool, StorageError> {
+    let AtLogin { user_id, epoch, now } = at;
+    if let Some(factor) = &login.factor
+        && !second_factors::spend(connection, user_id, factor)?
+    {
+        return Ok(false);
+    }
+    let seen = Seen {
+        last_login_at: now.0,
+        password_scheme: login.rehashed.as_deref().map(scheme_of),
+        password_hash: login.rehashed.clone(),
+    };
+    let unchanged = users::table
+        .filter(users::id.eq(user_id))
+        .filter(users::password_epoch.eq(epoch))
+        .filter(users::disabled_at.is_null());
+    if diesel::update(unchanged).set(&seen).execute(connection)? == 0 {
+        // The second factor is not spent.
+        return Err(StorageError::RolledBack);
+    }
+    if let Some(attempt) = &login.attempt {
+        attempts::give_back(connection, attempt)?;
+    }
+    if let Some(known) = &login.known {
+        attempts::remember(connection, known, now.plus(KNOWN_FOR))?;
+    }
+    Ok(true)
+}
+
 impl Storage {
     /// Starts a session, unless the account was disabled or its password changed since it was read. What
     /// comes with it is written in the same step.
@@ -53,46 +117,18 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn start_session(&self, session: &Session, user: &User, login: Login) -> Result<Start, StorageError> {
-        let Login { rehashed, known, factor, limit, attempt } = login;
         let row = SessionRow::from_session(session);
-        let seen = Seen {
-            last_login_at: session.created_at.0,
-            password_scheme: rehashed.as_deref().map(scheme_of),
-            password_hash: rehashed,
-        };
-        let (user_id, epoch, now) = (user.id.clone(), user.password_epoch, session.created_at);
+        let at = AtLogin::of(user, session.created_at);
         let (client, id) = (session.client_id.clone(), session.id.clone());
         let outcome = self.write_audited(move |connection| {
-            if let Some(factor) = &factor
-                && !second_factors::spend(connection, &user_id, factor)?
-            {
+            if !note_login(connection, &at, &login)? {
                 return Ok((Start::FactorSpent, None));
             }
-            // Write first: it takes the row's lock, so that disabling the account or changing its
-            // password comes wholly before this session or wholly after it, and then ends it.
-            let unchanged = users::table
-                .filter(users::id.eq(&user_id))
-                .filter(users::password_epoch.eq(epoch))
-                .filter(users::disabled_at.is_null());
-            if diesel::update(unchanged).set(&seen).execute(connection)? == 0 {
-                // The second factor is not spent.
-                return Err(StorageError::RolledBack);
-            }
             diesel::insert_into(sessions::table).values(row).execute(connection)?;
-            if let Some(attempt) = &attempt {
-                attempts::give_back(connection, attempt)?;
-            }
-            if let Some(known) = known {
-                attempts::remember(connection, &known, now.plus(KNOWN_FOR))?;
-            }
-            let ended = end_oldest(connection, &user_id, limit, now)?;
-            let login = Event::of(Action::Login).by(Actor::User(user_id.clone())).user(&user_id);
-            let login = login.client(client.as_str()).session(&id);
-            let by_code = matches!(factor, Some(PresentedFactor::RecoveryCode(_)))
-                .then(|| "by a recovery code".to_owned());
-            let over = (ended > 0).then(|| format!("{ended} oldest sessions ended: tokens.max_sessions"));
-            let details: Vec<String> = by_code.into_iter().chain(over).collect();
-            Ok((Start::Done, Some(if details.is_empty() { login } else { login.detail(details.join("; ")) })))
+            let ended = end_oldest(connection, &at.user_id, login.limit, at.now)?;
+            let event = Event::of(Action::Login).by(Actor::User(at.user_id.clone())).user(&at.user_id);
+            let event = event.client(client.as_str()).session(&id).detail(login.detail(&over_limit(ended)));
+            Ok((Start::Done, Some(event)))
         });
         match outcome {
             Err(StorageError::RolledBack) => Ok(Start::AccountChanged),
@@ -125,7 +161,15 @@ impl Storage {
     }
 }
 
-fn find_session(connection: &mut AnyConnection, id: &str) -> Result<Option<Session>, StorageError> {
+/// For the audit log: sessions that had to end for a new one.
+pub(super) fn over_limit(ended: usize) -> String {
+    if ended == 0 { String::new() } else { format!("{ended} oldest sessions ended: tokens.max_sessions") }
+}
+
+pub(super) fn find_session(
+    connection: &mut AnyConnection,
+    id: &str,
+) -> Result<Option<Session>, StorageError> {
     let row = sessions::table.find(id).select(SessionRow::as_select()).first(connection).optional()?;
     row.map(SessionRow::into_session).transpose()
 }

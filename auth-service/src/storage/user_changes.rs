@@ -11,7 +11,10 @@ use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::names::id_of;
 use super::revocations;
-use super::schema::{recovery_codes, revocations as revocation_rows, second_factors, sessions, users};
+use super::schema::{
+    browser_sessions, consents, device_requests, recovery_codes, revocations as revocation_rows,
+    second_factors, sessions, users,
+};
 use super::users::{check_unlike, disable};
 use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
@@ -106,6 +109,11 @@ impl Storage {
                 .execute(connection)?;
             diesel::delete(second_factors::table.find(&id)).execute(connection)?;
             diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(connection)?;
+            diesel::delete(browser_sessions::table.filter(browser_sessions::user_id.eq(&id)))
+                .execute(connection)?;
+            diesel::delete(consents::table.filter(consents::user_id.eq(&id))).execute(connection)?;
+            diesel::delete(device_requests::table.filter(device_requests::user_id.eq(&id)))
+                .execute(connection)?;
             diesel::delete(users::table.find(&id)).execute(connection)?;
             erase_personal_data(connection, &id)?;
             revocations::append(connection, &ended.revoked, revoked_until)?;

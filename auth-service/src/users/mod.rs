@@ -2,6 +2,7 @@
 
 mod address;
 mod attempts;
+mod identity;
 mod login_limiter;
 mod password_rules;
 mod passwords;
@@ -13,6 +14,7 @@ use crate::clock::Timestamp;
 
 pub use address::Address;
 pub use attempts::{Attempt, AttemptPolicy, ClientIp, Count, CountKey, KNOWN_FOR, Limited};
+pub use identity::{Identity, SCOPE_CLAIMS, claims_of_scope};
 pub use login_limiter::{LoginLimiter, LoginPermit};
 pub use password_rules::{PasswordFault, PasswordRules};
 pub use passwords::{

@@ -52,7 +52,12 @@ fn the_list_of_kinds_is_complete() {
         | OAuthFault::UnsupportedGrantType
         | OAuthFault::InvalidScope
         | OAuthFault::InvalidTarget
-        | OAuthFault::UnsupportedTokenType => 6,
+        | OAuthFault::UnsupportedTokenType
+        | OAuthFault::InvalidGrant(_)
+        | OAuthFault::AuthorizationPending
+        | OAuthFault::SlowDown
+        | OAuthFault::AccessDenied
+        | OAuthFault::ExpiredDeviceCode => 11,
     };
     let sign_in = |fault: SignInFault| match fault {
         SignInFault::InvalidCredentials

@@ -149,6 +149,7 @@ fn session(number: usize, user: &User) -> Session {
         rotated_at: Timestamp(START),
         ended: None,
         device: None,
+        browser: None,
     }
 }
 

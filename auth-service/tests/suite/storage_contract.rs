@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use auth_service::audit::{Action, Actor, Chain, Event, Position};
-use auth_service::clients::{Audience, ClientId, GrantType, NewClient};
+use auth_service::clients::{Audience, ClientId, ClientLogin, GrantType, NewClient};
 use auth_service::clock::{CLOCK_DIFFERENCE, SystemClock, Timestamp};
 use auth_service::context::RequestContext;
 use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
@@ -74,7 +74,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 14;
+const MIGRATIONS: usize = 15;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn new_session(id: &str, user: &User) -> Session {
@@ -93,6 +93,7 @@ fn new_session(id: &str, user: &User) -> Session {
         rotated_at: NOW,
         ended: None,
         device: None,
+        browser: None,
     }
 }
 
@@ -468,6 +469,8 @@ fn client(id: &str) -> NewClient {
         grants: vec![GrantType::ClientCredentials, GrantType::Password],
         introspects: vec!["https://x.test/b".to_owned()],
         cors_origins: vec!["https://app.x.test".to_owned()],
+        login: ClientLogin::default(),
+        public: false,
     }
 }
 
@@ -475,9 +478,9 @@ fn clients_keep_what_they_were_given_and_change_the_counter(fixture: &Fixture) {
     let counter = || fixture.storage.change_counters().unwrap().clients;
     let (old, new) = (PlainSecret::generate().unwrap(), PlainSecret::generate().unwrap());
     let before = counter();
-    fixture.storage.create_client(&client("c"), &HashedSecret::of(&old), NOW).unwrap();
+    fixture.storage.create_client(&client("c"), Some(&HashedSecret::of(&old)), NOW).unwrap();
     assert!(counter() > before);
-    let taken = fixture.storage.create_client(&client("c"), &HashedSecret::of(&new), NOW);
+    let taken = fixture.storage.create_client(&client("c"), Some(&HashedSecret::of(&new)), NOW);
     assert_eq!(taken, Err(StorageError::Taken));
 
     let read = |_: ()| fixture.storage.all_clients().unwrap().remove(0);
@@ -499,7 +502,7 @@ fn clients_keep_what_they_were_given_and_change_the_counter(fixture: &Fixture) {
 
 fn disabling_a_client_ends_its_sessions_and_matches_its_tokens(fixture: &Fixture) {
     let secret = HashedSecret::of(&PlainSecret::generate().unwrap());
-    fixture.storage.create_client(&client("web"), &secret, NOW).unwrap();
+    fixture.storage.create_client(&client("web"), Some(&secret), NOW).unwrap();
     let user = fixture.user("alice");
     fixture.session("s", &user);
     assert_eq!(

@@ -52,6 +52,7 @@ impl Authority {
             access_token: self.mint_access_token(&draft, now)?,
             expires_in: self.policy.access_ttl.as_secs(),
             scope: String::new(),
+            id_token: None,
             refresh_token: None,
         })
     }

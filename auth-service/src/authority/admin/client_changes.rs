@@ -1,3 +1,4 @@
+use super::clients::check_login;
 use super::{invalid, not_found};
 use crate::authority::Authority;
 use crate::clients::{Client, ClientChange, ClientId};
@@ -21,6 +22,9 @@ impl Authority {
             return Err(invalid("nothing to change"));
         }
         self.check_registered(change.audiences.iter().chain(&change.introspects).flatten())?;
+        let client = self.registered_client(id)?;
+        let grants = change.grants.as_ref().unwrap_or(&client.grants);
+        check_login(&change.login.clone().applied_to(client.login.clone()), grants, client.is_public())?;
         match self.storage.update_client(id, change)? {
             true => Ok(()),
             false => Err(not_found("client", id.as_str())),

@@ -1,18 +1,19 @@
 use std::time::Duration;
 
-use super::{not_found, taken, unless_taken};
+use super::{invalid, not_found, taken, unless_taken};
 use crate::authority::Authority;
-use crate::clients::{Client, ClientId, NewClient};
+use crate::clients::{Client, ClientId, ClientLogin, GrantType, NewClient, Pkce};
 use crate::error::{AdminFault, Error, Result};
 use crate::secret::{HashedSecret, PlainSecret};
 
 impl Authority {
-    /// Registers a client. Returns its secret, which is shown once.
+    /// Registers a client. Returns its secret, which is shown once; none of a public client.
     ///
     /// # Errors
-    /// `Admin(Taken)`, also for the name of the client behind simplejwt's endpoints; `Admin(NotFound)` for an audience
+    /// `Admin(Invalid)` for what does not go together; `Admin(Taken)`, also for the name of the client behind simplejwt's endpoints; `Admin(NotFound)` for an audience
     /// that is not registered; `Unavailable`.
-    pub fn create_client(&self, new: &NewClient) -> Result<PlainSecret> {
+    pub fn create_client(&self, new: &NewClient) -> Result<Option<PlainSecret>> {
+        check_login(&new.login, &new.grants, new.public)?;
         self.check_registered(new.audiences.iter().chain(&new.introspects))?;
         if new.id == self.simplejwt.first_party.id {
             return Err(taken(format!(
@@ -20,8 +21,9 @@ impl Authority {
                 new.id
             )));
         }
-        let secret = PlainSecret::generate()?;
-        let created = self.storage.create_client(new, &HashedSecret::of(&secret), self.now());
+        let secret = if new.public { None } else { Some(PlainSecret::generate()?) };
+        let hashed = secret.as_ref().map(HashedSecret::of);
+        let created = self.storage.create_client(new, hashed.as_ref(), self.now());
         created.map_err(|error| unless_taken(error, || format!("client {} already exists", new.id)))?;
         Ok(secret)
     }
@@ -29,8 +31,11 @@ impl Authority {
     /// Gives a client a new secret, which is shown once; the old one stays valid for `overlap`.
     ///
     /// # Errors
-    /// `Admin(NotFound)`; `Unavailable`.
+    /// `Admin(NotFound)`, `Admin(Invalid)` for a public client; `Unavailable`.
     pub fn renew_client_secret(&self, id: &ClientId, overlap: Duration) -> Result<PlainSecret> {
+        if self.registered_client(id)?.is_public() {
+            return Err(invalid(format!("client {id} is public: it has no secret")));
+        }
         let secret = PlainSecret::generate()?;
         let old_until = self.now().plus(overlap);
         if !self.storage.set_client_secret(id, &HashedSecret::of(&secret), old_until)? {
@@ -53,5 +58,35 @@ impl Authority {
         let Some(unknown) = audiences.find(|audience| !is_registered(audience)) else { return Ok(()) };
         let advice = format!("create it with `auth-service audience create {unknown}`");
         Err(Error::new(AdminFault::NotFound, format!("audience {unknown:?} not found: {advice}")))
+    }
+}
+
+/// Whether the settings of a client's logins go together.
+pub(super) fn check_login(login: &ClientLogin, grants: &[GrantType], is_public: bool) -> Result<()> {
+    let by_code = grants.contains(&GrantType::AuthorizationCode);
+    if by_code && login.redirect_uris.is_empty() {
+        return Err(invalid("the grant authorization_code needs a redirect URI: --redirect-uri"));
+    }
+    if !by_code && !login.redirect_uris.is_empty() {
+        return Err(invalid("a redirect URI needs the grant authorization_code: --grant authorization_code"));
+    }
+    if is_public && login.pkce == Pkce::Optional {
+        return Err(invalid("a public client cannot do without PKCE (RFC 9700 section 2.1.1)"));
+    }
+    if is_public && grants.contains(&GrantType::ClientCredentials) {
+        return Err(invalid(
+            "a public client cannot use client_credentials: it has nothing to prove itself with",
+        ));
+    }
+    if login.name.chars().count() > 100 || login.name.chars().any(char::is_control) {
+        return Err(invalid("a name has at most 100 characters, and no control characters"));
+    }
+    let Some(uri) = &login.backchannel_logout_uri else { return Ok(()) };
+    let known = uri.starts_with("https://") || uri.starts_with("http://");
+    let url =
+        url::Url::parse(uri).ok().filter(|url| known && url.host().is_some() && url.username().is_empty());
+    match url {
+        Some(url) if url.fragment().is_none() => Ok(()),
+        _ => Err(invalid("a back-channel logout URI is an http or https URL without a fragment")),
     }
 }

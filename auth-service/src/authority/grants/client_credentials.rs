@@ -27,6 +27,7 @@ impl Authority {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),
             scope: scope.to_string(),
+            id_token: None,
             refresh_token: None,
         })
     }

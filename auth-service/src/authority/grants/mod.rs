@@ -1,5 +1,6 @@
 //! One file per grant type, one exhaustive match (RFC 6749 section 1.3).
 
+mod authorization_code;
 mod client_credentials;
 mod password;
 mod refresh;
@@ -11,6 +12,7 @@ use crate::authority::tokens::IssuedTokens;
 use crate::clients::Client;
 use crate::error::Result;
 
+pub use authorization_code::AuthorizationCodeGrant;
 pub(in crate::authority) use password::Lifetimes;
 pub use password::PasswordGrant;
 pub(in crate::authority) use refresh::RefreshAnswer;
@@ -18,6 +20,7 @@ pub use refresh::RefreshGrant;
 
 /// A request for tokens, after its client has been authenticated.
 pub enum Grant {
+    AuthorizationCode(Box<AuthorizationCodeGrant>),
     ClientCredentials { scope: Option<String>, audience: Option<String> },
     Password(Box<PasswordGrant>),
     RefreshToken(RefreshGrant),
@@ -30,6 +33,9 @@ impl Authority {
     /// `unauthorized_client` when the client is not registered for the grant; those of the grant.
     pub fn grant(&self, client: Arc<Client>, grant: Grant) -> Result<Step<IssuedTokens>> {
         match grant {
+            Grant::AuthorizationCode(request) => {
+                Ok(Step::blocks(move |authority| authority.redeem_code(&client, &request)))
+            }
             Grant::ClientCredentials { scope, audience } => {
                 self.issue_client_token(&client, scope.as_deref(), audience.as_deref()).map(Step::Done)
             }

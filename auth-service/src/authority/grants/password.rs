@@ -5,12 +5,12 @@ use shared_claims::ScopeSet;
 
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
-use crate::authority::sign_in::{PasswordCredentials, SignedIn};
+use crate::authority::sign_in::{PasswordCredentials, SignedIn, sign_in_outcome};
 use crate::authority::tokens::{Draft, IssuedTokens};
 use crate::clients::{Client, ClientId, GrantType};
 use crate::clock::Timestamp;
 use crate::context::RequestContext;
-use crate::error::{Error, ErrorKind, Result, SignInFault};
+use crate::error::{ErrorKind, Result, SignInFault};
 use crate::metrics;
 use crate::sessions::{NewSession, Session};
 use crate::storage::{Login, SessionLimit, Start};
@@ -66,6 +66,7 @@ impl Authority {
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),
             scope: session.scope.to_string(),
+            id_token: None,
             refresh_token: Some(self.mint_refresh_token(&session, &user.attributes)?),
         })
     }
@@ -82,7 +83,7 @@ impl Authority {
         lifetimes: Lifetimes,
     ) -> Result<Started> {
         let outcome = self.sign_in_and_begin(client, grant, lifetimes);
-        metrics::login(login_outcome(&outcome));
+        metrics::login(sign_in_outcome(&outcome));
         outcome
     }
 
@@ -139,6 +140,7 @@ impl Authority {
             absolute_ttl: terms.lifetimes.absolute,
             leeway: self.simplejwt.leeway,
             device: context.device(),
+            browser: None,
         });
         let login = Login {
             rehashed: signed_in.rehashed.clone(),
@@ -152,9 +154,7 @@ impl Authority {
         drop(permit);
         let cause = match started {
             Start::Done => {
-                if let Some(known) = &signed_in.known_network {
-                    self.sign_in.known_networks.insert(known.clone(), ());
-                }
+                self.sign_in.note_known_network(signed_in.known_network.as_deref());
                 return Ok((session, custom));
             }
             Start::AccountChanged => "the user was disabled or their password changed during the login",
@@ -165,17 +165,5 @@ impl Authority {
 
     pub(in crate::authority) fn session_limit(&self, now: Timestamp) -> SessionLimit {
         SessionLimit { most: self.policy.max_sessions, revoked_until: self.revoked_until(now) }
-    }
-}
-
-/// As the metrics name it.
-fn login_outcome<T>(outcome: &Result<T>) -> &'static str {
-    match outcome {
-        Ok(_) => "ok",
-        Err(Error { kind: ErrorKind::TooManyAttempts(_), .. }) => "limited",
-        Err(Error { kind: ErrorKind::Overloaded, .. }) => "overloaded",
-        Err(Error { kind: ErrorKind::Unavailable, .. }) => "unavailable",
-        Err(Error { kind: ErrorKind::Internal, .. }) => "failed",
-        Err(_) => "refused",
     }
 }

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use shared_claims::ScopeSet;
 
-use crate::authority::tokens::{Draft, IssuedTokens};
+use crate::authority::tokens::{Draft, IdTokenDraft, IssuedTokens};
 use crate::authority::{Authority, Step};
-use crate::clients::{Client, ClientId, GrantType, narrow};
+use crate::clients::{Client, ClientId, GrantType, OPENID_SCOPE, narrow};
 use crate::clock::Timestamp;
 use crate::context::RequestContext;
 use crate::error::{Error, Result, SignInFault, TokenFault};
@@ -143,12 +144,31 @@ impl Authority {
         let access_token = self.mint_access_token(&draft, answer.now)?;
         metrics::issued(GrantType::RefreshToken.as_str());
         let rotates = self.rotates_tokens_of(&session.client_id);
+        let id_token = self.id_token_after_refresh(session, &scope, &access_token, answer.now)?;
         Ok(IssuedTokens {
+            id_token,
             access_token,
             expires_in: self.policy.access_ttl.as_secs(),
             scope: scope.to_string(),
             refresh_token: rotates.then(|| self.mint_refresh_token(session, attributes)).transpose()?,
         })
+    }
+
+    /// A client that knows who the user is gets another ID token, of the same login (OpenID Connect Core section 12.2).
+    fn id_token_after_refresh(
+        &self,
+        session: &Session,
+        scope: &ScopeSet,
+        access_token: &str,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
+        let Some(browser) = session.browser.as_ref().filter(|_| scope.contains(OPENID_SCOPE)) else {
+            return Ok(None);
+        };
+        let Some(client) = self.clients.enabled(&session.client_id) else { return Ok(None) };
+        let draft =
+            IdTokenDraft { client: &client, session, browser, nonce: None, access_token, claims: Map::new() };
+        self.mint_id_token(draft, now).map(Some)
     }
 
     fn rotates_tokens_of(&self, client: &ClientId) -> bool {

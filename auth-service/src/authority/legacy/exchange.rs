@@ -107,6 +107,7 @@ impl Authority {
             absolute_ttl: lifetimes.absolute,
             leeway: self.simplejwt.leeway,
             device: None,
+            browser: None,
         });
         Ok(LegacyExchange {
             jti: claims.jti.clone(),

@@ -7,12 +7,14 @@ mod second_factor;
 pub(crate) use limits::TOO_MANY_LOGINS;
 pub(in crate::authority) use limits::limited_by;
 pub use password::PasswordCredentials;
+pub(in crate::authority) use password::Proof;
 pub(crate) use second_factor::FactorRefused;
 pub(in crate::authority) use second_factor::ONE_TIME_PASSWORDS;
 
 use crate::audit::LimitedEntries;
 use crate::authority::Authority;
 use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{KeyPurpose, Secrets, Vault};
 use crate::users::{
     Attempt, AttemptPolicy, CountKey, Dummies, LoginLimiter, PasswordHasher, PasswordRules, PresentedFactor,
@@ -81,6 +83,45 @@ pub(in crate::authority) struct SignedIn {
     pub known_network: Option<String>,
     /// The attempt that was counted as failed in advance; `None` once it was given back.
     pub attempt: Option<Attempt>,
+}
+
+impl SignedIn {
+    /// After a right password and, if the user still has one, the second factor.
+    pub(in crate::authority) fn after_factor(
+        user: User,
+        factor: Option<PresentedFactor>,
+        auth_time: Timestamp,
+    ) -> Self {
+        let amr = amr_of(factor.as_ref());
+        Self { user, amr, auth_time, factor, rehashed: None, known_network: None, attempt: None }
+    }
+}
+
+/// How a user proved who they are, after the password (RFC 8176).
+fn amr_of(factor: Option<&PresentedFactor>) -> Vec<String> {
+    let methods = if factor.is_some() { &["pwd", "otp", "mfa"][..] } else { &["pwd"] };
+    methods.iter().map(|method| (*method).to_owned()).collect()
+}
+
+impl SignIn {
+    /// The next login from there is one from a known network.
+    pub(in crate::authority) fn note_known_network(&self, known: Option<&str>) {
+        if let Some(known) = known {
+            self.known_networks.insert(known.to_owned(), ());
+        }
+    }
+}
+
+/// As the metrics name it.
+pub(in crate::authority) fn sign_in_outcome<T>(outcome: &Result<T>) -> &'static str {
+    match outcome {
+        Ok(_) => "ok",
+        Err(Error { kind: ErrorKind::TooManyAttempts(_), .. }) => "limited",
+        Err(Error { kind: ErrorKind::Overloaded, .. }) => "overloaded",
+        Err(Error { kind: ErrorKind::Unavailable, .. }) => "unavailable",
+        Err(Error { kind: ErrorKind::Internal, .. }) => "failed",
+        Err(_) => "refused",
+    }
 }
 
 impl Authority {

@@ -1,6 +1,7 @@
 use crate::audit::Event;
 use crate::authority::Authority;
-use crate::authority::sign_in::{FactorRefused, SignedIn, TOO_MANY_LOGINS};
+use crate::authority::sign_in::second_factor::second_factor_required;
+use crate::authority::sign_in::{FactorRefused, SignedIn, TOO_MANY_LOGINS, amr_of};
 use crate::context::RequestContext;
 use crate::error::{Error, ErrorKind, Result, SignInFault};
 use crate::secret::PlainSecret;
@@ -16,6 +17,13 @@ pub struct PasswordCredentials {
     pub otp: Option<PlainSecret>,
 }
 
+/// How far a right password leads.
+pub(in crate::authority) enum Proof {
+    Complete(Box<SignedIn>),
+    /// The user has a second factor, which was not shown.
+    NeedsFactor(Box<User>),
+}
+
 /// One login that is under way.
 struct Login<'a> {
     credentials: &'a PasswordCredentials,
@@ -23,6 +31,12 @@ struct Login<'a> {
     attempt: Attempt,
     /// What the audit log calls it; a refusal adds its cause.
     event: &'a Event,
+}
+
+/// A right password.
+enum Checked {
+    Complete(User, Option<PresentedFactor>),
+    NeedsFactor(User),
 }
 
 impl Authority {
@@ -38,25 +52,43 @@ impl Authority {
         context: &RequestContext,
         event: &Event,
     ) -> Result<SignedIn> {
+        match self.prove_password(credentials, context, event)? {
+            Proof::Complete(signed_in) => Ok(*signed_in),
+            Proof::NeedsFactor(user) => Err(second_factor_required(&user)),
+        }
+    }
+
+    /// The same, for a caller that asks for the second factor when it is needed.
+    ///
+    /// # Errors
+    /// As [`Self::sign_in_by_password`], but for `SecondFactorRequired`.
+    pub(in crate::authority) fn prove_password(
+        &self,
+        credentials: &PasswordCredentials,
+        context: &RequestContext,
+        event: &Event,
+    ) -> Result<Proof> {
         let name_key = spelling_key(&credentials.unverified_username);
         let attempt =
             Attempt::new(&self.sign_in.count_key, &self.sign_in.attempt_policy, &name_key, context.client_ip);
         let login = Login { credentials, context, attempt, event };
-        let (user, factor) = self.check_credentials(&login)?;
-        let amr = if factor.is_some() { &["pwd", "otp", "mfa"][..] } else { &["pwd"] };
-        Ok(SignedIn {
-            amr: amr.iter().map(|method| (*method).to_owned()).collect(),
+        let (user, factor) = match self.check_credentials(&login)? {
+            Checked::Complete(user, factor) => (user, factor),
+            Checked::NeedsFactor(user) => return Ok(Proof::NeedsFactor(Box::new(user))),
+        };
+        Ok(Proof::Complete(Box::new(SignedIn {
+            amr: amr_of(factor.as_ref()),
             auth_time: self.now(),
             rehashed: self.better_hash(&user, &credentials.password),
             known_network: login.attempt.known.clone(),
             attempt: Some(login.attempt),
             factor,
             user,
-        })
+        })))
     }
 
     /// One hash is computed in any case, so that the time does not tell what was wrong.
-    fn check_credentials(&self, login: &Login<'_>) -> Result<(User, Option<PresentedFactor>)> {
+    fn check_credentials(&self, login: &Login<'_>) -> Result<Checked> {
         let PasswordCredentials { unverified_username, password, otp } = login.credentials;
         if password.expose().len() > MAX_PASSWORD_BYTES {
             let cause = "the password is longer than any that could have been set";
@@ -75,12 +107,15 @@ impl Authority {
         match user {
             Some(user) if fits && user.is_active() => {
                 match self.check_second_factor(&user, otp.as_ref(), login.context) {
-                    Ok(factor) => Ok((user, factor)),
+                    Ok(factor) => Ok(Checked::Complete(user, factor)),
                     Err(FactorRefused::Wrong) => refuse(Some(&user.id), "wrong one-time password"),
                     Err(FactorRefused::Failed(error)) => {
                         self.give_back(&login.attempt);
-                        self.note_missing_factor(login, &user.id, &error)?;
-                        Err(error)
+                        if error.kind != ErrorKind::SignIn(SignInFault::SecondFactorRequired) {
+                            return Err(error);
+                        }
+                        self.note_missing_factor(login, &user.id)?;
+                        Ok(Checked::NeedsFactor(user))
                     }
                 }
             }
@@ -138,10 +173,7 @@ impl Authority {
     }
 
     /// A right password without a one-time password is worth an entry: the password may have been stolen.
-    fn note_missing_factor(&self, login: &Login<'_>, user_id: &str, error: &Error) -> Result<()> {
-        if error.kind != ErrorKind::SignIn(SignInFault::SecondFactorRequired) {
-            return Ok(());
-        }
+    fn note_missing_factor(&self, login: &Login<'_>, user_id: &str) -> Result<()> {
         let cause = "right password, no one-time password";
         let event = login.event.clone().user(user_id).refused(cause);
         Ok(self.storage.on_behalf_of(login.context).note_refusal(event)?)

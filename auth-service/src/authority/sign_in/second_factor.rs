@@ -33,8 +33,7 @@ impl Authority {
         let factor = self.storage.second_factor(&user.id).map_err(Error::from)?;
         let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_some()) else { return Ok(None) };
         let Some(code) = code else {
-            let cause = format!("account {}: a one-time password is needed", user.id);
-            return Err(Error::new(SignInFault::SecondFactorRequired, cause).into());
+            return Err(second_factor_required(user).into());
         };
         let attempt = Attempt::new(&self.sign_in.count_key, &ONE_TIME_PASSWORDS, &user.id, None);
         // Before the code is looked at, right or wrong: many at one moment are as many.
@@ -75,6 +74,13 @@ impl Authority {
             .with_issuer(Some(host));
         builder.build().map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
     }
+}
+
+pub(super) fn second_factor_required(user: &User) -> Error {
+    Error::new(
+        SignInFault::SecondFactorRequired,
+        format!("account {}: a one-time password is needed", user.id),
+    )
 }
 
 /// Why a second factor was not taken.

@@ -6,7 +6,7 @@ use shared_claims::AccessClaims;
 use super::read::ValidatedToken;
 use crate::authority::{Authority, Step};
 use crate::clients::Client;
-use crate::error::Result;
+use crate::error::{Error, OAuthFault, Result};
 use crate::tokens::RefreshClaims;
 
 /// The answer to an introspection (RFC 7662 section 2.2). An inactive token says nothing else.
@@ -41,6 +41,10 @@ impl Authority {
     /// # Errors
     /// `Unavailable` when the database cannot say.
     pub fn introspect(&self, caller: &Client, unverified_token: &str) -> Result<Step<Introspection>> {
+        if caller.is_public() {
+            // Anybody can say that they are this client (RFC 7662 section 2.1).
+            return Err(Error::new(OAuthFault::InvalidClient, format!("client {} is public", caller.id)));
+        }
         match self.read_token(unverified_token, self.now()) {
             Ok(ValidatedToken::Refresh(claims)) if claims.client_id == caller.id => {
                 Ok(Step::blocks(move |authority| authority.introspect_refresh_token(claims)))

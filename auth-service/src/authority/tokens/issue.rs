@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use shared_claims::ScopeSet;
 
 use crate::authority::Authority;
+use crate::browser_sessions::Acr;
 use crate::clients::{Client, ClientId, Encryption, TokenForm};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -64,6 +65,9 @@ struct Claims<'a> {
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<u64>,
+    /// Of sessions that began in a browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amr: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,6 +155,9 @@ impl Authority {
             scope: draft.scope.as_str(),
             sid: session.map(|session| session.id.as_str()),
             auth_time: session.map(|session| session.auth_time.seconds()),
+            acr: session
+                .filter(|session| session.browser.is_some())
+                .map(|session| Acr::of(&session.amr).as_str()),
             amr: session.map(|session| session.amr.as_slice()),
             roles: user.map(|user| user.attributes.roles.as_slice()),
             custom: user.map(|user| &user.custom),

@@ -1,13 +1,16 @@
 //! Issue, read, introspect, verify and revoke tokens.
 
 mod claims;
+mod id_token;
 mod introspect;
 mod issue;
 mod read;
 mod reader;
 mod revoke;
+mod userinfo;
 mod verify;
 
+pub(in crate::authority) use id_token::IdTokenDraft;
 pub use introspect::{ActiveToken, Introspection};
 pub use issue::{Draft, Sliding};
 pub(in crate::authority) use read::ValidatedToken;
@@ -22,4 +25,6 @@ pub struct IssuedTokens {
     pub scope: String,
     /// `None` for a client: it can ask again.
     pub refresh_token: Option<String>,
+    /// Who the user is, for a client that asked with `openid`.
+    pub id_token: Option<String>,
 }

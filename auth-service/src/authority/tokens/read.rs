@@ -49,7 +49,10 @@ impl Authority {
         // another type than that audience has.
         let issued = |audience: &String| match self.clients.token_type(audience) {
             Some(of_audience) => of_audience == token_type,
-            None => token_type == TokenType::default() && *audience == self.account_audience(),
+            None => {
+                let own = [self.account_audience(), self.userinfo_audience()];
+                token_type == TokenType::default() && own.contains(audience)
+            }
         };
         if claims.aud.iter().any(issued) {
             return Ok(claims);

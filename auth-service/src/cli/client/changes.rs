@@ -10,7 +10,8 @@ use crate::cli::output::Output;
 use crate::clients::ClientChange;
 
 pub(super) fn update(authority: &Authority, output: &Output, update: ClientUpdate) -> Done {
-    let ClientUpdate { id, grants, scope, audiences, introspects, cors_origins, no_cors_origins } = update;
+    let ClientUpdate { id, grants, scope, audiences, introspects, cors_origins, no_cors_origins, login } =
+        update;
     let id = parse(&id)?;
     let change = ClientChange {
         scope: scope.as_deref().map(parse_scope).transpose()?,
@@ -18,6 +19,7 @@ pub(super) fn update(authority: &Authority, output: &Output, update: ClientUpdat
         grants: grants.as_deref().map(parse_grants).transpose()?,
         introspects,
         cors_origins: cors_origins.or_else(|| no_cors_origins.then(Vec::new)),
+        login: login.into_change(),
     };
     authority.update_client(&id, change)?;
     let client = authority.registered_client(&id)?;

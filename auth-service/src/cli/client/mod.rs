@@ -1,4 +1,6 @@
 mod changes;
+mod login;
+mod ready_settings;
 
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
@@ -10,6 +12,10 @@ use super::table::Row;
 use super::{Done, Failure};
 use crate::authority::Authority;
 use crate::clients::{Client, ClientId, GrantType, NewClient};
+use login::{LoginChanges, LoginOptions};
+
+/// What a client may ask for at which users log in, unless it is said otherwise.
+const LOGIN_SCOPE: &str = "openid profile email offline_access";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ClientCommand {
@@ -17,13 +23,15 @@ pub(super) enum ClientCommand {
     Create {
         /// 1 to 64 characters of A-Z a-z 0-9 . _ -
         id: String,
-        /// An allowed grant type: client_credentials, refresh_token, password (first-party applications only). May be
-        /// repeated.
-        #[arg(long = "grant", value_name = "GRANT", default_value = "client_credentials")]
+        /// An allowed grant type: client_credentials (the default without a redirect URI), authorization_code and
+        /// refresh_token (the defaults with one), urn:ietf:params:oauth:grant-type:device_code, password (first-party
+        /// applications only). May be repeated.
+        #[arg(long = "grant", value_name = "GRANT")]
         grants: Vec<String>,
-        /// The scopes that it may request, separated by spaces. None by default.
-        #[arg(long, default_value = "")]
-        scope: String,
+        /// The scopes that it may request, separated by spaces. None by default; with a redirect URI `openid profile email
+        /// offline_access`.
+        #[arg(long)]
+        scope: Option<String>,
         /// An audience that it may request tokens for. May be repeated; the first one is the default.
         #[arg(long = "audience", value_name = "NAME")]
         audiences: Vec<String>,
@@ -34,11 +42,13 @@ pub(super) enum ClientCommand {
         /// May be repeated.
         #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = parse_origin)]
         cors_origins: Vec<String>,
+        #[command(flatten)]
+        login: Box<LoginOptions>,
     },
     /// Show a client.
     Show { id: String },
     /// Change what a client may request. A repeated option replaces all values.
-    Update(ClientUpdate),
+    Update(Box<ClientUpdate>),
     /// Disable a client, end its sessions and revoke its tokens. Undo with `client enable`.
     Disable { id: String },
     /// Enable a client. Sessions and tokens from before stay revoked.
@@ -83,6 +93,8 @@ pub(super) struct ClientUpdate {
     /// Remove all origins.
     #[arg(long, group = "change", conflicts_with = "cors_origins")]
     no_cors_origins: bool,
+    #[command(flatten)]
+    login: LoginChanges,
 }
 
 impl ClientCommand {
@@ -93,13 +105,18 @@ impl ClientCommand {
 
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
-            Self::Create { id, grants, scope, audiences, introspects, cors_origins } => {
-                let (id, scope, grants) = (parse(&id)?, parse_scope(&scope)?, parse_grants(&grants)?);
-                let new = NewClient { id, scope, audiences, grants, introspects, cors_origins };
+            Self::Create { id, grants, scope, audiences, introspects, cors_origins, login } => {
+                let logs_in = !login.redirect_uris.is_empty();
+                let scope = scope.unwrap_or_else(|| if logs_in { LOGIN_SCOPE } else { "" }.to_owned());
+                let grants = if grants.is_empty() { default_grants(logs_in) } else { parse_grants(&grants)? };
+                let (id, scope, public) = (parse(&id)?, parse_scope(&scope)?, login.public);
+                let login = login.into_login();
+                let new =
+                    NewClient { id, scope, audiences, grants, introspects, cors_origins, login, public };
                 create(authority, output, &new)
             }
             Self::Show { id } => show(authority, output, &id),
-            Self::Update(change) => changes::update(authority, output, change),
+            Self::Update(change) => changes::update(authority, output, *change),
             Self::Disable { id } => changes::disable(authority, output, &id),
             Self::Enable { id } => changes::enable(authority, output, &id),
             Self::Delete { id, yes } => changes::delete(authority, output, &id, yes),
@@ -111,18 +128,19 @@ impl ClientCommand {
 
 fn create(authority: &Authority, output: &Output, new: &NewClient) -> Done {
     let secret = authority.create_client(new)?;
-    let NewClient { id, scope, audiences, grants, introspects, cors_origins } = new;
-    let document = json!({
-        "client_id": id.as_str(),
-        "grants": names(grants),
-        "scope": scope.to_string(),
-        "audiences": audiences,
-        "introspects": introspects,
-        "cors_origins": cors_origins,
-        "disabled": false,
-        "client_secret": secret.expose(),
-    });
-    let text = format!("created the client {id}\nsecret, shown once: {}", secret.expose());
+    let client = authority.registered_client(&new.id)?;
+    let mut document = describe(&client);
+    if let Some(secret) = &secret {
+        document["client_secret"] = secret.expose().into();
+    }
+    let shown = match &secret {
+        Some(secret) => format!("secret, shown once: {}", secret.expose()),
+        None => "it is public: it has no secret".to_owned(),
+    };
+    let mut text = format!("created the client {}\n{shown}", new.id);
+    if !client.login.redirect_uris.is_empty() {
+        text.push_str(&ready_settings::of(&client, &authority.issuer.url));
+    }
     output.result(&document, &text);
     Ok(())
 }
@@ -139,6 +157,8 @@ fn show(authority: &Authority, output: &Output, id: &str) -> Done {
         ("origins", client.cors_origins.join(" ")),
         ("created", client.created_at.rfc3339()),
     ];
+    let mut lines: Vec<(&str, String)> = lines.into();
+    lines.extend(login::describe(&client).map(|login| ("login", login.to_string())));
     let text: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<12} {value}")).collect();
     output.result(&describe(&client), &text.join("\n"));
     Ok(())
@@ -175,7 +195,16 @@ fn describe(client: &Client) -> Value {
         "cors_origins": client.cors_origins,
         "disabled": client.disabled_at.is_some(),
         "created_at": client.created_at.rfc3339(),
+        "public": client.is_public(),
+        "login": login::describe(client),
     })
+}
+
+fn default_grants(logs_in: bool) -> Vec<GrantType> {
+    match logs_in {
+        true => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        false => vec![GrantType::ClientCredentials],
+    }
 }
 
 pub(super) fn parse(id: &str) -> Result<ClientId, Failure> {

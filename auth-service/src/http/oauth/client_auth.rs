@@ -9,7 +9,7 @@ use crate::error::{Error, OAuthFault};
 use crate::http::form;
 use crate::secret::PlainSecret;
 
-/// Reads what every OAuth endpoint begins with: the form, and the client's credentials.
+/// Reads what every OAuth endpoint begins with: the form, and the client's credentials. A public client has none but its ID.
 pub(super) async fn read(
     request: &HttpRequest,
     payload: Payload,
@@ -40,7 +40,10 @@ fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientA
             unverified_id: id.to_owned(),
             secret: PlainSecret::new(secret.to_owned()),
         }),
-        (None, None) => Err(refused("no client credentials")),
+        (None, None) => match parameters.owned("client_id") {
+            Some(unverified_id) => Ok(ClientAuthentication::None { unverified_id }),
+            None => Err(refused("no client credentials")),
+        },
     }
 }
 

@@ -27,24 +27,7 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
         }
         ErrorKind::Token(TokenFault::WrongType) => (bad, "invalid_grant", "the token is of the wrong type"),
         ErrorKind::Token(TokenFault::Revoked) => (bad, "invalid_grant", "the token is no longer valid"),
-        ErrorKind::OAuth(OAuthFault::InvalidClient) => {
-            (StatusCode::UNAUTHORIZED, "invalid_client", "client authentication failed")
-        }
-        ErrorKind::OAuth(OAuthFault::UnauthorizedClient) => {
-            (bad, "unauthorized_client", "the client may not use this grant type")
-        }
-        ErrorKind::OAuth(OAuthFault::UnsupportedGrantType) => {
-            (bad, "unsupported_grant_type", "the grant type is not supported")
-        }
-        ErrorKind::OAuth(OAuthFault::InvalidScope) => {
-            (bad, "invalid_scope", "the scope is malformed or exceeds what the client may request")
-        }
-        ErrorKind::OAuth(OAuthFault::InvalidTarget) => {
-            (bad, "invalid_target", "the client may not request tokens for this audience")
-        }
-        ErrorKind::OAuth(OAuthFault::UnsupportedTokenType) => {
-            (bad, "unsupported_token_type", "tokens of this type cannot be revoked individually")
-        }
+        ErrorKind::OAuth(fault) => oauth_fault(fault),
         ErrorKind::SignIn(SignInFault::SecondFactorRequired) => {
             (bad, "invalid_grant", "a one-time password is required")
         }
@@ -65,6 +48,38 @@ pub fn oauth_error(kind: ErrorKind) -> (StatusCode, &'static str, &'static str) 
             "the database is unavailable, try again later",
         ),
         ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal server error"),
+    }
+}
+
+/// Of the family of these endpoints (RFC 6749 section 5.2, RFC 8628 section 3.5).
+fn oauth_fault(fault: OAuthFault) -> (StatusCode, &'static str, &'static str) {
+    let bad = StatusCode::BAD_REQUEST;
+    match fault {
+        OAuthFault::InvalidClient => {
+            (StatusCode::UNAUTHORIZED, "invalid_client", "client authentication failed")
+        }
+        OAuthFault::UnauthorizedClient => {
+            (bad, "unauthorized_client", "the client may not use this grant type")
+        }
+        OAuthFault::UnsupportedGrantType => {
+            (bad, "unsupported_grant_type", "the grant type is not supported")
+        }
+        OAuthFault::InvalidScope => {
+            (bad, "invalid_scope", "the scope is malformed or exceeds what the client may request")
+        }
+        OAuthFault::InvalidTarget => {
+            (bad, "invalid_target", "the client may not request tokens for this audience")
+        }
+        OAuthFault::UnsupportedTokenType => {
+            (bad, "unsupported_token_type", "tokens of this type cannot be revoked individually")
+        }
+        OAuthFault::InvalidGrant(hint) => (bad, "invalid_grant", hint),
+        OAuthFault::AuthorizationPending => (bad, "authorization_pending", "the user has not decided yet"),
+        OAuthFault::SlowDown => {
+            (bad, "slow_down", "the user has not decided yet: wait five seconds longer each time")
+        }
+        OAuthFault::AccessDenied => (bad, "access_denied", "the user has refused"),
+        OAuthFault::ExpiredDeviceCode => (bad, "expired_token", "the device code has expired"),
     }
 }
 

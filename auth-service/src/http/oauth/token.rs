@@ -6,12 +6,13 @@ use utoipa::ToSchema;
 use super::client_auth;
 use super::errors::{OAuthError, no_store};
 use super::parameters::Parameters;
-use crate::authority::grants::{Grant, RefreshGrant};
+use crate::authority::grants::{AuthorizationCodeGrant, Grant, RefreshGrant};
 use crate::authority::tokens::IssuedTokens;
 use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault};
 use crate::http::described::{OAuthProblem, TokenRequest};
 use crate::http::{HttpState, context};
+use crate::secret::PlainSecret;
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).
 #[utoipa::path(post, path = "/oauth2/token", tag = "oauth", security(("client" = [])),
@@ -42,6 +43,8 @@ pub(in crate::http) struct TokenResponse {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
 }
 
 impl From<IssuedTokens> for TokenResponse {
@@ -52,6 +55,7 @@ impl From<IssuedTokens> for TokenResponse {
             expires_in: issued.expires_in,
             scope: issued.scope,
             refresh_token: issued.refresh_token,
+            id_token: issued.id_token,
         }
     }
 }
@@ -60,6 +64,7 @@ fn grant(parameters: &Parameters, context: impl FnOnce() -> RequestContext) -> R
     let scope = parameters.owned("scope");
     match parameters.get("grant_type") {
         None => Err(Error::invalid_request("the parameter `grant_type` is missing")),
+        Some("authorization_code") => code_grant(parameters, context()),
         Some("client_credentials") => Ok(Grant::ClientCredentials { scope, audience: audience(parameters)? }),
         Some("refresh_token") => {
             let unverified_token = parameters
@@ -69,6 +74,18 @@ fn grant(parameters: &Parameters, context: impl FnOnce() -> RequestContext) -> R
         }
         Some(_) => Err(Error::new(OAuthFault::UnsupportedGrantType, "the grant type is not offered")),
     }
+}
+
+/// RFC 6749 section 4.1.3, RFC 7636 section 4.5.
+fn code_grant(parameters: &Parameters, context: RequestContext) -> Result<Grant, Error> {
+    let unverified_code =
+        parameters.owned("code").ok_or_else(|| Error::invalid_request("the parameter `code` is missing"))?;
+    Ok(Grant::AuthorizationCode(Box::new(AuthorizationCodeGrant {
+        unverified_code,
+        redirect_uri: parameters.owned("redirect_uri"),
+        verifier: parameters.owned("code_verifier").map(PlainSecret::new),
+        context,
+    })))
 }
 
 /// `resource` (RFC 8707), which must be an absolute URI without a fragment, or `audience`.

@@ -85,10 +85,26 @@ fn users_see_and_end_their_own_sessions_and_nobody_elses() {
 }
 
 /// The code that an app shows at the time of the authority.
-fn code(signet: &InProcess, secret: &PlainSecret) -> PlainSecret {
+pub(crate) fn code(signet: &InProcess, secret: &PlainSecret) -> PlainSecret {
     let secret = Secret::try_from_base32(secret.expose()).unwrap();
     let totp = Builder::new().with_secret(secret).with_account_name("alice").build().unwrap();
     PlainSecret::new(totp.generate(signet.authority.now().seconds()).to_string())
+}
+
+/// Gives a user a second factor: its secret.
+pub(crate) fn enroll(signet: &InProcess, username: &str) -> PlainSecret {
+    let pair = signet.log_in(&signet.first_party(), username);
+    let caller = caller(signet, &pair);
+    let begun =
+        signet.authority.begin_second_factor(&caller, &plain(PASSWORD)).map_err(|error| error.kind).unwrap();
+    signet
+        .authority
+        .confirm_second_factor(&caller, &code(signet, &begun.secret))
+        .map_err(|error| error.kind)
+        .unwrap();
+    // The next step of the clock: the one of the confirmation is spent.
+    signet.clock.advance(Duration::from_secs(30));
+    begun.secret
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod client_authentication;
 mod client_credentials;
 mod introspect;
 mod legacy;
+mod login;
 mod password;
 mod refresh;
 mod revoke;
@@ -26,7 +27,7 @@ use auth_service::authority::admin::NewUser;
 use auth_service::authority::grants::{Grant, PasswordGrant, RefreshGrant};
 use auth_service::authority::sign_in::PasswordCredentials;
 use auth_service::authority::tokens::{Introspection, IssuedTokens};
-use auth_service::clients::{Audience, Client, ClientId, GrantType, NewClient};
+use auth_service::clients::{Audience, Client, ClientId, ClientLogin, GrantType, NewClient};
 use auth_service::clock::{Clock, Timestamp};
 use auth_service::context::RequestContext;
 use auth_service::error::{ErrorKind, TokenFault};
@@ -143,9 +144,11 @@ impl InProcess {
             id: ClientId::parse(id).unwrap(),
             scope: ScopeSet::parse("read write").unwrap(),
             audiences: vec!["notes".to_owned()],
-            grants: GrantType::ALL.to_vec(),
+            grants: vec![GrantType::ClientCredentials, GrantType::RefreshToken, GrantType::Password],
             introspects: Vec::new(),
             cors_origins: Vec::new(),
+            login: ClientLogin::default(),
+            public: false,
         };
         change(&mut new);
         for audience in new.audiences.iter().chain(&new.introspects) {
@@ -154,7 +157,7 @@ impl InProcess {
         }
         let secret = self.authority.create_client(&new).map_err(|error| error.cause).unwrap();
         self.see_changes();
-        (self.authority.clients.enabled(&new.id).unwrap(), secret)
+        (self.authority.clients.enabled(&new.id).unwrap(), secret.unwrap())
     }
 
     pub(crate) fn first_party(&self) -> Arc<Client> {

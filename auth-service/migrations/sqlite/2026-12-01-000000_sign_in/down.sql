@@ -1,0 +1,16 @@
+DROP TABLE device_requests;
+DROP TABLE logout_notices;
+DROP TABLE consents;
+DROP INDEX sessions_of_browser_session;
+ALTER TABLE sessions DROP COLUMN userinfo_claims;
+ALTER TABLE sessions DROP COLUMN offline;
+ALTER TABLE sessions DROP COLUMN browser_session_id;
+DROP TABLE browser_sessions;
+ALTER TABLE clients DROP COLUMN public;
+ALTER TABLE clients DROP COLUMN first_party;
+ALTER TABLE clients DROP COLUMN pkce_optional;
+ALTER TABLE clients DROP COLUMN id_token_algorithm;
+ALTER TABLE clients DROP COLUMN backchannel_logout_uri;
+ALTER TABLE clients DROP COLUMN post_logout_redirect_uris;
+ALTER TABLE clients DROP COLUMN redirect_uris;
+ALTER TABLE clients DROP COLUMN name;

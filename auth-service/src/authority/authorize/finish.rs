@@ -1,0 +1,38 @@
+use super::code::{Code, hash};
+use super::request::AuthorizationRequest;
+use super::response::ClientResponse;
+use crate::authority::Authority;
+use crate::browser_sessions::LiveBrowserSession;
+use crate::error::Result;
+use crate::sessions::Session;
+
+impl Authority {
+    /// The end of a login: a code. Nothing is stored.
+    pub(super) fn finish(
+        &self,
+        request: AuthorizationRequest,
+        account: &LiveBrowserSession,
+    ) -> Result<ClientResponse> {
+        let now = self.now();
+        let session = &account.session;
+        let code = Code {
+            session_id: Session::new_id(now),
+            client_id: request.recipient.client.id.to_string(),
+            redirect_uri_hash: hash(request.recipient.redirect_uri().as_bytes()),
+            challenge: request.challenge,
+            nonce: request.nonce,
+            scope: request.scope.to_string(),
+            audience: request.audience,
+            id_token_claims: request.claims.id_token,
+            userinfo_claims: request.claims.userinfo,
+            user_id: session.user_id.clone(),
+            password_epoch: account.password_epoch,
+            browser_session_id: session.id.clone(),
+            auth_time: session.auth_time.0,
+            amr: session.amr.clone(),
+        };
+        let service = &self.authorize;
+        let code = service.sealed.seal(code, now.plus(service.policy.code_ttl))?;
+        Ok(request.recipient.answer(&self.issuer.url, vec![("code", code)]))
+    }
+}

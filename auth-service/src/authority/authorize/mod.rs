@@ -1,0 +1,302 @@
+//! The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core section 3.1): from a request to a code. Nothing is
+//! stored on the way but the login of a user and what they allow.
+
+mod claims_parameter;
+mod code;
+mod finish;
+mod interaction;
+mod log_in;
+mod logout;
+mod next_step;
+mod page;
+mod parameters;
+mod request;
+mod response;
+mod sealed;
+mod submit;
+
+use std::time::Duration;
+
+use crate::authority::{Authority, Step};
+use crate::browser_sessions::{BrowserSessionPolicy, LiveBrowserSession, Tickets};
+use crate::context::RequestContext;
+use crate::error::{Error, OAuthFault, Result};
+use crate::keys::Secrets;
+use crate::secret::PlainSecret;
+use crate::storage::ConsentsFor;
+
+use interaction::Interaction;
+use next_step::{Candidate, NextStep, Situation, next_step};
+use request::AuthorizationRequest;
+use response::Recipient;
+use sealed::SealedValues;
+
+pub(in crate::authority) use code::Code;
+pub use logout::{Logout, LogoutAnswer, LogoutQuestion, LogoutRequest};
+pub use page::{
+    Account, AccountsPage, ClientShown, ConsentPage, Page, Problem, SecondFactorPage, SignInPage, Stopped,
+};
+pub use parameters::Parameters;
+pub use response::{AuthorizeFault, ClientResponse, RecipientFault, ResponseMode};
+pub use submit::{ChosenAccount, Submitted};
+
+/// How long the parts of a login live.
+#[derive(Debug, Clone, Copy)]
+pub struct AuthorizePolicy {
+    pub code_ttl: Duration,
+    pub interaction_ttl: Duration,
+    pub consent_ttl: Duration,
+    pub browser_sessions: BrowserSessionPolicy,
+}
+
+/// Leads users from a request to a code.
+pub struct AuthorizeService {
+    pub policy: AuthorizePolicy,
+    sealed: SealedValues,
+}
+
+impl AuthorizeService {
+    #[must_use]
+    pub fn new(policy: AuthorizePolicy, secrets: &Secrets) -> Self {
+        Self { policy, sealed: SealedValues::new(secrets) }
+    }
+}
+
+/// The browser that a request comes from.
+#[derive(Debug, Clone)]
+pub struct Browser {
+    /// The accounts that are logged in there.
+    pub tickets: Tickets,
+    /// What its pages are bound to; `None` for a browser that has seen none yet.
+    pub binding: Option<PlainSecret>,
+    pub context: RequestContext,
+}
+
+/// What a browser gets.
+#[derive(Debug)]
+pub struct Answer {
+    pub outcome: Outcome,
+    /// The accounts that are logged in now, where that has changed.
+    pub tickets: Option<Tickets>,
+    /// For a browser that has none.
+    pub binding: Option<PlainSecret>,
+    /// The languages that the client says the user reads.
+    pub ui_locales: Option<String>,
+    /// What was refused, for the line of the request in the log.
+    pub refused: Option<Error>,
+}
+
+#[derive(Debug)]
+pub enum Outcome {
+    ToClient(ClientResponse),
+    Page(Page),
+}
+
+impl Answer {
+    fn of(outcome: Outcome) -> Self {
+        Self { outcome, tickets: None, binding: None, ui_locales: None, refused: None }
+    }
+
+    fn page(page: Page) -> Self {
+        Self::of(Outcome::Page(page))
+    }
+
+    fn to_client(response: ClientResponse) -> Self {
+        Self::of(Outcome::ToClient(response))
+    }
+}
+
+impl Authority {
+    /// Answers an authorization request. A stranger's costs no database.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Internal`.
+    pub fn authorize(&self, parameters: Parameters, browser: Browser) -> Result<Step<Answer>> {
+        let recipient = match self.recipient(&parameters) {
+            Ok(recipient) => recipient,
+            Err(fault) => return Ok(Step::Done(Answer::page(Page::Stopped(Stopped::Recipient(fault))))),
+        };
+        let request = match self.authorization_request(&recipient, &parameters) {
+            Ok(request) => request,
+            Err(fault) => {
+                return Ok(Step::Done(Answer::to_client(recipient.refuse(&self.issuer.url, fault))));
+            }
+        };
+        let binding = match &browser.binding {
+            Some(binding) => binding.clone(),
+            None => PlainSecret::generate()?,
+        };
+        let login =
+            TabLogin { interaction: Interaction::begin(&parameters, &binding), request, problem: None };
+        let is_new = browser.binding.is_none().then(|| binding.clone());
+        let browser = Browser { binding: Some(binding), ..browser };
+        let has_nobody = browser.tickets.is_empty();
+        let finish = move |authority: &Self| {
+            let answer = authority.proceed(login, &browser)?;
+            Ok(Answer { binding: is_new, ..answer })
+        };
+        if has_nobody { finish(self).map(Step::Done) } else { Ok(Step::blocks(finish)) }
+    }
+
+    /// One step on: the next page, or the answer to the client.
+    fn proceed(&self, login: TabLogin, browser: &Browser) -> Result<Answer> {
+        let found = self.accounts_of(browser, Some(&login.request))?;
+        let chosen = login.choose(&found);
+        let step = match login.interaction.wants_another_account {
+            true => NextStep::SignIn,
+            false => next_step(&login.situation(chosen, self)),
+        };
+        let ui_locales = login.request.ui_locales.clone();
+        let answer = match (step, chosen) {
+            (NextStep::Refuse(fault), _) => {
+                Answer::to_client(login.request.recipient.refuse(&self.issuer.url, fault))
+            }
+            (NextStep::Finish, Some(account)) => Answer::to_client(self.finish(login.request, account)?),
+            (NextStep::Consent, Some(account)) => Answer::page(self.consent_page(login, account)?),
+            (NextStep::ChooseAccount, _) => Answer::page(self.accounts_page(login, &found)?),
+            (NextStep::SignIn | NextStep::Finish | NextStep::Consent, _) => {
+                Answer::page(self.sign_in_page(login, chosen)?)
+            }
+        };
+        Ok(Answer { ui_locales, ..answer })
+    }
+
+    /// The accounts of a browser that are live, in its order.
+    fn accounts_of(
+        &self,
+        browser: &Browser,
+        request: Option<&AuthorizationRequest>,
+    ) -> Result<Vec<LiveBrowserSession>> {
+        if browser.tickets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = request
+            .map(|request| ConsentsFor { client: &request.recipient.client.id, audience: &request.audience });
+        let ids = browser.tickets.unverified_ids();
+        let found = self.storage.live_browser_sessions(&ids, asked, self.now())?;
+        let proved = browser.tickets.iter().filter_map(|ticket| {
+            let live = found.iter().find(|live| live.session.id == ticket.unverified_id)?;
+            live.session.secret.matches(&ticket.secret).then(|| live.clone())
+        });
+        Ok(proved.collect())
+    }
+
+    fn seal_interaction(&self, interaction: Interaction) -> Result<String> {
+        let service = &self.authorize;
+        service.sealed.seal(interaction, self.now().plus(service.policy.interaction_ttl))
+    }
+
+    fn sign_in_page(&self, login: TabLogin, chosen: Option<&LiveBrowserSession>) -> Result<Page> {
+        // A user who logs in again finds their name there.
+        let again = chosen.filter(|_| !login.interaction.wants_another_account);
+        let username = login.request.login_hint.clone().or_else(|| again.map(|live| live.username.clone()));
+        Ok(Page::SignIn(SignInPage {
+            client: ClientShown::of(&login.request.recipient),
+            username: username.unwrap_or_default(),
+            problem: login.problem,
+            interaction: self.seal_interaction(login.interaction)?,
+        }))
+    }
+
+    fn accounts_page(&self, login: TabLogin, found: &[LiveBrowserSession]) -> Result<Page> {
+        let account = |live: &LiveBrowserSession| Account {
+            browser_session_id: live.session.id.clone(),
+            username: live.username.clone(),
+        };
+        Ok(Page::ChooseAccount(AccountsPage {
+            client: ClientShown::of(&login.request.recipient),
+            accounts: found.iter().map(account).collect(),
+            interaction: self.seal_interaction(login.interaction)?,
+        }))
+    }
+
+    fn consent_page(&self, login: TabLogin, account: &LiveBrowserSession) -> Result<Page> {
+        let request = &login.request;
+        let audience = Some(request.audience.clone()).filter(|name| *name != self.userinfo_audience());
+        Ok(Page::Consent(ConsentPage {
+            client: ClientShown::of(&request.recipient),
+            username: account.username.clone(),
+            scope: request
+                .scope
+                .as_str()
+                .split(' ')
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            audience,
+            is_unproved: is_unproved(&request.recipient),
+            interaction: self.seal_interaction(login.interaction.asked_about(&account.session.id))?,
+        }))
+    }
+
+    /// What a code holds, if it was issued here and has not expired.
+    ///
+    /// # Errors
+    /// `OAuth(InvalidGrant)`.
+    pub(in crate::authority) fn open_code(&self, unverified: &str) -> Result<Code> {
+        let refused = |hint| Error::new(OAuthFault::InvalidGrant(hint), hint);
+        let opened = self.authorize.sealed.open::<Code>(unverified, self.now());
+        let opened = opened.map_err(|_| refused("the code is not valid"))?;
+        if opened.is_expired { Err(refused("the code has expired")) } else { Ok(opened.content) }
+    }
+}
+
+/// The login that is under way in one tab.
+struct TabLogin {
+    request: AuthorizationRequest,
+    interaction: Interaction,
+    problem: Option<Problem>,
+}
+
+impl TabLogin {
+    /// The account that would be used: the one that was chosen or begun on these pages, or that the client names, or the latest.
+    fn choose<'a>(&self, found: &'a [LiveBrowserSession]) -> Option<&'a LiveBrowserSession> {
+        if let Some(id) = &self.interaction.browser_session_id {
+            return found.iter().find(|live| live.session.id == *id);
+        }
+        let request = &self.request;
+        let hinted = request.hinted_user.as_ref();
+        if let Some(live) = found.iter().find(|live| hinted == Some(&live.session.user_id)) {
+            return Some(live);
+        }
+        let named = request.login_hint.as_ref();
+        found.iter().find(|live| named == Some(&live.username)).or(found.first())
+    }
+
+    fn situation<'a>(
+        &'a self,
+        chosen: Option<&'a LiveBrowserSession>,
+        authority: &Authority,
+    ) -> Situation<'a> {
+        let request = &self.request;
+        let candidate = |live: &'a LiveBrowserSession| Candidate {
+            user_id: &live.session.user_id,
+            auth_time: live.session.auth_time,
+            acr: live.session.acr(),
+            is_consented: is_consented(request, live),
+        };
+        Situation {
+            prompt: request.prompt,
+            max_age: request.max_age,
+            acr: &request.acr,
+            hinted_user: request.hinted_user.as_deref(),
+            session: chosen.map(candidate),
+            progress: self.interaction.done(),
+            now: authority.now(),
+        }
+    }
+}
+
+/// Whether the user does not have to be asked. Of a client that anybody can claim to be, they always are (RFC 8252 section 8.6).
+fn is_consented(request: &AuthorizationRequest, live: &LiveBrowserSession) -> bool {
+    if is_unproved(&request.recipient) {
+        return false;
+    }
+    let is_first_party = request.recipient.client.login.first_party;
+    is_first_party || live.consented.as_ref().is_some_and(|given| request.scope.is_subset(given))
+}
+
+/// Whether another program on the user's machine could take the answer and be none the worse for having no secret.
+fn is_unproved(recipient: &Recipient) -> bool {
+    recipient.client.is_public() && !recipient.redirect_uri().starts_with("https://")
+}

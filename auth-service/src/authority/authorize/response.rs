@@ -1,0 +1,181 @@
+use std::sync::Arc;
+
+use super::parameters::{Fault, Parameters};
+use crate::authority::Authority;
+use crate::clients::{Client, ClientId};
+
+/// How a response reaches the client (OAuth 2.0 Multiple Response Type Encoding Practices, Form Post Response Mode).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseMode {
+    Query,
+    FormPost,
+}
+
+impl ResponseMode {
+    pub const ALL: [Self; 2] = [Self::Query, Self::FormPost];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::FormPost => "form_post",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
+/// A client, and the redirect URI that it is registered with: nothing is sent to any other. There is no way to make one but
+/// [`Authority::recipient`].
+#[derive(Debug, Clone)]
+pub struct Recipient {
+    pub client: Arc<Client>,
+    /// As the request named it: registered, byte by byte.
+    redirect_uri: String,
+    mode: ResponseMode,
+    /// As the client sent it.
+    state: Option<String>,
+}
+
+/// An answer to a client (RFC 6749 section 4.1.2, RFC 9207).
+#[derive(Debug, Clone)]
+pub struct ClientResponse {
+    pub recipient: Recipient,
+    pub parameters: Vec<(&'static str, String)>,
+}
+
+/// Why a request is not answered to the client: it is not known who that is, or where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecipientFault {
+    NoClient,
+    UnknownClient,
+    NoRedirectUri,
+    UnregisteredRedirectUri,
+    /// One of the two was sent twice, or is too long.
+    Malformed,
+}
+
+/// An error that a client is told by a redirect (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthorizeFault {
+    /// With a hint that names the parameter.
+    InvalidRequest(&'static str),
+    UnauthorizedClient,
+    /// The user said no.
+    AccessDenied,
+    UnsupportedResponseType,
+    InvalidScope,
+    /// RFC 8707 section 2.
+    InvalidTarget,
+    LoginRequired,
+    ConsentRequired,
+    RequestNotSupported,
+    RequestUriNotSupported,
+    RegistrationNotSupported,
+    /// OpenID Connect Core Unmet Authentication Requirements.
+    UnmetAuthenticationRequirements,
+}
+
+impl AuthorizeFault {
+    /// Error code and description.
+    #[must_use]
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::InvalidRequest(hint) => ("invalid_request", hint),
+            Self::UnauthorizedClient => {
+                ("unauthorized_client", "the client may not use the authorization code grant")
+            }
+            Self::AccessDenied => ("access_denied", "the user refused"),
+            Self::UnsupportedResponseType => {
+                ("unsupported_response_type", "the only response type is `code`")
+            }
+            Self::InvalidScope => {
+                ("invalid_scope", "the scope is malformed or exceeds what the client may request")
+            }
+            Self::InvalidTarget => ("invalid_target", "the client may not request tokens for this resource"),
+            Self::LoginRequired => ("login_required", "the user has to log in"),
+            Self::ConsentRequired => ("consent_required", "the user has to consent"),
+            Self::RequestNotSupported => ("request_not_supported", "request objects are not supported"),
+            Self::RequestUriNotSupported => ("request_uri_not_supported", "`request_uri` is not supported"),
+            Self::RegistrationNotSupported => {
+                ("registration_not_supported", "`registration` is not supported")
+            }
+            Self::UnmetAuthenticationRequirements => {
+                ("unmet_authentication_requirements", "the user cannot log in with the requested `acr`")
+            }
+        }
+    }
+}
+
+impl Recipient {
+    #[must_use]
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    #[must_use]
+    pub fn mode(&self) -> ResponseMode {
+        self.mode
+    }
+
+    /// Where the answer goes, as users read it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let rest = self.redirect_uri.split_once("://").map_or(self.redirect_uri.as_str(), |(_, rest)| rest);
+        rest.split(['/', '?']).next().unwrap_or_default()
+    }
+
+    /// An answer with the parameters that each has: `state`, and `iss` against the mix-up of two authorities.
+    pub(super) fn answer(self, issuer: &str, mut parameters: Vec<(&'static str, String)>) -> ClientResponse {
+        parameters.extend(self.state.clone().map(|state| ("state", state)));
+        parameters.push(("iss", issuer.to_owned()));
+        ClientResponse { recipient: self, parameters }
+    }
+
+    pub(super) fn refuse(self, issuer: &str, fault: AuthorizeFault) -> ClientResponse {
+        let (error, description) = fault.words();
+        let parameters = vec![("error", error.to_owned()), ("error_description", description.to_owned())];
+        self.answer(issuer, parameters)
+    }
+}
+
+impl ClientResponse {
+    /// The redirect URI with the parameters in its query; what it had there stays (RFC 6749 section 3.1.2).
+    #[must_use]
+    pub fn location(&self) -> String {
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.parameters).finish();
+        let uri = &self.recipient.redirect_uri;
+        let joint = if uri.contains('?') { '&' } else { '?' };
+        format!("{uri}{joint}{query}")
+    }
+}
+
+impl Authority {
+    /// Finds out whom a request comes from, before anything else of it is looked at.
+    ///
+    /// # Errors
+    /// [`RecipientFault`]: nothing may be sent to what the request names.
+    pub(super) fn recipient(&self, parameters: &Parameters) -> Result<Recipient, RecipientFault> {
+        let malformed = |_: Fault| RecipientFault::Malformed;
+        let id = parameters.get("client_id").map_err(malformed)?.ok_or(RecipientFault::NoClient)?;
+        let client = ClientId::parse(id).and_then(|id| self.clients.enabled(&id));
+        let client = client.ok_or(RecipientFault::UnknownClient)?;
+        let named =
+            parameters.get("redirect_uri").map_err(malformed)?.ok_or(RecipientFault::NoRedirectUri)?;
+        if !client.login.redirect_uris.iter().any(|registered| registered.matches(named)) {
+            return Err(RecipientFault::UnregisteredRedirectUri);
+        }
+        let mode = parameters.get("response_mode").ok().flatten().and_then(ResponseMode::parse);
+        let state = parameters.get("state").ok().flatten().map(str::to_owned);
+        let mode = mode.unwrap_or(ResponseMode::Query);
+        Ok(Recipient { redirect_uri: named.to_owned(), mode, state, client })
+    }
+}
+
+/// A response mode that is asked for by name must be one of ours.
+pub(super) fn is_known_mode(text: &str) -> bool {
+    ResponseMode::parse(text).is_some()
+}

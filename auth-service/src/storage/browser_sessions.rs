@@ -1,0 +1,225 @@
+//! Browser sessions, and the sessions that end with them.
+
+use diesel::prelude::*;
+
+use super::connection::AnyConnection;
+use super::error::StorageError;
+use super::schema::{browser_sessions, consents, sessions, users};
+use super::session_ends::SessionsEnded;
+use super::sessions::{AtLogin, note_login};
+use super::{Login, Start, Storage, logout_notices, revocations, scope, words};
+use crate::audit::{Action, Actor, Event};
+use crate::browser_sessions::{BrowserSession, LiveBrowserSession};
+use crate::clients::ClientId;
+use crate::clock::Timestamp;
+use crate::secret::HashedSecret;
+use crate::sessions::EndReason;
+use crate::users::User;
+
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = browser_sessions)]
+struct BrowserSessionRow {
+    id: String,
+    secret_hash: Vec<u8>,
+    user_id: String,
+    auth_time: i64,
+    amr: String,
+    created_at: i64,
+    idle_expires_at: i64,
+    expires_at: i64,
+    ended_at: Option<i64>,
+    device: Option<String>,
+}
+
+/// The request that browser sessions are looked up for.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsentsFor<'a> {
+    pub client: &'a ClientId,
+    pub audience: &'a str,
+}
+
+/// A browser session that ends.
+#[derive(Debug, Clone, Copy)]
+pub struct BrowserEnd {
+    pub now: Timestamp,
+    /// When the last access token of its sessions has expired everywhere.
+    pub revoked_until: Timestamp,
+}
+
+impl Storage {
+    /// Those of `ids` that are live and whose users are active, with what their users allowed a client. Their secrets are
+    /// for the caller to compare.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn live_browser_sessions(
+        &self,
+        ids: &[String],
+        asked: Option<ConsentsFor<'_>>,
+        now: Timestamp,
+    ) -> Result<Vec<LiveBrowserSession>, StorageError> {
+        self.read(|connection| {
+            let live = browser_sessions::table
+                .inner_join(users::table)
+                .filter(browser_sessions::id.eq_any(ids))
+                .filter(browser_sessions::ended_at.is_null())
+                .filter(browser_sessions::idle_expires_at.gt(now.0))
+                .filter(browser_sessions::expires_at.gt(now.0))
+                .filter(users::disabled_at.is_null())
+                .select((BrowserSessionRow::as_select(), users::username, users::password_epoch));
+            let rows: Vec<(BrowserSessionRow, String, i64)> = live.load(connection)?;
+            let mut found = Vec::with_capacity(rows.len());
+            for (row, username, password_epoch) in rows {
+                let consented = match asked {
+                    Some(asked) => consented(connection, &row.user_id, asked, now)?,
+                    None => None,
+                };
+                let session = row.into_session();
+                found.push(LiveBrowserSession { session, username, password_epoch, consented });
+            }
+            Ok(found)
+        })
+    }
+
+    /// Begins a browser session, unless the account was disabled or its password changed since it was read. `renews` is the
+    /// session that the same user has in the same browser: it goes on with another secret, so that what came from it stays.
+    /// Returns its ID with the outcome.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn begin_browser_session(
+        &self,
+        session: BrowserSession,
+        user: &User,
+        login: Login,
+        renews: Option<String>,
+    ) -> Result<(Start, String), StorageError> {
+        let at = AtLogin::of(user, session.created_at);
+        let row = BrowserSessionRow::from_session(&session);
+        let outcome = self.write_audited(move |connection| {
+            if !note_login(connection, &at, &login)? {
+                return Ok(((Start::FactorSpent, row.id.clone()), None));
+            }
+            let id = match renews {
+                Some(id) if renew(connection, &id, &row)? => id,
+                Some(_) | None => {
+                    let id = row.id.clone();
+                    diesel::insert_into(browser_sessions::table).values(row).execute(connection)?;
+                    id
+                }
+            };
+            let event = Event::of(Action::Login).by(Actor::User(at.user_id.clone())).user(&at.user_id);
+            let event = event.detail(login.detail("in a browser"));
+            Ok(((Start::Done, id), Some(event)))
+        });
+        match outcome {
+            Err(StorageError::RolledBack) => Ok((Start::AccountChanged, String::new())),
+            outcome => outcome,
+        }
+    }
+
+    /// Ends a browser session and what came from it, but for sessions with `offline_access`; its clients are told by notices
+    /// that are stored with it. What ended; `Ok(None)` when it had ended before or never was.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn end_browser_session(
+        &self,
+        id: &str,
+        by: Option<Actor>,
+        end: BrowserEnd,
+    ) -> Result<Option<SessionsEnded>, StorageError> {
+        let id = id.to_owned();
+        self.write_revoking(move |connection| {
+            let live = browser_sessions::table.find(&id).filter(browser_sessions::ended_at.is_null());
+            let user_id: Option<String> = diesel::update(live)
+                .set(browser_sessions::ended_at.eq(end.now.0))
+                .returning(browser_sessions::user_id)
+                .get_result(connection)
+                .optional()?;
+            let Some(user_id) = user_id else { return Ok((None, None)) };
+            logout_notices::add(connection, std::slice::from_ref(&id), end.now)?;
+            let came_from_it = sessions::table
+                .filter(sessions::browser_session_id.eq(&id))
+                .filter(sessions::offline.eq(false))
+                .filter(sessions::ended_at.is_null());
+            let ended: Vec<String> = diesel::update(came_from_it)
+                .set((
+                    sessions::ended_at.eq(end.now.0),
+                    sessions::end_reason.eq(EndReason::LoggedOut.as_str()),
+                ))
+                .returning(sessions::id)
+                .get_results(connection)?;
+            let targets = revocations::of_ended_sessions(&ended, &user_id, end.now);
+            revocations::append(connection, &targets, end.revoked_until)?;
+            let event = Event::of(Action::BrowserSessionEnded).user(&user_id).session(&id);
+            let ended = SessionsEnded { count: ended.len(), revoked: targets };
+            let event = event.detail(ended.detail());
+            let event = by.iter().fold(event, |event, by| event.by(by.clone()));
+            Ok((Some(ended), Some(event)))
+        })
+    }
+}
+
+/// The same user logs in again in the same browser.
+fn renew(connection: &mut AnyConnection, id: &str, row: &BrowserSessionRow) -> Result<bool, StorageError> {
+    let own = browser_sessions::table
+        .find(id)
+        .filter(browser_sessions::user_id.eq(&row.user_id))
+        .filter(browser_sessions::ended_at.is_null());
+    let renewed = diesel::update(own)
+        .set((
+            browser_sessions::secret_hash.eq(&row.secret_hash),
+            browser_sessions::auth_time.eq(row.auth_time),
+            browser_sessions::amr.eq(&row.amr),
+            browser_sessions::idle_expires_at.eq(row.idle_expires_at),
+            browser_sessions::expires_at.eq(row.expires_at),
+        ))
+        .execute(connection)?;
+    Ok(renewed > 0)
+}
+
+fn consented(
+    connection: &mut AnyConnection,
+    user_id: &str,
+    asked: ConsentsFor<'_>,
+    now: Timestamp,
+) -> Result<Option<shared_claims::ScopeSet>, StorageError> {
+    let found = consents::table
+        .find((user_id, asked.client.as_str(), asked.audience))
+        .filter(consents::expires_at.gt(now.0))
+        .select(consents::scope);
+    let text: Option<String> = found.first(connection).optional()?;
+    text.as_deref().map(scope).transpose()
+}
+
+impl BrowserSessionRow {
+    fn from_session(session: &BrowserSession) -> Self {
+        Self {
+            id: session.id.clone(),
+            secret_hash: session.secret.as_bytes().to_vec(),
+            user_id: session.user_id.clone(),
+            auth_time: session.auth_time.0,
+            amr: session.amr.join(" "),
+            created_at: session.created_at.0,
+            idle_expires_at: session.idle_expires_at.0,
+            expires_at: session.expires_at.0,
+            ended_at: None,
+            device: session.device.clone(),
+        }
+    }
+
+    fn into_session(self) -> BrowserSession {
+        BrowserSession {
+            id: self.id,
+            secret: HashedSecret::from_stored(self.secret_hash),
+            user_id: self.user_id,
+            auth_time: Timestamp(self.auth_time),
+            amr: words(&self.amr),
+            created_at: Timestamp(self.created_at),
+            idle_expires_at: Timestamp(self.idle_expires_at),
+            expires_at: Timestamp(self.expires_at),
+            device: self.device,
+        }
+    }
+}
