@@ -17,6 +17,7 @@ pub mod history;
 pub mod hostile;
 pub mod http2;
 pub mod lone;
+pub mod openid;
 pub mod processes;
 pub mod protocol;
 pub mod proxy;

@@ -43,6 +43,8 @@ mod master_key;
 mod metrics;
 mod moving;
 mod notes;
+#[path = "../oidc_conformance/mod.rs"]
+mod oidc_conformance;
 mod operators;
 mod oracle;
 mod outages;
