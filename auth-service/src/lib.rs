@@ -10,6 +10,7 @@
 //! | [`keys`] | signing keys; no other module sees a private key |
 //! | [`audit`] | the audit log, a chain that reveals alterations |
 //! | [`import`] | reads a Django project |
+//! | [`backchannel`] | logout notices to clients |
 //! | [`metrics`] | Prometheus metrics |
 //! | [`startup`] [`settings`] [`blocking`] [`background`] [`feeds`] | wiring |
 //!
@@ -18,6 +19,7 @@
 
 pub mod audit;
 pub mod authority;
+pub mod backchannel;
 pub mod background;
 pub mod blocking;
 pub mod browser_sessions;

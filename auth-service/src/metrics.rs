@@ -127,6 +127,9 @@ pub fn begin() {
     );
     describe_gauge!("signet_signing_key_age_seconds", "Age of the active signing key");
     describe_gauge!("signet_public_keys", "Keys in the published key set");
+    describe_counter!("signet_logout_notices_total", "Attempts to tell clients of a logout, by outcome");
+    describe_gauge!("signet_logout_notices_waiting", "Logout notices that clients have not received yet");
+    describe_gauge!("signet_logout_notices_oldest_seconds", "Age of the oldest logout notice that waits");
     describe_gauge!("signet_ready", "1 if this replica is ready");
     describe_gauge!("signet_database_answers", "1 if the database answered the last poll");
 }
@@ -177,6 +180,18 @@ pub fn hash_shed() {
 /// An e-mail was sent, or could not be sent.
 pub fn email(sent: bool) {
     counter!("signet_emails_total", "outcome" => if sent { "sent" } else { "failed" }).increment(1);
+}
+
+/// A client was told of a logout, or could not be told.
+pub fn logout_notice(told: bool) {
+    counter!("signet_logout_notices_total", "outcome" => if told { "told" } else { "failed" }).increment(1);
+}
+
+/// Logout notices that wait, and the age of the oldest one.
+pub fn logout_notices_waiting(count: i64, oldest: Duration) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
+    gauge!("signet_logout_notices_waiting").set(count as f64);
+    gauge!("signet_logout_notices_oldest_seconds").set(oldest.as_secs_f64());
 }
 
 /// The claims webhook did not answer, or said nonsense.

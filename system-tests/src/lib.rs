@@ -16,6 +16,7 @@ pub mod fake_clock;
 pub mod history;
 pub mod hostile;
 pub mod http2;
+pub mod listener;
 pub mod lone;
 pub mod openid;
 pub mod processes;

@@ -8,6 +8,7 @@ mod client_authentication;
 pub mod grants;
 mod issuer;
 pub mod legacy;
+mod logout_notices;
 mod policy;
 pub mod sign_in;
 mod step;
@@ -24,6 +25,7 @@ use crate::storage::Storage;
 
 pub use client_authentication::Authentication;
 pub use issuer::Issuer;
+pub use logout_notices::{Attempt, Outgoing};
 pub use policy::{SimpleJwt, SlidingPolicy, TokenPolicy};
 pub use step::Step;
 

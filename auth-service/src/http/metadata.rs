@@ -16,8 +16,12 @@ use crate::clients::{GrantType, IDENTITY_SCOPES, OFFLINE_SCOPE};
 use crate::users::SCOPE_CLAIMS;
 
 /// The grants of the token endpoint.
-const OFFERED_GRANTS: [GrantType; 3] =
-    [GrantType::AuthorizationCode, GrantType::ClientCredentials, GrantType::RefreshToken];
+const OFFERED_GRANTS: [GrantType; 4] = [
+    GrantType::AuthorizationCode,
+    GrantType::ClientCredentials,
+    GrantType::DeviceCode,
+    GrantType::RefreshToken,
+];
 
 /// The document, made once.
 pub(super) struct Metadata {
@@ -41,6 +45,7 @@ impl Metadata {
             "introspection_endpoint_auth_methods_supported": methods,
             "revocation_endpoint_auth_methods_supported": with_public,
             "authorization_endpoint": at("/oauth2/authorize"),
+            "device_authorization_endpoint": at("/oauth2/device_authorization"),
             "authorization_response_iss_parameter_supported": true,
             "response_types_supported": ["code"],
             "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
@@ -48,6 +53,8 @@ impl Metadata {
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
             "userinfo_endpoint": at("/oauth2/userinfo"),
             "end_session_endpoint": at("/oauth2/logout"),
+            "backchannel_logout_supported": true,
+            "backchannel_logout_session_supported": true,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
             "scopes_supported": IDENTITY_SCOPES.into_iter().chain([OFFLINE_SCOPE]).collect::<Vec<_>>(),

@@ -25,6 +25,7 @@ use crate::error::ErrorKind;
     paths(
         root::about,
         oauth::token::token,
+        oauth::device::device_authorization,
         oauth::introspect::introspect,
         oauth::revoke::revoke,
         login::authorize::authorize,

@@ -13,8 +13,8 @@ use service_kit::tls::Tls;
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Django, Grpc, Http, Keys, Limits, Mail,
-    OpenId, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
+    Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Device, Django, Grpc, Http, Keys, Limits,
+    Mail, OpenId, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 impl Default for Settings {
@@ -30,6 +30,7 @@ impl Default for Settings {
             bootstrap: Bootstrap::default(),
             tokens: Tokens::default(),
             openid: OpenId::default(),
+            device: Device::default(),
             browser_sessions: BrowserSessions::default(),
             pages: Pages::default(),
             simplejwt: SimpleJwt::default(),

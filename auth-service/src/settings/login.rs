@@ -23,6 +23,18 @@ pub struct OpenId {
     pub logout_timeout: Duration,
 }
 
+/// Logins of devices without a browser (RFC 8628).
+#[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
+#[serde(default)]
+pub struct Device {
+    /// How long a user has to enter the code. 1 minute to 1 hour.
+    #[serde(deserialize_with = "duration::between::<_, 60, 3600>", serialize_with = "duration::write")]
+    pub ttl: Duration,
+    /// How long a device waits between two requests. 1 to 60 s.
+    #[serde(deserialize_with = "duration::between::<_, 1, 60>", serialize_with = "duration::write")]
+    pub interval: Duration,
+}
+
 /// Browser sessions (single sign-on).
 #[derive(Debug, Clone, Deserialize, DocumentedFields, Serialize)]
 #[serde(default)]
@@ -62,6 +74,12 @@ impl Default for OpenId {
             consent_ttl: Duration::from_secs(90 * 24 * 3600),
             logout_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self { ttl: Duration::from_secs(600), interval: Duration::from_secs(5) }
     }
 }
 

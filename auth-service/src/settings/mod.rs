@@ -32,7 +32,7 @@ pub use django::Django;
 pub use limits::{Audit, Backup, Limits, Sweep};
 pub use listeners::{Grpc, Http};
 pub use load::load;
-pub use login::{BrowserSessions, OpenId, Pages};
+pub use login::{BrowserSessions, Device, OpenId, Pages};
 pub use reference::reference;
 pub use simplejwt::SimpleJwt;
 pub use webhook::Webhook;
@@ -66,6 +66,8 @@ pub struct Settings {
     pub tokens: Tokens,
     /// OpenID Connect: logins in a browser.
     pub openid: OpenId,
+    /// Logins of devices without a browser.
+    pub device: Device,
     /// Browser sessions (single sign-on).
     pub browser_sessions: BrowserSessions,
     /// The pages that users see.

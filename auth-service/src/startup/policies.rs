@@ -9,7 +9,7 @@ use shared_claims::ScopeSet;
 
 use super::Result;
 use crate::authority::account::{AccountPolicy, Links};
-use crate::authority::authorize::AuthorizePolicy;
+use crate::authority::authorize::{AuthorizePolicy, DevicePolicy};
 use crate::authority::sign_in::SignInPolicy;
 use crate::authority::{Issuer, SimpleJwt, SlidingPolicy, TokenPolicy};
 use crate::browser_sessions::BrowserSessionPolicy;
@@ -79,6 +79,7 @@ pub(super) fn authorize_policy(settings: &Settings) -> AuthorizePolicy {
             absolute: sessions.absolute,
             accounts: sessions.accounts,
         },
+        device: DevicePolicy { ttl: settings.device.ttl, interval: settings.device.interval },
     }
 }
 

@@ -13,6 +13,7 @@ use super::last_seen::note_last_seen;
 use super::sample::sample_metrics;
 use crate::authority::Authority;
 use crate::authority::sync::{StateSync, SweepPolicy, start_sweep};
+use crate::backchannel;
 use crate::blocking::{self, Blocking};
 use crate::grpc::{self, GrpcState};
 use crate::http::{self, HttpState};
@@ -113,6 +114,7 @@ async fn serve_until_stopped(
     if let Some(tls) = tls {
         tokio::spawn(tls.reload(end.stopping.clone()));
     }
+    backchannel::start(Arc::clone(authority), settings.openid.logout_timeout, end.stopping.clone())?;
     let (closing, draining) = (Arc::clone(authority), end.draining.clone());
     tokio::spawn(async move {
         draining.cancelled().await;

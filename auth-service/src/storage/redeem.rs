@@ -39,6 +39,7 @@ pub struct Redeem {
 pub enum Redeemed {
     Started {
         session: Session,
+        browser: FromBrowser,
         attributes: Attributes,
     },
     /// Not the first time: the session has been ended by this call, or had ended before.
@@ -65,7 +66,8 @@ impl Storage {
                 keep_alive(connection, &redeem)?;
                 end_oldest(connection, &redeem.session.user_id, redeem.limit, now)?;
                 let attributes = unpacked(&packed.unwrap_or_default());
-                return Ok((Redeemed::Started { session: row.into_session()?, attributes }, None));
+                let (session, browser) = (row.into_session()?, redeem.from.clone());
+                return Ok((Redeemed::Started { session, browser, attributes }, None));
             }
             let Some(session) = find_session(connection, &redeem.session.id)? else {
                 return Ok((Redeemed::Gone, None));

@@ -93,9 +93,12 @@ diesel::table! {
         state -> Text,
         user_id -> Nullable<Text>,
         browser_session_id -> Nullable<Text>,
+        password_epoch -> Nullable<BigInt>,
+        auth_time -> Nullable<BigInt>,
+        amr -> Nullable<Text>,
         session_id -> Text,
         expires_at -> BigInt,
-        next_poll_at -> BigInt,
+        client_ip -> Nullable<Text>,
         device -> Nullable<Text>,
     }
 }

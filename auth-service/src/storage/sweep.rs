@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use diesel::dsl::case_when;
 use diesel::prelude::*;
 
 use super::Storage;
 use super::error::StorageError;
-use super::schema::{counters, revocations, sessions};
+use super::schema::{browser_sessions, consents, counters, device_requests, revocations, sessions};
 use crate::clock::Timestamp;
 
 /// Rows that are looked at in one step: a few milliseconds of the writer.
@@ -46,7 +47,9 @@ impl Storage {
         // By the primary key: an index on an end that every refresh moves would cost every refresh.
         let page = sessions::table.filter(sessions::id.gt(after)).order(sessions::id).limit(PAGE).select((
             sessions::id,
-            sessions::idle_expires_at,
+            // One that came from a browser stays to its last end: its client is told when that browser session ends.
+            case_when(sessions::browser_session_id.is_null(), sessions::idle_expires_at)
+                .otherwise(sessions::expires_at),
             sessions::expires_at,
         ));
         let page: Vec<(String, i64, i64)> = self.read(|connection| Ok(page.load(connection)?))?;
@@ -57,11 +60,46 @@ impl Storage {
             return Ok(Swept { deleted: 0, next });
         }
         let deleted = self.write(move |connection| {
-            let over = sessions::idle_expires_at.lt(before.0).or(sessions::expires_at.lt(before.0));
+            let idle = sessions::browser_session_id.is_null().and(sessions::idle_expires_at.lt(before.0));
+            let over = idle.or(sessions::expires_at.lt(before.0));
             Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(dead)).filter(over))
                 .execute(connection)?)
         })?;
         Ok(Swept { deleted, next })
+    }
+
+    /// Deletes a page of each of what a login leaves behind and nobody needs any more: browser sessions that expired before an
+    /// instant, consents and device requests that have expired. How many rows; zero when it is done.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn sweep_logins(&self, before: Timestamp) -> Result<usize, StorageError> {
+        let over = browser_sessions::table
+            .filter(
+                browser_sessions::idle_expires_at
+                    .lt(before.0)
+                    .or(browser_sessions::expires_at.lt(before.0))
+                    .or(browser_sessions::ended_at.lt(before.0)),
+            )
+            .limit(PAGE)
+            .select(browser_sessions::id);
+        let expired = consents::table.filter(consents::expires_at.lt(before.0));
+        let devices = device_requests::table.filter(device_requests::expires_at.lt(before.0));
+        let (sessions, others) = self.read(|connection| {
+            let sessions: Vec<String> = over.load(connection)?;
+            let consents: i64 = expired.count().get_result(connection)?;
+            let devices: i64 = devices.count().get_result(connection)?;
+            Ok((sessions, consents + devices))
+        })?;
+        if sessions.is_empty() && others == 0 {
+            return Ok(0);
+        }
+        self.write(move |connection| {
+            let ended = browser_sessions::table.filter(browser_sessions::id.eq_any(sessions));
+            Ok(diesel::delete(ended).execute(connection)?
+                + diesel::delete(expired).execute(connection)?
+                + diesel::delete(devices).execute(connection)?)
+        })
     }
 
     /// Deletes the revocations of one page that could no longer match a token at an instant.

@@ -4,10 +4,12 @@
 //!
 //! Named skips: `oidcc-idtoken-unsigned` (`none` is never offered).
 
+mod backchannel;
 mod basic;
 mod basic_prompts;
 mod basic_requests;
 mod config;
+mod device;
 mod logout;
 
 use std::collections::BTreeMap;

@@ -67,14 +67,19 @@ CREATE TABLE device_requests (
     client_id TEXT NOT NULL,
     scope TEXT NOT NULL,
     audience TEXT NOT NULL,
-    -- pending, allowed, denied, done.
+    -- pending, allowed, denied.
     state TEXT NOT NULL,
+    -- Who allowed it, and how they were logged in.
     user_id TEXT,
     browser_session_id TEXT,
+    password_epoch BIGINT,
+    auth_time BIGINT,
+    amr TEXT,
     -- The session that a device gets.
     session_id TEXT NOT NULL,
     expires_at BIGINT NOT NULL,
-    next_poll_at BIGINT NOT NULL,
+    -- Where the device asked from.
+    client_ip TEXT,
     device TEXT
 );
 CREATE INDEX device_requests_expiry ON device_requests (expires_at);

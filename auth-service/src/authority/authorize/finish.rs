@@ -1,18 +1,22 @@
+use super::Answer;
 use super::code::{Code, hash};
 use super::request::AuthorizationRequest;
-use super::response::ClientResponse;
+use super::response::{AuthorizeFault, Recipient};
 use crate::authority::Authority;
 use crate::browser_sessions::LiveBrowserSession;
 use crate::error::Result;
 use crate::sessions::Session;
 
 impl Authority {
-    /// The end of a login: a code. Nothing is stored.
+    /// The end of a login: a code, for which nothing is stored, or the decision about a device.
     pub(super) fn finish(
         &self,
         request: AuthorizationRequest,
         account: &LiveBrowserSession,
-    ) -> Result<ClientResponse> {
+    ) -> Result<Answer> {
+        if let Some(device) = request.recipient.device() {
+            return self.allow_device(&device.user_code, account);
+        }
         let now = self.now();
         let session = &account.session;
         let code = Code {
@@ -33,6 +37,14 @@ impl Authority {
         };
         let service = &self.authorize;
         let code = service.sealed.seal(code, now.plus(service.policy.code_ttl))?;
-        Ok(request.recipient.answer(&self.issuer.url, vec![("code", code)]))
+        Ok(Answer::to_client(request.recipient.answer(&self.issuer.url, vec![("code", code)])))
+    }
+
+    /// The end of a login that does not succeed.
+    pub(super) fn refuse(&self, recipient: Recipient, fault: AuthorizeFault) -> Result<Answer> {
+        match recipient.device() {
+            Some(device) => self.deny_device(&device.user_code),
+            None => Ok(Answer::to_client(recipient.refuse(&self.issuer.url, fault))),
+        }
     }
 }

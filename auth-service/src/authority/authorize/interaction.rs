@@ -15,6 +15,9 @@ use crate::secret::PlainSecret;
 pub(super) struct Interaction {
     #[serde(rename = "q")]
     pairs: Vec<(String, String)>,
+    /// The user code of a device, in place of a request.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     /// SHA-256 of the browser's binding.
     #[serde(rename = "b")]
     browser_hash: String,
@@ -50,6 +53,7 @@ impl Interaction {
     pub(super) fn begin(parameters: &Parameters, binding: &PlainSecret) -> Self {
         Self {
             pairs: parameters.pairs().to_vec(),
+            device: None,
             browser_hash: hash(binding.expose().as_bytes()),
             logged_in: false,
             chose_account: false,
@@ -57,6 +61,15 @@ impl Interaction {
             browser_session_id: None,
             proved: None,
         }
+    }
+
+    pub(super) fn begin_for_device(user_code: String, binding: &PlainSecret) -> Self {
+        Self { device: Some(user_code), ..Self::begin(&Parameters::default(), binding) }
+    }
+
+    /// The same from its beginning, in a browser.
+    pub(super) fn begin_again(self, binding: &PlainSecret) -> Self {
+        Self { device: self.device.clone(), ..Self::begin(&self.parameters(), binding) }
     }
 
     pub(super) fn parameters(&self) -> Parameters {

@@ -3,6 +3,7 @@
 
 mod claims_parameter;
 mod code;
+mod device;
 mod finish;
 mod interaction;
 mod log_in;
@@ -13,6 +14,7 @@ mod parameters;
 mod request;
 mod response;
 mod sealed;
+mod show;
 mod submit;
 
 use std::time::Duration;
@@ -25,6 +27,7 @@ use crate::keys::Secrets;
 use crate::secret::PlainSecret;
 use crate::storage::ConsentsFor;
 
+use device::DevicePolls;
 use interaction::Interaction;
 use next_step::{Candidate, NextStep, Situation, next_step};
 use request::AuthorizationRequest;
@@ -32,6 +35,7 @@ use response::Recipient;
 use sealed::SealedValues;
 
 pub(in crate::authority) use code::Code;
+pub use device::DevicePage;
 pub use logout::{Logout, LogoutAnswer, LogoutQuestion, LogoutRequest};
 pub use page::{
     Account, AccountsPage, ClientShown, ConsentPage, Page, Problem, SecondFactorPage, SignInPage, Stopped,
@@ -47,18 +51,29 @@ pub struct AuthorizePolicy {
     pub interaction_ttl: Duration,
     pub consent_ttl: Duration,
     pub browser_sessions: BrowserSessionPolicy,
+    pub device: DevicePolicy,
+}
+
+/// How devices without a browser log in.
+#[derive(Debug, Clone, Copy)]
+pub struct DevicePolicy {
+    /// How long the user has.
+    pub ttl: Duration,
+    /// Between two questions of the device.
+    pub interval: Duration,
 }
 
 /// Leads users from a request to a code.
 pub struct AuthorizeService {
     pub policy: AuthorizePolicy,
     sealed: SealedValues,
+    polls: DevicePolls,
 }
 
 impl AuthorizeService {
     #[must_use]
     pub fn new(policy: AuthorizePolicy, secrets: &Secrets) -> Self {
-        Self { policy, sealed: SealedValues::new(secrets) }
+        Self { policy, sealed: SealedValues::new(secrets), polls: DevicePolls::new() }
     }
 }
 
@@ -148,10 +163,8 @@ impl Authority {
         };
         let ui_locales = login.request.ui_locales.clone();
         let answer = match (step, chosen) {
-            (NextStep::Refuse(fault), _) => {
-                Answer::to_client(login.request.recipient.refuse(&self.issuer.url, fault))
-            }
-            (NextStep::Finish, Some(account)) => Answer::to_client(self.finish(login.request, account)?),
+            (NextStep::Refuse(fault), _) => self.refuse(login.request.recipient, fault)?,
+            (NextStep::Finish, Some(account)) => self.finish(login.request, account)?,
             (NextStep::Consent, Some(account)) => Answer::page(self.consent_page(login, account)?),
             (NextStep::ChooseAccount, _) => Answer::page(self.accounts_page(login, &found)?),
             (NextStep::SignIn | NextStep::Finish | NextStep::Consent, _) => {
@@ -184,49 +197,6 @@ impl Authority {
     fn seal_interaction(&self, interaction: Interaction) -> Result<String> {
         let service = &self.authorize;
         service.sealed.seal(interaction, self.now().plus(service.policy.interaction_ttl))
-    }
-
-    fn sign_in_page(&self, login: TabLogin, chosen: Option<&LiveBrowserSession>) -> Result<Page> {
-        // A user who logs in again finds their name there.
-        let again = chosen.filter(|_| !login.interaction.wants_another_account);
-        let username = login.request.login_hint.clone().or_else(|| again.map(|live| live.username.clone()));
-        Ok(Page::SignIn(SignInPage {
-            client: ClientShown::of(&login.request.recipient),
-            username: username.unwrap_or_default(),
-            problem: login.problem,
-            interaction: self.seal_interaction(login.interaction)?,
-        }))
-    }
-
-    fn accounts_page(&self, login: TabLogin, found: &[LiveBrowserSession]) -> Result<Page> {
-        let account = |live: &LiveBrowserSession| Account {
-            browser_session_id: live.session.id.clone(),
-            username: live.username.clone(),
-        };
-        Ok(Page::ChooseAccount(AccountsPage {
-            client: ClientShown::of(&login.request.recipient),
-            accounts: found.iter().map(account).collect(),
-            interaction: self.seal_interaction(login.interaction)?,
-        }))
-    }
-
-    fn consent_page(&self, login: TabLogin, account: &LiveBrowserSession) -> Result<Page> {
-        let request = &login.request;
-        let audience = Some(request.audience.clone()).filter(|name| *name != self.userinfo_audience());
-        Ok(Page::Consent(ConsentPage {
-            client: ClientShown::of(&request.recipient),
-            username: account.username.clone(),
-            scope: request
-                .scope
-                .as_str()
-                .split(' ')
-                .filter(|word| !word.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            audience,
-            is_unproved: is_unproved(&request.recipient),
-            interaction: self.seal_interaction(login.interaction.asked_about(&account.session.id))?,
-        }))
     }
 
     /// What a code holds, if it was issued here and has not expired.
@@ -296,7 +266,8 @@ fn is_consented(request: &AuthorizationRequest, live: &LiveBrowserSession) -> bo
     is_first_party || live.consented.as_ref().is_some_and(|given| request.scope.is_subset(given))
 }
 
-/// Whether another program on the user's machine could take the answer and be none the worse for having no secret.
+/// Whether another program on the user's machine, or another device, could say that it is this client and take the answer.
 fn is_unproved(recipient: &Recipient) -> bool {
-    recipient.client.is_public() && !recipient.redirect_uri().starts_with("https://")
+    recipient.device().is_some()
+        || (recipient.client.is_public() && !recipient.redirect_uri().starts_with("https://"))
 }

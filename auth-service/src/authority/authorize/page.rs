@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::device::DevicePage;
 use super::response::{Recipient, RecipientFault};
 use crate::clients::Client;
 
@@ -10,6 +11,7 @@ pub enum Page {
     SecondFactor(SecondFactorPage),
     ChooseAccount(AccountsPage),
     Consent(ConsentPage),
+    Device(DevicePage),
     /// The login cannot go on here.
     Stopped(Stopped),
 }
@@ -71,7 +73,16 @@ pub struct ConsentPage {
     pub audience: Option<String>,
     /// Any program on the user's machine can say that it is this client.
     pub is_unproved: bool,
+    /// The device that asks, with its code as it shows it.
+    pub device: Option<DeviceShown>,
     pub interaction: String,
+}
+
+/// What a user can recognise a device by.
+#[derive(Debug, Clone)]
+pub struct DeviceShown {
+    pub user_code: String,
+    pub client_ip: String,
 }
 
 /// What went wrong on a page that the user can fill in again.

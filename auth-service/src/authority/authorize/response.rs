@@ -37,6 +37,15 @@ pub struct Recipient {
     mode: ResponseMode,
     /// As the client sent it.
     state: Option<String>,
+    device: Option<DeviceAsking>,
+}
+
+/// A device that waits for the user's decision, in place of a redirect URI.
+#[derive(Debug, Clone)]
+pub(super) struct DeviceAsking {
+    /// Without its dash.
+    pub user_code: String,
+    pub client_ip: Option<String>,
 }
 
 /// An answer to a client (RFC 6749 section 4.1.2, RFC 9207).
@@ -110,6 +119,21 @@ impl AuthorizeFault {
 }
 
 impl Recipient {
+    /// A device: nothing is sent, it asks by itself.
+    pub(super) fn device_of(client: Arc<Client>, device: DeviceAsking) -> Self {
+        Self {
+            client,
+            redirect_uri: String::new(),
+            mode: ResponseMode::Query,
+            state: None,
+            device: Some(device),
+        }
+    }
+
+    pub(super) fn device(&self) -> Option<&DeviceAsking> {
+        self.device.as_ref()
+    }
+
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
@@ -171,7 +195,7 @@ impl Authority {
         let mode = parameters.get("response_mode").ok().flatten().and_then(ResponseMode::parse);
         let state = parameters.get("state").ok().flatten().map(str::to_owned);
         let mode = mode.unwrap_or(ResponseMode::Query);
-        Ok(Recipient { redirect_uri: named.to_owned(), mode, state, client })
+        Ok(Recipient { redirect_uri: named.to_owned(), mode, state, client, device: None })
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::interaction::{Interaction, PasswordProved};
 use super::page::{ClientShown, Page, Problem, SecondFactorPage, Stopped};
+use super::request::AuthorizationRequest;
 use super::response::{AuthorizeFault, Recipient};
 use super::{Answer, Browser, TabLogin, is_unproved};
 use crate::audit::{Action, Actor, Event};
@@ -127,8 +128,7 @@ impl Authority {
             Resumed::Instead(answer) => return Ok(*answer),
         };
         if !allows {
-            let refused = login.request.recipient.refuse(&self.issuer.url, AuthorizeFault::AccessDenied);
-            return Ok(Answer::to_client(refused));
+            return self.refuse(login.request.recipient, AuthorizeFault::AccessDenied);
         }
         let found = self.accounts_of(&submitted.browser, Some(&login.request))?;
         let Some(account) = login.choose(&found).filter(|_| login.interaction.browser_session_id.is_some())
@@ -150,7 +150,7 @@ impl Authority {
         let mut situation = login.situation(Some(account), self);
         situation.progress.consented = true;
         if super::next_step(&situation) == super::NextStep::Finish {
-            return Ok(Answer::to_client(self.finish(login.request, account)?));
+            return self.finish(login.request, account);
         }
         // The browser session is another one by now, or has grown too old.
         self.proceed(login, &submitted.browser)
@@ -163,21 +163,9 @@ impl Authority {
         let Ok(opened) = sealed.open::<Interaction>(&submitted.unverified_interaction, now) else {
             return Ok(Resumed::Instead(Box::new(Answer::page(Page::Stopped(Stopped::UnreadablePage)))));
         };
-        let parameters = opened.content.parameters();
-        let recipient = match self.recipient(&parameters) {
-            Ok(recipient) => recipient,
-            Err(fault) => {
-                return Ok(Resumed::Instead(Box::new(Answer::page(Page::Stopped(Stopped::Recipient(
-                    fault,
-                ))))));
-            }
-        };
-        let request = match self.authorization_request(&recipient, &parameters) {
+        let request = match self.request_of(&opened.content)? {
             Ok(request) => request,
-            Err(fault) => {
-                let refused = recipient.refuse(&self.issuer.url, fault);
-                return Ok(Resumed::Instead(Box::new(Answer::to_client(refused))));
-            }
+            Err(answer) => return Ok(Resumed::Instead(answer)),
         };
         let login = TabLogin { request, interaction: opened.content, problem: None };
         if opened.is_expired || !login.interaction.is_of(submitted.browser.binding.as_ref()) {
@@ -186,13 +174,32 @@ impl Authority {
         Ok(Resumed::Here(Box::new(login)))
     }
 
+    /// The request that a page belongs to, or what is shown instead.
+    fn request_of(
+        &self,
+        interaction: &Interaction,
+    ) -> Result<std::result::Result<AuthorizationRequest, Box<Answer>>> {
+        if let Some(user_code) = &interaction.device {
+            return self.device_request_of(user_code);
+        }
+        let parameters = interaction.parameters();
+        let recipient = match self.recipient(&parameters) {
+            Ok(recipient) => recipient,
+            Err(fault) => {
+                return Ok(Err(Box::new(Answer::page(Page::Stopped(Stopped::Recipient(fault))))));
+            }
+        };
+        let request = self.authorization_request(&recipient, &parameters);
+        Ok(request.map_err(|fault| Box::new(Answer::to_client(recipient.refuse(&self.issuer.url, fault)))))
+    }
+
     /// The same request from its beginning, in the browser that it is in now, and nothing that was sent is looked at.
     fn begin_again(&self, login: TabLogin, browser: &Browser) -> Result<Answer> {
         let binding = match &browser.binding {
             Some(binding) => binding.clone(),
             None => PlainSecret::generate()?,
         };
-        let interaction = Interaction::begin(&login.interaction.parameters(), &binding);
+        let interaction = login.interaction.begin_again(&binding);
         let login = TabLogin { interaction, problem: Some(Problem::StartedAgain), ..login };
         let is_new = browser.binding.is_none().then_some(binding);
         Ok(Answer { binding: is_new, ..self.proceed(login, browser)? })

@@ -50,14 +50,11 @@ impl Authority {
         let redeem = self.redemption(client, &code, &grant.context, now)?;
         let storage = self.storage.on_behalf_of(&grant.context);
         match storage.redeem(redeem)? {
-            Redeemed::Started { session, attributes } => {
+            Redeemed::Started { session, browser, attributes } => {
                 metrics::issued(GrantType::AuthorizationCode.as_str());
-                let browser = session.browser.as_ref().ok_or_else(|| {
-                    Error::new(ErrorKind::Internal, "a session of a code without a browser session")
-                })?;
                 let begun = Begun {
                     session: &session,
-                    browser,
+                    browser: &browser,
                     attributes: &attributes,
                     nonce: code.nonce.as_deref(),
                     id_token_claims: &code.id_token_claims,

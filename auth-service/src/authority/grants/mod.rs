@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod password;
 mod refresh;
 
@@ -10,9 +11,13 @@ use std::sync::Arc;
 use super::{Authority, Step};
 use crate::authority::tokens::IssuedTokens;
 use crate::clients::Client;
+use crate::context::RequestContext;
 use crate::error::Result;
+use crate::secret::PlainSecret;
 
 pub use authorization_code::AuthorizationCodeGrant;
+pub use device_code::{DeviceAuthorization, DeviceCodes};
+pub(in crate::authority) use device_code::{normal_user_code, shown};
 pub(in crate::authority) use password::Lifetimes;
 pub use password::PasswordGrant;
 pub(in crate::authority) use refresh::RefreshAnswer;
@@ -22,6 +27,7 @@ pub use refresh::RefreshGrant;
 pub enum Grant {
     AuthorizationCode(Box<AuthorizationCodeGrant>),
     ClientCredentials { scope: Option<String>, audience: Option<String> },
+    DeviceCode { device_code: PlainSecret, context: RequestContext },
     Password(Box<PasswordGrant>),
     RefreshToken(RefreshGrant),
 }
@@ -38,6 +44,9 @@ impl Authority {
             }
             Grant::ClientCredentials { scope, audience } => {
                 self.issue_client_token(&client, scope.as_deref(), audience.as_deref()).map(Step::Done)
+            }
+            Grant::DeviceCode { device_code, context } => {
+                Ok(Step::blocks(move |authority| authority.poll_device(&client, &device_code, &context)))
             }
             Grant::Password(request) => {
                 Ok(Step::blocks(move |authority| authority.obtain_pair(&client, &request)))

@@ -125,6 +125,7 @@ impl Authority {
         {
             after = last;
         }
+        while self.storage.sweep_logins(before)? > 0 && go_on() {}
         while self.storage.sweep_failures(now)? > 0 && go_on() {}
         while self.storage.sweep_legacy_tokens(before)? > 0 && go_on() {}
         if sessions + revocations > 0 {

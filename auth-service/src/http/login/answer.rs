@@ -3,9 +3,7 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::cookies::accept_language;
-use crate::authority::authorize::{
-    Answer, ClientResponse, ClientShown, Outcome, Page, Problem, RecipientFault, ResponseMode, Stopped,
-};
+use crate::authority::authorize::{Answer, ClientResponse, Outcome, RecipientFault, ResponseMode, Stopped};
 use crate::error::{Error, ErrorKind};
 use crate::http::HttpState;
 use crate::http::pages::{self, Locale, Shell, Texts, with};
@@ -61,6 +59,12 @@ impl<'a> Renderer<'a> {
     pub(super) fn failed(&self, error: &Error) -> HttpResponse {
         let refusal = error.log_or_refuse();
         let t = self.texts();
+        if let ErrorKind::TooManyAttempts(seconds) = error.kind {
+            let line = with(t.too_many, &seconds.to_string());
+            let mut response = self.message(StatusCode::TOO_MANY_REQUESTS, t.stopped, &[&line], None);
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+            return response;
+        }
         let is_defect = error.kind == ErrorKind::Internal;
         let status =
             if is_defect { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -101,47 +105,6 @@ impl<'a> Renderer<'a> {
         pages::form_post(&page)
     }
 
-    fn page(&self, page: Page) -> HttpResponse {
-        let (t, shell) = (self.texts(), &self.shell());
-        match page {
-            Page::SignIn(page) => {
-                let status = status_of(page.problem);
-                let action = self.action("/login/password");
-                let (to, problem) =
-                    (self.to(&page.client), page.problem.map(|problem| self.problem(problem)));
-                let (username, interaction) = (page.username, page.interaction);
-                pages::page(status, &pages::SignIn { shell, t, to, username, problem, action, interaction })
-            }
-            Page::SecondFactor(page) => {
-                let status = status_of(page.problem);
-                let problem = page.problem.map(|problem| self.problem(problem));
-                let (action, interaction) = (self.action("/login/factor"), page.interaction);
-                pages::page(status, &pages::SecondFactor { shell, t, problem, action, interaction })
-            }
-            Page::ChooseAccount(page) => {
-                let (to, accounts) = (self.to(&page.client), page.accounts);
-                let (action, interaction) = (self.action("/login/account"), page.interaction);
-                pages::page(StatusCode::OK, &pages::Accounts { shell, t, to, accounts, action, interaction })
-            }
-            Page::Consent(page) => {
-                let consent = pages::Consent {
-                    shell,
-                    t,
-                    signed_in_as: with(t.signed_in_as, &page.username),
-                    wants: with(t.consent_wants, page.client.client.display_name()),
-                    scopes: page.scope.iter().map(|scope| t.of_scope(scope)).collect(),
-                    audience: page.audience.as_deref().map(|audience| with(t.consent_audience, audience)),
-                    is_unproved: page.is_unproved,
-                    sent_to: with(t.sent_to, &page.client.host),
-                    action: self.action("/login/consent"),
-                    interaction: page.interaction,
-                };
-                pages::page(StatusCode::OK, &consent)
-            }
-            Page::Stopped(stopped) => self.stopped(stopped),
-        }
-    }
-
     pub(super) fn stopped(&self, stopped: Stopped) -> HttpResponse {
         let t = self.texts();
         let (line, detail) = match stopped {
@@ -164,20 +127,6 @@ impl<'a> Renderer<'a> {
             }
         };
         self.message(StatusCode::BAD_REQUEST, t.stopped, &[line, t.go_back], detail)
-    }
-
-    fn to(&self, client: &ClientShown) -> String {
-        with(self.texts().sign_in_to, client.client.display_name())
-    }
-
-    fn problem(&self, problem: Problem) -> String {
-        let t = self.texts();
-        match problem {
-            Problem::WrongCredentials => t.wrong_credentials.to_owned(),
-            Problem::WrongCode => t.wrong_code.to_owned(),
-            Problem::TooManyAttempts(seconds) => with(t.too_many, &seconds.to_string()),
-            Problem::StartedAgain => t.started_again.to_owned(),
-        }
     }
 }
 
@@ -214,13 +163,4 @@ pub(super) fn see_other(location: &str) -> HttpResponse {
     let mut response = HttpResponse::SeeOther();
     response.insert_header((CACHE_CONTROL, "no-store")).insert_header(("Referrer-Policy", "no-referrer"));
     response.insert_header((LOCATION, location)).finish()
-}
-
-/// Wrong credentials are no error of the protocol: the page is shown again.
-fn status_of(problem: Option<Problem>) -> StatusCode {
-    match problem {
-        Some(Problem::TooManyAttempts(_)) => StatusCode::TOO_MANY_REQUESTS,
-        Some(Problem::WrongCredentials | Problem::WrongCode) => StatusCode::UNAUTHORIZED,
-        Some(Problem::StartedAgain) | None => StatusCode::OK,
-    }
 }

@@ -4,8 +4,10 @@
 mod answer;
 pub(in crate::http) mod authorize;
 pub(super) mod cookies;
+mod device;
 mod form;
 pub(in crate::http) mod logout;
+mod render;
 mod submit;
 pub(in crate::http) mod userinfo;
 
@@ -33,6 +35,9 @@ pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
         at("/oauth2/userinfo", "GET, POST")
             .route(web::get().to(userinfo::userinfo))
             .route(web::post().to(userinfo::userinfo_by_post)),
+    )
+    .service(
+        at("/device", "GET, POST").route(web::get().to(device::enter)).route(web::post().to(device::entered)),
     )
     .service(page("/login/password").route(web::post().to(submit::password)))
     .service(page("/login/factor").route(web::post().to(submit::factor)))

@@ -65,6 +65,12 @@ fn grant(parameters: &Parameters, context: impl FnOnce() -> RequestContext) -> R
     match parameters.get("grant_type") {
         None => Err(Error::invalid_request("the parameter `grant_type` is missing")),
         Some("authorization_code") => code_grant(parameters, context()),
+        Some("urn:ietf:params:oauth:grant-type:device_code") => {
+            let device_code = parameters
+                .owned("device_code")
+                .ok_or_else(|| Error::invalid_request("the parameter `device_code` is missing"))?;
+            Ok(Grant::DeviceCode { device_code: PlainSecret::new(device_code), context: context() })
+        }
         Some("client_credentials") => Ok(Grant::ClientCredentials { scope, audience: audience(parameters)? }),
         Some("refresh_token") => {
             let unverified_token = parameters
@@ -89,7 +95,7 @@ fn code_grant(parameters: &Parameters, context: RequestContext) -> Result<Grant,
 }
 
 /// `resource` (RFC 8707), which must be an absolute URI without a fragment, or `audience`.
-fn audience(parameters: &Parameters) -> Result<Option<String>, Error> {
+pub(super) fn audience(parameters: &Parameters) -> Result<Option<String>, Error> {
     let (resource, audience) = (parameters.owned("resource"), parameters.owned("audience"));
     match (resource, audience) {
         (Some(_), Some(_)) => Err(Error::invalid_request("`resource` and `audience` exclude each other")),

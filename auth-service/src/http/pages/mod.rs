@@ -71,9 +71,23 @@ pub(super) struct Consent<'a> {
     pub scopes: Vec<String>,
     pub audience: Option<String>,
     pub is_unproved: bool,
-    pub sent_to: String,
+    /// What to recognise the device by.
+    pub device: Vec<String>,
+    /// Where the answer goes; a device gets none.
+    pub sent_to: Option<String>,
     pub action: String,
     pub interaction: String,
+}
+
+/// The code of a device.
+#[derive(Template)]
+#[template(path = "device.html")]
+pub(super) struct Device<'a> {
+    pub shell: &'a Shell<'a>,
+    pub t: &'static Texts,
+    pub user_code: String,
+    pub is_wrong: bool,
+    pub action: String,
 }
 
 /// After a form, in place of a redirect.

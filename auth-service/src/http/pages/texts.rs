@@ -93,6 +93,15 @@ pub(in crate::http) struct Texts {
     pub unavailable: &'static str,
     pub unavailable_hint: &'static str,
     pub for_operators: &'static str,
+    pub device: &'static str,
+    pub device_hint: &'static str,
+    pub device_code: &'static str,
+    pub device_wrong: &'static str,
+    pub consent_device: &'static str,
+    pub consent_device_ip: &'static str,
+    pub device_allowed: &'static str,
+    pub device_allowed_hint: &'static str,
+    pub device_denied: &'static str,
 }
 
 impl Texts {
@@ -143,6 +152,8 @@ mod tests {
                 texts.go_on_to,
                 texts.logout_question,
                 texts.for_operators,
+                texts.consent_device,
+                texts.consent_device_ip,
             ]
             .iter()
             .all(|text| text.matches("{}").count() == 1)

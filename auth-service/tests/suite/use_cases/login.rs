@@ -36,7 +36,7 @@ impl<'a> Chrome<'a> {
         Self { at, tickets: Tickets::default(), binding: None }
     }
 
-    fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser { tickets: self.tickets.clone(), binding: self.binding.clone(), context: context() }
     }
 
@@ -72,8 +72,14 @@ impl<'a> Chrome<'a> {
         self.take(answer.map_err(|error| error.cause).unwrap())
     }
 
-    fn consent(&mut self, interaction: &str, allows: bool) -> Outcome {
+    pub(crate) fn consent(&mut self, interaction: &str, allows: bool) -> Outcome {
         let answer = self.at.authority.submit_consent(&self.submitted(interaction), allows);
+        self.take(answer.map_err(|error| error.cause).unwrap())
+    }
+
+    /// The code of a device.
+    pub(crate) fn enter(&mut self, user_code: &str) -> Outcome {
+        let answer = self.at.authority.submit_user_code(user_code, &self.browser());
         self.take(answer.map_err(|error| error.cause).unwrap())
     }
 

@@ -7,6 +7,7 @@ mod admin_changes;
 mod audit;
 mod client_authentication;
 mod client_credentials;
+mod device;
 mod introspect;
 mod legacy;
 mod login;

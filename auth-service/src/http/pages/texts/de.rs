@@ -46,4 +46,13 @@ pub(super) const TEXTS: Texts = Texts {
     unavailable: "Bitte noch einmal versuchen",
     unavailable_hint: "Der Dienst kann gerade nicht antworten. Laden Sie diese Seite gleich noch einmal.",
     for_operators: "Für den Betreiber: {}",
+    device: "Gerät verbinden",
+    device_hint: "Geben Sie den Code ein, den Ihr Gerät anzeigt.",
+    device_code: "Code",
+    device_wrong: "Kein Gerät wartet mit diesem Code. Prüfen Sie ihn, oder beginnen Sie am Gerät noch einmal.",
+    consent_device: "Ein Gerät bittet um Zugriff. Fahren Sie nur fort, wenn es vor Ihnen steht und den Code {} anzeigt.",
+    consent_device_ip: "Das Gerät fragt von der Adresse {}.",
+    device_allowed: "Das Gerät ist verbunden",
+    device_allowed_hint: "Sie können zum Gerät zurückkehren.",
+    device_denied: "Das Gerät erhält keinen Zugriff",
 };

@@ -46,4 +46,13 @@ pub(super) const TEXTS: Texts = Texts {
     unavailable: "Please try again",
     unavailable_hint: "The service cannot answer right now. Reload this page in a moment.",
     for_operators: "For the operator: {}",
+    device: "Connect a device",
+    device_hint: "Enter the code that your device shows.",
+    device_code: "Code",
+    device_wrong: "No device waits with this code. Check it, or start again on the device.",
+    consent_device: "A device asks for access. Only continue if it is in front of you and shows the code {}.",
+    consent_device_ip: "The device asked from the address {}.",
+    device_allowed: "The device is connected",
+    device_allowed_hint: "You can go back to the device.",
+    device_denied: "The device gets no access",
 };

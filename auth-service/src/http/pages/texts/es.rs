@@ -46,4 +46,13 @@ pub(super) const TEXTS: Texts = Texts {
     unavailable: "Inténtelo de nuevo",
     unavailable_hint: "El servicio no puede responder ahora. Vuelva a cargar esta página dentro de un momento.",
     for_operators: "Para el operador: {}",
+    device: "Conectar un dispositivo",
+    device_hint: "Introduzca el código que muestra su dispositivo.",
+    device_code: "Código",
+    device_wrong: "Ningún dispositivo espera con este código. Compruébelo o empiece de nuevo en el dispositivo.",
+    consent_device: "Un dispositivo solicita acceso. Continúe solo si está delante de usted y muestra el código {}.",
+    consent_device_ip: "El dispositivo lo pide desde la dirección {}.",
+    device_allowed: "El dispositivo está conectado",
+    device_allowed_hint: "Puede volver al dispositivo.",
+    device_denied: "El dispositivo no obtiene acceso",
 };

@@ -46,4 +46,13 @@ pub(super) const TEXTS: Texts = Texts {
     unavailable: "Veuillez réessayer",
     unavailable_hint: "Le service ne peut pas répondre pour le moment. Rechargez cette page dans un instant.",
     for_operators: "Pour l’exploitant : {}",
+    device: "Connecter un appareil",
+    device_hint: "Saisissez le code affiché par votre appareil.",
+    device_code: "Code",
+    device_wrong: "Aucun appareil n’attend avec ce code. Vérifiez-le, ou recommencez sur l’appareil.",
+    consent_device: "Un appareil demande l’accès. Ne continuez que s’il est devant vous et affiche le code {}.",
+    consent_device_ip: "L’appareil a fait sa demande depuis l’adresse {}.",
+    device_allowed: "L’appareil est connecté",
+    device_allowed_hint: "Vous pouvez revenir à l’appareil.",
+    device_denied: "L’appareil n’obtient pas d’accès",
 };

@@ -1,0 +1,230 @@
+use std::time::Duration;
+
+use super::authorization_code::Begun;
+use crate::audit::{Action, Event};
+use crate::authority::Authority;
+use crate::authority::tokens::IssuedTokens;
+use crate::clients::{Client, GrantType, OFFLINE_SCOPE};
+use crate::clock::Timestamp;
+use crate::context::RequestContext;
+use crate::error::{Error, ErrorKind, OAuthFault, Result};
+use crate::metrics;
+use crate::revocations::RevocationTarget;
+use crate::secret::{HashedSecret, PlainSecret, random_bytes};
+use crate::sessions::{FromBrowser, NewSession, Session};
+use crate::storage::{AllowedBy, Decision, DeviceRequest, Redeem, Redeemed, StorageError};
+use crate::users::{Attempt, AttemptPolicy};
+
+/// Requests of devices from one address: each is a row until it expires.
+const DEVICE_REQUESTS: AttemptPolicy = AttemptPolicy {
+    realm: "device requests",
+    pair: 0,
+    account: 0,
+    client_ip: 200,
+    window: Duration::from_secs(600),
+};
+
+/// Consonants that are not mistaken for each other, and make no words (RFC 8628 section 6.1).
+const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+
+/// 34 bits: enough against guesses that are limited.
+const USER_CODE_LETTERS: usize = 8;
+
+/// Tries at a user code that nobody has; with 10,000 of them in use a clash is one in two million.
+const TRIES: usize = 5;
+
+/// What a device asks for.
+pub struct DeviceAuthorization {
+    pub scope: Option<String>,
+    pub audience: Option<String>,
+    pub context: RequestContext,
+}
+
+/// What a device shows, and asks with (RFC 8628 section 3.2).
+#[derive(Debug, Clone)]
+pub struct DeviceCodes {
+    pub device_code: PlainSecret,
+    /// With a dash in the middle.
+    pub user_code: String,
+    pub expires_in: Duration,
+    /// Between two questions.
+    pub interval: Duration,
+}
+
+impl Authority {
+    /// Begins the login of a device without a browser.
+    ///
+    /// # Errors
+    /// `unauthorized_client`, `invalid_scope`, `invalid_target`; `TooManyAttempts`; `Unavailable`.
+    pub fn authorize_device(&self, client: &Client, asked: &DeviceAuthorization) -> Result<DeviceCodes> {
+        client.check_grant(GrantType::DeviceCode)?;
+        let attempt = Attempt::new(&self.sign_in.count_key, &DEVICE_REQUESTS, "", asked.context.client_ip);
+        let limited = || Event::of(Action::AttemptsLimited).client(client.id.as_str());
+        self.check_limit(&attempt, "too many devices asked", &asked.context, limited)?;
+        let now = self.now();
+        let policy = self.authorize.policy.device;
+        let audience = match (&asked.audience, client.audiences.is_empty()) {
+            (None, true) => self.userinfo_audience(),
+            (asked, _) => client.choose_audience(asked.as_deref())?,
+        };
+        let mut request = DeviceRequest {
+            user_code: String::new(),
+            client_id: client.id.to_string(),
+            scope: client.narrow_scope(asked.scope.as_deref())?,
+            audience,
+            decision: Decision::Pending,
+            session_id: Session::new_id(now),
+            expires_at: now.plus(policy.ttl),
+            client_ip: asked.context.client_ip.map(|ip| ip.address.to_string()),
+            device: asked.context.device(),
+        };
+        let device_code = PlainSecret::generate()?;
+        for _ in 0..TRIES {
+            request.user_code = user_code()?;
+            match self.storage.add_device_request(&HashedSecret::of(&device_code), &request) {
+                Err(StorageError::Taken) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    let user_code = shown(&request.user_code);
+                    return Ok(DeviceCodes {
+                        device_code,
+                        user_code,
+                        expires_in: policy.ttl,
+                        interval: policy.interval,
+                    });
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::Internal, "no user code is free"))
+    }
+
+    /// A device asks whether its user has decided (RFC 8628 section 3.4).
+    ///
+    /// # Errors
+    /// `authorization_pending`, `slow_down`, `access_denied`, `expired_token`, `invalid_grant`; `Unavailable`.
+    pub(super) fn poll_device(
+        &self,
+        client: &Client,
+        device_code: &PlainSecret,
+        context: &RequestContext,
+    ) -> Result<IssuedTokens> {
+        client.check_grant(GrantType::DeviceCode)?;
+        let (now, code) = (self.now(), HashedSecret::of(device_code));
+        if self.authorize.asks_too_often(&code, now) {
+            return Err(refused(OAuthFault::SlowDown));
+        }
+        let request =
+            self.storage.device_request(&code)?.filter(|request| request.client_id == client.id.as_str());
+        let request =
+            request.ok_or_else(|| refused(OAuthFault::InvalidGrant("the device code is not valid")))?;
+        match &request.decision {
+            Decision::Denied => Err(refused(OAuthFault::AccessDenied)),
+            _ if request.expires_at <= now => Err(refused(OAuthFault::ExpiredDeviceCode)),
+            Decision::Pending => Err(refused(OAuthFault::AuthorizationPending)),
+            Decision::Allowed(by) => self.begin_device_session(client, &request, by, context, now),
+        }
+    }
+
+    fn begin_device_session(
+        &self,
+        client: &Client,
+        request: &DeviceRequest,
+        by: &AllowedBy,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<IssuedTokens> {
+        let from = FromBrowser {
+            browser_session_id: by.browser_session_id.clone(),
+            offline: request.scope.contains(OFFLINE_SCOPE),
+            userinfo_claims: Vec::new(),
+        };
+        let session = Session::begin(NewSession {
+            id: request.session_id.clone(),
+            user_id: by.user_id.clone(),
+            client_id: client.id.clone(),
+            scope: request.scope.clone(),
+            audience: request.audience.clone(),
+            auth_time: by.auth_time,
+            amr: by.amr.clone(),
+            created_at: now,
+            idle_ttl: self.policy.refresh_idle_ttl,
+            absolute_ttl: self.policy.refresh_absolute_ttl,
+            leeway: self.simplejwt.leeway,
+            device: context.device(),
+            browser: Some(from.clone()),
+        });
+        let redeem = Redeem {
+            session,
+            from,
+            password_epoch: by.password_epoch,
+            browser_idle_expires_at: now.plus(self.authorize.policy.browser_sessions.idle),
+            limit: Some(self.session_limit(now)),
+            revoked_until: self.revoked_until(now),
+        };
+        match self.storage.on_behalf_of(context).redeem(redeem)? {
+            Redeemed::Started { session, browser, attributes } => {
+                metrics::issued(GrantType::DeviceCode.as_str());
+                let begun = Begun {
+                    session: &session,
+                    browser: &browser,
+                    attributes: &attributes,
+                    nonce: None,
+                    id_token_claims: &[],
+                };
+                self.answer_begun(client, &begun, now)
+            }
+            Redeemed::Again(session) => {
+                self.apply_revocation(&RevocationTarget::Session(session.id), self.revoked_until(now));
+                Err(refused(OAuthFault::InvalidGrant("the device code was used before")))
+            }
+            // The user was disabled, has logged out, or has another password by now.
+            Redeemed::Gone => Err(refused(OAuthFault::AccessDenied)),
+        }
+    }
+}
+
+fn refused(fault: OAuthFault) -> Error {
+    Error::new(fault, format!("device: {fault:?}"))
+}
+
+fn user_code() -> Result<String> {
+    let mut code = String::with_capacity(USER_CODE_LETTERS);
+    while code.len() < USER_CODE_LETTERS {
+        for byte in random_bytes::<16>()? {
+            // 240 is a multiple of 20: each letter is as likely as any other.
+            if byte < 240 && code.len() < USER_CODE_LETTERS {
+                code.push(char::from(LETTERS[usize::from(byte % 20)]));
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// As users read it.
+pub(in crate::authority) fn shown(user_code: &str) -> String {
+    let (first, second) = user_code.split_at(user_code.len() / 2);
+    format!("{first}-{second}")
+}
+
+/// What a user entered, as it is stored: without dashes and spaces, in capitals. `None` when it cannot be one.
+pub(in crate::authority) fn normal_user_code(entered: &str) -> Option<String> {
+    let letters: String =
+        entered.chars().filter(char::is_ascii_alphabetic).take(USER_CODE_LETTERS + 1).collect();
+    let code = letters.to_ascii_uppercase();
+    (code.len() == USER_CODE_LETTERS && code.bytes().all(|letter| LETTERS.contains(&letter))).then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_code_is_read_however_it_is_entered() {
+        let code = user_code().map_err(|error| error.cause).unwrap();
+        assert_eq!(normal_user_code(&shown(&code).to_lowercase()), Some(code.clone()));
+        assert_eq!(normal_user_code(&format!(" {code} ")), Some(code));
+        for bad in ["", "BCDF", "BCDF-GHJKL", "AEIO-UAEI", "1234-5678"] {
+            assert_eq!(normal_user_code(bad), None, "{bad}");
+        }
+    }
+}
