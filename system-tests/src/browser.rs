@@ -167,13 +167,27 @@ impl Site {
     /// When it cannot listen.
     #[must_use]
     pub fn serve(html: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let answer: Arc<str> = format!(
+        Self::answering(&format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{html}",
             html.len()
-        )
-        .into();
+        ))
+    }
+
+    /// Leads every browser on to another address.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    #[must_use]
+    pub fn leading_to(url: &str) -> Self {
+        Self::answering(&format!(
+            "HTTP/1.1 303 See Other\r\nLocation: {url}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        ))
+    }
+
+    fn answering(answer: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let answer: Arc<str> = answer.into();
         thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 let answer = Arc::clone(&answer);

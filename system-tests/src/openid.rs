@@ -12,7 +12,7 @@ use shared_claims::clock::unix_now;
 use tempfile::TempDir;
 
 use crate::database::{Database, execute};
-use crate::processes::{Env, Service};
+use crate::processes::{Env, Service, run};
 use crate::system::{PASSWORD, USER, auth_env, cli};
 
 /// Where the authority of every test says that it is.
@@ -87,6 +87,47 @@ impl Provider {
         cli(self.folder.path(), &self.env, arguments, "")
     }
 
+    /// The documents of a list, which are printed a line each.
+    ///
+    /// # Panics
+    /// When the command fails.
+    #[must_use]
+    pub fn cli_list(&self, arguments: &[&str]) -> Value {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        let output = run("auth-service", &arguments, self.folder.path(), &self.env, "");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a document")).collect()
+    }
+
+    /// Ends it and starts it on what it left, at the same address.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&mut self) {
+        self.service.signal(rustix::process::Signal::TERM);
+        self.service.ended().await;
+        let mut env = self.env.clone();
+        env.insert("AUTH__HTTP__BIND".to_owned(), self.service.http.to_string());
+        self.service = Service::start("auth-service", self.folder.path(), &env).await;
+    }
+
+    /// A JSON request, with an access token or without.
+    ///
+    /// # Panics
+    /// Without an answer.
+    pub async fn json(&self, method: &str, path: &str, token: Option<&str>, body: &Value) -> Reply {
+        let method = method.parse().expect("a method");
+        let mut request = self.http.request(method, self.url(path));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        reply(request.send().await.expect("an answer")).await
+    }
+
     /// Registers a client for logins; `more` are options of `client create`. The server knows it when this returns.
     ///
     /// # Panics
@@ -139,8 +180,12 @@ impl Provider {
     /// # Panics
     /// Without an answer.
     pub async fn post(&self, client: &Client, path: &str, form: &[(&str, &str)]) -> Reply {
+        self.post_to(&self.url(path), client, form).await
+    }
+
+    async fn post_to(&self, url: &str, client: &Client, form: &[(&str, &str)]) -> Reply {
         let mut form: Vec<(&str, &str)> = form.to_vec();
-        let request = self.http.post(self.url(path));
+        let request = self.http.post(url);
         let request = match &client.secret {
             Some(secret) => request.basic_auth(&client.id, Some(secret)),
             None => {
@@ -149,6 +194,16 @@ impl Provider {
             }
         };
         reply(request.form(&form).send().await.expect("an answer")).await
+    }
+
+    /// Redeems a code at another replica.
+    ///
+    /// # Panics
+    /// Without an answer.
+    pub async fn redeem_at(&self, replica: &Service, client: &Client, code: &str) -> Reply {
+        let form =
+            [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &client.redirect_uri)];
+        self.post_to(&format!("http://{}/oauth2/token", replica.http), client, &form).await
     }
 
     /// Redeems a code.
@@ -165,7 +220,16 @@ impl Provider {
     /// # Panics
     /// Without an answer.
     pub async fn userinfo(&self, access_token: &str) -> Reply {
-        let request = self.http.get(self.url("/oauth2/userinfo")).bearer_auth(access_token);
+        self.userinfo_at(&self.service, access_token).await
+    }
+
+    /// The same at another replica.
+    ///
+    /// # Panics
+    /// Without an answer.
+    pub async fn userinfo_at(&self, replica: &Service, access_token: &str) -> Reply {
+        let request =
+            self.http.get(format!("http://{}/oauth2/userinfo", replica.http)).bearer_auth(access_token);
         reply(request.send().await.expect("an answer")).await
     }
 
@@ -312,6 +376,12 @@ impl<'a> UserAgent<'a> {
     #[must_use]
     pub fn new(provider: &'a Provider) -> Self {
         Self { provider, cookies: BTreeMap::new(), username: USER.to_owned(), allows: true }
+    }
+
+    /// A browser that was there before.
+    #[must_use]
+    pub fn with_cookies(provider: &'a Provider, cookies: BTreeMap<String, String>) -> Self {
+        Self { cookies, ..Self::new(provider) }
     }
 
     fn keep(&mut self, reply: &Reply) {

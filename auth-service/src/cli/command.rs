@@ -1,6 +1,9 @@
 use clap::Subcommand;
 
-use super::{audience, audit, backup, client, import, key, master_key, session, standalone, user};
+use super::{
+    audience, audit, backup, browser_session, client, consent, import, key, master_key, session, standalone,
+    user,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -17,6 +20,12 @@ pub(super) enum Command {
     /// List, show and end sessions: one login at one client, with its refresh tokens.
     #[command(subcommand)]
     Session(session::SessionCommand),
+    /// List and end browser sessions: a user who is logged in, in one browser.
+    #[command(subcommand)]
+    BrowserSession(browser_session::BrowserSessionCommand),
+    /// List and withdraw what users have allowed clients.
+    #[command(subcommand)]
+    Consent(consent::ConsentCommand),
     /// Manage audiences: services that accept tokens.
     #[command(subcommand)]
     Audience(audience::AudienceCommand),
@@ -50,6 +59,8 @@ impl Command {
             Self::User(command) => command.only_reads(),
             Self::Client(command) => command.only_reads(),
             Self::Session(command) => command.only_reads(),
+            Self::BrowserSession(command) => command.only_reads(),
+            Self::Consent(command) => command.only_reads(),
             Self::Audience(command) => command.only_reads(),
             Self::Key(command) => command.only_reads(),
             Self::Audit(command) => command.only_reads(),

@@ -6,9 +6,11 @@
 mod audience;
 mod audit;
 mod backup;
+mod browser_session;
 mod client;
 mod command;
 mod config;
+mod consent;
 mod doctor;
 mod enabled;
 mod failure;
@@ -102,6 +104,8 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::User(command) => command.run(&*open()?, output),
         Command::Client(command) => command.run(&*open()?, output),
         Command::Session(command) => command.run(&*open()?, output),
+        Command::BrowserSession(command) => command.run(&*open()?, output),
+        Command::Consent(command) => command.run(&*open()?, output),
         Command::Audience(command) => command.run(&*open()?, output),
         Command::Import(import::ImportCommand::Django(command)) => {
             command.run(&*authority(&settings)?, settings.django.field_map(), output)

@@ -58,6 +58,10 @@ use crate::error::ErrorKind;
         account::sessions::sessions,
         account::sessions::end_other_sessions,
         account::sessions::end_session,
+        account::logins::browser_sessions,
+        account::logins::end_browser_session,
+        account::logins::consents,
+        account::logins::withdraw_consent,
         account::profile::account_token,
         account::profile::me,
     )

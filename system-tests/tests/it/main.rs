@@ -36,6 +36,8 @@ mod hostile_tokens;
 mod keys;
 mod life_cycle;
 mod limits;
+mod login_pages;
+mod logins;
 mod logs;
 mod lost_replicas;
 mod lying_authority;

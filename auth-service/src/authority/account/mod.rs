@@ -5,6 +5,7 @@
 
 mod caller;
 mod email;
+mod logins;
 mod mail_tokens;
 mod messages;
 mod own_account;

@@ -10,6 +10,7 @@ mod client_changes;
 mod clients;
 pub mod import;
 mod keys;
+mod logins;
 mod sessions;
 mod user_changes;
 mod users;

@@ -11,7 +11,6 @@ use crate::browser_sessions::{LiveBrowserSession, Tickets, sid};
 use crate::clients::{Client, ClientId};
 use crate::error::Result;
 use crate::secret::PlainSecret;
-use crate::storage::BrowserEnd;
 
 /// A request to end a browser session (OpenID Connect RP-Initiated Logout section 2), as it came and unproved.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +56,8 @@ struct Pending {
     browser_hash: String,
     browser_session_id: String,
     location: Option<String>,
+    #[serde(default)]
+    ui_locales: Option<String>,
 }
 
 impl Kind for Pending {
@@ -100,6 +101,7 @@ impl Authority {
             browser_hash: hash(binding.expose().as_bytes()),
             browser_session_id: live.session.id.clone(),
             location,
+            ui_locales: request.ui_locales.clone(),
         };
         let expires_at = self.now().plus(self.authorize.policy.interaction_ttl);
         let question = LogoutQuestion {
@@ -126,21 +128,18 @@ impl Authority {
         };
         let open = self.accounts_of(browser, None)?;
         let live = open.iter().find(|live| live.session.id == pending.browser_session_id);
-        let outcome = pending.location.map_or(Logout::Done, Logout::Redirect);
-        let Some(live) = live else { return Ok(LogoutAnswer::of(outcome)) };
+        let answer = LogoutAnswer::of(pending.location.map_or(Logout::Done, Logout::Redirect));
+        let answer = LogoutAnswer { ui_locales: pending.ui_locales, ..answer };
+        let Some(live) = live else { return Ok(answer) };
         let tickets = self.end_in_browser(&live.session.id, &live.session.user_id, browser)?;
-        Ok(LogoutAnswer { tickets: Some(tickets), ..LogoutAnswer::of(outcome) })
+        Ok(LogoutAnswer { tickets: Some(tickets), ..answer })
     }
 
     /// Ends a browser session that its own browser asks to end.
     fn end_in_browser(&self, id: &str, user_id: &str, browser: &Browser) -> Result<Tickets> {
         let by = Actor::User(user_id.to_owned());
         let storage = self.storage.on_behalf_of(&browser.context);
-        let now = self.now();
-        let revoked_until = self.revoked_until(now);
-        if let Some(ended) = storage.end_browser_session(id, Some(by), BrowserEnd { now, revoked_until })? {
-            ended.revoked.iter().for_each(|target| self.apply_revocation(target, revoked_until));
-        }
+        self.apply_ended(storage.end_browser_session(id, Some(by), self.browser_end())?);
         Ok(browser.tickets.clone().without(id))
     }
 

@@ -154,6 +154,38 @@ pub(super) struct Sessions {
     pub sessions: Vec<Session>,
 }
 
+/// A browser in which the account is logged in.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BrowserSession {
+    pub id: String,
+    /// What the browser calls itself.
+    pub device: Option<String>,
+    /// Seconds since the epoch.
+    pub logged_in_at: i64,
+    pub expires_at: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct BrowserSessions {
+    pub browser_sessions: Vec<BrowserSession>,
+}
+
+/// What an application was allowed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Consent {
+    pub client_id: String,
+    pub audience: String,
+    pub scope: String,
+    /// Seconds since the epoch.
+    pub granted_at: i64,
+    pub expires_at: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Consents {
+    pub consents: Vec<Consent>,
+}
+
 /// How many sessions have ended.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Ended {

@@ -3,6 +3,7 @@
 pub(in crate::http) mod bodies;
 pub(in crate::http) mod email;
 pub(in crate::http) mod errors;
+pub(in crate::http) mod logins;
 pub(in crate::http) mod password;
 pub(in crate::http) mod profile;
 pub(in crate::http) mod registration;
@@ -44,6 +45,10 @@ pub(super) fn routes(app: &mut web::ServiceConfig, base: &str) {
                 .route(web::delete().to(sessions::end_other_sessions)),
         )
         .service(at("/sessions/{id}", "DELETE").route(web::delete().to(sessions::end_session)))
+        .service(at("/browser-sessions", "GET").route(web::get().to(logins::browser_sessions)))
+        .service(at("/browser-sessions/{id}", "DELETE").route(web::delete().to(logins::end_browser_session)))
+        .service(at("/consents", "GET").route(web::get().to(logins::consents)))
+        .service(at("/consents/{client_id}", "DELETE").route(web::delete().to(logins::withdraw_consent)))
         .service(at("/token", "POST").route(web::post().to(profile::account_token)))
         .service(at("/me", "GET").route(web::get().to(profile::me)));
 }

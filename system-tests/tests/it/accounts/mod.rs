@@ -425,7 +425,7 @@ async fn what_is_described_is_there_and_what_is_sent_wrong_is_named() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 15);
+    assert_eq!(asked, 19);
     let page = world.system.http.get(world.system.auth_url("/docs/")).send().await.unwrap();
     assert_eq!(page.status(), 200);
     assert!(page.text().await.unwrap().contains("swagger"));

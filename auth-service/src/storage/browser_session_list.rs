@@ -1,0 +1,65 @@
+//! Browser sessions as operators and their users see them.
+
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+
+use super::Storage;
+use super::error::StorageError;
+use super::schema::{browser_sessions, users};
+use crate::clock::Timestamp;
+
+/// A live browser session with the name of its user. Times are in milliseconds since the epoch.
+#[derive(Debug, Clone, Queryable)]
+pub struct BrowserSessionSummary {
+    pub id: String,
+    pub user_id: String,
+    pub username: String,
+    pub auth_time: i64,
+    pub amr: String,
+    pub created_at: i64,
+    pub idle_expires_at: i64,
+    pub expires_at: i64,
+    pub device: Option<String>,
+}
+
+/// A page of them, the oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct BrowserSessionPage {
+    pub user_id: Option<String>,
+    /// Only those after this ID.
+    pub after: String,
+    pub limit: u32,
+}
+
+impl Storage {
+    /// # Errors
+    /// [`StorageError`].
+    pub fn browser_sessions_page(
+        &self,
+        page: &BrowserSessionPage,
+        now: Timestamp,
+    ) -> Result<Vec<BrowserSessionSummary>, StorageError> {
+        let of_user = browser_sessions::user_id.nullable().eq(page.user_id.as_deref()).assume_not_null();
+        let found = browser_sessions::table
+            .inner_join(users::table)
+            .filter(browser_sessions::ended_at.is_null())
+            .filter(browser_sessions::idle_expires_at.gt(now.0))
+            .filter(browser_sessions::expires_at.gt(now.0))
+            .filter(of_user.or(page.user_id.is_none().into_sql::<Bool>()))
+            .filter(browser_sessions::id.gt(&page.after))
+            .order(browser_sessions::id)
+            .limit(page.limit.into())
+            .select((
+                browser_sessions::id,
+                browser_sessions::user_id,
+                users::username,
+                browser_sessions::auth_time,
+                browser_sessions::amr,
+                browser_sessions::created_at,
+                browser_sessions::idle_expires_at,
+                browser_sessions::expires_at,
+                browser_sessions::device,
+            ));
+        self.read(|connection| Ok(found.load(connection)?))
+    }
+}
