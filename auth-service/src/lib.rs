@@ -43,6 +43,7 @@ mod shares;
 pub mod startup;
 pub mod storage;
 pub mod tokens;
+mod user_code;
 pub mod users;
 pub mod verifiers;
 pub mod webhook;

@@ -1,6 +1,8 @@
 //! Sessions: one login on one device, which is what RFC 9700 calls a refresh token family. One row
 //! a session; a refresh is one compare-and-set on its generation.
 
+mod end;
+
 use std::time::Duration;
 
 use shared_claims::ScopeSet;
@@ -9,6 +11,8 @@ use uuid::{NoContext, Uuid};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::users::Attributes;
+
+pub use end::{EndReason, Ended};
 
 /// A session. What it may still do is for [`Session::evaluate`] to say.
 #[derive(Debug, Clone)]
@@ -34,58 +38,6 @@ pub struct Session {
     pub device: Option<String>,
     /// `None` for a login without a browser.
     pub browser: Option<FromBrowser>,
-}
-
-/// A session that is over, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    pub at: Timestamp,
-    pub reason: EndReason,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndReason {
-    /// By the holder of its refresh token.
-    Revoked,
-    /// A refresh token was used a second time.
-    Reuse,
-    UserDisabled,
-    PasswordChanged,
-    ClientDisabled,
-    /// Its browser session ended.
-    LoggedOut,
-    /// The user withdrew their consent to the client.
-    ConsentWithdrawn,
-}
-
-impl EndReason {
-    const ALL: [Self; 7] = [
-        Self::Revoked,
-        Self::Reuse,
-        Self::UserDisabled,
-        Self::PasswordChanged,
-        Self::ClientDisabled,
-        Self::LoggedOut,
-        Self::ConsentWithdrawn,
-    ];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Revoked => "revoked",
-            Self::Reuse => "reuse",
-            Self::UserDisabled => "user_disabled",
-            Self::PasswordChanged => "password_changed",
-            Self::ClientDisabled => "client_disabled",
-            Self::LoggedOut => "logged_out",
-            Self::ConsentWithdrawn => "consent_withdrawn",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
-    }
 }
 
 /// A refresh token that was presented, as far as the session is concerned.

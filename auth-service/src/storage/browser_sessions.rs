@@ -2,34 +2,19 @@
 
 use diesel::prelude::*;
 
+use super::browser_session_row::BrowserSessionRow;
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::schema::{browser_sessions, consents, sessions, users};
 use super::session_ends::SessionsEnded;
 use super::sessions::{AtLogin, note_login};
-use super::{Login, Start, Storage, logout_notices, revocations, scope, words};
+use super::{Login, Start, Storage, logout_notices, revocations, scope};
 use crate::audit::{Action, Actor, Event};
 use crate::browser_sessions::{BrowserSession, LiveBrowserSession};
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
-use crate::secret::HashedSecret;
 use crate::sessions::EndReason;
 use crate::users::User;
-
-#[derive(Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = browser_sessions)]
-struct BrowserSessionRow {
-    id: String,
-    secret_hash: Vec<u8>,
-    user_id: String,
-    auth_time: i64,
-    amr: String,
-    created_at: i64,
-    idle_expires_at: i64,
-    expires_at: i64,
-    ended_at: Option<i64>,
-    device: Option<String>,
-}
 
 /// The request that browser sessions are looked up for.
 #[derive(Debug, Clone, Copy)]
@@ -191,35 +176,4 @@ fn consented(
         .select(consents::scope);
     let text: Option<String> = found.first(connection).optional()?;
     text.as_deref().map(scope).transpose()
-}
-
-impl BrowserSessionRow {
-    fn from_session(session: &BrowserSession) -> Self {
-        Self {
-            id: session.id.clone(),
-            secret_hash: session.secret.as_bytes().to_vec(),
-            user_id: session.user_id.clone(),
-            auth_time: session.auth_time.0,
-            amr: session.amr.join(" "),
-            created_at: session.created_at.0,
-            idle_expires_at: session.idle_expires_at.0,
-            expires_at: session.expires_at.0,
-            ended_at: None,
-            device: session.device.clone(),
-        }
-    }
-
-    fn into_session(self) -> BrowserSession {
-        BrowserSession {
-            id: self.id,
-            secret: HashedSecret::from_stored(self.secret_hash),
-            user_id: self.user_id,
-            auth_time: Timestamp(self.auth_time),
-            amr: words(&self.amr),
-            created_at: Timestamp(self.created_at),
-            idle_expires_at: Timestamp(self.idle_expires_at),
-            expires_at: Timestamp(self.expires_at),
-            device: self.device,
-        }
-    }
 }

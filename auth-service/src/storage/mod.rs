@@ -17,6 +17,7 @@ mod audit_prune;
 mod audit_row;
 mod browser_session_ends;
 mod browser_session_list;
+mod browser_session_row;
 mod browser_sessions;
 mod change_counters;
 mod client_changes;

@@ -6,19 +6,21 @@ use quick_cache::sync::Cache;
 
 use super::claims_parameter::RequestedClaims;
 use super::interaction::Interaction;
-use super::page::Page;
-use super::request::{AcrWish, AuthorizationRequest, Prompt};
+use super::page::{DevicePage, Page};
+use super::prompt::{AcrWish, Prompt};
+use super::request::AuthorizationRequest;
 use super::response::{DeviceAsking, Recipient};
-use super::{Answer, AuthorizeService, Browser, TabLogin};
+use super::tab::TabLogin;
+use super::{Answer, AuthorizeService, Browser};
 use crate::audit::{Action, Event};
 use crate::authority::Authority;
-use crate::authority::grants::normal_user_code;
 use crate::browser_sessions::LiveBrowserSession;
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::secret::{HashedSecret, PlainSecret};
 use crate::storage::{AllowedBy, Decision};
+use crate::user_code::normal_user_code;
 use crate::users::{Attempt, AttemptPolicy};
 
 /// Codes that are entered from one address: an attacker who guesses needs 34 bits.
@@ -35,18 +37,6 @@ const POLLING: usize = 10_000;
 
 /// What a device is told to wait longer by each time (RFC 8628 section 3.5).
 const SLOWER_BY: Duration = Duration::from_secs(5);
-
-/// What the user sees of the login of a device, beside the pages of every login.
-#[derive(Debug, Clone)]
-pub enum DevicePage {
-    /// The code is asked for.
-    Enter {
-        user_code: String,
-        is_wrong: bool,
-    },
-    Allowed,
-    Denied,
-}
 
 /// When each device asked last. Each replica counts by itself: a device that asks several gets as many answers more.
 pub(super) struct DevicePolls(Cache<Vec<u8>, (Timestamp, Duration)>);

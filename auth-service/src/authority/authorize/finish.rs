@@ -1,7 +1,8 @@
 use super::Answer;
 use super::code::{Code, hash};
+use super::fault::AuthorizeFault;
 use super::request::AuthorizationRequest;
-use super::response::{AuthorizeFault, Recipient};
+use super::response::Recipient;
 use crate::authority::Authority;
 use crate::browser_sessions::LiveBrowserSession;
 use crate::error::Result;

@@ -1,8 +1,9 @@
 //! The login of a user in a browser.
 
 use super::page::Problem;
-use super::submit::Submitted;
-use super::{Answer, Browser, TabLogin};
+use super::resume::Submitted;
+use super::tab::TabLogin;
+use super::{Answer, Browser};
 use crate::audit::Actor;
 use crate::authority::Authority;
 use crate::authority::sign_in::{SignedIn, sign_in_outcome};

@@ -1,9 +1,11 @@
 //! The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core section 3.1): from a request to a code. Nothing is
 //! stored on the way but the login of a user and what they allow.
 
+mod answer;
 mod claims_parameter;
 mod code;
 mod device;
+mod fault;
 mod finish;
 mod interaction;
 mod log_in;
@@ -11,17 +13,19 @@ mod logout;
 mod next_step;
 mod page;
 mod parameters;
+mod prompt;
 mod request;
 mod response;
+mod resume;
 mod sealed;
 mod show;
 mod submit;
+mod tab;
 
 use std::time::Duration;
 
 use crate::authority::{Authority, Step};
-use crate::browser_sessions::{BrowserSessionPolicy, LiveBrowserSession, Tickets};
-use crate::context::RequestContext;
+use crate::browser_sessions::{BrowserSessionPolicy, LiveBrowserSession};
 use crate::error::{Error, OAuthFault, Result};
 use crate::keys::Secrets;
 use crate::secret::PlainSecret;
@@ -29,20 +33,23 @@ use crate::storage::ConsentsFor;
 
 use device::DevicePolls;
 use interaction::Interaction;
-use next_step::{Candidate, NextStep, Situation, next_step};
+use next_step::{NextStep, next_step};
 use request::AuthorizationRequest;
-use response::Recipient;
 use sealed::SealedValues;
+use tab::TabLogin;
 
+pub use answer::{Answer, Browser, Outcome};
 pub(in crate::authority) use code::Code;
-pub use device::DevicePage;
+pub use fault::{AuthorizeFault, RecipientFault};
 pub use logout::{Logout, LogoutAnswer, LogoutQuestion, LogoutRequest};
 pub use page::{
-    Account, AccountsPage, ClientShown, ConsentPage, Page, Problem, SecondFactorPage, SignInPage, Stopped,
+    Account, AccountsPage, ClientShown, ConsentPage, DevicePage, Page, Problem, SecondFactorPage, SignInPage,
+    Stopped,
 };
 pub use parameters::Parameters;
-pub use response::{AuthorizeFault, ClientResponse, RecipientFault, ResponseMode};
-pub use submit::{ChosenAccount, Submitted};
+pub use response::{ClientResponse, ResponseMode};
+pub use resume::Submitted;
+pub use submit::ChosenAccount;
 
 /// How long the parts of a login live.
 #[derive(Debug, Clone, Copy)]
@@ -74,50 +81,6 @@ impl AuthorizeService {
     #[must_use]
     pub fn new(policy: AuthorizePolicy, secrets: &Secrets) -> Self {
         Self { policy, sealed: SealedValues::new(secrets), polls: DevicePolls::new() }
-    }
-}
-
-/// The browser that a request comes from.
-#[derive(Debug, Clone)]
-pub struct Browser {
-    /// The accounts that are logged in there.
-    pub tickets: Tickets,
-    /// What its pages are bound to; `None` for a browser that has seen none yet.
-    pub binding: Option<PlainSecret>,
-    pub context: RequestContext,
-}
-
-/// What a browser gets.
-#[derive(Debug)]
-pub struct Answer {
-    pub outcome: Outcome,
-    /// The accounts that are logged in now, where that has changed.
-    pub tickets: Option<Tickets>,
-    /// For a browser that has none.
-    pub binding: Option<PlainSecret>,
-    /// The languages that the client says the user reads.
-    pub ui_locales: Option<String>,
-    /// What was refused, for the line of the request in the log.
-    pub refused: Option<Error>,
-}
-
-#[derive(Debug)]
-pub enum Outcome {
-    ToClient(ClientResponse),
-    Page(Page),
-}
-
-impl Answer {
-    fn of(outcome: Outcome) -> Self {
-        Self { outcome, tickets: None, binding: None, ui_locales: None, refused: None }
-    }
-
-    fn page(page: Page) -> Self {
-        Self::of(Outcome::Page(page))
-    }
-
-    fn to_client(response: ClientResponse) -> Self {
-        Self::of(Outcome::ToClient(response))
     }
 }
 
@@ -209,65 +172,4 @@ impl Authority {
         let opened = opened.map_err(|_| refused("the code is not valid"))?;
         if opened.is_expired { Err(refused("the code has expired")) } else { Ok(opened.content) }
     }
-}
-
-/// The login that is under way in one tab.
-struct TabLogin {
-    request: AuthorizationRequest,
-    interaction: Interaction,
-    problem: Option<Problem>,
-}
-
-impl TabLogin {
-    /// The account that would be used: the one that was chosen or begun on these pages, or that the client names, or the latest.
-    fn choose<'a>(&self, found: &'a [LiveBrowserSession]) -> Option<&'a LiveBrowserSession> {
-        if let Some(id) = &self.interaction.browser_session_id {
-            return found.iter().find(|live| live.session.id == *id);
-        }
-        let request = &self.request;
-        let hinted = request.hinted_user.as_ref();
-        if let Some(live) = found.iter().find(|live| hinted == Some(&live.session.user_id)) {
-            return Some(live);
-        }
-        let named = request.login_hint.as_ref();
-        found.iter().find(|live| named == Some(&live.username)).or(found.first())
-    }
-
-    fn situation<'a>(
-        &'a self,
-        chosen: Option<&'a LiveBrowserSession>,
-        authority: &Authority,
-    ) -> Situation<'a> {
-        let request = &self.request;
-        let candidate = |live: &'a LiveBrowserSession| Candidate {
-            user_id: &live.session.user_id,
-            auth_time: live.session.auth_time,
-            acr: live.session.acr(),
-            is_consented: is_consented(request, live),
-        };
-        Situation {
-            prompt: request.prompt,
-            max_age: request.max_age,
-            acr: &request.acr,
-            hinted_user: request.hinted_user.as_deref(),
-            session: chosen.map(candidate),
-            progress: self.interaction.done(),
-            now: authority.now(),
-        }
-    }
-}
-
-/// Whether the user does not have to be asked. Of a client that anybody can claim to be, they always are (RFC 8252 section 8.6).
-fn is_consented(request: &AuthorizationRequest, live: &LiveBrowserSession) -> bool {
-    if is_unproved(&request.recipient) {
-        return false;
-    }
-    let is_first_party = request.recipient.client.login.first_party;
-    is_first_party || live.consented.as_ref().is_some_and(|given| request.scope.is_subset(given))
-}
-
-/// Whether another program on the user's machine, or another device, could say that it is this client and take the answer.
-fn is_unproved(recipient: &Recipient) -> bool {
-    recipient.device().is_some()
-        || (recipient.client.is_public() && !recipient.redirect_uri().starts_with("https://"))
 }

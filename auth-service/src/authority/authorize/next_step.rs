@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::request::{AcrWish, Prompt};
-use super::response::AuthorizeFault;
+use super::fault::AuthorizeFault;
+use super::prompt::{AcrWish, Prompt};
 use crate::browser_sessions::Acr;
 use crate::clock::Timestamp;
 

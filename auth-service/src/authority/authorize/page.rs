@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use super::device::DevicePage;
-use super::response::{Recipient, RecipientFault};
+use super::fault::RecipientFault;
+use super::response::Recipient;
 use crate::clients::Client;
 
 /// What a user sees.
@@ -76,6 +76,18 @@ pub struct ConsentPage {
     /// The device that asks, with its code as it shows it.
     pub device: Option<DeviceShown>,
     pub interaction: String,
+}
+
+/// What the user sees of the login of a device, beside the pages of every login.
+#[derive(Debug, Clone)]
+pub enum DevicePage {
+    /// The code is asked for.
+    Enter {
+        user_code: String,
+        is_wrong: bool,
+    },
+    Allowed,
+    Denied,
 }
 
 /// What a user can recognise a device by.

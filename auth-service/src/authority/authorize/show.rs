@@ -1,11 +1,11 @@
 //! The pages of a login.
 
 use super::page::{Account, AccountsPage, ClientShown, ConsentPage, DeviceShown, Page, SignInPage};
-use super::{TabLogin, is_unproved};
+use super::tab::{TabLogin, is_unproved};
 use crate::authority::Authority;
-use crate::authority::grants::shown;
 use crate::browser_sessions::LiveBrowserSession;
 use crate::error::Result;
+use crate::user_code::shown;
 
 impl Authority {
     pub(super) fn sign_in_page(&self, login: TabLogin, chosen: Option<&LiveBrowserSession>) -> Result<Page> {

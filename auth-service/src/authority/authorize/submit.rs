@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use super::Answer;
+use super::fault::AuthorizeFault;
 use super::interaction::{Interaction, PasswordProved};
-use super::page::{ClientShown, Page, Problem, SecondFactorPage, Stopped};
-use super::request::AuthorizationRequest;
-use super::response::{AuthorizeFault, Recipient};
-use super::{Answer, Browser, TabLogin, is_unproved};
+use super::page::{ClientShown, Page, Problem, SecondFactorPage};
+use super::response::Recipient;
+use super::resume::{Resumed, Submitted};
+use super::tab::{TabLogin, is_unproved};
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::authority::sign_in::{FactorRefused, PasswordCredentials, Proof, SignedIn};
@@ -17,23 +19,10 @@ use crate::storage::Consent;
 /// How long a right password is remembered until the second factor is shown.
 const FACTOR_TTL: Duration = Duration::from_secs(300);
 
-/// A page that was sent.
-pub struct Submitted {
-    pub unverified_interaction: String,
-    pub browser: Browser,
-}
-
 /// What a user chose on the page with the accounts.
 pub enum ChosenAccount {
     Open { browser_session_id: String },
     Another,
-}
-
-/// What a page turned out to be.
-enum Resumed {
-    Here(Box<TabLogin>),
-    /// It cannot be used: what is shown instead.
-    Instead(Box<Answer>),
 }
 
 impl Authority {
@@ -162,55 +151,6 @@ impl Authority {
         };
         let ui_locales = login.request.ui_locales.clone();
         Ok(Answer { ui_locales, ..then(login)? })
-    }
-
-    /// Opens what a page sent along, and reads its request again: the client may have changed meanwhile.
-    fn resume(&self, submitted: &Submitted) -> Result<Resumed> {
-        let now = self.now();
-        let sealed = &self.authorize.sealed;
-        let Ok(opened) = sealed.open::<Interaction>(&submitted.unverified_interaction, now) else {
-            return Ok(Resumed::Instead(Box::new(Answer::page(Page::Stopped(Stopped::UnreadablePage)))));
-        };
-        let request = match self.request_of(&opened.content)? {
-            Ok(request) => request,
-            Err(answer) => return Ok(Resumed::Instead(answer)),
-        };
-        let login = TabLogin { request, interaction: opened.content, problem: None };
-        if opened.is_expired || !login.interaction.is_of(submitted.browser.binding.as_ref()) {
-            return self.begin_again(login, &submitted.browser).map(Box::new).map(Resumed::Instead);
-        }
-        Ok(Resumed::Here(Box::new(login)))
-    }
-
-    /// The request that a page belongs to, or what is shown instead.
-    fn request_of(
-        &self,
-        interaction: &Interaction,
-    ) -> Result<std::result::Result<AuthorizationRequest, Box<Answer>>> {
-        if let Some(user_code) = &interaction.device {
-            return self.device_request_of(user_code);
-        }
-        let parameters = interaction.parameters();
-        let recipient = match self.recipient(&parameters) {
-            Ok(recipient) => recipient,
-            Err(fault) => {
-                return Ok(Err(Box::new(Answer::page(Page::Stopped(Stopped::Recipient(fault))))));
-            }
-        };
-        let request = self.authorization_request(&recipient, &parameters);
-        Ok(request.map_err(|fault| Box::new(Answer::to_client(recipient.refuse(&self.issuer.url, fault)))))
-    }
-
-    /// The same request from its beginning, in the browser that it is in now, and nothing that was sent is looked at.
-    fn begin_again(&self, login: TabLogin, browser: &Browser) -> Result<Answer> {
-        let binding = match &browser.binding {
-            Some(binding) => binding.clone(),
-            None => PlainSecret::generate()?,
-        };
-        let interaction = login.interaction.begin_again(&binding);
-        let login = TabLogin { interaction, problem: Some(Problem::StartedAgain), ..login };
-        let is_new = browser.binding.is_none().then_some(binding);
-        Ok(Answer { binding: is_new, ..self.proceed(login, browser)? })
     }
 
     fn is_recent(&self, proved: &PasswordProved) -> bool {

@@ -10,9 +10,10 @@ use crate::context::RequestContext;
 use crate::error::{Error, ErrorKind, OAuthFault, Result};
 use crate::metrics;
 use crate::revocations::RevocationTarget;
-use crate::secret::{HashedSecret, PlainSecret, random_bytes};
+use crate::secret::{HashedSecret, PlainSecret};
 use crate::sessions::{FromBrowser, NewSession, Session};
 use crate::storage::{AllowedBy, Decision, DeviceRequest, Redeem, Redeemed, StorageError};
+use crate::user_code::{shown, user_code};
 use crate::users::{Attempt, AttemptPolicy};
 
 /// Requests of devices from one address: each is a row until it expires.
@@ -23,12 +24,6 @@ const DEVICE_REQUESTS: AttemptPolicy = AttemptPolicy {
     client_ip: 200,
     window: Duration::from_secs(600),
 };
-
-/// Consonants that are not mistaken for each other, and make no words (RFC 8628 section 6.1).
-const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
-
-/// 34 bits: enough against guesses that are limited.
-const USER_CODE_LETTERS: usize = 8;
 
 /// Tries at a user code that nobody has; with 10,000 of them in use a clash is one in two million.
 const TRIES: usize = 5;
@@ -185,46 +180,4 @@ impl Authority {
 
 fn refused(fault: OAuthFault) -> Error {
     Error::new(fault, format!("device: {fault:?}"))
-}
-
-fn user_code() -> Result<String> {
-    let mut code = String::with_capacity(USER_CODE_LETTERS);
-    while code.len() < USER_CODE_LETTERS {
-        for byte in random_bytes::<16>()? {
-            // 240 is a multiple of 20: each letter is as likely as any other.
-            if byte < 240 && code.len() < USER_CODE_LETTERS {
-                code.push(char::from(LETTERS[usize::from(byte % 20)]));
-            }
-        }
-    }
-    Ok(code)
-}
-
-/// As users read it.
-pub(in crate::authority) fn shown(user_code: &str) -> String {
-    let (first, second) = user_code.split_at(user_code.len() / 2);
-    format!("{first}-{second}")
-}
-
-/// What a user entered, as it is stored: without dashes and spaces, in capitals. `None` when it cannot be one.
-pub(in crate::authority) fn normal_user_code(entered: &str) -> Option<String> {
-    let letters: String =
-        entered.chars().filter(char::is_ascii_alphabetic).take(USER_CODE_LETTERS + 1).collect();
-    let code = letters.to_ascii_uppercase();
-    (code.len() == USER_CODE_LETTERS && code.bytes().all(|letter| LETTERS.contains(&letter))).then_some(code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_code_is_read_however_it_is_entered() {
-        let code = user_code().map_err(|error| error.cause).unwrap();
-        assert_eq!(normal_user_code(&shown(&code).to_lowercase()), Some(code.clone()));
-        assert_eq!(normal_user_code(&format!(" {code} ")), Some(code));
-        for bad in ["", "BCDF", "BCDF-GHJKL", "AEIO-UAEI", "1234-5678"] {
-            assert_eq!(normal_user_code(bad), None, "{bad}");
-        }
-    }
 }

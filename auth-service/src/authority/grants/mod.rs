@@ -17,7 +17,6 @@ use crate::secret::PlainSecret;
 
 pub use authorization_code::AuthorizationCodeGrant;
 pub use device_code::{DeviceAuthorization, DeviceCodes};
-pub(in crate::authority) use device_code::{normal_user_code, shown};
 pub(in crate::authority) use password::Lifetimes;
 pub use password::PasswordGrant;
 pub(in crate::authority) use refresh::RefreshAnswer;

@@ -1,17 +1,17 @@
 mod changes;
+mod describe;
 mod login;
 mod ready_settings;
 
 use clap::{ArgGroup, Args, Subcommand};
-use serde_json::{Value, json};
 use service_kit::cors::parse_origin;
 use shared_claims::ScopeSet;
 
 use super::output::Output;
-use super::table::Row;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::clients::{Client, ClientId, GrantType, NewClient};
+use crate::clients::{ClientId, GrantType, NewClient};
+use describe::describe;
 use login::{LoginChanges, LoginOptions};
 
 /// What a client may ask for at which users log in, unless it is said otherwise.
@@ -115,13 +115,13 @@ impl ClientCommand {
                     NewClient { id, scope, audiences, grants, introspects, cors_origins, login, public };
                 create(authority, output, &new)
             }
-            Self::Show { id } => show(authority, output, &id),
+            Self::Show { id } => describe::show(authority, output, &id),
             Self::Update(change) => changes::update(authority, output, *change),
             Self::Disable { id } => changes::disable(authority, output, &id),
             Self::Enable { id } => changes::enable(authority, output, &id),
             Self::Delete { id, yes } => changes::delete(authority, output, &id, yes),
             Self::Secret { id, overlap } => changes::secret(authority, output, &id, overlap),
-            Self::List => list(authority, output),
+            Self::List => describe::list(authority, output),
         }
     }
 }
@@ -147,61 +147,6 @@ fn create(authority: &Authority, output: &Output, new: &NewClient) -> Done {
     Ok(())
 }
 
-fn show(authority: &Authority, output: &Output, id: &str) -> Done {
-    let client = authority.registered_client(&parse(id)?)?;
-    let lines = [
-        ("id", client.id.to_string()),
-        ("state", state(&client).to_owned()),
-        ("grants", names(&client.grants).join(" ")),
-        ("scope", client.scope.to_string()),
-        ("audiences", client.audiences.join(" ")),
-        ("introspects", client.introspects.join(" ")),
-        ("origins", client.cors_origins.join(" ")),
-        ("created", client.created_at.rfc3339()),
-    ];
-    let mut lines: Vec<(&str, String)> = lines.into();
-    lines.extend(login::describe(&client).map(|login| ("login", login.to_string())));
-    let text: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<12} {value}")).collect();
-    output.result(&describe(&client), &text.join("\n"));
-    Ok(())
-}
-
-fn list(authority: &Authority, output: &Output) -> Done {
-    let clients = authority.registered_clients()?;
-    let row = |client: &Client| Row {
-        document: describe(client),
-        cells: vec![
-            client.id.to_string(),
-            state(client).to_owned(),
-            names(&client.grants).join(" "),
-            client.audiences.join(" "),
-            client.scope.to_string(),
-        ],
-    };
-    let rows: Vec<Row> = clients.iter().map(row).collect();
-    output.list(&["ID", "STATE", "GRANTS", "AUDIENCES", "SCOPE"], &rows);
-    Ok(())
-}
-
-fn state(client: &Client) -> &'static str {
-    if client.disabled_at.is_some() { "disabled" } else { "enabled" }
-}
-
-fn describe(client: &Client) -> Value {
-    json!({
-        "client_id": client.id.as_str(),
-        "grants": names(&client.grants),
-        "scope": client.scope.to_string(),
-        "audiences": client.audiences,
-        "introspects": client.introspects,
-        "cors_origins": client.cors_origins,
-        "disabled": client.disabled_at.is_some(),
-        "created_at": client.created_at.rfc3339(),
-        "public": client.is_public(),
-        "login": login::describe(client),
-    })
-}
-
 fn default_grants(logs_in: bool) -> Vec<GrantType> {
     match logs_in {
         true => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
@@ -224,8 +169,4 @@ fn parse_grants(texts: &[String]) -> Result<Vec<GrantType>, Failure> {
         Failure::Usage(format!("unknown grant type {text:?}: expected one of {known}"))
     };
     texts.iter().map(|text| GrantType::parse(text).ok_or_else(|| unknown(text))).collect()
-}
-
-fn names(grants: &[GrantType]) -> Vec<&'static str> {
-    grants.iter().map(|grant| grant.as_str()).collect()
 }
