@@ -33,6 +33,7 @@ mod feed_faults;
 mod feeds;
 mod gateway;
 mod hostile_tokens;
+mod interop;
 mod keys;
 mod life_cycle;
 mod limits;

@@ -1,0 +1,181 @@
+//! Unmodified OpenID clients log in and out.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use reqwest::Url;
+use serde_json::Value;
+use system_tests::browser::{Browser, Site};
+use system_tests::openid::{BYE, CALLBACK, Provider, UserAgent};
+use system_tests::processes::free_address;
+use system_tests::system::{PASSWORD, USER};
+use system_tests::{Database, eventually};
+use thirtyfour::Key;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// What a script of ours installs, with its path.
+fn installed(script: &str, arguments: &[&str]) -> PathBuf {
+    let output = Command::new(root().join(script)).args(arguments).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    root().join(String::from_utf8(output.stdout).unwrap().trim())
+}
+
+/// An authority where it says that it is, as clients check.
+async fn provider() -> (Provider, String) {
+    let address = free_address();
+    let issuer = format!("http://localhost:{}", address.rsplit(':').next().unwrap());
+    let settings = [("AUTH__HTTP__BIND", address.as_str()), ("AUTH__ISSUER", issuer.as_str())];
+    (Provider::with(Database::Sqlite, &settings).await, issuer)
+}
+
+/// A client that asks for URLs to be opened, a line each.
+struct Driven {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Driven {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, input, output }
+    }
+
+    fn says(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("it ended: {line:?}"))
+    }
+
+    fn is_told(&mut self, url: &str) {
+        writeln!(self.input, "{url}").unwrap();
+    }
+
+    /// The URL that it wants opened: path and query.
+    fn wants(&mut self) -> (String, Vec<(String, String)>) {
+        let said = self.says();
+        let url = Url::parse(said["open"].as_str().unwrap_or_else(|| panic!("{said}"))).unwrap();
+        let query = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        (url.path().to_owned(), query)
+    }
+
+    fn ends(mut self) {
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+/// The user goes through the pages; the client gets what came to its redirect URI.
+async fn log_in(client: &mut Driven, browser: &mut UserAgent<'_>) {
+    let (path, query) = client.wants();
+    let query: Vec<(&str, &str)> =
+        query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let first = browser.open(&path, &query).await;
+    let callback = browser.go_through(first).await;
+    client.is_told(Url::parse_with_params(CALLBACK, &callback.parameters).unwrap().as_str());
+}
+
+fn check(told: &Value) {
+    assert_eq!(told["claims"]["sub"], told["userinfo"]["sub"], "{told}");
+    assert_eq!(told["userinfo"]["name"], "Alice Liddell", "{told}");
+}
+
+#[tokio::test]
+async fn openid_client_6_logs_in_refreshes_revokes_and_logs_out() {
+    let (provider, issuer) = provider().await;
+    let client = provider.client("node", &[]).await;
+    let folder = installed("scripts/node-modules", &["system-tests/node"]);
+    let script = folder.join("openid_client.mjs");
+    std::fs::copy(root().join("system-tests/node/openid_client.mjs"), &script).unwrap();
+    let secret = client.secret.clone().unwrap();
+    let mut node =
+        Driven::start(Command::new("node").arg(&script).args([&issuer, "node", &secret, CALLBACK, BYE]));
+    let mut browser = UserAgent::new(&provider);
+    log_in(&mut node, &mut browser).await;
+    let (path, query) = node.wants();
+    let query: Vec<(&str, &str)> =
+        query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let out = browser.open(&path, &query).await;
+    assert_eq!(out.header("location"), format!("{BYE}?state=out"));
+    node.is_told(out.header("location"));
+    let told = node.says();
+    check(&told);
+    assert_eq!(told["refreshed"], told["claims"]["sub"]);
+    assert_eq!(told["userinfo"]["email_verified"], true);
+    node.ends();
+    let again = browser.open("/oauth2/authorize", &[("client_id", "node"), ("redirect_uri", CALLBACK)]).await;
+    assert!(again.header("location").contains("error=invalid_request"), "{}", again.text);
+}
+
+#[tokio::test]
+async fn authlib_logs_in() {
+    let (provider, issuer) = provider().await;
+    for (id, algorithm) in [("python-rs", "RS256"), ("python-es", "ES256")] {
+        let client = provider.client(id, &["--id-token-algorithm", algorithm]).await;
+        let python = installed("scripts/django-venv", &[]).join("bin/python");
+        let secret = client.secret.clone().unwrap();
+        let script = root().join("system-tests/python/authlib_client.py");
+        let mut authlib =
+            Driven::start(Command::new(python).arg(script).args([&issuer, id, &secret, CALLBACK]));
+        log_in(&mut authlib, &mut UserAgent::new(&provider)).await;
+        let told = authlib.says();
+        check(&told);
+        authlib.ends();
+    }
+}
+
+/// A single-page application of another origin, with its tokens from a script: CORS at discovery, token and userinfo.
+#[tokio::test]
+async fn oidc_client_ts_logs_in_in_a_browser() {
+    let (provider, issuer) = provider().await;
+    let folder = installed("scripts/node-modules", &["system-tests/node"]);
+    let library = folder.join("node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js");
+    let library = std::fs::read_to_string(library).unwrap();
+    let page = format!(
+        "<!doctype html><title>app</title><p id=\"who\"></p><script>{library}</script><script>
+        const manager = new oidc.UserManager({{ authority: \"{issuer}\", client_id: \"spa\",
+            redirect_uri: location.origin + \"/callback\", scope: \"openid profile\", loadUserInfo: true }});
+        const shown = document.getElementById(\"who\");
+        const fail = error => shown.textContent = \"failed: \" + error;
+        if (location.pathname === \"/callback\")
+            manager.signinCallback().then(user => shown.textContent = user.profile.name, fail);
+        else manager.signinRedirect().catch(fail);
+        </script>"
+    );
+    let site = Site::serve(&page);
+    let origin = format!("http://localhost:{}", site.address.port());
+    let redirect_uri = format!("{origin}/callback");
+    let _ = provider.cli(&[
+        "client",
+        "create",
+        "spa",
+        "--public",
+        "--redirect-uri",
+        &redirect_uri,
+        "--cors-origin",
+        &origin,
+    ]);
+    provider.knows("spa").await;
+    let browser = Browser::start(&provider.folder.path().join("profile")).await;
+    browser.open(&origin).await;
+    browser.shows("h1", "Sign in").await;
+    browser.press(USER.to_owned() + Key::Tab).await;
+    browser.press(PASSWORD.to_owned() + Key::Enter).await;
+    eventually("the consent page", || async {
+        let found = browser.driver.find_all(thirtyfour::By::Css("button[value=allow]")).await.ok()?;
+        (!found.is_empty()).then_some(())
+    })
+    .await;
+    browser.click("button[value=allow]").await;
+    eventually("the application knows the user", || async {
+        let found = browser.driver.find(thirtyfour::By::Css("#who")).await.ok()?;
+        let text = found.text().await.ok()?;
+        assert!(!text.starts_with("failed"), "{text}");
+        (text == "Alice Liddell").then_some(())
+    })
+    .await;
+}
