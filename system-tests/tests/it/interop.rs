@@ -179,3 +179,18 @@ async fn oidc_client_ts_logs_in_in_a_browser() {
     })
     .await;
 }
+
+/// It accepts RS256 alone unless it is told otherwise, and sends no code challenge.
+#[tokio::test]
+async fn go_oidc_logs_in() {
+    let (provider, issuer) = provider().await;
+    let client = provider.client("go", &["--pkce-optional"]).await;
+    let secret = client.secret.clone().unwrap();
+    let mut command = Command::new("go");
+    command.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode").env("GOFLAGS", "-buildvcs=false");
+    command.env("GOCACHE", root().join("target/go-cache")).current_dir(root().join("system-tests/go"));
+    let mut go = Driven::start(command.args(["run", "login.go", &issuer, "go", &secret, CALLBACK]));
+    log_in(&mut go, &mut UserAgent::new(&provider)).await;
+    check(&go.says());
+    go.ends();
+}
