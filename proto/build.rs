@@ -9,6 +9,7 @@ use prost::Message;
 fn main() -> Result<(), Box<dyn Error>> {
     let files = [
         "signet/auth/v1/key_service.proto",
+        "signet/auth/v1/login_service.proto",
         "signet/auth/v1/revocation_service.proto",
         "signet/auth/v1/token_service.proto",
     ];

@@ -1,7 +1,9 @@
 //! The gRPC protocol: unpack a request, call the authority, repack the answer.
 
+mod calls;
 mod client_auth;
 mod key_service;
+mod login_service;
 mod messages;
 mod open_streams;
 mod revocation_service;
@@ -18,6 +20,7 @@ use service_kit::grpc::{CALL_TIMEOUT, ObserveCalls, report_health};
 use service_kit::run::End;
 use service_kit::tls::ServerTls;
 use signet_proto::auth::v1::key_service_server::KeyServiceServer;
+use signet_proto::auth::v1::login_service_server::LoginServiceServer;
 use signet_proto::auth::v1::revocation_service_server::RevocationServiceServer;
 use signet_proto::auth::v1::token_service_server::TokenServiceServer;
 use tonic::server::NamedService;
@@ -27,7 +30,9 @@ use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::settings::Grpc;
 
+use calls::Calls;
 use key_service::KeyEndpoints;
+use login_service::LoginEndpoints;
 use revocation_service::RevocationEndpoints;
 pub use status::grpc_error;
 use subscriptions::Subscriptions;
@@ -43,8 +48,9 @@ const CONNECTION_GRACE: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
 
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     TokenServiceServer::<TokenEndpoints>::NAME,
+    LoginServiceServer::<LoginEndpoints>::NAME,
     RevocationServiceServer::<RevocationEndpoints>::NAME,
     KeyServiceServer::<KeyEndpoints>::NAME,
 ];
@@ -77,7 +83,10 @@ pub async fn serve(
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let keys =
         KeyServiceServer::new(KeyEndpoints::new(subscriptions)).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let tokens = TokenServiceServer::new(TokenEndpoints::new(blocking, proxies))
+    let calls = Calls { blocking, proxies };
+    let tokens = TokenServiceServer::new(TokenEndpoints::new(calls.clone()))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let logins = LoginServiceServer::new(LoginEndpoints::new(calls, authority.issuer.url.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     // Many a tool asks for the older version, and only for that.
     let reflection = settings.reflection.then(|| listed_services().build_v1()).transpose()?;
@@ -93,6 +102,7 @@ pub async fn serve(
         .http2_max_header_list_size(16 * 1024)
         .add_service(health)
         .add_service(tokens)
+        .add_service(logins)
         .add_service(revocations)
         .add_service(keys)
         .add_optional_service(reflection)

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use signet_proto::auth::v1::login_service_client::LoginServiceClient;
+use signet_proto::auth::v1::{AuthorizeDeviceRequest, RedeemCodeRequest, RedeemDeviceCodeRequest};
+use system_tests::channel::channel;
 use system_tests::openid::{Client, Provider, UserAgent};
 use system_tests::{Database, on_both_databases};
 
 on_both_databases! {
     device_authorization_grant
+    codes_and_devices_over_grpc
 }
 
 async fn device_authorization_grant(database: Database) {
@@ -48,4 +53,64 @@ async fn device_authorization_grant(database: Database) {
     let claims = provider.check_id_token(&tokens.member("id_token"), &tv, None).await;
     let userinfo = provider.userinfo(&tokens.member("access_token")).await.json();
     assert_eq!((&userinfo["sub"], &userinfo["name"]), (&claims["sub"], &"Alice Liddell".into()));
+}
+
+/// The same use cases by the other transport.
+async fn codes_and_devices_over_grpc(database: Database) {
+    let provider = Provider::with(database, &[("AUTH__DEVICE__INTERVAL", "1s")]).await;
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let options =
+        ["--pkce-optional", "--first-party", "--grant", "authorization_code", "--grant", "refresh_token"];
+    let web = provider.client("web", &options).await;
+    let _ = provider.cli(&["client", "create", "cli", "--public", "--grant", grant, "--scope", "openid"]);
+    let mut grpc = LoginServiceClient::new(channel(provider.service.grpc).await);
+    let request = |id: &str, secret: &str| {
+        let basic = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+        format!("Basic {basic}").parse::<tonic::metadata::MetadataValue<_>>().unwrap()
+    };
+
+    let mut browser = UserAgent::new(&provider);
+    let query = [
+        ("client_id", "web"),
+        ("redirect_uri", web.redirect_uri.as_str()),
+        ("response_type", "code"),
+        ("scope", "openid"),
+    ];
+    let callback = browser.authorize(&query).await;
+    let message = RedeemCodeRequest {
+        code: callback.code().to_owned(),
+        redirect_uri: web.redirect_uri.clone(),
+        code_verifier: String::new(),
+    };
+    let mut wrong = tonic::Request::new(message.clone());
+    wrong.metadata_mut().insert("authorization", request("web", "wrong"));
+    assert_eq!(grpc.redeem_code(wrong).await.unwrap_err().code(), tonic::Code::Unauthenticated);
+    let secret = web.secret.clone().unwrap();
+    let mut good = tonic::Request::new(message.clone());
+    good.metadata_mut().insert("authorization", request("web", &secret));
+    let tokens = grpc.redeem_code(good).await.unwrap().into_inner();
+    provider.check_id_token(&tokens.id_token, &web, None).await;
+    assert!(!tokens.refresh_token.is_empty(), "first-party");
+    let mut again = tonic::Request::new(message);
+    again.metadata_mut().insert("authorization", request("web", &secret));
+    assert_eq!(grpc.redeem_code(again).await.unwrap_err().code(), tonic::Code::Unauthenticated);
+
+    let mut asked = tonic::Request::new(AuthorizeDeviceRequest::default());
+    asked.metadata_mut().insert("authorization", request("cli", ""));
+    let codes = grpc.authorize_device(asked).await.unwrap().into_inner();
+    let poll = || {
+        let mut poll =
+            tonic::Request::new(RedeemDeviceCodeRequest { device_code: codes.device_code.clone() });
+        poll.metadata_mut().insert("authorization", request("cli", ""));
+        poll
+    };
+    assert_eq!(grpc.redeem_device_code(poll()).await.unwrap_err().code(), tonic::Code::FailedPrecondition);
+    let consent = browser.submit("/device", &[("user_code", &codes.user_code)]).await;
+    let interaction = consent.field("interaction").unwrap();
+    let decision = [("interaction", interaction.as_str()), ("decision", "allow")];
+    assert_eq!(browser.submit("/login/consent", &decision).await.status, 200);
+    tokio::time::sleep(Duration::from_secs(codes.interval)).await;
+    let tokens = grpc.redeem_device_code(poll()).await.unwrap().into_inner();
+    let cli = Client { id: "cli".to_owned(), secret: None, redirect_uri: String::new() };
+    provider.check_id_token(&tokens.id_token, &cli, None).await;
 }

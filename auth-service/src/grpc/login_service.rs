@@ -1,0 +1,93 @@
+use signet_proto::auth::v1::login_service_server::LoginService;
+use signet_proto::auth::v1::{
+    AuthorizeDeviceRequest, DeviceCodes, LoginTokens, RedeemCodeRequest, RedeemDeviceCodeRequest,
+};
+use tonic::{Request, Response, Status};
+
+use super::calls::Calls;
+use super::messages::given;
+use crate::authority::grants::{AuthorizationCodeGrant, DeviceAuthorization, Grant};
+use crate::authority::tokens::IssuedTokens;
+use crate::secret::PlainSecret;
+
+/// `signet.auth.v1.LoginService`.
+pub(super) struct LoginEndpoints {
+    calls: Calls,
+    issuer: String,
+}
+
+impl LoginEndpoints {
+    pub(super) fn new(calls: Calls, issuer: String) -> Self {
+        Self { calls, issuer }
+    }
+}
+
+#[tonic::async_trait]
+impl LoginService for LoginEndpoints {
+    async fn redeem_code(
+        &self,
+        request: Request<RedeemCodeRequest>,
+    ) -> std::result::Result<Response<LoginTokens>, Status> {
+        let context = self.calls.context(&request);
+        self.calls
+            .call(request, |client, message| async move {
+                let grant = Grant::AuthorizationCode(Box::new(AuthorizationCodeGrant {
+                    unverified_code: message.code,
+                    redirect_uri: given(message.redirect_uri),
+                    verifier: given(message.code_verifier).map(PlainSecret::new),
+                    context,
+                }));
+                self.calls.blocking.call(|authority| authority.grant(client, grant)).await.map(tokens)
+            })
+            .await
+    }
+
+    async fn authorize_device(
+        &self,
+        request: Request<AuthorizeDeviceRequest>,
+    ) -> std::result::Result<Response<DeviceCodes>, Status> {
+        let context = self.calls.context(&request);
+        self.calls
+            .call(request, |client, message| async move {
+                let (scope, audience) = (given(message.scope), given(message.audience));
+                let asked = DeviceAuthorization { scope, audience, context };
+                let begun =
+                    self.calls.blocking.run(move |authority| authority.authorize_device(&client, &asked));
+                let codes = begun.await?;
+                let page = format!("{}/device", self.issuer);
+                Ok(DeviceCodes {
+                    device_code: codes.device_code.expose().to_owned(),
+                    verification_uri_complete: format!("{page}?user_code={}", codes.user_code),
+                    verification_uri: page,
+                    user_code: codes.user_code,
+                    expires_in: codes.expires_in.as_secs(),
+                    interval: codes.interval.as_secs(),
+                })
+            })
+            .await
+    }
+
+    async fn redeem_device_code(
+        &self,
+        request: Request<RedeemDeviceCodeRequest>,
+    ) -> std::result::Result<Response<LoginTokens>, Status> {
+        let context = self.calls.context(&request);
+        self.calls
+            .call(request, |client, message| async move {
+                let device_code = PlainSecret::new(message.device_code);
+                let grant = Grant::DeviceCode { device_code, context };
+                self.calls.blocking.call(|authority| authority.grant(client, grant)).await.map(tokens)
+            })
+            .await
+    }
+}
+
+fn tokens(issued: IssuedTokens) -> LoginTokens {
+    LoginTokens {
+        access_token: issued.access_token,
+        refresh_token: issued.refresh_token.unwrap_or_default(),
+        id_token: issued.id_token.unwrap_or_default(),
+        expires_in: issued.expires_in,
+        scope: issued.scope,
+    }
+}
