@@ -20,7 +20,7 @@ pub(super) fn show(authority: &Authority, output: &Output, id: &str) -> Done {
         ("created", client.created_at.rfc3339()),
     ];
     let mut lines: Vec<(&str, String)> = lines.into();
-    lines.extend(login::describe(&client).map(|login| ("login", login.to_string())));
+    lines.extend(login::lines(&client));
     let text: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<12} {value}")).collect();
     output.result(&describe(&client), &text.join("\n"));
     Ok(())

@@ -119,6 +119,26 @@ pub(super) fn describe(client: &Client) -> Option<Value> {
     }))
 }
 
+/// As users of a terminal read it; nothing for a client at which nobody logs in.
+pub(super) fn lines(client: &Client) -> Vec<(&'static str, String)> {
+    let login = &client.login;
+    if login.redirect_uris.is_empty() {
+        return Vec::new();
+    }
+    let joined = |uris: &[RedirectUri]| uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join(" ");
+    let yes = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
+    vec![
+        ("name", client.display_name().to_owned()),
+        ("public", yes(client.is_public())),
+        ("first-party", yes(login.first_party)),
+        ("redirect", joined(&login.redirect_uris)),
+        ("post-logout", joined(&login.post_logout_redirect_uris)),
+        ("backchannel", login.backchannel_logout_uri.clone().unwrap_or_default()),
+        ("ID tokens", login.id_token_algorithm.as_str().to_owned()),
+        ("PKCE", if login.pkce == Pkce::Optional { "optional" } else { "required" }.to_owned()),
+    ]
+}
+
 fn pkce(is_optional: bool) -> Pkce {
     if is_optional { Pkce::Optional } else { Pkce::Required }
 }
