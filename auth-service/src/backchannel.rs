@@ -1,6 +1,7 @@
 //! Sends logout notices to clients, many at a time, so that one that is away keeps none of the others waiting.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
@@ -16,7 +17,10 @@ use crate::storage::LogoutNotice;
 /// How often it is looked for notices that are due.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Clients that are told at one time.
+/// Notices to one client at one time: one that takes its time must not take all places.
+const MOST_AT_ONE_CLIENT: usize = 16;
+
+/// Notices that are sent at one time.
 const MOST_AT_ONCE: usize = 256;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -33,6 +37,8 @@ struct Sender {
     authority: Arc<Authority>,
     client: Client,
     places: Arc<Semaphore>,
+    /// How many are under way at each client.
+    under_way: Arc<Mutex<HashMap<String, usize>>>,
     lease: Duration,
 }
 
@@ -48,7 +54,8 @@ pub fn start(
     let client = Client::builder().timeout(timeout).redirect(redirect::Policy::none()).no_proxy();
     let client = client.build().map_err(|error| error.to_string())?;
     let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
-    let sender = Sender { authority, client, places, lease: timeout + LEASE_SLACK };
+    let under_way = Arc::default();
+    let sender = Sender { authority, client, places, under_way, lease: timeout + LEASE_SLACK };
     tokio::spawn(async move {
         let (mut failing, mut round) = (false, 0_u32);
         while !stopping.is_cancelled() {
@@ -73,6 +80,24 @@ pub fn start(
     Ok(())
 }
 
+/// One notice that is under way; over when it is dropped.
+struct Turn {
+    under_way: Arc<Mutex<HashMap<String, usize>>>,
+    client_id: String,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = under_way.get_mut(&self.client_id) {
+            *count -= 1;
+            if *count == 0 {
+                under_way.remove(&self.client_id);
+            }
+        }
+    }
+}
+
 impl Sender {
     /// Begins to send what is due: whether there may be more.
     async fn send_due(&self) -> Result<bool> {
@@ -83,8 +108,11 @@ impl Sender {
         let taken = self.blocking(move |authority| authority.take_logout_notices(lease)).await?;
         let any = !taken.is_empty();
         for notice in taken {
+            // The others of that client are due again when their lease ends.
+            let Some(turn) = self.turn_at(&notice.client_id) else { continue };
             let sender = self.clone();
             tokio::spawn(async move {
+                let _turn = turn;
                 let Ok(_place) = sender.places.acquire().await else { return };
                 if let Err(error) = sender.send(notice).await {
                     error.log();
@@ -92,6 +120,17 @@ impl Sender {
             });
         }
         Ok(any)
+    }
+
+    /// `None` when as many as may are under way at a client.
+    fn turn_at(&self, client_id: &str) -> Option<Turn> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = under_way.entry(client_id.to_owned()).or_default();
+        if *count >= MOST_AT_ONE_CLIENT {
+            return None;
+        }
+        *count += 1;
+        Some(Turn { under_way: Arc::clone(&self.under_way), client_id: client_id.to_owned() })
     }
 
     async fn send(&self, notice: LogoutNotice) -> Result<()> {

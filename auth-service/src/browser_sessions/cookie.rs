@@ -7,6 +7,12 @@ const BETWEEN: char = '~';
 /// Longest value of the cookie that is read, in bytes.
 const MAX_BYTES: usize = 1024;
 
+/// 256 bits in base64url.
+const SECRET_CHARACTERS: usize = 43;
+
+/// Most accounts that are read.
+const MOST: usize = 10;
+
 /// What a browser holds of a browser session.
 #[derive(Debug, Clone)]
 pub struct Ticket {
@@ -28,9 +34,13 @@ impl Tickets {
         let ticket = |text: &str| {
             let (id, secret) = text.split_once(WITHIN)?;
             let id = uuid::Uuid::parse_str(id).ok()?.to_string();
+            // As long as ours are: what cannot be one is not asked of the database.
+            if secret.len() != SECRET_CHARACTERS {
+                return None;
+            }
             Some(Ticket { unverified_id: id, secret: PlainSecret::new(secret.to_owned()) })
         };
-        Self(unverified.split(BETWEEN).filter_map(ticket).collect())
+        Self(unverified.split(BETWEEN).filter_map(ticket).take(MOST).collect())
     }
 
     #[must_use]
@@ -85,7 +95,7 @@ mod tests {
 
     fn ticket(number: u128) -> Ticket {
         let id = uuid::Uuid::from_u128(number).to_string();
-        Ticket { unverified_id: id, secret: PlainSecret::new(format!("secret-{number}")) }
+        Ticket { unverified_id: id, secret: PlainSecret::new(format!("secret-{number:036}")) }
     }
 
     #[test]
@@ -96,7 +106,10 @@ mod tests {
         assert_eq!(ids(&read), [4, 3, 2].map(|number| ticket(number).unverified_id));
         let again = read.with(ticket(2), 3);
         assert_eq!(ids(&again), [2, 4, 3].map(|number| ticket(number).unverified_id));
-        assert_eq!(again.iter().next().map(|first| first.secret.expose()), Some("secret-2"));
+        assert_eq!(
+            again.iter().next().map(|first| first.secret.expose()),
+            Some(format!("secret-{:036}", 2).as_str())
+        );
         assert_eq!(ids(&again.without(&ticket(4).unverified_id)).len(), 2);
     }
 

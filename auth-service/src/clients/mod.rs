@@ -142,7 +142,8 @@ impl Client {
     /// # Errors
     /// `unauthorized_client` when it may not follow the feeds: they name users and sessions.
     pub fn check_may_watch(&self) -> Result<()> {
-        if self.scope.contains(WATCH_SCOPE) {
+        // Anybody can say that they are a public client.
+        if self.scope.contains(WATCH_SCOPE) && !self.is_public() {
             return Ok(());
         }
         let cause =

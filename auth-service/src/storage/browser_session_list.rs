@@ -7,8 +7,9 @@ use super::Storage;
 use super::error::StorageError;
 use super::schema::{browser_sessions, users};
 use crate::clock::Timestamp;
+use crate::secret::HashedSecret;
 
-/// A live browser session with the name of its user. Times are in milliseconds since the epoch.
+/// A browser session that has not ended, idle or not, with the name of its user. Times are in milliseconds since the epoch.
 #[derive(Debug, Clone, Queryable)]
 pub struct BrowserSessionSummary {
     pub id: String,
@@ -43,7 +44,6 @@ impl Storage {
         let found = browser_sessions::table
             .inner_join(users::table)
             .filter(browser_sessions::ended_at.is_null())
-            .filter(browser_sessions::idle_expires_at.gt(now.0))
             .filter(browser_sessions::expires_at.gt(now.0))
             .filter(of_user.or(page.user_id.is_none().into_sql::<Bool>()))
             .filter(browser_sessions::id.gt(&page.after))
@@ -61,5 +61,29 @@ impl Storage {
                 browser_sessions::device,
             ));
         self.read(|connection| Ok(found.load(connection)?))
+    }
+
+    /// Those of `ids` that are a user's and have not ended, idle or not: with the hashes of their secrets, for the caller to
+    /// compare.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn unended_browser_sessions(
+        &self,
+        ids: &[String],
+        user_id: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(String, HashedSecret)>, StorageError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = browser_sessions::table
+            .filter(browser_sessions::id.eq_any(ids))
+            .filter(browser_sessions::user_id.eq(user_id))
+            .filter(browser_sessions::ended_at.is_null())
+            .filter(browser_sessions::expires_at.gt(now.0))
+            .select((browser_sessions::id, browser_sessions::secret_hash));
+        let rows: Vec<(String, Vec<u8>)> = self.read(|connection| Ok(found.load(connection)?))?;
+        Ok(rows.into_iter().map(|(id, hash)| (id, HashedSecret::from_stored(hash))).collect())
     }
 }

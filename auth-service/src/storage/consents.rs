@@ -5,9 +5,10 @@ use diesel::sql_types::Bool;
 
 use super::Storage;
 use super::connection::AnyConnection;
+use super::device_requests::{ALLOWED, DENIED};
 use super::error::StorageError;
 use super::revocations;
-use super::schema::{consents, sessions};
+use super::schema::{consents, device_requests, sessions};
 use super::session_ends::SessionsEnded;
 use super::{BrowserEnd, scope};
 use crate::audit::{Action, Actor, Event};
@@ -130,7 +131,14 @@ impl Storage {
                 ))
                 .returning(sessions::id)
                 .get_results(connection)?;
-            if withdrawn == 0 && ended.is_empty() {
+            // A device that was allowed and has not asked since gets nothing any more.
+            let allowed = device_requests::table
+                .filter(device_requests::user_id.eq(&user_id))
+                .filter(device_requests::client_id.eq(&client_id))
+                .filter(device_requests::state.eq(ALLOWED));
+            let denied =
+                diesel::update(allowed).set(device_requests::state.eq(DENIED)).execute(connection)?;
+            if withdrawn == 0 && denied == 0 && ended.is_empty() {
                 return Ok((None, None));
             }
             let targets = revocations::of_ended_sessions(&ended, &user_id, end.now);

@@ -166,8 +166,8 @@ impl Storage {
 }
 
 const PENDING: &str = "pending";
-const ALLOWED: &str = "allowed";
-const DENIED: &str = "denied";
+pub(super) const ALLOWED: &str = "allowed";
+pub(super) const DENIED: &str = "denied";
 
 impl Row {
     fn into_request(self) -> Result<DeviceRequest, StorageError> {

@@ -86,13 +86,16 @@ fn keep_alive(connection: &mut AnyConnection, redeem: &Redeem) -> Result<(), Sto
     let idle = until.distance(redeem.session.created_at);
     let stale = browser_sessions::table
         .find(&redeem.from.browser_session_id)
+        // One that is over stays over.
+        .filter(browser_sessions::idle_expires_at.gt(redeem.session.created_at.0))
         .filter(browser_sessions::idle_expires_at.lt(until.minus(idle / 10).0));
     diesel::update(stale).set(browser_sessions::idle_expires_at.eq(until.0)).execute(connection)?;
     Ok(())
 }
 
 /// `for_share` locks the rows that allow it, on a database where others write at the same time: disabling the user or ending
-/// the browser session comes wholly before this session or wholly after it, and then ends it. SQLite has one writer.
+/// the browser session comes wholly before this session or wholly after it, and then ends it. The browser session's lock is the
+/// one that `keep_alive` needs: two who share a weaker one would each wait for the other. SQLite has one writer.
 struct InsertIfAllowed<'a> {
     row: &'a SessionRow,
     redeem: &'a Redeem,
@@ -135,7 +138,7 @@ where
         out.push_sql(" AND b.expires_at > ");
         out.push_bind_param::<BigInt, i64>(&redeem.session.created_at.0)?;
         if *for_share {
-            out.push_sql(" FOR SHARE OF u, b");
+            out.push_sql(" FOR SHARE OF u FOR NO KEY UPDATE OF b");
         }
         out.push_sql(" ON CONFLICT (id) DO NOTHING RETURNING ");
         out.push_sql(RETURNED);

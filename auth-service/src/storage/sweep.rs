@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use diesel::dsl::case_when;
+use diesel::dsl::{case_when, exists, not};
 use diesel::prelude::*;
 
 use super::Storage;
@@ -68,37 +68,65 @@ impl Storage {
         Ok(Swept { deleted, next })
     }
 
-    /// Deletes a page of each of what a login leaves behind and nobody needs any more: browser sessions that expired before an
-    /// instant, consents and device requests that have expired. How many rows; zero when it is done.
+    /// Browser sessions that are over and have not been ended: past their last end, or idle and with no session of a client that
+    /// is still refreshed. A page of them.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn browser_sessions_to_end(&self, now: Timestamp) -> Result<Vec<String>, StorageError> {
+        let in_use = sessions::table
+            .filter(sessions::browser_session_id.eq(browser_sessions::id.nullable()))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::offline.eq(false))
+            .filter(sessions::idle_expires_at.gt(now.0));
+        let idle = browser_sessions::idle_expires_at.le(now.0).and(not(exists(in_use)));
+        let over = browser_sessions::table
+            .filter(browser_sessions::ended_at.is_null())
+            .filter(browser_sessions::expires_at.le(now.0).or(idle))
+            .limit(PAGE)
+            .select(browser_sessions::id);
+        self.read(|connection| Ok(over.load(connection)?))
+    }
+
+    /// Deletes a page of each of what a login leaves behind: browser sessions that ended before an instant, consents and device
+    /// requests that have expired. How many rows; zero when it is done.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn sweep_logins(&self, before: Timestamp) -> Result<usize, StorageError> {
-        let over = browser_sessions::table
-            .filter(
-                browser_sessions::idle_expires_at
-                    .lt(before.0)
-                    .or(browser_sessions::expires_at.lt(before.0))
-                    .or(browser_sessions::ended_at.lt(before.0)),
-            )
+        let ended = browser_sessions::table
+            .filter(browser_sessions::ended_at.lt(before.0))
             .limit(PAGE)
             .select(browser_sessions::id);
-        let expired = consents::table.filter(consents::expires_at.lt(before.0));
-        let devices = device_requests::table.filter(device_requests::expires_at.lt(before.0));
-        let (sessions, others) = self.read(|connection| {
-            let sessions: Vec<String> = over.load(connection)?;
-            let consents: i64 = expired.count().get_result(connection)?;
-            let devices: i64 = devices.count().get_result(connection)?;
-            Ok((sessions, consents + devices))
+        let expired = consents::table.filter(consents::expires_at.lt(before.0)).limit(PAGE).select((
+            consents::user_id,
+            consents::client_id,
+            consents::audience,
+        ));
+        let devices = device_requests::table
+            .filter(device_requests::expires_at.lt(before.0))
+            .limit(PAGE)
+            .select(device_requests::code_hash);
+        let (ended, expired, devices) = self.read(|connection| {
+            let ended: Vec<String> = ended.load(connection)?;
+            let expired: Vec<(String, String, String)> = expired.load(connection)?;
+            let devices: Vec<Vec<u8>> = devices.load(connection)?;
+            Ok((ended, expired, devices))
         })?;
-        if sessions.is_empty() && others == 0 {
+        if ended.is_empty() && expired.is_empty() && devices.is_empty() {
             return Ok(0);
         }
         self.write(move |connection| {
-            let ended = browser_sessions::table.filter(browser_sessions::id.eq_any(sessions));
-            Ok(diesel::delete(ended).execute(connection)?
-                + diesel::delete(expired).execute(connection)?
-                + diesel::delete(devices).execute(connection)?)
+            let ended = browser_sessions::table.filter(browser_sessions::id.eq_any(ended));
+            let devices = device_requests::table.filter(device_requests::code_hash.eq_any(devices));
+            let mut deleted = diesel::delete(ended).execute(connection)?;
+            deleted += diesel::delete(devices).execute(connection)?;
+            for (user, client, audience) in expired {
+                let given = consents::table.find((user, client, audience));
+                deleted +=
+                    diesel::delete(given.filter(consents::expires_at.lt(before.0))).execute(connection)?;
+            }
+            Ok(deleted)
         })
     }
 

@@ -1,6 +1,7 @@
 //! The examples in four languages, as they are copied, against a running authority.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -9,13 +10,16 @@ use notes_proto::v1::ListNotesRequest;
 use notes_proto::v1::notes_service_client::NotesServiceClient;
 use serde_json::{Value, json};
 use signet_client::{TokenError, TokenSource};
+use system_tests::browser::Browser;
+use system_tests::openid::UserAgent;
 use system_tests::processes::{Env, Service, binary, free_address};
 use system_tests::protocol::unverified_claims;
-use system_tests::system::{auth_env, cli};
+use system_tests::system::{PASSWORD, auth_env, cli};
 use system_tests::{Database, eventually};
 use tempfile::TempDir;
 
 use crate::django::python;
+use crate::interop;
 
 /// An authority under its own URL, and a client that calls.
 struct Authority {
@@ -336,4 +340,57 @@ async fn futures(tokens: &TokenSource, count: usize) -> Vec<std::sync::Arc<str>>
         all.push(one.await.unwrap());
     }
     all
+}
+
+#[tokio::test]
+async fn a_web_application_logs_its_users_in_and_out() {
+    let (provider, issuer) = interop::provider().await;
+    let address = free_address();
+    let base = format!("http://{address}");
+    let (callback, home) = (format!("{base}/callback"), format!("{base}/"));
+    let created = provider.cli(&[
+        "client",
+        "create",
+        "web",
+        "--redirect-uri",
+        &callback,
+        "--post-logout-redirect-uri",
+        &home,
+    ]);
+    let secret = created["client_secret"].as_str().unwrap();
+    provider.knows("web").await;
+    let mut command = node(provider.folder.path(), "login.mjs");
+    let _running = Running(command.args([&issuer, "web", secret, &address]).spawn().unwrap());
+    let http = reqwest::Client::new();
+    eventually("it answers", || async { http.get(&base).send().await.ok().map(drop) }).await;
+    let browser = Browser::start(&provider.folder.path().join("profile")).await;
+    browser.open(&format!("{base}/login")).await;
+    interop::log_in_here(&browser).await;
+    browser.shows("body", "signed in as Alice Liddell").await;
+    browser.open(&format!("{base}/logout")).await;
+    browser.shows("body", "nobody is signed in: /login").await;
+}
+
+#[tokio::test]
+async fn a_command_line_tool_logs_its_user_in_on_another_device() {
+    let (provider, issuer) = interop::provider().await;
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let _ =
+        provider.cli(&["client", "create", "cli", "--public", "--grant", grant, "--scope", "openid profile"]);
+    let mut command = python_example("device_login.py");
+    command.args([&issuer, "cli"]).stdout(Stdio::piped());
+    let mut running = Running(command.spawn().unwrap());
+    let mut output = BufReader::new(running.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let told = output.next().unwrap();
+    let user_code = told.rsplit(' ').next().unwrap().to_owned();
+    assert_eq!(told, format!("Open {issuer}/device and enter {user_code}"));
+    let mut browser = UserAgent::new(&provider);
+    let login = browser.submit("/device", &[("user_code", &user_code)]).await;
+    let interaction = login.field("interaction").unwrap();
+    let form = [("interaction", interaction.as_str()), ("username", "alice"), ("password", PASSWORD)];
+    let consent = browser.submit("/login/password", &form).await;
+    let interaction = consent.field("interaction").unwrap();
+    let decision = [("interaction", interaction.as_str()), ("decision", "allow")];
+    assert_eq!(browser.submit("/login/consent", &decision).await.status, 200);
+    assert_eq!(output.next().as_deref(), Some("signed in as alice"));
 }

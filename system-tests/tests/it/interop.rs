@@ -25,7 +25,7 @@ fn installed(script: &str, arguments: &[&str]) -> PathBuf {
 }
 
 /// An authority where it says that it is, as clients check.
-async fn provider() -> (Provider, String) {
+pub(crate) async fn provider() -> (Provider, String) {
     let address = free_address();
     let issuer = format!("http://localhost:{}", address.rsplit(':').next().unwrap());
     let settings = [("AUTH__HTTP__BIND", address.as_str()), ("AUTH__ISSUER", issuer.as_str())];
@@ -135,20 +135,13 @@ async fn oidc_client_ts_logs_in_in_a_browser() {
     let folder = installed("scripts/node-modules", &["system-tests/node"]);
     let library = folder.join("node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js");
     let library = std::fs::read_to_string(library).unwrap();
-    let page = format!(
-        "<!doctype html><title>app</title><p id=\"who\"></p><script>{library}</script><script>
-        const manager = new oidc.UserManager({{ authority: \"{issuer}\", client_id: \"spa\",
-            redirect_uri: location.origin + \"/callback\", scope: \"openid profile\", loadUserInfo: true }});
-        const shown = document.getElementById(\"who\");
-        const fail = error => shown.textContent = \"failed: \" + error;
-        if (location.pathname === \"/callback\")
-            manager.signinCallback().then(user => shown.textContent = user.profile.name, fail);
-        else manager.signinRedirect().catch(fail);
-        </script>"
-    );
+    let page = std::fs::read_to_string(root().join("examples/spa/index.html")).unwrap();
+    let page = page.replace("<script src=\"oidc-client-ts.min.js\">", &format!("<script>{library}"));
+    let page = page.replace("http://127.0.0.1:8080", &issuer);
     let site = Site::serve(&page);
     let origin = format!("http://localhost:{}", site.address.port());
     let redirect_uri = format!("{origin}/callback");
+    let home = format!("{origin}/");
     let _ = provider.cli(&[
         "client",
         "create",
@@ -156,13 +149,34 @@ async fn oidc_client_ts_logs_in_in_a_browser() {
         "--public",
         "--redirect-uri",
         &redirect_uri,
+        "--post-logout-redirect-uri",
+        &home,
         "--cors-origin",
         &origin,
     ]);
     provider.knows("spa").await;
     let browser = Browser::start(&provider.folder.path().join("profile")).await;
     browser.open(&origin).await;
-    browser.shows("h1", "Sign in").await;
+    browser.click("#in").await;
+    log_in_here(&browser).await;
+    eventually("the application knows the user", || async {
+        let found = browser.driver.find(thirtyfour::By::Css("#who")).await.ok()?;
+        let text = found.text().await.ok()?;
+        assert!(!text.starts_with("failed"), "{text}");
+        (text == "Alice Liddell").then_some(())
+    })
+    .await;
+    browser.click("#out").await;
+    browser.shows("#who", "Nobody is signed in.").await;
+}
+
+/// The user logs in and allows, on the pages that the browser is led to.
+pub(crate) async fn log_in_here(browser: &Browser) {
+    eventually("the login page", || async {
+        let found = browser.driver.find_all(thirtyfour::By::Css("#username")).await.ok()?;
+        (!found.is_empty()).then_some(())
+    })
+    .await;
     browser.press(USER.to_owned() + Key::Tab).await;
     browser.press(PASSWORD.to_owned() + Key::Enter).await;
     eventually("the consent page", || async {
@@ -171,13 +185,6 @@ async fn oidc_client_ts_logs_in_in_a_browser() {
     })
     .await;
     browser.click("button[value=allow]").await;
-    eventually("the application knows the user", || async {
-        let found = browser.driver.find(thirtyfour::By::Css("#who")).await.ok()?;
-        let text = found.text().await.ok()?;
-        assert!(!text.starts_with("failed"), "{text}");
-        (text == "Alice Liddell").then_some(())
-    })
-    .await;
 }
 
 /// It accepts RS256 alone unless it is told otherwise, and sends no code challenge.

@@ -197,6 +197,7 @@ async fn grpc_denies_by_default_and_reflects_in_development_only(database: Datab
     let served = [
         "grpc.health.v1.Health",
         "signet.auth.v1.TokenService",
+        "signet.auth.v1.LoginService",
         "signet.auth.v1.RevocationService",
         "signet.auth.v1.KeyService",
     ];

@@ -2,8 +2,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use shared_claims::ScopeSet;
 
 use crate::browser_sessions::Acr;
+use crate::users::SCOPE_CLAIMS;
 
 /// Claims that are asked for at one place, at most.
 const MOST_CLAIMS: usize = 50;
@@ -66,6 +68,26 @@ impl RequestedClaims {
             userinfo: document.userinfo.into_keys().filter(|name| is_name(name)).collect(),
         })
     }
+}
+
+impl RequestedClaims {
+    /// Drops claims of scopes that the client may not ask for, and returns what the user has to allow: the scope of the request,
+    /// with the scopes that the other claims belong to. Otherwise a client would get by name what it does not get by scope.
+    pub(super) fn keep_to(&mut self, held: &ScopeSet, asked: &ScopeSet) -> ScopeSet {
+        let may_have = |name: &String| scope_of(name).is_some_and(|scope| held.contains(scope));
+        self.id_token.retain(may_have);
+        self.userinfo.retain(may_have);
+        let by_name = self.id_token.iter().chain(&self.userinfo).filter_map(|name| scope_of(name));
+        let words: Vec<&str> = asked.as_str().split(' ').chain(by_name).collect();
+        // Of words that are scopes already.
+        ScopeSet::parse(words.join(" ").trim()).unwrap_or_else(|_| asked.clone())
+    }
+}
+
+/// The scope that a claim about the user belongs to.
+fn scope_of(claim: &str) -> Option<&'static str> {
+    let owns = |(_, claims): &(&str, &[&str])| claims.contains(&claim);
+    SCOPE_CLAIMS.into_iter().find(owns).map(|(scope, _)| scope)
 }
 
 /// Names of standard claims: letters, digits and underscores.

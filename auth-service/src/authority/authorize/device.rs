@@ -98,6 +98,7 @@ impl Authority {
         let device = DeviceAsking { user_code: user_code.to_owned(), client_ip: found.client_ip };
         Ok(Ok(AuthorizationRequest {
             recipient: Recipient::device_of(client, device),
+            allowed_scope: found.scope.clone(),
             scope: found.scope,
             audience: found.audience,
             challenge: None,

@@ -92,8 +92,18 @@ impl Interaction {
         Self { logged_in: true, wants_another_account: false, browser_session_id, proved: None, ..self }
     }
 
+    /// Another account than the one that has logged in on these pages has not.
     pub(super) fn chose(self, browser_session_id: String) -> Self {
-        Self { chose_account: true, browser_session_id: Some(browser_session_id), ..self }
+        let logged_in = self.logged_in && self.browser_session_id.as_ref() == Some(&browser_session_id);
+        let browser_session_id = Some(browser_session_id);
+        Self {
+            chose_account: true,
+            logged_in,
+            wants_another_account: false,
+            browser_session_id,
+            proved: None,
+            ..self
+        }
     }
 
     pub(super) fn with_another_account(self) -> Self {

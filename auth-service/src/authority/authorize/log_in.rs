@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result, SignInFault};
 use crate::metrics;
 use crate::secret::{HashedSecret, PlainSecret};
 use crate::sessions::Session;
-use crate::storage::{BrowserEnd, Login, Start};
+use crate::storage::{Login, Start};
 
 impl Authority {
     /// Begins the browser session of a user who has proved who they are; `retry` shows the page again to one who has not.
@@ -45,7 +45,7 @@ impl Authority {
         let policy = self.authorize.policy.browser_sessions;
         let secret = PlainSecret::generate()?;
         let open = self.accounts_of(browser, None)?;
-        let same_user = open.iter().find(|live| live.session.user_id == signed_in.user.id);
+        let renews = self.unended_session_of(&signed_in.user.id, browser)?;
         let session = BrowserSession {
             id: Session::new_id(now),
             secret: HashedSecret::of(&secret),
@@ -65,26 +65,36 @@ impl Authority {
             attempt: signed_in.attempt.take(),
         };
         let storage = self.storage.on_behalf_of(&browser.context);
-        let renews = same_user.map(|live| live.session.id.clone());
         let (started, id) = storage.begin_browser_session(session, &signed_in.user, login, renews)?;
         self.check_started(started, &signed_in)?;
         let live: Vec<&str> = open.iter().map(|live| live.session.id.as_str()).collect();
         let held = browser.tickets.clone().retain(|held| live.contains(&held));
         let tickets = held.with(Ticket { unverified_id: id.clone(), secret }, policy.accounts);
-        self.end_what_fell_out(&live, &tickets, browser)?;
+        self.end_what_fell_out(&live, &tickets, browser);
         Ok((id, tickets))
     }
 
-    /// Browser sessions that no cookie names any more could not be ended by anyone.
-    fn end_what_fell_out(&self, live: &[&str], tickets: &Tickets, browser: &Browser) -> Result<()> {
-        let now = self.now();
+    /// The browser session that the user has in this browser, idle for too long or not: it goes on, so that a logout ends all that
+    /// came from it.
+    fn unended_session_of(&self, user_id: &str, browser: &Browser) -> Result<Option<String>> {
+        let ids = browser.tickets.unverified_ids();
+        let found = self.storage.unended_browser_sessions(&ids, user_id, self.now())?;
+        let proved = browser.tickets.iter().find(|ticket| {
+            found.iter().any(|(id, secret)| *id == ticket.unverified_id && secret.matches(&ticket.secret))
+        });
+        Ok(proved.map(|ticket| ticket.unverified_id.clone()))
+    }
+
+    /// Browser sessions that no cookie names any more could not be ended by anyone. The login stands whether this succeeds or not.
+    fn end_what_fell_out(&self, live: &[&str], tickets: &Tickets, browser: &Browser) {
         let held = tickets.unverified_ids();
+        let storage = self.storage.on_behalf_of(&browser.context);
         for id in live.iter().filter(|id| !held.iter().any(|held| held == *id)) {
-            let end = BrowserEnd { now, revoked_until: self.revoked_until(now) };
-            let by = Some(Actor::Authority);
-            self.storage.on_behalf_of(&browser.context).end_browser_session(id, by, end)?;
+            match storage.end_browser_session(id, Some(Actor::Authority), self.browser_end()) {
+                Ok(ended) => self.apply_ended(ended),
+                Err(error) => tracing::warn!(%error, "a browser session that its browser forgot goes on"),
+            }
         }
-        Ok(())
     }
 
     fn check_started(&self, started: Start, signed_in: &SignedIn) -> Result<()> {

@@ -21,6 +21,8 @@ const MAX_HINT: usize = 320;
 pub(super) struct AuthorizationRequest {
     pub recipient: Recipient,
     pub scope: ScopeSet,
+    /// What the user allows: the scope, and the scopes of claims that are asked for by name.
+    pub allowed_scope: ScopeSet,
     pub audience: String,
     /// Of PKCE, by S256.
     pub challenge: Option<String>,
@@ -66,12 +68,13 @@ impl Authority {
         let client = &recipient.client;
         client.check_grant(GrantType::AuthorizationCode).map_err(|_| AuthorizeFault::UnauthorizedClient)?;
         let scope = client.narrow_scope(get("scope")?).map_err(|_| AuthorizeFault::InvalidScope)?;
-        let claims = match get("claims")? {
+        let mut claims = match get("claims")? {
             None => RequestedClaims::default(),
             Some(text) => {
                 RequestedClaims::parse(text).ok_or(AuthorizeFault::InvalidRequest("`claims` is malformed"))?
             }
         };
+        let allowed_scope = claims.keep_to(&client.scope, &scope);
         let hinted = get("id_token_hint")?.map(|hint| self.user_of_hint(hint, client)).transpose()?;
         Ok(AuthorizationRequest {
             audience: self.audience_of(recipient, get("resource")?, get("audience")?)?,
@@ -85,6 +88,7 @@ impl Authority {
             ui_locales: get("ui_locales")?.map(str::to_owned),
             recipient: recipient.clone(),
             scope,
+            allowed_scope,
             claims,
         })
     }

@@ -39,7 +39,7 @@ impl Authority {
             client: ClientShown::of(&request.recipient),
             username: account.username.clone(),
             scope: request
-                .scope
+                .allowed_scope
                 .as_str()
                 .split(' ')
                 .filter(|word| !word.is_empty())

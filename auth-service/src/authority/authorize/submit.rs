@@ -74,7 +74,10 @@ impl Authority {
             let context = &submitted.browser.context;
             let event = self.login_event(&login);
             let signed_in = match self.check_second_factor(&user, Some(code), context) {
-                Ok(factor) => Ok(SignedIn::after_factor(user, factor, self.now())),
+                Ok(factor) => {
+                    let known = self.known_network_of(&user, context);
+                    Ok(SignedIn::after_factor(user, factor, self.now(), known))
+                }
                 Err(FactorRefused::Wrong) => {
                     Err(self.refuse_sign_in(context, &event, Some(&user.id), "wrong one-time password"))
                 }
@@ -123,7 +126,7 @@ impl Authority {
                     user_id: account.session.user_id.clone(),
                     client_id: login.request.recipient.client.id.to_string(),
                     audience: login.request.audience.clone(),
-                    scope: login.request.scope.clone(),
+                    scope: login.request.allowed_scope.clone(),
                     granted_at: now,
                     expires_at: now.plus(self.authorize.policy.consent_ttl),
                 };

@@ -58,7 +58,7 @@ fn is_consented(request: &AuthorizationRequest, live: &LiveBrowserSession) -> bo
         return false;
     }
     let is_first_party = request.recipient.client.login.first_party;
-    is_first_party || live.consented.as_ref().is_some_and(|given| request.scope.is_subset(given))
+    is_first_party || live.consented.as_ref().is_some_and(|given| request.allowed_scope.is_subset(given))
 }
 
 /// Whether another program on the user's machine, or another device, could say that it is this client and take the answer.

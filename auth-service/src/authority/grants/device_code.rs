@@ -1,18 +1,15 @@
 use std::time::Duration;
 
-use super::authorization_code::Begun;
+use super::begin::{Allowed, Begun};
 use crate::audit::{Action, Event};
 use crate::authority::Authority;
 use crate::authority::tokens::IssuedTokens;
-use crate::clients::{Client, GrantType, OFFLINE_SCOPE};
-use crate::clock::Timestamp;
+use crate::clients::{Client, GrantType};
 use crate::context::RequestContext;
 use crate::error::{Error, ErrorKind, OAuthFault, Result};
-use crate::metrics;
-use crate::revocations::RevocationTarget;
 use crate::secret::{HashedSecret, PlainSecret};
-use crate::sessions::{FromBrowser, NewSession, Session};
-use crate::storage::{AllowedBy, Decision, DeviceRequest, Redeem, Redeemed, StorageError};
+use crate::sessions::Session;
+use crate::storage::{AllowedBy, Decision, DeviceRequest, StorageError};
 use crate::user_code::{shown, user_code};
 use crate::users::{Attempt, AttemptPolicy};
 
@@ -116,7 +113,7 @@ impl Authority {
             Decision::Denied => Err(refused(OAuthFault::AccessDenied)),
             _ if request.expires_at <= now => Err(refused(OAuthFault::ExpiredDeviceCode)),
             Decision::Pending => Err(refused(OAuthFault::AuthorizationPending)),
-            Decision::Allowed(by) => self.begin_device_session(client, &request, by, context, now),
+            Decision::Allowed(by) => self.begin_device_session(client, &request, by, context),
         }
     }
 
@@ -126,54 +123,25 @@ impl Authority {
         request: &DeviceRequest,
         by: &AllowedBy,
         context: &RequestContext,
-        now: Timestamp,
     ) -> Result<IssuedTokens> {
-        let from = FromBrowser {
-            browser_session_id: by.browser_session_id.clone(),
-            offline: request.scope.contains(OFFLINE_SCOPE),
-            userinfo_claims: Vec::new(),
-        };
-        let session = Session::begin(NewSession {
-            id: request.session_id.clone(),
-            user_id: by.user_id.clone(),
-            client_id: client.id.clone(),
-            scope: request.scope.clone(),
-            audience: request.audience.clone(),
-            auth_time: by.auth_time,
-            amr: by.amr.clone(),
-            created_at: now,
-            idle_ttl: self.policy.refresh_idle_ttl,
-            absolute_ttl: self.policy.refresh_absolute_ttl,
-            leeway: self.simplejwt.leeway,
-            device: context.device(),
-            browser: Some(from.clone()),
-        });
-        let redeem = Redeem {
-            session,
-            from,
+        let allowed = Allowed {
+            session_id: &request.session_id,
+            user_id: &by.user_id,
             password_epoch: by.password_epoch,
-            browser_idle_expires_at: now.plus(self.authorize.policy.browser_sessions.idle),
-            limit: Some(self.session_limit(now)),
-            revoked_until: self.revoked_until(now),
+            browser_session_id: &by.browser_session_id,
+            auth_time: by.auth_time,
+            amr: &by.amr,
+            scope: request.scope.clone(),
+            audience: &request.audience,
+            nonce: None,
+            id_token_claims: &[],
+            userinfo_claims: &[],
         };
-        match self.storage.on_behalf_of(context).redeem(redeem)? {
-            Redeemed::Started { session, browser, attributes } => {
-                metrics::issued(GrantType::DeviceCode.as_str());
-                let begun = Begun {
-                    session: &session,
-                    browser: &browser,
-                    attributes: &attributes,
-                    nonce: None,
-                    id_token_claims: &[],
-                };
-                self.answer_begun(client, &begun, now)
-            }
-            Redeemed::Again(session) => {
-                self.apply_revocation(&RevocationTarget::Session(session.id), self.revoked_until(now));
-                Err(refused(OAuthFault::InvalidGrant("the device code was used before")))
-            }
+        match self.begin_allowed(client, allowed, GrantType::DeviceCode, context)? {
+            Begun::Issued(tokens) => Ok(tokens),
+            Begun::Again => Err(refused(OAuthFault::InvalidGrant("the device code was used before"))),
             // The user was disabled, has logged out, or has another password by now.
-            Redeemed::Gone => Err(refused(OAuthFault::AccessDenied)),
+            Begun::Gone => Err(refused(OAuthFault::AccessDenied)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One file per grant type, one exhaustive match (RFC 6749 section 1.3).
 
 mod authorization_code;
+mod begin;
 mod client_credentials;
 mod device_code;
 mod password;

@@ -91,9 +91,10 @@ impl SignedIn {
         user: User,
         factor: Option<PresentedFactor>,
         auth_time: Timestamp,
+        known_network: Option<String>,
     ) -> Self {
         let amr = amr_of(factor.as_ref());
-        Self { user, amr, auth_time, factor, rehashed: None, known_network: None, attempt: None }
+        Self { user, amr, auth_time, factor, rehashed: None, known_network, attempt: None }
     }
 }
 

@@ -159,6 +159,16 @@ impl Authority {
         }
     }
 
+    /// The user and the network of a request together, as a login leaves them behind.
+    pub(in crate::authority) fn known_network_of(
+        &self,
+        user: &User,
+        context: &RequestContext,
+    ) -> Option<String> {
+        let (policy, name) = (&self.sign_in.attempt_policy, user.username.key());
+        Attempt::new(&self.sign_in.count_key, policy, name, context.client_ip).known
+    }
+
     /// A permit to use the database. A login from a known network needs none: there are no floods of those.
     pub(in crate::authority) fn login_permit(
         &self,

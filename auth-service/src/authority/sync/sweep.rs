@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::audit::Actor;
 use crate::authority::Authority;
 use crate::background::{Background, Schedule, Signals};
 use crate::clock::Timestamp;
@@ -125,6 +126,7 @@ impl Authority {
         {
             after = last;
         }
+        self.end_expired_browser_sessions(&go_on)?;
         while self.storage.sweep_logins(before)? > 0 && go_on() {}
         while self.storage.sweep_failures(now)? > 0 && go_on() {}
         while self.storage.sweep_legacy_tokens(before)? > 0 && go_on() {}
@@ -135,6 +137,24 @@ impl Authority {
         match policy.audit_keep {
             Some(keep) => self.prune_old_audit_entries(now.minus(keep), go_on),
             None => Ok(()),
+        }
+    }
+
+    /// What came from them ends as by a logout, and their clients are told.
+    fn end_expired_browser_sessions(&self, go_on: &impl Fn() -> bool) -> Result<()> {
+        loop {
+            let over = self.storage.browser_sessions_to_end(self.now())?;
+            if over.is_empty() {
+                return Ok(());
+            }
+            for id in over {
+                let ended =
+                    self.storage.end_browser_session(&id, Some(Actor::Authority), self.browser_end())?;
+                self.apply_ended(ended);
+                if !go_on() {
+                    return Ok(());
+                }
+            }
         }
     }
 

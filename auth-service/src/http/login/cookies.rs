@@ -74,15 +74,10 @@ pub(super) fn browser(request: &HttpRequest, state: &HttpState) -> Browser {
     }
 }
 
-/// The browser of a form that a page of ours sent. What another site sends is of no browser that we know (cross-site request
-/// forgery): the pages begin again then.
-pub(super) fn browser_of_form(request: &HttpRequest, state: &HttpState) -> Browser {
-    let browser = browser(request, state);
-    if is_from_here(request, state) {
-        browser
-    } else {
-        Browser { binding: None, tickets: Tickets::default(), ..browser }
-    }
+/// The browser of a form that a page of ours sent; `None` for one of another site (cross-site request forgery), which is told to
+/// start again and changes nothing.
+pub(super) fn browser_of_form(request: &HttpRequest, state: &HttpState) -> Option<Browser> {
+    is_from_here(request, state).then(|| browser(request, state))
 }
 
 /// Browsers say where a form comes from, and no script can change it.

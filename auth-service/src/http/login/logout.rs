@@ -60,7 +60,10 @@ pub(super) async fn confirm(request: HttpRequest, payload: Payload, state: Data<
         let t = renderer.texts();
         return renderer.message(StatusCode::OK, t.stay, &[t.logged_out_hint], None);
     }
-    let (interaction, browser) = (fields.take("interaction"), browser_of_form(&request, &state));
+    let Some(browser) = browser_of_form(&request, &state) else {
+        return Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage);
+    };
+    let interaction = fields.take("interaction");
     let answer = state.blocking.run(move |authority| authority.confirm_logout(&interaction, &browser)).await;
     respond(&request, &state, answer, Leave::Page)
 }

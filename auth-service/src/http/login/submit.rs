@@ -20,7 +20,9 @@ where
     let Ok(mut fields) = Fields::read(&request, payload).await else {
         return Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage);
     };
-    let browser = browser_of_form(&request, &state);
+    let Some(browser) = browser_of_form(&request, &state) else {
+        return Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage);
+    };
     let submitted = Submitted { unverified_interaction: fields.take("interaction"), browser };
     let answer = state.blocking.run(move |authority| then(authority, &submitted, fields)).await;
     respond(&request, &state, answer, Leave::Page)

@@ -151,3 +151,15 @@ fn guesses_at_user_codes_and_requests_of_devices_are_limited() {
     assert_eq!(outcomes.iter().filter(|asked| **asked).count(), 200);
     assert!(!outcomes[200]);
 }
+
+#[test]
+fn what_is_withdrawn_before_the_device_asks_gives_it_nothing() {
+    let at = InProcess::new();
+    let client = tv(&at);
+    at.user("alice");
+    let codes = asks(&at, &client, None).unwrap();
+    assert!(matches!(decides(&mut Chrome::new(&at), &codes, true), DevicePage::Allowed));
+    let withdrawn = at.authority.withdraw_consent("alice", &client.id).map_err(|error| error.kind);
+    assert_eq!(withdrawn, Ok(0));
+    assert_eq!(fault(polls(&at, &client, &codes)), OAuthFault::AccessDenied);
+}

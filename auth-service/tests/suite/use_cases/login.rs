@@ -10,6 +10,7 @@ use auth_service::authority::authorize::{
     Problem, RecipientFault, Stopped, Submitted,
 };
 use auth_service::authority::grants::AuthorizationCodeGrant;
+use auth_service::authority::sync::SweepPolicy;
 use auth_service::browser_sessions::Tickets;
 use auth_service::clients::{Pkce, RedirectUri};
 use auth_service::error::OAuthFault;
@@ -661,4 +662,123 @@ fn an_id_token_is_no_access_token() {
     assert!(at.authority.userinfo(&id_token).is_err());
     assert_eq!(at.verify(&id_token), Err(INVALID));
     assert!(!at.is_active(&client, &id_token));
+}
+
+#[test]
+fn claims_by_name_are_allowed_as_their_scope_is() {
+    let at = InProcess::new();
+    let client = at.client_like("web", web);
+    let narrow = at.client_like("narrow", |new| {
+        web(new);
+        new.scope = ScopeSet::parse("openid").unwrap();
+    });
+    at.user("alice");
+    let asked = r#"{"userinfo": {"preferred_username": null, "email": null}, "id_token": {"preferred_username": null}}"#;
+    let mut browser = Chrome::new(&at);
+    browser.log_in("alice", &[("scope", "openid")]);
+    let more = [("scope", "openid"), ("claims", asked)];
+    let silent = [("scope", "openid"), ("claims", asked), ("prompt", "none")];
+    assert_eq!(error(browser.authorize(&silent)), "consent_required");
+    let Outcome::Page(Page::Consent(page)) = browser.authorize(&more) else { panic!() };
+    assert_eq!(page.scope, ["email", "openid", "profile"], "the user sees what is asked for by name");
+    let answer = response(browser.consent(&page.interaction, true));
+    let issued = redeem(&at, &client, code(&answer)).unwrap();
+    assert_eq!(issued.scope, "openid");
+    assert_eq!(claims(issued.id_token.as_deref().unwrap())["preferred_username"], "alice");
+    assert_eq!(at.authority.userinfo(&issued.access_token).unwrap()["preferred_username"], "alice");
+    response(browser.authorize(&silent));
+    // What the client may not ask for by scope it does not get by name.
+    let of_narrow = [("client_id", "narrow"), ("scope", "openid"), ("claims", asked)];
+    let Outcome::Page(Page::Consent(page)) = browser.authorize(&of_narrow) else { panic!() };
+    assert_eq!(page.scope, ["openid"]);
+    let answer = response(browser.consent(&page.interaction, true));
+    let issued = redeem(&at, &narrow, code(&answer)).unwrap();
+    assert_eq!(at.authority.userinfo(&issued.access_token).unwrap().len(), 1, "`sub` alone");
+    assert!(claims(issued.id_token.as_deref().unwrap()).get("preferred_username").is_none());
+}
+
+#[test]
+fn a_login_on_these_pages_is_that_of_one_account() {
+    let at = InProcess::new();
+    at.client_like("web", web);
+    at.user("alice");
+    at.user("bob");
+    let mut browser = Chrome::new(&at);
+    browser.log_in("alice", &[]);
+    let Outcome::Page(Page::ChooseAccount(page)) = browser.authorize(&[("prompt", "select_account login")])
+    else {
+        panic!()
+    };
+    let of_alice = page.accounts[0].browser_session_id.clone();
+    let other = sign_in(browser.account(&page.interaction, ChosenAccount::Another));
+    let Outcome::Page(Page::Consent(consent)) = browser.password(&other, "bob", PASSWORD) else { panic!() };
+    // Bob has logged in again as the client asked; Alice has not.
+    let chosen = ChosenAccount::Open { browser_session_id: of_alice };
+    sign_in(browser.account(&consent.interaction, chosen));
+}
+
+#[test]
+fn a_login_after_the_browser_session_was_idle_goes_on_with_it() {
+    let at = InProcess::with(|settings| settings.tokens.refresh_idle_ttl = Duration::from_secs(48 * 3600));
+    let client = at.client_like("web", |new| {
+        web(new);
+        new.login.first_party = true;
+    });
+    at.user("alice");
+    let mut browser = Chrome::new(&at);
+    let first = browser.log_in("alice", &[]);
+    let first = redeem(&at, &client, code(&first)).unwrap();
+    at.clock.advance(Duration::from_secs(9 * 3600));
+    let refreshed = at.refresh(&client, first.refresh_token.as_deref().unwrap()).unwrap();
+    let second = browser.log_in("alice", &[]);
+    let second = redeem(&at, &client, code(&second)).unwrap();
+    let sid = |issued: &IssuedTokens| claims(issued.id_token.as_deref().unwrap())["sid"].clone();
+    assert_eq!(sid(&first), sid(&second));
+    let out = LogoutRequest { id_token_hint: second.id_token.clone(), ..LogoutRequest::default() };
+    assert!(matches!(browser.log_out(out), Logout::Done));
+    assert_eq!(at.verify(&refreshed.access), Err(REVOKED), "the logout ends what came before, too");
+}
+
+#[test]
+fn browser_sessions_that_are_over_end_with_what_came_from_them() {
+    let at = InProcess::new();
+    let client = at.client_like("web", |new| {
+        web(new);
+        new.login.first_party = true;
+    });
+    at.user("alice");
+    let mut browser = Chrome::new(&at);
+    let answer = browser.log_in("alice", &[]);
+    let issued = redeem(&at, &client, code(&answer)).unwrap();
+    let policy = SweepPolicy {
+        interval: Duration::from_secs(600),
+        keep: Duration::from_secs(24 * 3600),
+        audit_keep: None,
+    };
+    let sweep = || at.authority.sweep(policy, || true).map_err(|error| error.cause).unwrap();
+    // Idle, and in use by a client.
+    at.clock.advance(Duration::from_secs(20 * 3600));
+    let refreshed = at.refresh(&client, issued.refresh_token.as_deref().unwrap()).unwrap();
+    sweep();
+    assert_eq!(at.verify(&refreshed.access), Ok(()));
+    // Nothing comes from it any more.
+    at.clock.advance(Duration::from_secs(25 * 3600));
+    sweep();
+    let page = auth_service::storage::BrowserSessionPage { limit: 10, ..Default::default() };
+    assert!(at.authority.browser_sessions_page(&page).unwrap().is_empty());
+}
+
+#[test]
+fn a_webhook_that_is_away_spends_no_code() {
+    let at = InProcess::with(|settings| {
+        settings.claims_webhook.url = Some("http://127.0.0.1:1/".to_owned());
+        settings.claims_webhook.timeout = Duration::from_millis(300);
+    });
+    let client = at.client_like("web", web);
+    at.user("alice");
+    let mut browser = Chrome::new(&at);
+    let answer = browser.log_in("alice", &[]);
+    assert_eq!(redeem(&at, &client, code(&answer)).map(|_| ()), Err(ErrorKind::Unavailable));
+    let again = redeem(&at, &client, code(&answer)).map(|_| ());
+    assert_eq!(again, Err(ErrorKind::Unavailable), "not used up");
 }
