@@ -25,6 +25,9 @@ impl Authority {
         let client = self.registered_client(id)?;
         let grants = change.grants.as_ref().unwrap_or(&client.grants);
         check_login(&change.login.clone().applied_to(client.login.clone()), grants, client.is_public())?;
+        if let Some(algorithm) = change.login.id_token_algorithm {
+            self.prepare_keys_for(algorithm)?;
+        }
         match self.storage.update_client(id, change)? {
             true => Ok(()),
             false => Err(not_found("client", id.as_str())),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{invalid, not_found, taken, unless_taken};
 use crate::authority::Authority;
-use crate::clients::{Client, ClientId, ClientLogin, GrantType, NewClient, Pkce};
+use crate::clients::{Client, ClientId, ClientLogin, GrantType, NewClient, OPENID_SCOPE, Pkce};
 use crate::error::{AdminFault, Error, Result};
 use crate::secret::{HashedSecret, PlainSecret};
 
@@ -20,6 +20,9 @@ impl Authority {
                 "{} is the name of the client behind the simplejwt endpoints",
                 new.id
             )));
+        }
+        if new.scope.contains(OPENID_SCOPE) && !new.login.redirect_uris.is_empty() {
+            self.prepare_keys_for(new.login.id_token_algorithm)?;
         }
         let secret = if new.public { None } else { Some(PlainSecret::generate()?) };
         let hashed = secret.as_ref().map(HashedSecret::of);

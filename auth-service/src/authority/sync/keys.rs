@@ -43,13 +43,23 @@ impl Authority {
             if algorithm != self.issuer.default_algorithm && !demand.by_audience {
                 continue;
             }
-            // At most a key that signs, its successor, and a standby key.
-            for _ in 0..3 {
-                let ring = self.issuer.keys.ring();
-                let records = usable(&ring.records, &ring.unusable);
-                let Some(step) = next_step(&records, demand, now, &self.issuer.key_policy) else { break };
-                self.take_step(step, demand, now)?;
-            }
+            self.maintain_keys_of(demand, now)?;
+        }
+        Ok(())
+    }
+
+    /// Those of a client that is about to be registered: a replica that knows it finds a key for its ID tokens.
+    pub(in crate::authority) fn prepare_keys_for(&self, algorithm: Algorithm) -> Result<()> {
+        self.maintain_keys_of(KeyDemand { algorithm, by_audience: true }, self.now())
+    }
+
+    fn maintain_keys_of(&self, demand: KeyDemand, now: Timestamp) -> Result<()> {
+        // At most a key that signs, its successor, and a standby key.
+        for _ in 0..3 {
+            let ring = self.issuer.keys.ring();
+            let records = usable(&ring.records, &ring.unusable);
+            let Some(step) = next_step(&records, demand, now, &self.issuer.key_policy) else { break };
+            self.take_step(step, demand, now)?;
         }
         Ok(())
     }
