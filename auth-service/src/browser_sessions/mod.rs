@@ -54,11 +54,6 @@ pub struct LiveBrowserSession {
 }
 
 impl BrowserSession {
-    #[must_use]
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        now < self.idle_expires_at && now < self.expires_at
-    }
-
     /// How the user proved who they are, as a class (OpenID Connect Core section 2).
     #[must_use]
     pub fn acr(&self) -> Acr {

@@ -58,9 +58,6 @@ pub const WATCH_SCOPE: &str = "signet:watch";
 /// Asks for an ID token (OpenID Connect Core section 3.1.2.1).
 pub const OPENID_SCOPE: &str = "openid";
 
-/// Scopes that ask who the user is (OpenID Connect Core section 5.4).
-pub const IDENTITY_SCOPES: [&str; 5] = [OPENID_SCOPE, "profile", "email", "address", "phone"];
-
 /// Asks for a refresh token that outlives the browser session (OpenID Connect Core section 11).
 pub const OFFLINE_SCOPE: &str = "offline_access";
 

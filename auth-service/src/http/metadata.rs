@@ -12,7 +12,7 @@ use super::caching::{self, read_only};
 use super::pages::Locale;
 use crate::authority::authorize::ResponseMode;
 use crate::browser_sessions::Acr;
-use crate::clients::{GrantType, IDENTITY_SCOPES, OFFLINE_SCOPE};
+use crate::clients::{GrantType, OFFLINE_SCOPE, OPENID_SCOPE};
 use crate::users::SCOPE_CLAIMS;
 
 /// The grants of the token endpoint.
@@ -57,7 +57,7 @@ impl Metadata {
             "backchannel_logout_session_supported": true,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
-            "scopes_supported": IDENTITY_SCOPES.into_iter().chain([OFFLINE_SCOPE]).collect::<Vec<_>>(),
+            "scopes_supported": scopes_supported(),
             "claims_supported": claims_supported(),
             "claims_parameter_supported": true,
             "request_parameter_supported": false,
@@ -70,6 +70,12 @@ impl Metadata {
         let hash = digest::digest(&digest::SHA256, text.as_bytes());
         Self { etag: format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12])), text }
     }
+}
+
+/// Scopes with a meaning of their own (OpenID Connect Core sections 5.4 and 11).
+fn scopes_supported() -> Vec<&'static str> {
+    let of_claims = SCOPE_CLAIMS.map(|(scope, _)| scope);
+    [OPENID_SCOPE].into_iter().chain(of_claims).chain([OFFLINE_SCOPE]).collect()
 }
 
 /// Claims of ID tokens and userinfo (OpenID Connect Core section 5.1).

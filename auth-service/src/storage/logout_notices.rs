@@ -109,19 +109,6 @@ impl Storage {
             Ok((count, oldest.map(Timestamp)))
         })
     }
-
-    /// Whether notices of these browser sessions still wait.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn has_logout_notices(&self, browser_session_ids: &[String]) -> Result<bool, StorageError> {
-        self.look(|connection| {
-            let waiting =
-                logout_notices::table.filter(logout_notices::browser_session_id.eq_any(browser_session_ids));
-            let first = waiting.select(logout_notices::client_id).first::<String>(connection).optional()?;
-            Ok(first.is_some())
-        })
-    }
 }
 
 /// A notice for each client that was logged in at by a browser session and wants to be told.

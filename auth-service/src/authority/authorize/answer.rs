@@ -2,7 +2,7 @@ use super::page::Page;
 use super::response::ClientResponse;
 use crate::browser_sessions::Tickets;
 use crate::context::RequestContext;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::secret::PlainSecret;
 
 /// The browser that a request comes from.
@@ -13,6 +13,29 @@ pub struct Browser {
     /// What its pages are bound to; `None` for a browser that has seen none yet.
     pub binding: Option<PlainSecret>,
     pub context: RequestContext,
+}
+
+/// What the pages of a browser are bound to.
+#[derive(Debug)]
+pub(super) struct Binding {
+    pub secret: PlainSecret,
+    /// The same, for a browser that has none yet.
+    pub to_set: Option<PlainSecret>,
+}
+
+impl Browser {
+    /// Its binding, or a new one.
+    pub(super) fn bind(&self) -> Result<Binding> {
+        let known = self.binding.clone().map(|secret| Binding { secret, to_set: None });
+        known.map_or_else(Binding::generate, Ok)
+    }
+}
+
+impl Binding {
+    fn generate() -> Result<Self> {
+        let secret = PlainSecret::generate()?;
+        Ok(Self { to_set: Some(secret.clone()), secret })
+    }
 }
 
 /// What a browser gets.

@@ -18,7 +18,7 @@ use crate::browser_sessions::LiveBrowserSession;
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::secret::{HashedSecret, PlainSecret};
+use crate::secret::HashedSecret;
 use crate::storage::{AllowedBy, Decision};
 use crate::user_code::normal_user_code;
 use crate::users::{Attempt, AttemptPolicy};
@@ -76,14 +76,10 @@ impl Authority {
             Err(answer) => return Ok(*answer),
         };
         self.give_back(&attempt);
-        let binding = match &browser.binding {
-            Some(binding) => binding.clone(),
-            None => PlainSecret::generate()?,
-        };
-        let interaction = Interaction::begin_for_device(user_code, &binding);
-        let is_new = browser.binding.is_none().then_some(binding);
+        let binding = browser.bind()?;
+        let interaction = Interaction::begin_for_device(user_code, &binding.secret);
         let login = TabLogin { request, interaction, problem: None };
-        Ok(Answer { binding: is_new, ..self.proceed(login, browser)? })
+        Ok(Answer { binding: binding.to_set, ..self.proceed(login, browser)? })
     }
 
     /// What a device asks for, or the page that asks for the code again.

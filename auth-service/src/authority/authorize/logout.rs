@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Browser;
 use super::code::hash;
+use super::response::with_parameters;
 use super::sealed::Kind;
 use crate::audit::Actor;
 use crate::authority::Authority;
@@ -93,12 +94,9 @@ impl Authority {
             let outcome = location.filter(|_| is_proved).map_or(Logout::Done, Logout::Redirect);
             return Ok(answer(outcome));
         };
-        let binding = match &browser.binding {
-            Some(binding) => binding.clone(),
-            None => PlainSecret::generate()?,
-        };
+        let binding = browser.bind()?;
         let pending = Pending {
-            browser_hash: hash(binding.expose().as_bytes()),
+            browser_hash: hash(binding.secret.expose().as_bytes()),
             browser_session_id: live.session.id.clone(),
             location,
             ui_locales: request.ui_locales.clone(),
@@ -109,8 +107,7 @@ impl Authority {
             client,
             interaction: self.authorize.sealed.seal(pending, expires_at)?,
         };
-        let is_new = browser.binding.is_none().then_some(binding);
-        Ok(LogoutAnswer { binding: is_new, ..answer(Logout::Ask(question)) })
+        Ok(LogoutAnswer { binding: binding.to_set, ..answer(Logout::Ask(question)) })
     }
 
     /// The user has confirmed it.
@@ -166,11 +163,6 @@ fn location(client: &Client, request: &LogoutRequest) -> Option<String> {
     let is_registered = client.login.post_logout_redirect_uris.iter().any(|known| known.matches(asked));
     is_registered.then(|| match &request.state {
         None => asked.to_owned(),
-        Some(state) => {
-            let query =
-                url::form_urlencoded::Serializer::new(String::new()).append_pair("state", state).finish();
-            let joint = if asked.contains('?') { '&' } else { '?' };
-            format!("{asked}{joint}{query}")
-        }
+        Some(state) => with_parameters(asked, [("state", state)]),
     })
 }

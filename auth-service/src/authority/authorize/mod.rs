@@ -28,7 +28,6 @@ use crate::authority::{Authority, Step};
 use crate::browser_sessions::{BrowserSessionPolicy, LiveBrowserSession};
 use crate::error::{Error, OAuthFault, Result};
 use crate::keys::Secrets;
-use crate::secret::PlainSecret;
 use crate::storage::ConsentsFor;
 
 use device::DevicePolls;
@@ -100,18 +99,17 @@ impl Authority {
                 return Ok(Step::Done(Answer::to_client(recipient.refuse(&self.issuer.url, fault))));
             }
         };
-        let binding = match &browser.binding {
-            Some(binding) => binding.clone(),
-            None => PlainSecret::generate()?,
+        let binding = browser.bind()?;
+        let login = TabLogin {
+            interaction: Interaction::begin(&parameters, &binding.secret),
+            request,
+            problem: None,
         };
-        let login =
-            TabLogin { interaction: Interaction::begin(&parameters, &binding), request, problem: None };
-        let is_new = browser.binding.is_none().then(|| binding.clone());
-        let browser = Browser { binding: Some(binding), ..browser };
+        let browser = Browser { binding: Some(binding.secret), ..browser };
         let has_nobody = browser.tickets.is_empty();
         let finish = move |authority: &Self| {
             let answer = authority.proceed(login, &browser)?;
-            Ok(Answer { binding: is_new, ..answer })
+            Ok(Answer { binding: binding.to_set, ..answer })
         };
         if has_nobody { finish(self).map(Step::Done) } else { Ok(Step::blocks(finish)) }
     }

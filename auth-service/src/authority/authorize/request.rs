@@ -6,7 +6,7 @@ use super::claims_parameter::RequestedClaims;
 use super::fault::AuthorizeFault;
 use super::parameters::{Fault, Parameters};
 use super::prompt::{AcrWish, Prompt, acr_wish};
-use super::response::{Recipient, is_known_mode};
+use super::response::{Recipient, ResponseMode};
 use crate::authority::Authority;
 use crate::clients::{GrantType, Pkce};
 
@@ -57,7 +57,7 @@ impl Authority {
         if !parameters.fits() {
             return Err(AuthorizeFault::InvalidRequest("the request is longer than 7 KiB"));
         }
-        if get("response_mode")?.is_some_and(|mode| !is_known_mode(mode)) {
+        if get("response_mode")?.is_some_and(|mode| ResponseMode::parse(mode).is_none()) {
             return Err(AuthorizeFault::InvalidRequest("`response_mode` is neither `query` nor `form_post`"));
         }
         match get("response_type")? {

@@ -23,7 +23,7 @@ impl ResponseMode {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.as_str() == text)
     }
 }
@@ -107,11 +107,7 @@ impl ClientResponse {
     /// The redirect URI with the parameters in its query; what it had there stays (RFC 6749 section 3.1.2).
     #[must_use]
     pub fn location(&self) -> String {
-        let query =
-            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.parameters).finish();
-        let uri = &self.recipient.redirect_uri;
-        let joint = if uri.contains('?') { '&' } else { '?' };
-        format!("{uri}{joint}{query}")
+        with_parameters(&self.recipient.redirect_uri, &self.parameters)
     }
 }
 
@@ -137,7 +133,14 @@ impl Authority {
     }
 }
 
-/// A response mode that is asked for by name must be one of ours.
-pub(super) fn is_known_mode(text: &str) -> bool {
-    ResponseMode::parse(text).is_some()
+/// A URI with parameters in its query, behind those that it has.
+pub(super) fn with_parameters<P, V>(uri: &str, parameters: P) -> String
+where
+    P: IntoIterator,
+    P::Item: std::borrow::Borrow<(&'static str, V)>,
+    V: AsRef<str>,
+{
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let joint = if uri.contains('?') { '&' } else { '?' };
+    format!("{uri}{joint}{query}")
 }

@@ -7,7 +7,6 @@ use super::tab::TabLogin;
 use super::{Answer, Browser};
 use crate::authority::Authority;
 use crate::error::Result;
-use crate::secret::PlainSecret;
 
 /// A page that was sent.
 pub struct Submitted {
@@ -62,13 +61,9 @@ impl Authority {
 
     /// The same request from its beginning, in the browser that it is in now, and nothing that was sent is looked at.
     pub(super) fn begin_again(&self, login: TabLogin, browser: &Browser) -> Result<Answer> {
-        let binding = match &browser.binding {
-            Some(binding) => binding.clone(),
-            None => PlainSecret::generate()?,
-        };
-        let interaction = login.interaction.begin_again(&binding);
+        let binding = browser.bind()?;
+        let interaction = login.interaction.begin_again(&binding.secret);
         let login = TabLogin { interaction, problem: Some(Problem::StartedAgain), ..login };
-        let is_new = browser.binding.is_none().then_some(binding);
-        Ok(Answer { binding: is_new, ..self.proceed(login, browser)? })
+        Ok(Answer { binding: binding.to_set, ..self.proceed(login, browser)? })
     }
 }
