@@ -52,19 +52,20 @@ impl NoteStore {
     pub fn open(path: &Path) -> Result<Self, String> {
         let failed = |error: String| format!("{}: {error}", path.display());
         let name = path.to_str().ok_or_else(|| failed("the path is not UTF-8".to_owned()))?;
+        // Alone, before there are others: connections that switch a new file to WAL at the same time refuse each other.
+        let mut first = SqliteConnection::establish(name).map_err(|error| failed(error.to_string()))?;
+        Pragmas.on_acquire(&mut first).map_err(|error| failed(error.to_string()))?;
+        first
+            .exclusive_transaction(|connection| {
+                connection.run_pending_migrations(MIGRATIONS).map(drop).map_err(MigrationFailed)
+            })
+            .map_err(|error| failed(error.0.to_string()))?;
         let pool = Pool::builder()
             .max_size(POOL_SIZE)
             .connection_timeout(POOL_WAIT)
             .connection_customizer(Box::new(Pragmas))
             .build(ConnectionManager::new(name))
             .map_err(|error| failed(error.to_string()))?;
-        let mut connection = pool.get().map_err(|error| failed(error.to_string()))?;
-        let connection: &mut SqliteConnection = &mut connection;
-        connection
-            .exclusive_transaction(|connection| {
-                connection.run_pending_migrations(MIGRATIONS).map(drop).map_err(MigrationFailed)
-            })
-            .map_err(|error| failed(error.0.to_string()))?;
         Ok(Self { pool })
     }
 
