@@ -97,8 +97,6 @@ impl AudienceCommand {
 
 fn create(authority: &Authority, output: &Output, audience: Audience) -> Done {
     authority.create_audience(&audience)?;
-    // No service runs in this process, whose next poll would create the first key of its algorithm.
-    authority.refresh_state()?;
     let name = audience.name.as_str();
     let document = described(authority, &audience);
     let algorithm = audience.algorithm.unwrap_or(authority.issuer.default_algorithm);
@@ -141,8 +139,6 @@ fn show(authority: &Authority, output: &Output, name: &str) -> Done {
 
 fn update(authority: &Authority, output: &Output, name: &str, change: AudienceChange) -> Done {
     authority.update_audience(name, change)?;
-    // No service runs in this process, whose next poll would create the first key of its algorithm.
-    authority.refresh_state()?;
     let document = described(authority, &authority.registered_audience(name)?);
     output.result(&document, &format!("updated the audience {name}; its next token has the change"));
     Ok(())

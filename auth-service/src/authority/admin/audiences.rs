@@ -5,7 +5,7 @@ use crate::error::{AdminFault, Error, Result};
 use crate::storage::{AudienceDeleted, StorageError};
 
 impl Authority {
-    /// Registers an audience. The next look at the database creates the first key of its algorithm.
+    /// Registers an audience, and creates the first key of its algorithm.
     ///
     /// # Errors
     /// `Admin(Invalid)` for a name that cannot be one; `Admin(Taken)`; `Unavailable`.
@@ -16,6 +16,7 @@ impl Authority {
             let rule = "an audience has 1 to 255 visible ASCII characters and no # (RFC 8707 section 2)";
             return Err(invalid(rule));
         }
+        audience.algorithm.map_or(Ok(()), |algorithm| self.prepare_keys_for(algorithm))?;
         self.storage
             .create_audience(audience, self.now())
             .map_err(|error| unless_taken(error, || format!("audience {name:?} already exists")))?;
@@ -42,6 +43,8 @@ impl Authority {
         if change.algorithm.is_none() && change.token_type.is_none() {
             return Err(invalid("nothing to change"));
         }
+        self.registered_audience(name)?;
+        change.algorithm.map_or(Ok(()), |algorithm| self.prepare_keys_for(algorithm))?;
         match self.storage.update_audience(name, change)? {
             true => Ok(()),
             false => Err(not_found("audience", name)),

@@ -1,7 +1,7 @@
 use super::clients::check_login;
 use super::{invalid, not_found};
 use crate::authority::Authority;
-use crate::clients::{Client, ClientChange, ClientId};
+use crate::clients::{Client, ClientChange, ClientId, issues_id_tokens};
 use crate::error::Result;
 use crate::storage::{ClientEnd, Enabled};
 
@@ -24,9 +24,10 @@ impl Authority {
         self.check_registered(change.audiences.iter().chain(&change.introspects).flatten())?;
         let client = self.registered_client(id)?;
         let grants = change.grants.as_ref().unwrap_or(&client.grants);
-        check_login(&change.login.clone().applied_to(client.login.clone()), grants, client.is_public())?;
-        if let Some(algorithm) = change.login.id_token_algorithm {
-            self.prepare_keys_for(algorithm)?;
+        let login = change.login.clone().applied_to(client.login.clone());
+        check_login(&login, grants, client.is_public())?;
+        if issues_id_tokens(change.scope.as_ref().unwrap_or(&client.scope), grants) {
+            self.prepare_keys_for(login.id_token_algorithm)?;
         }
         match self.storage.update_client(id, change)? {
             true => Ok(()),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{invalid, not_found, taken, unless_taken};
 use crate::authority::Authority;
-use crate::clients::{Client, ClientId, ClientLogin, GrantType, NewClient, OPENID_SCOPE, Pkce};
+use crate::clients::{Client, ClientId, ClientLogin, GrantType, NewClient, Pkce, issues_id_tokens};
 use crate::error::{AdminFault, Error, Result};
 use crate::secret::{HashedSecret, PlainSecret};
 
@@ -21,7 +21,7 @@ impl Authority {
                 new.id
             )));
         }
-        if new.scope.contains(OPENID_SCOPE) && !new.login.redirect_uris.is_empty() {
+        if issues_id_tokens(&new.scope, &new.grants) {
             self.prepare_keys_for(new.login.id_token_algorithm)?;
         }
         let secret = if new.public { None } else { Some(PlainSecret::generate()?) };

@@ -48,7 +48,7 @@ impl Authority {
         Ok(())
     }
 
-    /// Those of a client that is about to be registered: a replica that knows it finds a key for its ID tokens.
+    /// Those of a client or an audience that is about to be registered: a replica that knows it finds a key.
     pub(in crate::authority) fn prepare_keys_for(&self, algorithm: Algorithm) -> Result<()> {
         self.maintain_keys_of(KeyDemand { algorithm, by_audience: true }, self.now())
     }

@@ -22,7 +22,6 @@ pub(super) fn update(authority: &Authority, output: &Output, update: ClientUpdat
         login: login.into_change(),
     };
     authority.update_client(&id, change)?;
-    authority.refresh_state()?;
     let client = authority.registered_client(&id)?;
     output.result(&describe(&client), &format!("updated the client {id}; sessions that exist keep scope and audience: `session end --client {id}`"));
     Ok(())

@@ -128,8 +128,6 @@ impl ClientCommand {
 
 fn create(authority: &Authority, output: &Output, new: &NewClient) -> Done {
     let secret = authority.create_client(new)?;
-    // The first key that signs ID tokens by its algorithm.
-    authority.refresh_state()?;
     let client = authority.registered_client(&new.id)?;
     let mut document = describe(&client);
     if let Some(secret) = &secret {
