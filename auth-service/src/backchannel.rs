@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::metrics;
 use crate::storage::LogoutNotice;
 
-/// How often it is looked for notices that are due.
+/// How often it is looked for notices that are due, unless a logout says that there are some.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Notices to one client at one time: one that takes its time must not take all places.
@@ -74,7 +74,11 @@ pub fn start(
             // Not more than there is room for; what is left is due still.
             let more = matches!(outcome, Ok(true));
             let pause = if more { Duration::from_millis(10) } else { INTERVAL };
-            let _ = tokio::time::timeout(pause, stopping.cancelled()).await;
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = sender.authority.authorize.logout_notices.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
         }
     });
     Ok(())

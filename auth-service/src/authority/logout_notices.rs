@@ -79,6 +79,14 @@ impl Authority {
         Ok(())
     }
 
+    /// Whether clients of a browser session that has ended have yet to be told.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn awaits_logout_notices(&self, browser_session_id: &str) -> Result<bool> {
+        Ok(self.storage.awaits_logout_notices(browser_session_id)?)
+    }
+
     /// What is sent for a notice, signed now: a token of an earlier attempt would have expired. `Ok(None)` when the client is
     /// gone, or does not want to be told any more.
     ///

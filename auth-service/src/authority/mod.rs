@@ -4,6 +4,7 @@
 pub mod account;
 pub mod admin;
 pub mod authorize;
+mod browser_sessions;
 mod client_authentication;
 pub mod grants;
 mod issuer;

@@ -53,6 +53,15 @@ pub struct LiveBrowserSession {
     pub consented: Option<ScopeSet>,
 }
 
+/// One that has not ended, idle for too long or not: a logout ends all that came from it.
+#[derive(Debug, Clone)]
+pub struct UnendedBrowserSession {
+    pub id: String,
+    pub user_id: String,
+    pub username: String,
+    pub secret: HashedSecret,
+}
+
 impl BrowserSession {
     /// How the user proved who they are, as a class (OpenID Connect Core section 2).
     #[must_use]

@@ -55,6 +55,9 @@ const OWN_SCOPES: &str = "signet:";
 /// The scope of clients that may follow the feeds of revocations and keys.
 pub const WATCH_SCOPE: &str = "signet:watch";
 
+/// The scope of clients that may list and end the browser sessions of users.
+pub const BROWSER_SESSIONS_SCOPE: &str = "signet:browser-sessions";
+
 /// Asks for an ID token (OpenID Connect Core section 3.1.2.1).
 pub const OPENID_SCOPE: &str = "openid";
 
@@ -116,8 +119,7 @@ impl Client {
     /// Whether it may ask who a user is.
     #[must_use]
     pub fn issues_id_tokens(&self) -> bool {
-        let logs_in = [GrantType::AuthorizationCode, GrantType::DeviceCode];
-        self.scope.contains(OPENID_SCOPE) && self.grants.iter().any(|grant| logs_in.contains(grant))
+        issues_id_tokens(&self.scope, &self.grants)
     }
 
     /// What users see.
@@ -137,14 +139,13 @@ impl Client {
     }
 
     /// # Errors
-    /// `unauthorized_client` when it may not follow the feeds: they name users and sessions.
-    pub fn check_may_watch(&self) -> Result<()> {
+    /// `unauthorized_client` without this right at the authority itself.
+    pub fn check_own_scope(&self, right: &str) -> Result<()> {
         // Anybody can say that they are a public client.
-        if self.scope.contains(WATCH_SCOPE) && !self.is_public() {
+        if self.scope.contains(right) && !self.is_public() {
             return Ok(());
         }
-        let cause =
-            format!("client {} may not follow the feeds: its scope does not contain {WATCH_SCOPE}", self.id);
+        let cause = format!("client {} may not do this: its scope does not contain {right}", self.id);
         Err(Error::new(OAuthFault::UnauthorizedClient, cause))
     }
 
@@ -170,6 +171,13 @@ impl Client {
             Error::new(OAuthFault::InvalidTarget, format!("client {} may not ask for that audience", self.id))
         })
     }
+}
+
+/// Whether a client with this scope and these grants may ask who a user is.
+#[must_use]
+pub fn issues_id_tokens(scope: &ScopeSet, grants: &[GrantType]) -> bool {
+    let logs_in = [GrantType::AuthorizationCode, GrantType::DeviceCode];
+    scope.contains(OPENID_SCOPE) && grants.iter().any(|grant| logs_in.contains(grant))
 }
 
 /// Scope only narrows.

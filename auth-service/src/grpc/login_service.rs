@@ -1,14 +1,18 @@
 use signet_proto::auth::v1::login_service_server::LoginService;
 use signet_proto::auth::v1::{
-    AuthorizeDeviceRequest, DeviceCodes, LoginTokens, RedeemCodeRequest, RedeemDeviceCodeRequest,
+    AuthorizeDeviceRequest, BrowserSession, DeviceCodes, EndBrowserSessionRequest, EndBrowserSessionResponse,
+    ListBrowserSessionsRequest, ListBrowserSessionsResponse, LoginTokens, RedeemCodeRequest,
+    RedeemDeviceCodeRequest,
 };
 use tonic::{Request, Response, Status};
 
 use super::calls::Calls;
 use super::messages::given;
+use crate::authority::Authority;
 use crate::authority::grants::{AuthorizationCodeGrant, DeviceAuthorization, Grant};
 use crate::authority::tokens::IssuedTokens;
 use crate::secret::PlainSecret;
+use crate::storage::BrowserSessionSummary;
 
 /// `signet.auth.v1.LoginService`.
 pub(super) struct LoginEndpoints {
@@ -79,6 +83,46 @@ impl LoginService for LoginEndpoints {
                 self.calls.blocking.call(|authority| authority.grant(client, grant)).await.map(tokens)
             })
             .await
+    }
+
+    async fn list_browser_sessions(
+        &self,
+        request: Request<ListBrowserSessionsRequest>,
+    ) -> std::result::Result<Response<ListBrowserSessionsResponse>, Status> {
+        self.calls
+            .call(request, |client, message| async move {
+                let list =
+                    move |authority: &Authority| authority.browser_sessions_for(&client, &message.user_id);
+                let found = self.calls.blocking.run(list).await?;
+                let browser_sessions = found.into_iter().map(shown).collect();
+                Ok(ListBrowserSessionsResponse { browser_sessions })
+            })
+            .await
+    }
+
+    async fn end_browser_session(
+        &self,
+        request: Request<EndBrowserSessionRequest>,
+    ) -> std::result::Result<Response<EndBrowserSessionResponse>, Status> {
+        let context = self.calls.context(&request);
+        self.calls
+            .call(request, |client, message| async move {
+                let EndBrowserSessionRequest { user_id, browser_session_id } = message;
+                let end = move |authority: &Authority| {
+                    authority.end_browser_session_for(&client, &user_id, &browser_session_id, &context)
+                };
+                Ok(EndBrowserSessionResponse { was_live: self.calls.blocking.run(end).await? })
+            })
+            .await
+    }
+}
+
+fn shown(session: BrowserSessionSummary) -> BrowserSession {
+    BrowserSession {
+        id: session.id,
+        device: session.device.unwrap_or_default(),
+        auth_time: session.auth_time / 1000,
+        expires_at: session.idle_expires_at.min(session.expires_at) / 1000,
     }
 }
 

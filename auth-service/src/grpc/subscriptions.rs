@@ -12,7 +12,7 @@ use super::open_streams::{OpenStream, OpenStreams};
 use super::status::refuse;
 use crate::authority::Authority;
 use crate::blocking::Blocking;
-use crate::clients::Client;
+use crate::clients::{Client, WATCH_SCOPE};
 use crate::error::{Error, ErrorKind, OAuthFault};
 use crate::metrics;
 
@@ -91,7 +91,7 @@ impl Subscriptions {
         let admitted = async {
             let credentials = credentials(request.metadata())?;
             let client = self.blocking.authenticate(credentials).await?;
-            client.check_may_watch()?;
+            client.check_own_scope(WATCH_SCOPE)?;
             let stream = self.streams.enter(&client.id).ok_or_else(|| {
                 let cause =
                     format!("client {} follows as many feeds as it may, or all clients do", client.id);
@@ -124,7 +124,7 @@ impl<T> Subscriber<T> {
             return false;
         }
         let client = self.authority.clients.enabled(&self.client.id);
-        let enabled = client.is_some_and(|client| client.check_may_watch().is_ok());
+        let enabled = client.is_some_and(|client| client.check_own_scope(WATCH_SCOPE).is_ok());
         if !enabled {
             let cause = "the client that watches was disabled, or lost the scope for it";
             let refused = Error::new(OAuthFault::InvalidClient, cause);

@@ -6,6 +6,7 @@ use diesel::sql_types::Bool;
 use super::Storage;
 use super::error::StorageError;
 use super::schema::{browser_sessions, users};
+use crate::browser_sessions::UnendedBrowserSession;
 use crate::clock::Timestamp;
 use crate::secret::HashedSecret;
 
@@ -63,27 +64,34 @@ impl Storage {
         self.read(|connection| Ok(found.load(connection)?))
     }
 
-    /// Those of `ids` that are a user's and have not ended, idle or not: with the hashes of their secrets, for the caller to
-    /// compare.
+    /// Those of `ids` that have not ended, idle or not. Their secrets are for the caller to compare.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn unended_browser_sessions(
         &self,
         ids: &[String],
-        user_id: &str,
         now: Timestamp,
-    ) -> Result<Vec<(String, HashedSecret)>, StorageError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
+    ) -> Result<Vec<UnendedBrowserSession>, StorageError> {
         let found = browser_sessions::table
+            .inner_join(users::table)
             .filter(browser_sessions::id.eq_any(ids))
-            .filter(browser_sessions::user_id.eq(user_id))
             .filter(browser_sessions::ended_at.is_null())
             .filter(browser_sessions::expires_at.gt(now.0))
-            .select((browser_sessions::id, browser_sessions::secret_hash));
-        let rows: Vec<(String, Vec<u8>)> = self.read(|connection| Ok(found.load(connection)?))?;
-        Ok(rows.into_iter().map(|(id, hash)| (id, HashedSecret::from_stored(hash))).collect())
+            .select((
+                browser_sessions::id,
+                browser_sessions::user_id,
+                users::username,
+                browser_sessions::secret_hash,
+            ));
+        let rows: Vec<(String, String, String, Vec<u8>)> =
+            self.read(|connection| Ok(found.load(connection)?))?;
+        let unended = |(id, user_id, username, hash)| UnendedBrowserSession {
+            id,
+            user_id,
+            username,
+            secret: HashedSecret::from_stored(hash),
+        };
+        Ok(rows.into_iter().map(unended).collect())
     }
 }

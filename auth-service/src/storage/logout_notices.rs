@@ -96,6 +96,17 @@ impl Storage {
         })
     }
 
+    /// Whether a notice of a browser session waits.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn awaits_logout_notices(&self, browser_session_id: &str) -> Result<bool, StorageError> {
+        let of_session =
+            logout_notices::table.filter(logout_notices::browser_session_id.eq(browser_session_id));
+        let any = diesel::select(diesel::dsl::exists(of_session));
+        self.read(|connection| Ok(any.get_result(connection)?))
+    }
+
     /// Notices that wait, and when the oldest of them was stored.
     ///
     /// # Errors

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use signet_proto::auth::v1::login_service_client::LoginServiceClient;
-use signet_proto::auth::v1::{AuthorizeDeviceRequest, RedeemCodeRequest, RedeemDeviceCodeRequest};
+use signet_proto::auth::v1::{
+    AuthorizeDeviceRequest, EndBrowserSessionRequest, ListBrowserSessionsRequest, RedeemCodeRequest,
+    RedeemDeviceCodeRequest,
+};
 use system_tests::channel::channel;
 use system_tests::openid::{Client, Provider, UserAgent};
 use system_tests::{Database, on_both_databases};
@@ -59,8 +62,16 @@ async fn device_authorization_grant(database: Database) {
 async fn codes_and_devices_over_grpc(database: Database) {
     let provider = Provider::with(database, &[("AUTH__DEVICE__INTERVAL", "1s")]).await;
     let grant = "urn:ietf:params:oauth:grant-type:device_code";
-    let options =
-        ["--pkce-optional", "--first-party", "--grant", "authorization_code", "--grant", "refresh_token"];
+    let options = [
+        "--pkce-optional",
+        "--first-party",
+        "--scope",
+        "openid signet:browser-sessions",
+        "--grant",
+        "authorization_code",
+        "--grant",
+        "refresh_token",
+    ];
     let web = provider.client("web", &options).await;
     let _ = provider.cli(&["client", "create", "cli", "--public", "--grant", grant, "--scope", "openid"]);
     let mut grpc = LoginServiceClient::new(channel(provider.service.grpc).await);
@@ -91,6 +102,7 @@ async fn codes_and_devices_over_grpc(database: Database) {
     let tokens = grpc.redeem_code(good).await.unwrap().into_inner();
     provider.check_id_token(&tokens.id_token, &web, None).await;
     assert!(!tokens.refresh_token.is_empty(), "first-party");
+    let claims = provider.check_id_token(&tokens.id_token, &web, None).await;
     let mut again = tonic::Request::new(message);
     again.metadata_mut().insert("authorization", request("web", &secret));
     assert_eq!(grpc.redeem_code(again).await.unwrap_err().code(), tonic::Code::Unauthenticated);
@@ -113,4 +125,25 @@ async fn codes_and_devices_over_grpc(database: Database) {
     let tokens = grpc.redeem_device_code(poll()).await.unwrap().into_inner();
     let cli = Client { id: "cli".to_owned(), secret: None, redirect_uri: String::new() };
     provider.check_id_token(&tokens.id_token, &cli, None).await;
+
+    let list = |id: &str, secret: &str| {
+        let user_id = claims["sub"].as_str().unwrap().to_owned();
+        let mut list = tonic::Request::new(ListBrowserSessionsRequest { user_id });
+        list.metadata_mut().insert("authorization", request(id, secret));
+        list
+    };
+    let refused = grpc.list_browser_sessions(list("cli", "")).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    let found = grpc.list_browser_sessions(list("web", &secret)).await.unwrap().into_inner().browser_sessions;
+    assert_eq!(found.len(), 1);
+    assert!(found[0].auth_time > 1_700_000_000 && found[0].expires_at > found[0].auth_time, "{found:?}");
+    for (sub, was_live) in [("nobody", false), (claims["sub"].as_str().unwrap(), true)] {
+        for was_live in [was_live, false] {
+            let (user_id, browser_session_id) = (sub.to_owned(), found[0].id.clone());
+            let mut end = tonic::Request::new(EndBrowserSessionRequest { user_id, browser_session_id });
+            end.metadata_mut().insert("authorization", request("web", &secret));
+            assert_eq!(grpc.end_browser_session(end).await.unwrap().into_inner().was_live, was_live, "{sub}");
+        }
+    }
+    assert_eq!(browser.authorize(&query).await.pages, ["/login/password"]);
 }

@@ -1,13 +1,9 @@
-use uuid::Uuid;
-
 use super::Caller;
+use crate::audit::Actor;
 use crate::authority::Authority;
 use crate::clients::ClientId;
 use crate::error::{AccountFault, Error, Result};
-use crate::storage::{BrowserSessionPage, BrowserSessionSummary, Consent, SessionsEnded};
-
-/// Browser sessions of one user that are listed.
-const MOST_LISTED: u32 = 1000;
+use crate::storage::{BrowserSessionSummary, Consent, SessionsEnded};
 
 impl Authority {
     /// The browsers in which the caller is logged in.
@@ -15,12 +11,7 @@ impl Authority {
     /// # Errors
     /// `Unavailable`.
     pub fn browser_sessions_of(&self, caller: &Caller) -> Result<Vec<BrowserSessionSummary>> {
-        let page = BrowserSessionPage {
-            user_id: Some(caller.user_id.clone()),
-            after: String::new(),
-            limit: MOST_LISTED,
-        };
-        Ok(self.storage.browser_sessions_page(&page, self.now())?)
+        self.browser_sessions_of_user(&caller.user_id)
     }
 
     /// Logs the caller out in one of their browsers, and at what they logged in to from there.
@@ -28,14 +19,11 @@ impl Authority {
     /// # Errors
     /// `NotFound`, also for another user's; `Unavailable`.
     pub fn end_own_browser_session(&self, caller: &Caller, id: &str) -> Result<()> {
-        let none = || Error::new(AccountFault::NotFound, "no browser session of this account has this id");
-        let id = Uuid::try_parse(id).map_err(|_| none())?.to_string();
-        let own = self.browser_sessions_of(caller)?.into_iter().find(|session| session.id == id);
-        let own = own.ok_or_else(none)?;
-        let storage = self.storage.on_behalf_of(&caller.context);
-        let by = Self::actor_of(&caller.user_id);
-        self.apply_ended(storage.end_browser_session(&own.id, by, self.browser_end())?);
-        Ok(())
+        let by = Actor::User(caller.user_id.clone());
+        if self.end_browser_session_of_user(&caller.user_id, id, by, &caller.context)? {
+            return Ok(());
+        }
+        Err(Error::new(AccountFault::NotFound, "no browser session of this account has this id"))
     }
 
     /// What the caller has allowed clients.
@@ -54,7 +42,7 @@ impl Authority {
         let none = || Error::new(AccountFault::NotFound, "this account has allowed that client nothing");
         let client_id = ClientId::parse(client_id).ok_or_else(none)?;
         let storage = self.storage.on_behalf_of(&caller.context);
-        let by = Self::actor_of(&caller.user_id);
+        let by = Some(Actor::User(caller.user_id.clone()));
         let ended = storage.withdraw_consent(&caller.user_id, &client_id, by, self.browser_end())?;
         if ended.is_none() {
             return Err(none());

@@ -1,5 +1,4 @@
 use super::not_found;
-use crate::audit::Actor;
 use crate::authority::Authority;
 use crate::clients::ClientId;
 use crate::error::Result;
@@ -44,10 +43,5 @@ impl Authority {
     pub(in crate::authority) fn browser_end(&self) -> BrowserEnd {
         let now = self.now();
         BrowserEnd { now, revoked_until: self.revoked_until(now) }
-    }
-
-    /// The same for users themselves.
-    pub(in crate::authority) fn actor_of(user_id: &str) -> Option<Actor> {
-        Some(Actor::User(user_id.to_owned()))
     }
 }

@@ -7,7 +7,7 @@ use super::{Answer, Browser};
 use crate::audit::Actor;
 use crate::authority::Authority;
 use crate::authority::sign_in::{SignedIn, sign_in_outcome};
-use crate::browser_sessions::{BrowserSession, Ticket, Tickets};
+use crate::browser_sessions::{BrowserSession, Ticket, Tickets, UnendedBrowserSession};
 use crate::error::{Error, ErrorKind, Result, SignInFault};
 use crate::metrics;
 use crate::secret::{HashedSecret, PlainSecret};
@@ -44,8 +44,9 @@ impl Authority {
         let now = self.now();
         let policy = self.authorize.policy.browser_sessions;
         let secret = PlainSecret::generate()?;
-        let open = self.accounts_of(browser, None)?;
-        let renews = self.unended_session_of(&signed_in.user.id, browser)?;
+        let held = self.unended_of(browser)?;
+        // It goes on, so that a logout ends all that came from it.
+        let renews = held.iter().find(|held| held.user_id == signed_in.user.id).map(|held| held.id.clone());
         let session = BrowserSession {
             id: Session::new_id(now),
             secret: HashedSecret::of(&secret),
@@ -67,30 +68,18 @@ impl Authority {
         let storage = self.storage.on_behalf_of(&browser.context);
         let (started, id) = storage.begin_browser_session(session, &signed_in.user, login, renews)?;
         self.check_started(started, &signed_in)?;
-        let live: Vec<&str> = open.iter().map(|live| live.session.id.as_str()).collect();
-        let held = browser.tickets.clone().retain(|held| live.contains(&held));
-        let tickets = held.with(Ticket { unverified_id: id.clone(), secret }, policy.accounts);
-        self.end_what_fell_out(&live, &tickets, browser);
+        let proved = browser.tickets.clone().retain(|ticket| held.iter().any(|held| held.id == ticket));
+        let tickets = proved.with(Ticket { unverified_id: id.clone(), secret }, policy.accounts);
+        self.end_what_fell_out(&held, &tickets, browser);
         Ok((id, tickets))
     }
 
-    /// The browser session that the user has in this browser, idle for too long or not: it goes on, so that a logout ends all that
-    /// came from it.
-    fn unended_session_of(&self, user_id: &str, browser: &Browser) -> Result<Option<String>> {
-        let ids = browser.tickets.unverified_ids();
-        let found = self.storage.unended_browser_sessions(&ids, user_id, self.now())?;
-        let proved = browser.tickets.iter().find(|ticket| {
-            found.iter().any(|(id, secret)| *id == ticket.unverified_id && secret.matches(&ticket.secret))
-        });
-        Ok(proved.map(|ticket| ticket.unverified_id.clone()))
-    }
-
     /// Browser sessions that no cookie names any more could not be ended by anyone. The login stands whether this succeeds or not.
-    fn end_what_fell_out(&self, live: &[&str], tickets: &Tickets, browser: &Browser) {
-        let held = tickets.unverified_ids();
+    fn end_what_fell_out(&self, held: &[UnendedBrowserSession], tickets: &Tickets, browser: &Browser) {
+        let named = tickets.unverified_ids();
         let storage = self.storage.on_behalf_of(&browser.context);
-        for id in live.iter().filter(|id| !held.iter().any(|held| held == *id)) {
-            match storage.end_browser_session(id, Some(Actor::Authority), self.browser_end()) {
+        for forgotten in held.iter().filter(|held| !named.contains(&held.id)) {
+            match storage.end_browser_session(&forgotten.id, Some(Actor::Authority), self.browser_end()) {
                 Ok(ended) => self.apply_ended(ended),
                 Err(error) => tracing::warn!(%error, "a browser session that its browser forgot goes on"),
             }

@@ -8,7 +8,7 @@ use super::response::with_parameters;
 use super::sealed::Kind;
 use crate::audit::Actor;
 use crate::authority::Authority;
-use crate::browser_sessions::{LiveBrowserSession, Tickets, sid};
+use crate::browser_sessions::{Tickets, UnendedBrowserSession, sid};
 use crate::clients::{Client, ClientId};
 use crate::error::Result;
 use crate::secret::PlainSecret;
@@ -46,6 +46,8 @@ pub struct LogoutAnswer {
     pub outcome: Logout,
     /// The accounts that are logged in now, where that has changed.
     pub tickets: Option<Tickets>,
+    /// The browser session that has ended, whose clients are being told.
+    pub ended: Option<String>,
     /// For a browser that has none.
     pub binding: Option<PlainSecret>,
     pub ui_locales: Option<String>,
@@ -75,21 +77,23 @@ impl Authority {
         let hint = request.id_token_hint.as_deref().and_then(|hint| self.read_id_token_hint(hint));
         let client = self.client_of_logout(&request, hint.as_ref().map(|hint| hint.aud.as_str()));
         let location = client.as_deref().and_then(|client| location(client, &request));
-        let open = self.accounts_of(browser, None)?;
+        let held = self.unended_of(browser)?;
         let answer =
             |outcome| LogoutAnswer { ui_locales: request.ui_locales.clone(), ..LogoutAnswer::of(outcome) };
-        let matches = |live: &&LiveBrowserSession| {
+        let matches = |held: &&UnendedBrowserSession| {
             let Some(hint) = &hint else { return false };
-            let of_client = ClientId::parse(&hint.aud).map(|client| sid(&live.session.id, &client));
-            hint.sub == live.session.user_id && hint.sid == of_client
+            let of_client = ClientId::parse(&hint.aud).map(|client| sid(&held.id, &client));
+            hint.sub == held.user_id && hint.sid == of_client
         };
-        if let Some(live) = open.iter().find(matches) {
-            let tickets = self.end_in_browser(&live.session.id, &live.session.user_id, browser)?;
-            let outcome = location.map_or(Logout::Done, Logout::Redirect);
-            return Ok(LogoutAnswer { tickets: Some(tickets), ..answer(outcome) });
+        if let Some(hinted) = held.iter().find(matches) {
+            return self.end_in_browser(
+                hinted,
+                browser,
+                answer(location.map_or(Logout::Done, Logout::Redirect)),
+            );
         }
         let is_proved = hint.is_some() && client.is_some();
-        let Some(live) = open.first() else {
+        let Some(first) = held.first() else {
             // Logged out before: the client goes on.
             let outcome = location.filter(|_| is_proved).map_or(Logout::Done, Logout::Redirect);
             return Ok(answer(outcome));
@@ -97,13 +101,13 @@ impl Authority {
         let binding = browser.bind()?;
         let pending = Pending {
             browser_hash: hash(binding.secret.expose().as_bytes()),
-            browser_session_id: live.session.id.clone(),
+            browser_session_id: first.id.clone(),
             location,
             ui_locales: request.ui_locales.clone(),
         };
         let expires_at = self.now().plus(self.authorize.policy.interaction_ttl);
         let question = LogoutQuestion {
-            username: live.username.clone(),
+            username: first.username.clone(),
             client,
             interaction: self.authorize.sealed.seal(pending, expires_at)?,
         };
@@ -123,21 +127,29 @@ impl Authority {
             // Too old, or of another browser: asked again.
             return self.request_logout(LogoutRequest::default(), browser);
         };
-        let open = self.accounts_of(browser, None)?;
-        let live = open.iter().find(|live| live.session.id == pending.browser_session_id);
+        let held = self.unended_of(browser)?;
+        let asked = held.iter().find(|held| held.id == pending.browser_session_id);
         let answer = LogoutAnswer::of(pending.location.map_or(Logout::Done, Logout::Redirect));
         let answer = LogoutAnswer { ui_locales: pending.ui_locales, ..answer };
-        let Some(live) = live else { return Ok(answer) };
-        let tickets = self.end_in_browser(&live.session.id, &live.session.user_id, browser)?;
-        Ok(LogoutAnswer { tickets: Some(tickets), ..answer })
+        match asked {
+            Some(asked) => self.end_in_browser(asked, browser, answer),
+            None => Ok(answer),
+        }
     }
 
     /// Ends a browser session that its own browser asks to end.
-    fn end_in_browser(&self, id: &str, user_id: &str, browser: &Browser) -> Result<Tickets> {
-        let by = Actor::User(user_id.to_owned());
+    fn end_in_browser(
+        &self,
+        held: &UnendedBrowserSession,
+        browser: &Browser,
+        answer: LogoutAnswer,
+    ) -> Result<LogoutAnswer> {
+        let by = Actor::User(held.user_id.clone());
         let storage = self.storage.on_behalf_of(&browser.context);
-        self.apply_ended(storage.end_browser_session(id, Some(by), self.browser_end())?);
-        Ok(browser.tickets.clone().without(id))
+        self.apply_ended(storage.end_browser_session(&held.id, Some(by), self.browser_end())?);
+        self.authorize.logout_notices.notify_one();
+        let tickets = browser.tickets.clone().without(&held.id);
+        Ok(LogoutAnswer { tickets: Some(tickets), ended: Some(held.id.clone()), ..answer })
     }
 
     /// The client that an ID token was issued to, or that names itself; they must be the same.
@@ -153,7 +165,7 @@ impl Authority {
 
 impl LogoutAnswer {
     fn of(outcome: Logout) -> Self {
-        Self { outcome, tickets: None, binding: None, ui_locales: None }
+        Self { outcome, tickets: None, ended: None, binding: None, ui_locales: None }
     }
 }
 

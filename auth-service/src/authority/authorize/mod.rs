@@ -2,6 +2,7 @@
 //! stored on the way but the login of a user and what they allow.
 
 mod answer;
+mod back_end;
 mod claims_parameter;
 mod code;
 mod device;
@@ -24,8 +25,10 @@ mod tab;
 
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::authority::{Authority, Step};
-use crate::browser_sessions::{BrowserSessionPolicy, LiveBrowserSession};
+use crate::browser_sessions::{BrowserSessionPolicy, LiveBrowserSession, UnendedBrowserSession};
 use crate::error::{Error, OAuthFault, Result};
 use crate::keys::Secrets;
 use crate::storage::ConsentsFor;
@@ -74,12 +77,19 @@ pub struct AuthorizeService {
     pub policy: AuthorizePolicy,
     sealed: SealedValues,
     polls: DevicePolls,
+    /// Told when a logout has stored notices.
+    pub logout_notices: Notify,
 }
 
 impl AuthorizeService {
     #[must_use]
     pub fn new(policy: AuthorizePolicy, secrets: &Secrets) -> Self {
-        Self { policy, sealed: SealedValues::new(secrets), polls: DevicePolls::new() }
+        Self {
+            policy,
+            sealed: SealedValues::new(secrets),
+            polls: DevicePolls::new(),
+            logout_notices: Notify::new(),
+        }
     }
 }
 
@@ -151,6 +161,19 @@ impl Authority {
         let proved = browser.tickets.iter().filter_map(|ticket| {
             let live = found.iter().find(|live| live.session.id == ticket.unverified_id)?;
             live.session.secret.matches(&ticket.secret).then(|| live.clone())
+        });
+        Ok(proved.collect())
+    }
+
+    /// Those of a browser that have not ended, in its order.
+    fn unended_of(&self, browser: &Browser) -> Result<Vec<UnendedBrowserSession>> {
+        if browser.tickets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.storage.unended_browser_sessions(&browser.tickets.unverified_ids(), self.now())?;
+        let proved = browser.tickets.iter().filter_map(|ticket| {
+            let unended = found.iter().find(|unended| unended.id == ticket.unverified_id)?;
+            unended.secret.matches(&ticket.secret).then(|| unended.clone())
         });
         Ok(proved.collect())
     }

@@ -57,24 +57,17 @@ impl<'a> Renderer<'a> {
 
     /// What went wrong here, not there: the user can do nothing but try again.
     pub(super) fn failed(&self, error: &Error) -> HttpResponse {
-        let refusal = error.log_or_refuse();
         let t = self.texts();
-        if let ErrorKind::TooManyAttempts(seconds) = error.kind {
-            let line = with(t.too_many, &seconds.to_string());
-            let mut response = self.message(StatusCode::TOO_MANY_REQUESTS, t.stopped, &[&line], None);
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-            return response;
-        }
         let is_defect = error.kind == ErrorKind::Internal;
         let status =
             if is_defect { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::SERVICE_UNAVAILABLE };
-        let mut response = self.message(status, t.unavailable, &[t.unavailable_hint], None);
-        if let Some(seconds) = error.retry_after() {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
-        if let Some(refusal) = refusal {
-            response.extensions_mut().insert(refusal);
-        }
+        let mut response = if let ErrorKind::TooManyAttempts(seconds) = error.kind {
+            let line = with(t.too_many, &seconds.to_string());
+            self.message(StatusCode::TOO_MANY_REQUESTS, t.stopped, &[&line], None)
+        } else {
+            self.message(status, t.unavailable, &[t.unavailable_hint], None)
+        };
+        note_refusal(&mut response, error);
         response
     }
 
@@ -148,14 +141,24 @@ pub(super) fn respond(
     };
     state.login_cookies.set(&mut response, answer.tickets.as_ref(), answer.binding.as_ref());
     if let Some(refused) = &answer.refused {
-        if let Some(refusal) = refused.log_or_refuse() {
-            response.extensions_mut().insert(refusal);
-        }
-        if let Some(seconds) = refused.retry_after() {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
+        note_refusal(&mut response, refused);
     }
     response
+}
+
+/// Logs an error, or leaves it to the line of the request, and tells the browser when it may try again.
+fn note_refusal(response: &mut HttpResponse, error: &Error) {
+    if let Some(refusal) = error.log_or_refuse() {
+        response.extensions_mut().insert(refusal);
+    }
+    if let Some(seconds) = error.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+}
+
+/// What was sent is no form of a page, or the page that it comes from was not made for this browser.
+pub(super) fn unreadable(request: &HttpRequest, state: &HttpState) -> HttpResponse {
+    Renderer::new(request, state, None).stopped(Stopped::UnreadablePage)
 }
 
 /// A redirect that is followed by GET, whatever the request was (RFC 9700 section 4.12).

@@ -3,10 +3,10 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::answer::{Leave, Renderer, respond};
+use super::answer::{Leave, Renderer, respond, unreadable};
 use super::cookies::browser_of_form;
 use super::form::Fields;
-use crate::authority::authorize::{DevicePage, Stopped};
+use crate::authority::authorize::DevicePage;
 use crate::http::HttpState;
 
 /// With `user_code`, from the complete address, it is filled in; the user sends it all the same.
@@ -21,7 +21,7 @@ pub(super) async fn entered(request: HttpRequest, payload: Payload, state: Data<
     let fields = Fields::read(&request, payload).await;
     let entered = fields.map(|mut fields| fields.take("user_code")).unwrap_or_default();
     let Some(browser) = browser_of_form(&request, &state) else {
-        return Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage);
+        return unreadable(&request, &state);
     };
     let answer = state.blocking.run(move |authority| authority.submit_user_code(&entered, &browser)).await;
     respond(&request, &state, answer, Leave::Page)

@@ -1,14 +1,21 @@
+use std::time::{Duration, Instant};
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::answer::{Leave, Renderer, see_other};
+use super::answer::{Leave, Renderer, see_other, unreadable};
 use super::cookies::{browser, browser_of_form};
 use super::form::Fields;
-use crate::authority::authorize::{Logout, LogoutAnswer, LogoutRequest, Stopped};
+use crate::authority::authorize::{Logout, LogoutAnswer, LogoutRequest};
 use crate::error;
 use crate::http::HttpState;
 use crate::http::pages::{self, with};
+
+/// Longest wait for clients that are told of a logout.
+const WAIT_FOR_CLIENTS: Duration = Duration::from_secs(2);
+
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// `GET /oauth2/logout` (OpenID Connect RP-Initiated Logout section 2).
 #[utoipa::path(get, path = "/oauth2/logout", tag = "openid",
@@ -18,7 +25,7 @@ use crate::http::pages::{self, with};
 pub(in crate::http) async fn logout(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     match Fields::of_query(&request) {
         Ok(fields) => end(&request, &state, fields, Leave::Redirect).await,
-        Err(_) => Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage),
+        Err(_) => unreadable(&request, &state),
     }
 }
 
@@ -31,7 +38,7 @@ pub(in crate::http) async fn logout_by_post(
     state: Data<HttpState>,
 ) -> HttpResponse {
     let Ok(fields) = Fields::read(&request, payload).await else {
-        return Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage);
+        return unreadable(&request, &state);
     };
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields.0).finish();
     see_other(&format!("{}/oauth2/logout?{query}", state.base))
@@ -47,13 +54,13 @@ async fn end(request: &HttpRequest, state: &HttpState, mut fields: Fields, leave
     };
     let browser = browser(request, state);
     let answer = state.blocking.run(move |authority| authority.request_logout(asked, &browser)).await;
-    respond(request, state, answer, leave)
+    respond(request, state, answer, leave).await
 }
 
 /// The answer to the question.
 pub(super) async fn confirm(request: HttpRequest, payload: Payload, state: Data<HttpState>) -> HttpResponse {
     let Ok(mut fields) = Fields::read(&request, payload).await else {
-        return Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage);
+        return unreadable(&request, &state);
     };
     if fields.take("decision") != "logout" {
         let renderer = Renderer::new(&request, &state, None);
@@ -61,14 +68,14 @@ pub(super) async fn confirm(request: HttpRequest, payload: Payload, state: Data<
         return renderer.message(StatusCode::OK, t.stay, &[t.logged_out_hint], None);
     }
     let Some(browser) = browser_of_form(&request, &state) else {
-        return Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage);
+        return unreadable(&request, &state);
     };
     let interaction = fields.take("interaction");
     let answer = state.blocking.run(move |authority| authority.confirm_logout(&interaction, &browser)).await;
-    respond(&request, &state, answer, Leave::Page)
+    respond(&request, &state, answer, Leave::Page).await
 }
 
-fn respond(
+async fn respond(
     request: &HttpRequest,
     state: &HttpState,
     answer: error::Result<LogoutAnswer>,
@@ -78,6 +85,9 @@ fn respond(
         Ok(answer) => answer,
         Err(error) => return Renderer::new(request, state, None).failed(&error),
     };
+    if let Some(ended) = &answer.ended {
+        clients_are_told(state, ended).await;
+    }
     let renderer = Renderer::new(request, state, answer.ui_locales.as_deref());
     let t = renderer.texts();
     let mut response = match answer.outcome {
@@ -101,4 +111,18 @@ fn respond(
     };
     state.login_cookies.set(&mut response, answer.tickets.as_ref(), answer.binding.as_ref());
     response
+}
+
+/// Waits for the clients that are told of a logout, for a while: the one that the browser goes back to should have forgotten
+/// the session by then. One that is away is told later.
+async fn clients_are_told(state: &HttpState, browser_session_id: &str) {
+    let until = Instant::now() + WAIT_FOR_CLIENTS;
+    while Instant::now() < until {
+        let id = browser_session_id.to_owned();
+        let waiting = state.blocking.run(move |authority| authority.awaits_logout_notices(&id)).await;
+        if !matches!(waiting, Ok(true)) {
+            return;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
 }

@@ -3,11 +3,11 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::answer::{Leave, Renderer, respond};
+use super::answer::{Leave, respond, unreadable};
 use super::cookies::browser_of_form;
 use super::form::Fields;
 use crate::authority::Authority;
-use crate::authority::authorize::{Answer, ChosenAccount, Stopped, Submitted};
+use crate::authority::authorize::{Answer, ChosenAccount, Submitted};
 use crate::error;
 use crate::http::HttpState;
 use crate::secret::PlainSecret;
@@ -18,10 +18,10 @@ where
     F: FnOnce(&Authority, &Submitted, Fields) -> error::Result<Answer> + Send + 'static,
 {
     let Ok(mut fields) = Fields::read(&request, payload).await else {
-        return Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage);
+        return unreadable(&request, &state);
     };
     let Some(browser) = browser_of_form(&request, &state) else {
-        return Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage);
+        return unreadable(&request, &state);
     };
     let submitted = Submitted { unverified_interaction: fields.take("interaction"), browser };
     let answer = state.blocking.run(move |authority| then(authority, &submitted, fields)).await;
@@ -63,5 +63,5 @@ pub(super) async fn consent(request: HttpRequest, payload: Payload, state: Data<
 
 /// The address of a page, typed in or found in the history: what it was about was in the form.
 pub(super) async fn reopened(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
-    Renderer::new(&request, &state, None).stopped(Stopped::UnreadablePage)
+    unreadable(&request, &state)
 }

@@ -14,19 +14,23 @@ use super::*;
 
 const DEVICE: GrantType = GrantType::DeviceCode;
 
-fn tv(at: &InProcess) -> Arc<Client> {
+pub(crate) fn tv(at: &InProcess) -> Arc<Client> {
     at.client_like("tv", |new| {
         new.grants = vec![DEVICE, GrantType::RefreshToken];
         new.scope = ScopeSet::parse("openid offline_access read").unwrap();
     })
 }
 
-fn asks(at: &InProcess, client: &Client, scope: Option<&str>) -> Result<DeviceCodes, ErrorKind> {
+pub(crate) fn asks(at: &InProcess, client: &Client, scope: Option<&str>) -> Result<DeviceCodes, ErrorKind> {
     let asked = DeviceAuthorization { scope: scope.map(str::to_owned), audience: None, context: context() };
     at.authority.authorize_device(client, &asked).map_err(|error| error.kind)
 }
 
-fn polls(at: &InProcess, client: &Arc<Client>, codes: &DeviceCodes) -> Result<IssuedTokens, ErrorKind> {
+pub(crate) fn polls(
+    at: &InProcess,
+    client: &Arc<Client>,
+    codes: &DeviceCodes,
+) -> Result<IssuedTokens, ErrorKind> {
     at.grant(client, Grant::DeviceCode { device_code: codes.device_code.clone(), context: context() })
 }
 
@@ -45,7 +49,7 @@ fn decided(outcome: Outcome) -> DevicePage {
 }
 
 /// A user logs in with the code of a device and answers the question.
-fn decides(browser: &mut Chrome<'_>, codes: &DeviceCodes, allows: bool) -> DevicePage {
+pub(crate) fn decides(browser: &mut Chrome<'_>, codes: &DeviceCodes, allows: bool) -> DevicePage {
     let page = match browser.enter(&codes.user_code.to_lowercase()) {
         Outcome::Page(Page::Consent(page)) => page,
         first => match browser.password(&sign_in(first), "alice", PASSWORD) {

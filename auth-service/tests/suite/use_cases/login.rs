@@ -93,7 +93,7 @@ impl<'a> Chrome<'a> {
         }
     }
 
-    fn log_out(&mut self, request: LogoutRequest) -> Logout {
+    pub(crate) fn log_out(&mut self, request: LogoutRequest) -> Logout {
         let answer = self.at.authority.request_logout(request, &self.browser());
         let answer = answer.map_err(|error| error.cause).unwrap();
         self.tickets = answer.tickets.unwrap_or_else(|| self.tickets.clone());
@@ -148,7 +148,7 @@ fn error(outcome: Outcome) -> String {
     parameter(&response, "error").unwrap_or_else(|| panic!("no error: {:?}", response.parameters)).to_owned()
 }
 
-fn web(new: &mut NewClient) {
+pub(crate) fn web(new: &mut NewClient) {
     new.grants = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
     new.scope = ScopeSet::parse("openid profile email offline_access read").unwrap();
     new.login.redirect_uris = vec![RedirectUri::parse(CALLBACK).unwrap()];
@@ -164,7 +164,7 @@ pub(crate) fn code_grant(code: &str) -> AuthorizationCodeGrant {
     }
 }
 
-fn redeem(at: &InProcess, client: &Arc<Client>, code: &str) -> Result<IssuedTokens, ErrorKind> {
+pub(crate) fn redeem(at: &InProcess, client: &Arc<Client>, code: &str) -> Result<IssuedTokens, ErrorKind> {
     at.grant(client, Grant::AuthorizationCode(Box::new(code_grant(code))))
 }
 
@@ -719,11 +719,7 @@ fn a_login_on_these_pages_is_that_of_one_account() {
 
 #[test]
 fn a_login_after_the_browser_session_was_idle_goes_on_with_it() {
-    let at = InProcess::with(|settings| settings.tokens.refresh_idle_ttl = Duration::from_secs(48 * 3600));
-    let client = at.client_like("web", |new| {
-        web(new);
-        new.login.first_party = true;
-    });
+    let (at, client) = patient();
     at.user("alice");
     let mut browser = Chrome::new(&at);
     let first = browser.log_in("alice", &[]);
@@ -737,6 +733,35 @@ fn a_login_after_the_browser_session_was_idle_goes_on_with_it() {
     let out = LogoutRequest { id_token_hint: second.id_token.clone(), ..LogoutRequest::default() };
     assert!(matches!(browser.log_out(out), Logout::Done));
     assert_eq!(at.verify(&refreshed.access), Err(REVOKED), "the logout ends what came before, too");
+}
+
+/// The client keeps its users logged in for longer than the browser session stands idle.
+fn patient() -> (InProcess, Arc<Client>) {
+    let at = InProcess::with(|settings| settings.tokens.refresh_idle_ttl = Duration::from_secs(48 * 3600));
+    let client = at.client_like("web", |new| {
+        web(new);
+        new.login.first_party = true;
+    });
+    (at, client)
+}
+
+#[test]
+fn a_logout_reaches_a_browser_session_that_was_idle() {
+    let (at, client) = patient();
+    at.user("alice");
+    at.user("bob");
+    let mut browser = Chrome::new(&at);
+    let of_alice = redeem(&at, &client, code(&browser.log_in("alice", &[]))).unwrap();
+    at.clock.advance(Duration::from_secs(9 * 3600));
+    let refreshed = at.refresh(&client, of_alice.refresh_token.as_deref().unwrap()).unwrap();
+    assert_eq!(error(browser.authorize(&[("prompt", "none")])), "login_required");
+    // Another account of the same browser: hers is still held.
+    let of_bob = redeem(&at, &client, code(&browser.log_in("bob", &[]))).unwrap();
+    assert_eq!(browser.tickets.iter().count(), 2);
+    let out = LogoutRequest { id_token_hint: of_alice.id_token.clone(), ..LogoutRequest::default() };
+    assert!(matches!(browser.log_out(out), Logout::Done));
+    assert_eq!(at.verify(&refreshed.access), Err(REVOKED));
+    assert_eq!(at.verify(&of_bob.access_token), Ok(()));
 }
 
 #[test]

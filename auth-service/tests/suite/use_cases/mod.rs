@@ -14,6 +14,7 @@ mod login;
 mod password;
 mod refresh;
 mod revoke;
+mod upgrade;
 mod verify;
 
 use std::net::IpAddr;
@@ -87,6 +88,16 @@ impl InProcess {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        // At a whole second, as times in tokens are.
+        Self::build(Timestamp(1_800_000_000_000), |_| {}, change)
+    }
+
+    /// On what is in its folder, at a time.
+    pub(crate) fn on(now: Timestamp, prepare: impl FnOnce(&Path)) -> Self {
+        Self::build(now, prepare, |_| {})
+    }
+
+    fn build(now: Timestamp, prepare: impl FnOnce(&Path), change: impl FnOnce(&mut Settings)) -> Self {
         // A file in memory, not SQLite's memory mode: the journal and the locks are those of production.
         let memory = Path::new("/dev/shm");
         let folder =
@@ -95,8 +106,8 @@ impl InProcess {
         settings.database.url = format!("sqlite://{}/signet.db", folder.path().display());
         settings.keys.master_key_file = folder.path().join("master.key");
         change(&mut settings);
-        // At a whole second, as times in tokens are.
-        let clock = Arc::new(FixedClock(AtomicI64::new(1_800_000_000_000)));
+        prepare(folder.path());
+        let clock = Arc::new(FixedClock(AtomicI64::new(now.0)));
         let of_authority: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         let authority = startup::build_at(&settings, of_authority, Actor::Authority).unwrap();
         authority.register_default_audience().unwrap();
