@@ -230,7 +230,7 @@ enum Act {
 
 /// 200 walks at full scale.
 #[tokio::test]
-async fn tabs_come_to_their_client_whatever_is_done_in_whatever_order() {
+async fn f40_tabs_come_to_their_client_whatever_is_done_in_whatever_order() {
     let mut world = World::start(&[], &[]).await;
     let seed = shared_claims::clock::unix_now();
     println!("seed {seed}");
