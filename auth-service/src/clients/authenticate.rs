@@ -23,7 +23,7 @@ impl ClientAuthentication {
     }
 
     /// Reads `Basic <base64 of id:secret>` (RFC 7617 section 2); `decode` undoes what the transport
-    /// did to each half.
+    /// did to each half. An empty secret is none (RFC 6749 section 2.3.1): a public client of a library that knows only this way.
     #[must_use]
     pub fn from_basic(header: &str, decode: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let (scheme, encoded) = header.split_once(' ')?;
@@ -32,6 +32,26 @@ impl ClientAuthentication {
         }
         let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
         let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-        Some(Self::Secret { unverified_id: decode(id)?, secret: PlainSecret::new(decode(secret)?) })
+        let unverified_id = decode(id)?;
+        if secret.is_empty() {
+            return Some(Self::None { unverified_id });
+        }
+        Some(Self::Secret { unverified_id, secret: PlainSecret::new(decode(secret)?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_secret_is_none() {
+        let read = |pair: &str| {
+            let header = format!("Basic {}", STANDARD.encode(pair));
+            ClientAuthentication::from_basic(&header, |half| Some(half.to_owned()))
+        };
+        let is_none = |found| matches!(found, Some(ClientAuthentication::None { unverified_id }) if unverified_id == "app");
+        assert!(is_none(read("app:")));
+        assert!(!is_none(read("app: ")) && read("app").is_none());
     }
 }

@@ -14,19 +14,7 @@ pub(super) fn credentials(metadata: &MetadataMap) -> Result<ClientAuthentication
     let header = first.and_then(|value| value.to_str().ok());
     let found =
         header.and_then(|header| ClientAuthentication::from_basic(header, |half| Some(half.to_owned())));
-    let found = found.map(without_empty_secret);
     found.ok_or_else(|| {
         Error::new(OAuthFault::InvalidClient, "no well-formed Basic credentials in the metadata")
     })
-}
-
-/// A public client: no secret of ours is empty.
-fn without_empty_secret(found: ClientAuthentication) -> ClientAuthentication {
-    let is_empty =
-        matches!(&found, ClientAuthentication::Secret { secret, .. } if secret.expose().is_empty());
-    if is_empty {
-        ClientAuthentication::None { unverified_id: found.unverified_id().to_owned() }
-    } else {
-        found
-    }
 }
