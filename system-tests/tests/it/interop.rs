@@ -1,4 +1,6 @@
-//! Unmodified OpenID clients log in and out.
+//! Unmodified OpenID clients log in and out. Those with much to install are run by scripts/interop.
+
+mod applications;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -46,9 +48,15 @@ impl Driven {
         Self { child, input, output }
     }
 
-    fn says(&mut self) -> Value {
+    /// What it writes next; empty at its end.
+    fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn says(&mut self) -> Value {
+        let line = self.line();
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("it ended: {line:?}"))
     }
 
@@ -200,4 +208,77 @@ async fn go_oidc_logs_in() {
     log_in(&mut go, &mut UserAgent::new(&provider)).await;
     check(&go.says());
     go.ends();
+}
+
+#[tokio::test]
+#[ignore = "scripts/interop"]
+async fn oauth4webapi_logs_a_public_client_in() {
+    let (provider, issuer) = provider().await;
+    provider.client("app", &["--public", "--id-token-algorithm", "ES256"]).await;
+    let folder = installed("scripts/node-modules", &["system-tests/interop/node"]);
+    let script = folder.join("oauth4webapi.mjs");
+    std::fs::copy(root().join("system-tests/interop/node/oauth4webapi.mjs"), &script).unwrap();
+    let mut node = Driven::start(Command::new("node").arg(&script).args([&issuer, "app", CALLBACK]));
+    log_in(&mut node, &mut UserAgent::new(&provider)).await;
+    check(&node.says());
+    node.ends();
+}
+
+#[tokio::test]
+#[ignore = "scripts/interop"]
+async fn openidconnect_rs_logs_in() {
+    let (provider, issuer) = provider().await;
+    let client = provider.client("rust", &["--id-token-algorithm", "EdDSA"]).await;
+    let secret = client.secret.clone().unwrap();
+    let program = root().join("target/interop-rust/debug/openidconnect-client");
+    assert!(program.exists(), "{} is not there: run scripts/interop", program.display());
+    let mut rust = Driven::start(Command::new(program).args([&issuer, "rust", &secret, CALLBACK]));
+    log_in(&mut rust, &mut UserAgent::new(&provider)).await;
+    check(&rust.says());
+    rust.ends();
+}
+
+/// A command-line tool without a browser: it shows a code, keeps the refresh token, and hands out access tokens.
+#[tokio::test]
+#[ignore = "scripts/interop"]
+async fn oidc_agent_logs_in_by_the_device_grant() {
+    let (provider, issuer) = provider().await;
+    let grants = ["--grant", "urn:ietf:params:oauth:grant-type:device_code", "--grant", "refresh_token"];
+    let scope = ["--scope", "openid profile offline_access"];
+    let client = ["client", "create", "agent", "--public"];
+    let _ = provider.cli(&client.iter().chain(&grants).chain(&scope).copied().collect::<Vec<_>>());
+    provider.knows("agent").await;
+    let options =
+        "--client-id=agent --client-secret= --flow=device --pw-env=PASSWORD --no-url-call --prompt=none";
+    let session = format!(
+        "eval $(oidc-agent); oidc-gen app --issuer={issuer}/ {options} --scope='openid profile offline_access' </dev/null 2>&1 \
+         && oidc-token app; oidc-agent -k"
+    );
+    let mut agent = Command::new("sh");
+    agent.args(["-c", &session]).env("HOME", provider.folder.path()).env("PASSWORD", "of this test");
+    let mut agent = Driven::start(&mut agent);
+    let mut said = Vec::new();
+    let user_code = loop {
+        said.push(agent.line());
+        let is_code = |word: &&str| word.len() == 9 && word.as_bytes()[4] == b'-';
+        if let Some(code) = said.last().unwrap().split_whitespace().find(is_code) {
+            break code.to_owned();
+        }
+        assert!(!said.last().unwrap().is_empty(), "it ended: {said:?}");
+    };
+    let mut browser = UserAgent::new(&provider);
+    let mut page = browser.submit("/device", &[("user_code", &user_code)]).await;
+    for more in [&[("username", USER), ("password", PASSWORD)][..], &[("decision", "allow")]] {
+        let (action, interaction) = (page.action().unwrap(), page.field("interaction").unwrap());
+        page = browser.submit(&action, &[&[("interaction", interaction.as_str())], more].concat()).await;
+    }
+    let token = loop {
+        let line = agent.line();
+        assert!(!line.is_empty(), "no token");
+        if line.starts_with("ey") {
+            break line;
+        }
+    };
+    assert_eq!(provider.userinfo(token.trim()).await.json()["name"], "Alice Liddell");
+    agent.ends();
 }
