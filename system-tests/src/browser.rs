@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use thirtyfour::ChromeCapabilities;
 use thirtyfour::prelude::*;
 
 use crate::eventually;
@@ -33,6 +34,22 @@ impl Browser {
     /// # Panics
     /// When it is not installed.
     pub async fn start(profile: &Path) -> Self {
+        Self::start_with(profile, |_| {}).await
+    }
+
+    /// One that runs no scripts of pages.
+    ///
+    /// # Panics
+    /// When it is not installed.
+    pub async fn without_scripts(profile: &Path) -> Self {
+        Self::start_with(profile, |wanted| {
+            let off = serde_json::json!({"profile.managed_default_content_settings.javascript": 2});
+            wanted.add_experimental_option("prefs", off).expect("an option");
+        })
+        .await
+    }
+
+    async fn start_with(profile: &Path, change: impl FnOnce(&mut ChromeCapabilities)) -> Self {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
         let chromedriver = command.spawn();
@@ -54,6 +71,7 @@ impl Browser {
         for argument in arguments {
             wanted.add_arg(argument).expect("an argument");
         }
+        change(&mut wanted);
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.expect("a browser");
         // Its lock is a link to HOST-PID.
         let lock = fs::read_link(profile.join("SingletonLock")).expect("the lock of the profile");

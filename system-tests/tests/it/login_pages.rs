@@ -1,9 +1,9 @@
 //! The pages of a login in a real browser: tabs, keyboard, languages, accessibility, and the way on to the client.
 
-use std::process::Command;
+mod accessibility;
+mod without_scripts;
 
 use reqwest::Url;
-use serde_json::{Value, json};
 use system_tests::browser::{Browser, Site};
 use system_tests::dice::Dice;
 use system_tests::drill::scale;
@@ -46,10 +46,21 @@ impl World {
         Self { provider, client, browser, base, site }
     }
 
+    /// With a browser that runs no scripts.
+    async fn without_scripts(more: &[&str]) -> Self {
+        let world = Self::start(more, &[]).await;
+        let browser = Browser::without_scripts(&world.provider.folder.path().join("no-scripts")).await;
+        Self { browser, ..world }
+    }
+
     fn request(&self, more: &[(&str, &str)]) -> String {
+        self.request_of(&self.client.id, &self.client.redirect_uri, more)
+    }
+
+    fn request_of(&self, client_id: &str, redirect_uri: &str, more: &[(&str, &str)]) -> String {
         let base = [
-            ("client_id", self.client.id.as_str()),
-            ("redirect_uri", self.client.redirect_uri.as_str()),
+            ("client_id", client_id),
+            ("redirect_uri", redirect_uri),
             ("response_type", "code"),
             ("scope", "openid profile"),
         ];
@@ -158,64 +169,6 @@ async fn the_client_may_lead_on_to_anywhere_and_an_app_is_reached_by_a_link() {
     .await;
     assert!(link.starts_with("com.example.app:/callback?code="), "{link}");
     assert!(to_app.site.address.port() > 0);
-}
-
-#[tokio::test]
-async fn every_page_is_accessible_in_every_language_and_on_a_small_screen() {
-    let world = World::start(&[], &[]).await;
-    let folder =
-        Command::new("scripts/node-modules").arg("system-tests/node").current_dir(root()).output().unwrap();
-    let folder = String::from_utf8(folder.stdout).unwrap();
-    let axe = root().join(folder.trim()).join("node_modules/axe-core/axe.min.js");
-    let axe = std::fs::read_to_string(axe).expect("axe-core: scripts/node-modules system-tests/node");
-    world.browser.driver.set_window_rect(0, 0, 320, 640).await.unwrap();
-    for locale in ["en", "de", "fr", "es"] {
-        world.browser.driver.delete_all_cookies().await.unwrap();
-        let check = async |page: &str| {
-            let lang = world.browser.value("document.documentElement.lang").await;
-            assert_eq!(lang, locale, "{page}");
-            let wide = world.browser.value("document.documentElement.scrollWidth > window.innerWidth").await;
-            assert_eq!(wide, false, "{page} in {locale} is wider than the screen");
-            accessible(&world, &axe, &format!("{page} in {locale}")).await;
-        };
-        let locales = [("ui_locales", locale), ("prompt", "consent")];
-        world.browser.open(&world.request(&locales)).await;
-        check("login").await;
-        world.browser.press(USER.to_owned() + Key::Tab).await;
-        world.browser.press("wrong".to_owned() + Key::Enter).await;
-        world.appears(".problem").await;
-        check("wrong password").await;
-        world.browser.element("#password").await.send_keys(PASSWORD.to_owned() + Key::Enter).await.unwrap();
-        world.appears("button[value=allow]").await;
-        check("consent").await;
-        world.browser.open(&world.request(&[("ui_locales", locale), ("prompt", "select_account")])).await;
-        world.appears("button[name=account]").await;
-        check("accounts").await;
-        world.browser.open(&format!("{}/oauth2/logout?ui_locales={locale}", world.base)).await;
-        check("logout").await;
-        world.browser.click("button[value=logout]").await;
-        eventually("the page after the logout", || async { (!world.has("form").await).then_some(()) }).await;
-        check("logged out").await;
-    }
-    for path in
-        ["/oauth2/authorize?client_id=nobody", "/login/consent", "/device", "/device?user_code=BCDF-GHJK"]
-    {
-        world.browser.open(&format!("{}{path}", world.base)).await;
-        accessible(&world, &axe, path).await;
-    }
-}
-
-async fn accessible(world: &World, axe: &str, page: &str) {
-    world.browser.driver.execute(axe, Vec::new()).await.unwrap();
-    let script =
-        "const done = arguments[arguments.length - 1]; axe.run().then(found => done(found.violations.map(
-        violation => violation.id + ': ' + violation.nodes.map(node => node.html).join(' '))));";
-    let found: Value = world.browser.driver.execute_async(script, Vec::new()).await.unwrap().json().clone();
-    assert_eq!(found, json!([]), "{page}");
-}
-
-fn root() -> std::path::PathBuf {
-    std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
 /// What a user does in one of their tabs.

@@ -254,7 +254,7 @@ async fn an_address_is_the_accounts_when_it_is_proved(database: Database) {
 }
 
 /// What an authenticator app makes of the secret.
-fn app(uri: &str) -> Totp {
+pub(crate) fn app(uri: &str) -> Totp {
     let secret = uri.split("secret=").nth(1).unwrap().split('&').next().unwrap();
     let secret = Secret::try_from_base32(secret).unwrap();
     Builder::new().with_secret(secret.as_bytes()).with_account_name("x").build().unwrap()
