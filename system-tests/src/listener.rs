@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 /// What was sent.
 #[derive(Debug, Clone)]
 pub struct Received {
+    pub at: Instant,
     pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
@@ -117,5 +118,11 @@ fn parsed(bytes: &[u8]) -> Option<Received> {
         .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
         .collect();
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap_or(0));
-    (body.len() >= length).then(|| Received { method, path, headers, body: body.to_owned() })
+    (body.len() >= length).then(|| Received {
+        at: Instant::now(),
+        method,
+        path,
+        headers,
+        body: body.to_owned(),
+    })
 }

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
-use system_tests::database::count;
-use system_tests::drill::scale;
+use shared_claims::clock::unix_now;
+use system_tests::database::{count, execute};
+use system_tests::drill::{figure, scale};
 use system_tests::listener::Listener;
 use system_tests::openid::{CALLBACK, Client, Provider, UserAgent};
 use system_tests::processes::Service;
@@ -20,6 +21,8 @@ on_both_databases! {
     what_is_malformed_is_answered_and_never_reflected
     f38_clients_learn_of_a_logout_also_those_that_were_away
     a_login_survives_a_restart_between_any_two_steps
+    forms_of_other_sites_change_nothing
+    a_client_that_hangs_keeps_no_other_from_being_told
 }
 
 /// A request of a client that may do without PKCE.
@@ -135,6 +138,9 @@ async fn f04_a_code_is_redeemed_once_however_many_try_on_two_replicas(database: 
         comes_to_refuse(&provider, winner).await;
         comes_to_refuse_at(&provider, &other, winner).await;
     }
+    figure(format!(
+        "{codes} codes, {at_once} redemptions each: 1 success each, whose access token both refuse"
+    ));
 }
 
 /// Answers to requests that are under way together.
@@ -186,6 +192,7 @@ async fn f39_strangers_leave_nothing(database: Database) {
     assert_eq!(rows(), before);
     let grown = provider.service.resident_kib().saturating_sub(memory);
     assert!(grown < 8 * 1024, "{grown} KiB after {requests} requests");
+    figure(format!("{requests} requests: no row, +{grown} KiB"));
 }
 
 async fn what_is_malformed_is_answered_and_never_reflected(database: Database) {
@@ -285,8 +292,10 @@ async fn f38_clients_learn_of_a_logout_also_those_that_were_away(database: Datab
     let gone: Vec<String> = listeners.drain(..away).map(|listener| listener.address.to_string()).collect();
     let begun = Instant::now();
     browser.open("/oauth2/logout", &[("id_token_hint", &hint)]).await;
+    let mut last = Duration::ZERO;
     for listener in &listeners {
-        listener.next(Duration::from_secs(2).saturating_sub(begun.elapsed())).await;
+        let told = listener.next(Duration::from_secs(2).saturating_sub(begun.elapsed())).await;
+        last = last.max(told.at.duration_since(begun));
     }
     // The authority ends in the middle of it; nothing of what was left to say is lost.
     provider.service.signal(Signal::KILL);
@@ -297,9 +306,15 @@ async fn f38_clients_learn_of_a_logout_also_those_that_were_away(database: Datab
         back.push(Listener::on(&address).await);
     }
     let begun = Instant::now();
+    let mut late = Duration::ZERO;
     for listener in &back {
-        listener.next(Duration::from_secs(5).saturating_sub(begun.elapsed())).await;
+        let told = listener.next(Duration::from_secs(5).saturating_sub(begun.elapsed())).await;
+        late = late.max(told.at.duration_since(begun));
     }
+    figure(format!(
+        "{} of {all} told within {last:.0?}, {away} within {late:.1?} of their return",
+        all - away
+    ));
     // Some were told and not noted as told when the authority was killed: they are told once more.
     eventually_within(Duration::from_secs(12), "nothing is left to say", || async {
         (count(&provider.env["AUTH__DATABASE__URL"], "logout_notices") == 0).then_some(())
@@ -334,4 +349,53 @@ async fn a_login_survives_a_restart_between_any_two_steps(database: Database) {
     };
     provider.restart().await;
     assert_eq!(provider.redeem(&client, &code, &[]).await.status, 200);
+}
+
+/// Forms of other sites neither log anybody in nor out, and set no cookie in place of the user's own.
+async fn forms_of_other_sites_change_nothing(database: Database) {
+    let provider = Provider::start(database).await;
+    let client = provider.client("web", &["--pkce-optional"]).await;
+    let mut browser = UserAgent::new(&provider);
+    tokens(&provider, &client, &mut browser).await;
+    let page =
+        browser.open("/oauth2/authorize", &[&request(&client)[..], &[("prompt", "login")]].concat()).await;
+    let interaction = page.field("interaction").unwrap();
+    let forms: [(&str, &[(&str, &str)]); 7] = [
+        ("/login/password", &[("username", USER), ("password", PASSWORD)]),
+        ("/login/factor", &[("code", "000000")]),
+        ("/login/account", &[("account", "x")]),
+        ("/login/consent", &[("decision", "allow")]),
+        ("/logout", &[("decision", "logout")]),
+        ("/device", &[("user_code", "BCDF-GHJK")]),
+        ("/oauth2/logout", &[]),
+    ];
+    for (path, fields) in forms {
+        let form = [&[("interaction", interaction.as_str())], fields].concat();
+        let reply = browser.submit_from_elsewhere(path, &form).await;
+        assert!(reply.headers.get("set-cookie").is_none(), "{path}: {:?}", reply.headers);
+        assert!([400, 303].contains(&reply.status), "{path}: {}", reply.status);
+    }
+    assert_eq!(browser.authorize(&request(&client)).await.pages, Vec::<String>::new(), "logged in as before");
+}
+
+/// A client takes its connections and never answers; as many are told as it has room for, and nobody waits for it.
+async fn a_client_that_hangs_keeps_no_other_from_being_told(database: Database) {
+    let provider = Provider::start(database).await;
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/told", hanging.local_addr().unwrap());
+    provider.client("hangs", &["--backchannel-logout-uri", &url]).await;
+    let listener = Listener::start().await;
+    let told = listener.url("/told");
+    let client = provider.client("web", &["--pkce-optional", "--backchannel-logout-uri", &told]).await;
+    let now = unix_now() * 1000;
+    let values = (0..2000).map(|number| format!("('hangs', 'session-{number}', 'nobody', {now}, 0, 0)"));
+    let columns = "client_id, browser_session_id, user_id, created_at, attempts, next_attempt_at";
+    let insert =
+        format!("INSERT INTO logout_notices ({columns}) VALUES {}", values.collect::<Vec<_>>().join(", "));
+    execute(&provider.env["AUTH__DATABASE__URL"], &insert).unwrap();
+    let mut browser = UserAgent::new(&provider);
+    let issued = tokens(&provider, &client, &mut browser).await;
+    let begun = Instant::now();
+    browser.open("/oauth2/logout", &[("id_token_hint", issued["id_token"].as_str().unwrap())]).await;
+    listener.next(Duration::from_secs(2).saturating_sub(begun.elapsed())).await;
 }

@@ -646,6 +646,50 @@ fn a_second_factor_is_asked_for_on_a_page_of_its_own() {
     assert_eq!(begun.problem, Some(Problem::StartedAgain));
 }
 
+/// Guesses of strangers, each from an address of its own, until the account is closed to them.
+fn close_to_strangers(at: &InProcess, username: &str) {
+    let client = at.client("guessing");
+    for last in 1..10 {
+        let mut grant = PasswordGrant {
+            credentials: PasswordCredentials {
+                unverified_username: username.to_owned(),
+                password: PlainSecret::new("a guess".to_owned()),
+                otp: None,
+            },
+            context: context(),
+            scope: None,
+            audience: None,
+        };
+        let address: IpAddr = format!("203.0.{last}.1").parse().unwrap();
+        grant.context.client_ip = Some(address.into());
+        if let Err(ErrorKind::TooManyAttempts(_)) = at.grant(&client, Grant::Password(Box::new(grant))) {
+            return;
+        }
+    }
+    panic!("more guesses than an account allows");
+}
+
+#[test]
+fn the_network_of_a_user_with_a_second_factor_is_known_after_a_login() {
+    let at = InProcess::with(|settings| settings.limits.account = 6);
+    at.client_like("web", web);
+    at.user("alice");
+    let secret = super::account::enroll(&at, "alice");
+    let mut browser = Chrome::new(&at);
+    let page = sign_in(browser.authorize(&[]));
+    let Outcome::Page(Page::SecondFactor(factor)) = browser.password(&page, "alice", PASSWORD) else {
+        panic!()
+    };
+    let submitted = browser.submitted(&factor.interaction);
+    let answer = at.authority.submit_factor(&submitted, &super::account::code(&at, &secret));
+    assert!(matches!(answer.unwrap().outcome, Outcome::Page(Page::Consent(_))));
+    close_to_strangers(&at, "alice");
+    let mut again = Chrome::new(&at);
+    let page = sign_in(again.authorize(&[]));
+    let shown = again.password(&page, "alice", PASSWORD);
+    assert!(matches!(shown, Outcome::Page(Page::SecondFactor(_))), "{shown:?}");
+}
+
 #[test]
 fn an_id_token_is_no_access_token() {
     let at = InProcess::new();
