@@ -258,6 +258,8 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(browser_sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
 diesel::allow_tables_to_appear_in_same_query!(browser_sessions, users);
+diesel::allow_tables_to_appear_in_same_query!(browser_sessions, consents);
 diesel::allow_tables_to_appear_in_same_query!(browser_sessions, sessions);
+diesel::allow_tables_to_appear_in_same_query!(consents, users);
 diesel::allow_tables_to_appear_in_same_query!(sessions, clients);
 diesel::allow_tables_to_appear_in_same_query!(verifiers, replicas);
