@@ -1,11 +1,13 @@
 // A web application that logs users in, with openid-client 6:
-//     node login.mjs ISSUER CLIENT_ID CLIENT_SECRET HOST:PORT
+//     node login.mjs ISSUER CLIENT_ID CLIENT_SECRET HOST:PORT       a secret @FILE is read from there
 // Register it: auth-service client create web --redirect-uri http://HOST:PORT/callback --post-logout-redirect-uri http://HOST:PORT/
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import http from "node:http";
 import * as client from "openid-client";
 
-const [issuer, id, secret, address] = process.argv.slice(2);
+const [issuer, id, given, address] = process.argv.slice(2);
+const secret = given.startsWith("@") ? readFileSync(given.slice(1), "utf8").trim() : given;
 const base = `http://${address}`;
 // Only where the issuer is this machine; leave it out elsewhere.
 const execute = issuer.startsWith("http://") ? [client.allowInsecureRequests] : [];
@@ -58,4 +60,5 @@ const server = http.createServer(async (request, response) => {
   }
 });
 const [host, port] = address.split(":");
-server.listen(Number(port), host);
+// In a container it listens to more than the browser's name for it.
+server.listen(Number(port), process.env.LISTEN ?? host);

@@ -1,6 +1,7 @@
 # What the cluster promises, tried through nginx. Sourced by scripts/test-compose.
 
 site=https://localhost:8443
+profiles=(--profile observe --profile login)
 state=$work/state # What one check leaves to the next: certificate, passwords, tokens.
 
 try_cluster() {
@@ -16,6 +17,7 @@ try_cluster() {
     check "metrics and readiness are not for outside" not_outside
     check "the application: 401 without a token, with one it receives the caller" guarded
     check "X-Signet-Subject of the caller's own does not get through" forged
+    check "the web application logs a user in, and out" web_application
     check "a body of 70 kB: 413" large_body
     check "half a request is cut off" slow_request
     check "failed logins count for the caller, not for nginx" callers
@@ -29,15 +31,15 @@ try_cluster() {
 
 up() { # COMPOSE...: everything but Grafana
     local services
-    mapfile -t services < <("$@" --profile observe config --services | grep -v grafana)
-    "$@" --profile observe up -d "${services[@]}" >"$work/up.log" 2>&1 || { tail "$work/up.log"; return 1; }
-    # All but setup, which ends.
-    echo $((${#services[@]} - 1)) >"$state/services"
+    mapfile -t services < <("$@" "${profiles[@]}" config --services | grep -v grafana)
+    "$@" "${profiles[@]}" up -d "${services[@]}" >"$work/up.log" 2>&1 || { tail "$work/up.log"; return 1; }
+    # All but setup and web-client, which end.
+    echo $((${#services[@]} - 2)) >"$state/services"
     within 120 healthy "$@" || { why_not; return 1; }
 }
 healthy() { # COMPOSE...
     local states
-    states=$("$@" --profile observe ps -q | xargs docker inspect -f '{{.Name}} {{with .State.Health}}{{.Status}}{{end}}')
+    states=$("$@" "${profiles[@]}" ps -q | xargs docker inspect -f '{{.Name}} {{with .State.Health}}{{.Status}}{{end}}')
     is "$(<"$state/services")" "$(grep -c ' healthy$' <<<"$states")" || { echo "$states"; return 1; }
 }
 
@@ -73,8 +75,8 @@ kids() { ask $site/.well-known/jwks.json | grep -o '"kid":"[^"]*"' | sort; }
 nobody_is_root() {
     local service container user processes
     # PostgreSQL's entry point begins as root, and so does its health check.
-    for service in $(docker compose --profile observe ps --services | grep -v postgres); do
-        container=$(docker compose --profile observe ps -q "$service")
+    for service in $(docker compose "${profiles[@]}" ps --services | grep -v postgres); do
+        container=$(docker compose "${profiles[@]}" ps -q "$service")
         user=$(docker inspect -f '{{.Config.User}}' "$container")
         has ':[1-9]' "$service:${user:-root}"
         processes=$(docker top "$container" -eo pid,uid)
@@ -129,6 +131,24 @@ forged() {
 }
 
 # By nginx: the authority has a bound of its own, and other words.
+# A browser without a window: its cookies, one page after the other.
+web_application() {
+    local app=http://localhost:8090 page
+    browse() { ask -b "$state/cookies" -c "$state/cookies" "$@"; }
+    led_to() { browse -o /dev/null -w '%{redirect_url}' "$@"; } # URL...: where it leads
+    field() { sed -nE "s/.*name=\"$1\" value=\"([^\"]*)\".*/\1/p" <<<"$page" | head -n 1; }
+    has 'nobody is signed in' "$(browse $app/)"
+    page=$(browse "$(led_to $app/login)")
+    page=$(browse $site/login/password --data-urlencode "interaction=$(field interaction)" -d username=admin \
+        --data-urlencode "password=$(<"$state/password")")
+    page=$(browse $site/login/consent --data-urlencode "interaction=$(field interaction)" -d decision=allow)
+    page=$(sed -nE 's/.*http-equiv="refresh" content="0;url=([^"]*)".*/\1/p' <<<"$page" | sed 's/&#38;/\&/g; s/&amp;/\&/g')
+    is "$app/" "$(led_to "$page")"
+    has 'signed in as' "$(browse $app/)"
+    is "$app/" "$(led_to "$(led_to $app/logout)")"
+    has 'nobody is signed in' "$(browse $app/)"
+}
+
 large_body() { has '413 .*<center>nginx' "$(head -c 70000 /dev/zero | ask --data-binary @- $site/oauth2/token | xargs)"; }
 
 slow_request() {
@@ -249,18 +269,21 @@ setup_again() {
 ./authority/master.key 65532 600
 ./nginx/server.crt 101 600
 ./nginx/server.key 101 600
-./postgres/password 999 600" "$(head -n 6 <<<"$before")"
+./postgres/password 999 600
+./web/client-secret 65532 600
+./web/server.crt 65532 600" "$(head -n 8 <<<"$before")"
     is "" "$(docker compose run --rm -T setup 2>/dev/null)"
     is "$before" "$(found)"
 }
 
 no_secret() {
     docker compose run --rm -T --entrypoint sh setup -c 'cat /for/postgres/password /for/authority/master.key
+        cat /for/web/client-secret
         sed 1d /for/nginx/server.key | head -n 1' 2>/dev/null >"$state/secrets"
-    is 3 "$(wc -l <"$state/secrets")"
+    is 4 "$(wc -l <"$state/secrets")"
     cat "$state/alice" "$state/access" "$state/refresh" "$state/password" >>"$state/secrets"
-    docker compose --profile observe logs >"$state/logs" 2>&1
+    docker compose "${profiles[@]}" logs >"$state/logs" 2>&1
     is 0 "$(grep -cFf "$state/secrets" "$state/logs" || true)"
     is 0 "$(docker ps -aq | xargs docker inspect | grep -cFf "$state/secrets" || true)"
-    is 0 "$(docker save signet-setup signet-auth-service signet-resource-service signet-gateway | grep -acFf "$state/secrets" || true)"
+    is 0 "$(docker save signet-setup signet-auth-service signet-resource-service signet-gateway signet-example-web | grep -acFf "$state/secrets" || true)"
 }

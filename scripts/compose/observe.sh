@@ -23,7 +23,7 @@ outlive() {
     login
     keys=$(kids)
     cp "$state/access" "$state/access-before"
-    docker compose --profile observe down >"$work/down.log" 2>&1
+    docker compose "${profiles[@]}" down >"$work/down.log" 2>&1
     up docker compose
     is "$keys" "$(kids)"
     refresh
@@ -31,7 +31,7 @@ outlive() {
 }
 
 gone() { # COMPOSE...
-    "$@" --profile observe down -v >"$work/down.log" 2>&1
+    "$@" "${profiles[@]}" down -v >"$work/down.log" 2>&1
     is "" "$(docker ps -aq)$(docker volume ls -q)$(docker network ls -q --filter type=custom)"
 }
 

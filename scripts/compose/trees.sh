@@ -8,6 +8,7 @@ make_trees() {
     tree_of pg postgresql-15
     tree_of nginx nginx curl
     tree_of prometheus prometheus
+    node_tree
     rust_tree
 }
 
@@ -69,6 +70,25 @@ after_postgres() {
     install -m 755 "$root/scripts/compose/pg-entrypoint" "$1/usr/local/bin/docker-entrypoint.sh"
 }
 
+# With the packages of the example, for a build without a network.
+node_tree() {
+    local tree=$work/node wanted=$root/examples/node/package.json
+    ! cmp -s "$wanted" "$tree.package" || return 0
+    say "a tree with Node"
+    rm -rf "$tree" "$work/node.ok"
+    cp -a --reflink=auto "$work/base" "$tree"
+    cp "$(readlink -f "$(command -v node)")" "$tree/usr/bin/node"
+    mkdir -p "$tree/usr/lib/node_modules"
+    cp -a "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$tree/usr/lib/node_modules/npm"
+    ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$tree/usr/bin/npm"
+    mkdir -p "$work/node-packages"
+    cp "$wanted" "$work/node-packages/"
+    (cd "$work/node-packages" && npm install --cache "$tree/npm" --omit=dev --silent --no-audit --no-fund --no-package-lock)
+    rm -rf "$work/node-packages"
+    cp "$wanted" "$tree.package"
+    touch "$tree.ok"
+}
+
 # With the crates of Cargo.lock, for a build without a network.
 rust_tree() {
     local tree=$work/rust sysroot packages="gcc g++ libc6-dev make perl pkg-config libssl-dev python3"
@@ -115,6 +135,9 @@ import_stand_ins() {
     stand_in base debian:bookworm-slim <<<'CMD ["bash"]'
     stand_in nginx "$(image_of nginx)" <<<'CMD ["nginx", "-g", "daemon off;"]'
     stand_in prometheus "$(image_of prometheus)" <<<'ENTRYPOINT ["prometheus"]'
+    stand_in node "$(sed -n 's/^FROM //p' "$root/examples/node/Dockerfile")" <<D
+ENV PATH=$path npm_config_cache=/npm npm_config_offline=true npm_config_registry=$(npm config get registry)
+D
     stand_in pg "$(image_of postgres)" <<D
 ENV PATH=$path:/usr/lib/postgresql/15/bin PGDATA=/var/lib/postgresql/data LANG=C.UTF-8
 VOLUME /var/lib/postgresql/data

@@ -27,18 +27,20 @@ fn run(program: &str, arguments: &[&str]) -> (String, String) {
 
 #[test]
 fn docker_compose_accepts_the_file_without_any_setting() {
-    let (stdout, stderr) = run("docker-compose", &["--profile", "observe", "config"]);
+    let (stdout, stderr) = run("docker-compose", &["--profile", "observe", "--profile", "login", "config"]);
     assert!(!stderr.contains("variable is not set"), "nothing to type in: {stderr}");
     let services =
-        "auth-1 auth-2 resource-1 resource-2 gateway-1 gateway-2 nginx postgres prometheus grafana";
-    for service in services.split(' ').chain(["setup"]) {
+        "auth-1 auth-2 resource-1 resource-2 gateway-1 gateway-2 nginx postgres web prometheus grafana";
+    for service in services.split(' ').chain(["setup", "web-client"]) {
         assert!(stdout.contains(&format!("\n  {service}:\n")), "{service} is missing:\n{stdout}");
     }
     let each = services.split(' ').count();
     assert_eq!(stdout.matches("healthcheck:").count(), each, "each that stays has a health check");
     assert_eq!(stdout.matches("stop_grace_period:").count(), each, "and time to end");
     assert_eq!(stdout.matches("user: root").count(), 1, "setup alone");
-    let published = |line: &&str| line.trim_start().starts_with("- ") && line.contains(":8443:");
+    let published = |line: &&str| {
+        line.trim_start().starts_with("- ") && line.contains(":8443:") || line.contains(":8090:")
+    };
     assert!(stdout.lines().filter(published).all(|line| line.contains("127.0.0.1:")), "{stdout}");
 }
 
@@ -109,5 +111,7 @@ fn the_scripts_that_stand_it_up_can_be_read_by_their_shells() {
     for script in ["trees.sh", "engine.sh", "checks.sh", "cluster.sh", "observe.sh", "pg-entrypoint"] {
         run("bash", &["-n", &format!("scripts/compose/{script}")]);
     }
-    run("sh", &["-n", "deploy/compose/setup"]);
+    for script in ["setup", "register-web"] {
+        run("sh", &["-n", &format!("deploy/compose/{script}")]);
+    }
 }
