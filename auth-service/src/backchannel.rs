@@ -76,7 +76,7 @@ pub fn start(
             let pause = if more { Duration::from_millis(10) } else { INTERVAL };
             tokio::select! {
                 () = stopping.cancelled() => {}
-                () = sender.authority.authorize.logout_notices.notified() => {}
+                () = sender.authority.sync.feeds.logout_notices_stored() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }

@@ -2,7 +2,7 @@
 //! core reaches into the event loops, as `blocking.rs` is the one for the opposite direction.
 
 use shared_claims::revocations::Position;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// What is new, as of the last poll.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,11 +19,17 @@ pub struct Feeds {
     news: watch::Sender<News>,
     /// Number of the last poll of the database that was completed.
     polls: watch::Sender<u64>,
+    /// For the one who sends logout notices.
+    logout_notices: Notify,
 }
 
 impl Default for Feeds {
     fn default() -> Self {
-        Self { news: watch::Sender::new(News::default()), polls: watch::Sender::new(0) }
+        Self {
+            news: watch::Sender::new(News::default()),
+            polls: watch::Sender::new(0),
+            logout_notices: Notify::new(),
+        }
     }
 }
 
@@ -32,6 +38,16 @@ impl Feeds {
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<News> {
         self.news.subscribe()
+    }
+
+    /// Logout notices may have been stored.
+    pub fn wake_logout_notices(&self) {
+        self.logout_notices.notify_one();
+    }
+
+    /// Returns when logout notices may have been stored since the last time.
+    pub async fn logout_notices_stored(&self) {
+        self.logout_notices.notified().await;
     }
 
     #[must_use]

@@ -113,8 +113,8 @@ not_outside() {
     is 404 "$(code $site/metrics)"
     is 404 "$(code $site/readyz)"
     is 404 "$(code $site/_signet/verify -H "$(bearer)")"
-    # Only nginx and Prometheus are published, and to this machine's loopback alone.
-    is "127.0.0.1:8443 127.0.0.1:9090 127.0.0.1:9443" \
+    # Only nginx, the web application and Prometheus are published, and to this machine's loopback alone.
+    is "127.0.0.1:8090 127.0.0.1:8443 127.0.0.1:9090 127.0.0.1:9443" \
         "$(docker ps --format '{{.Ports}}' | grep -o '[0-9.]*:[0-9]*->' | tr -d '>-' | sort | xargs)"
 }
 
@@ -130,7 +130,6 @@ forged() {
     is 401 "$(code $site/app/ -H 'X_Signet_Subject: somebody')"
 }
 
-# By nginx: the authority has a bound of its own, and other words.
 # A browser without a window: its cookies, one page after the other.
 web_application() {
     local app=http://localhost:8090 page
@@ -149,6 +148,7 @@ web_application() {
     has 'nobody is signed in' "$(browse $app/)"
 }
 
+# By nginx: the authority has a bound of its own, and other words.
 large_body() { has '413 .*<center>nginx' "$(head -c 70000 /dev/zero | ask --data-binary @- $site/oauth2/token | xargs)"; }
 
 slow_request() {

@@ -81,6 +81,8 @@ node_tree() {
     mkdir -p "$tree/usr/lib/node_modules"
     cp -a "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$tree/usr/lib/node_modules/npm"
     ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$tree/usr/bin/npm"
+    chroot "$tree" sh -c 'node --version && npm --version' >/dev/null ||
+        { echo "test-compose: Node of this machine does not run elsewhere: install a build of nodejs.org" >&2; return 1; }
     mkdir -p "$work/node-packages"
     cp "$wanted" "$work/node-packages/"
     (cd "$work/node-packages" && npm install --cache "$tree/npm" --omit=dev --silent --no-audit --no-fund --no-package-lock)

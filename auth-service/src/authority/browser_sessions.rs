@@ -10,7 +10,7 @@ use crate::storage::{BrowserSessionPage, BrowserSessionSummary};
 const MOST_LISTED: u32 = 1000;
 
 impl Authority {
-    /// The browsers in which a user is logged in; none of a user that there is not.
+    /// The browser sessions of a user that have not ended, idle or not; none of a user that does not exist.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -23,7 +23,7 @@ impl Authority {
         Ok(self.storage.browser_sessions_page(&page, self.now())?)
     }
 
-    /// Logs a user out in one of their browsers, and at what they logged in to from there: whether it was still logged in.
+    /// Logs a user out in one of their browsers, and at what they logged in to from there: whether the browser session had not ended before.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -36,14 +36,14 @@ impl Authority {
     ) -> Result<bool> {
         let Ok(id) = Uuid::try_parse(unverified_id) else { return Ok(false) };
         let id = id.to_string();
-        if !self.browser_sessions_of_user(user_id)?.iter().any(|session| session.id == id) {
+        let found = self.storage.unended_browser_sessions(std::slice::from_ref(&id), self.now())?;
+        if !found.iter().any(|session| session.user_id == user_id) {
             return Ok(false);
         }
         let storage = self.storage.on_behalf_of(context);
         let ended = storage.end_browser_session(&id, Some(by), self.browser_end())?;
-        let was_live = ended.is_some();
+        let had_not_ended = ended.is_some();
         self.apply_ended(ended);
-        self.authorize.logout_notices.notify_one();
-        Ok(was_live)
+        Ok(had_not_ended)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::authority::Authority;
+use crate::authority::authorize::AwaitedNotice;
 use crate::browser_sessions::sid;
 use crate::clients::ClientId;
 use crate::clock::Timestamp;
@@ -79,12 +80,13 @@ impl Authority {
         Ok(())
     }
 
-    /// Whether clients of a browser session that has ended have yet to be told.
+    /// Whether a client has yet to be notified.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub fn awaits_logout_notices(&self, browser_session_id: &str) -> Result<bool> {
-        Ok(self.storage.awaits_logout_notices(browser_session_id)?)
+    pub fn awaits_logout_notice(&self, notice: &AwaitedNotice) -> Result<bool> {
+        let AwaitedNotice { client_id, browser_session_id } = notice;
+        Ok(self.storage.awaits_logout_notice(client_id.as_str(), browser_session_id)?)
     }
 
     /// What is sent for a notice, signed now: a token of an earlier attempt would have expired. `Ok(None)` when the client is

@@ -23,7 +23,7 @@ impl ClientAuthentication {
     }
 
     /// Reads `Basic <base64 of id:secret>` (RFC 7617 section 2); `decode` undoes what the transport
-    /// did to each half. An empty secret is none (RFC 6749 section 2.3.1): a public client of a library that knows only this way.
+    /// did to each half. An empty secret is none: public clients of some libraries authenticate so.
     #[must_use]
     pub fn from_basic(header: &str, decode: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let (scheme, encoded) = header.split_once(' ')?;

@@ -140,12 +140,12 @@ impl Client {
 
     /// # Errors
     /// `unauthorized_client` without this right at the authority itself.
-    pub fn check_own_scope(&self, right: &str) -> Result<()> {
+    pub fn check_own_scope(&self, right: &str, operation: &str) -> Result<()> {
         // Anybody can say that they are a public client.
         if self.scope.contains(right) && !self.is_public() {
             return Ok(());
         }
-        let cause = format!("client {} may not do this: its scope does not contain {right}", self.id);
+        let cause = format!("client {} may not {operation}: its scope does not contain {right}", self.id);
         Err(Error::new(OAuthFault::UnauthorizedClient, cause))
     }
 

@@ -91,7 +91,7 @@ impl Subscriptions {
         let admitted = async {
             let credentials = credentials(request.metadata())?;
             let client = self.blocking.authenticate(credentials).await?;
-            client.check_own_scope(WATCH_SCOPE)?;
+            client.check_own_scope(WATCH_SCOPE, "follow the feeds")?;
             let stream = self.streams.enter(&client.id).ok_or_else(|| {
                 let cause =
                     format!("client {} follows as many feeds as it may, or all clients do", client.id);
@@ -124,7 +124,8 @@ impl<T> Subscriber<T> {
             return false;
         }
         let client = self.authority.clients.enabled(&self.client.id);
-        let enabled = client.is_some_and(|client| client.check_own_scope(WATCH_SCOPE).is_ok());
+        let enabled =
+            client.is_some_and(|client| client.check_own_scope(WATCH_SCOPE, "follow the feeds").is_ok());
         if !enabled {
             let cause = "the client that watches was disabled, or lost the scope for it";
             let refused = Error::new(OAuthFault::InvalidClient, cause);

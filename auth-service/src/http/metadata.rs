@@ -13,6 +13,7 @@ use super::pages::Locale;
 use crate::authority::authorize::ResponseMode;
 use crate::browser_sessions::Acr;
 use crate::clients::{GrantType, OFFLINE_SCOPE, OPENID_SCOPE};
+use crate::keys::Algorithm;
 use crate::users::SCOPE_CLAIMS;
 
 /// The grants of the token endpoint.
@@ -56,7 +57,7 @@ impl Metadata {
             "backchannel_logout_supported": true,
             "backchannel_logout_session_supported": true,
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
+            "id_token_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
             "scopes_supported": scopes_supported(),
             "claims_supported": claims_supported(),
             "claims_parameter_supported": true,

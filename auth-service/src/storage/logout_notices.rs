@@ -96,14 +96,17 @@ impl Storage {
         })
     }
 
-    /// Whether a notice of a browser session waits.
+    /// Whether a notice waits.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn awaits_logout_notices(&self, browser_session_id: &str) -> Result<bool, StorageError> {
-        let of_session =
-            logout_notices::table.filter(logout_notices::browser_session_id.eq(browser_session_id));
-        let any = diesel::select(diesel::dsl::exists(of_session));
+    pub fn awaits_logout_notice(
+        &self,
+        client_id: &str,
+        browser_session_id: &str,
+    ) -> Result<bool, StorageError> {
+        let notice = logout_notices::table.find((client_id, browser_session_id));
+        let any = diesel::select(diesel::dsl::exists(notice));
         self.read(|connection| Ok(any.get_result(connection)?))
     }
 

@@ -38,10 +38,15 @@ fn docker_compose_accepts_the_file_without_any_setting() {
     assert_eq!(stdout.matches("healthcheck:").count(), each, "each that stays has a health check");
     assert_eq!(stdout.matches("stop_grace_period:").count(), each, "and time to end");
     assert_eq!(stdout.matches("user: root").count(), 1, "setup alone");
-    let published = |line: &&str| {
-        line.trim_start().starts_with("- ") && line.contains(":8443:") || line.contains(":8090:")
+    let ports = ["8090", "8443", "9443", "9090", "3000"];
+    for port in ports {
+        let published = format!("127.0.0.1:{port}:{port}");
+        assert!(stdout.contains(&published), "{published}:\n{stdout}");
+    }
+    let ports_of = |line: &&str| {
+        line.trim_start().starts_with("- ") && ports.iter().any(|port| line.contains(&format!(":{port}:")))
     };
-    assert!(stdout.lines().filter(published).all(|line| line.contains("127.0.0.1:")), "{stdout}");
+    assert_eq!(stdout.lines().filter(ports_of).count(), ports.len(), "on loopback alone:\n{stdout}");
 }
 
 #[test]

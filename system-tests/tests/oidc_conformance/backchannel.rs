@@ -6,7 +6,7 @@ use std::time::Duration;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::Value;
 use system_tests::listener::Listener;
-use system_tests::openid::{ISSUER, Provider};
+use system_tests::openid::{BYE, ISSUER, Provider};
 use system_tests::{Database, on_both_databases};
 
 use super::Plan;
@@ -30,7 +30,8 @@ async fn oidcc_backchannel_rp_initiated_logout(database: Database) {
     plan.client = plan.provider.client("told", &["--pkce-optional", "--backchannel-logout-uri", &url]).await;
     let mut browser = plan.browser();
     let tokens = plan.tokens(&mut browser, &[]).await;
-    browser.open("/oauth2/logout", &[("id_token_hint", &tokens.id_token)]).await;
+    let back = [("id_token_hint", tokens.id_token.as_str()), ("post_logout_redirect_uri", BYE)];
+    assert_eq!(browser.open("/oauth2/logout", &back).await.header("location"), BYE);
     // The browser waited: the client that it goes back to has forgotten the session.
     let request = listener.next(Duration::ZERO).await;
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/backchannel"));

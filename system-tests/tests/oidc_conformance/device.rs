@@ -11,10 +11,12 @@ use signet_proto::auth::v1::{
 use system_tests::channel::channel;
 use system_tests::openid::{Client, Provider, UserAgent};
 use system_tests::{Database, on_both_databases};
+use tonic::metadata::{Ascii, MetadataValue};
 
 on_both_databases! {
     device_authorization_grant
     codes_and_devices_over_grpc
+    browser_sessions_over_grpc
 }
 
 async fn device_authorization_grant(database: Database) {
@@ -58,6 +60,11 @@ async fn device_authorization_grant(database: Database) {
     assert_eq!((&userinfo["sub"], &userinfo["name"]), (&claims["sub"], &"Alice Liddell".into()));
 }
 
+fn basic(id: &str, secret: &str) -> MetadataValue<Ascii> {
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+    format!("Basic {pair}").parse().unwrap()
+}
+
 /// The same use cases by the other transport.
 async fn codes_and_devices_over_grpc(database: Database) {
     let provider = Provider::with(database, &[("AUTH__DEVICE__INTERVAL", "1s")]).await;
@@ -75,10 +82,6 @@ async fn codes_and_devices_over_grpc(database: Database) {
     let web = provider.client("web", &options).await;
     let _ = provider.cli(&["client", "create", "cli", "--public", "--grant", grant, "--scope", "openid"]);
     let mut grpc = LoginServiceClient::new(channel(provider.service.grpc).await);
-    let request = |id: &str, secret: &str| {
-        let basic = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
-        format!("Basic {basic}").parse::<tonic::metadata::MetadataValue<_>>().unwrap()
-    };
 
     let mut browser = UserAgent::new(&provider);
     let query = [
@@ -94,26 +97,25 @@ async fn codes_and_devices_over_grpc(database: Database) {
         code_verifier: String::new(),
     };
     let mut wrong = tonic::Request::new(message.clone());
-    wrong.metadata_mut().insert("authorization", request("web", "wrong"));
+    wrong.metadata_mut().insert("authorization", basic("web", "wrong"));
     assert_eq!(grpc.redeem_code(wrong).await.unwrap_err().code(), tonic::Code::Unauthenticated);
     let secret = web.secret.clone().unwrap();
     let mut good = tonic::Request::new(message.clone());
-    good.metadata_mut().insert("authorization", request("web", &secret));
+    good.metadata_mut().insert("authorization", basic("web", &secret));
     let tokens = grpc.redeem_code(good).await.unwrap().into_inner();
     provider.check_id_token(&tokens.id_token, &web, None).await;
     assert!(!tokens.refresh_token.is_empty(), "first-party");
-    let claims = provider.check_id_token(&tokens.id_token, &web, None).await;
     let mut again = tonic::Request::new(message);
-    again.metadata_mut().insert("authorization", request("web", &secret));
+    again.metadata_mut().insert("authorization", basic("web", &secret));
     assert_eq!(grpc.redeem_code(again).await.unwrap_err().code(), tonic::Code::Unauthenticated);
 
     let mut asked = tonic::Request::new(AuthorizeDeviceRequest::default());
-    asked.metadata_mut().insert("authorization", request("cli", ""));
+    asked.metadata_mut().insert("authorization", basic("cli", ""));
     let codes = grpc.authorize_device(asked).await.unwrap().into_inner();
     let poll = || {
         let mut poll =
             tonic::Request::new(RedeemDeviceCodeRequest { device_code: codes.device_code.clone() });
-        poll.metadata_mut().insert("authorization", request("cli", ""));
+        poll.metadata_mut().insert("authorization", basic("cli", ""));
         poll
     };
     assert_eq!(grpc.redeem_device_code(poll()).await.unwrap_err().code(), tonic::Code::FailedPrecondition);
@@ -125,25 +127,57 @@ async fn codes_and_devices_over_grpc(database: Database) {
     let tokens = grpc.redeem_device_code(poll()).await.unwrap().into_inner();
     let cli = Client { id: "cli".to_owned(), secret: None, redirect_uri: String::new() };
     provider.check_id_token(&tokens.id_token, &cli, None).await;
+}
 
-    let list = |id: &str, secret: &str| {
-        let user_id = claims["sub"].as_str().unwrap().to_owned();
-        let mut list = tonic::Request::new(ListBrowserSessionsRequest { user_id });
-        list.metadata_mut().insert("authorization", request(id, secret));
+/// A client and its secret.
+type Credentials<'a> = (&'a str, &'a str);
+
+async fn browser_sessions_over_grpc(database: Database) {
+    let provider = Provider::start(database).await;
+    let scope = "openid signet:browser-sessions";
+    let web = provider.client("web", &["--pkce-optional", "--first-party", "--scope", scope]).await;
+    let none = provider.client("none", &["--scope", "openid signet:watch"]).await;
+    provider.client("public", &["--public", "--scope", scope]).await;
+    let mut grpc = LoginServiceClient::new(channel(provider.service.grpc).await);
+    let mut browser = UserAgent::new(&provider);
+    let query = [
+        ("client_id", "web"),
+        ("redirect_uri", web.redirect_uri.as_str()),
+        ("response_type", "code"),
+        ("scope", "openid"),
+    ];
+    let callback = browser.authorize(&query).await;
+    let tokens = provider.redeem(&web, callback.code(), &[]).await.json();
+    let claims = provider.check_id_token(tokens["id_token"].as_str().unwrap(), &web, None).await;
+    let sub = claims["sub"].as_str().unwrap();
+    let list = |(id, secret): Credentials<'_>| {
+        let mut list = tonic::Request::new(ListBrowserSessionsRequest { user_id: sub.to_owned() });
+        list.metadata_mut().insert("authorization", basic(id, secret));
         list
     };
-    let refused = grpc.list_browser_sessions(list("cli", "")).await.unwrap_err();
-    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
-    let found = grpc.list_browser_sessions(list("web", &secret)).await.unwrap().into_inner().browser_sessions;
+    let end = |(id, secret): Credentials<'_>, user_id: &str, browser_session_id: &str| {
+        let (user_id, browser_session_id) = (user_id.to_owned(), browser_session_id.to_owned());
+        let mut end = tonic::Request::new(EndBrowserSessionRequest { user_id, browser_session_id });
+        end.metadata_mut().insert("authorization", basic(id, secret));
+        end
+    };
+    let allowed = ("web", web.secret.as_deref().unwrap());
+    let found = grpc.list_browser_sessions(list(allowed)).await.unwrap().into_inner().browser_sessions;
     assert_eq!(found.len(), 1);
     assert!(found[0].auth_time > 1_700_000_000 && found[0].expires_at > found[0].auth_time, "{found:?}");
-    for (sub, was_live) in [("nobody", false), (claims["sub"].as_str().unwrap(), true)] {
-        for was_live in [was_live, false] {
-            let (user_id, browser_session_id) = (sub.to_owned(), found[0].id.clone());
-            let mut end = tonic::Request::new(EndBrowserSessionRequest { user_id, browser_session_id });
-            end.metadata_mut().insert("authorization", request("web", &secret));
-            assert_eq!(grpc.end_browser_session(end).await.unwrap().into_inner().was_live, was_live, "{sub}");
-        }
+    let id = &found[0].id;
+    for refused in [("none", none.secret.as_deref().unwrap()), ("public", "")] {
+        let status = grpc.list_browser_sessions(list(refused)).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::PermissionDenied, "{refused:?}");
+        let status = grpc.end_browser_session(end(refused, sub, id)).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::PermissionDenied, "{refused:?}");
+    }
+    let other = provider.cli(&["user", "create", "bob"])["user_id"].as_str().unwrap().to_owned();
+    for (user_id, id, was_live) in
+        [(other.as_str(), id.as_str(), false), (sub, "no id", false), (sub, id, true), (sub, id, false)]
+    {
+        let ended = grpc.end_browser_session(end(allowed, user_id, id)).await.unwrap().into_inner();
+        assert_eq!(ended.was_live, was_live, "{user_id} {id}");
     }
     assert_eq!(browser.authorize(&query).await.pages, ["/login/password"]);
 }

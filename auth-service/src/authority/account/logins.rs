@@ -51,10 +51,11 @@ impl Authority {
         Ok(())
     }
 
-    /// What has ended in the database is refused here at once.
+    /// What has ended in the database is refused here at once, and clients are notified.
     pub(in crate::authority) fn apply_ended(&self, ended: Option<SessionsEnded>) {
         let until = self.revoked_until(self.now());
         let revoked = ended.into_iter().flat_map(|ended| ended.revoked);
         revoked.for_each(|target| self.apply_revocation(&target, until));
+        self.sync.feeds.wake_logout_notices();
     }
 }

@@ -46,11 +46,18 @@ pub struct LogoutAnswer {
     pub outcome: Logout,
     /// The accounts that are logged in now, where that has changed.
     pub tickets: Option<Tickets>,
-    /// The browser session that has ended, whose clients are being told.
-    pub ended: Option<String>,
+    /// The notice to the client that the browser goes back to.
+    pub awaited: Option<AwaitedNotice>,
     /// For a browser that has none.
     pub binding: Option<PlainSecret>,
     pub ui_locales: Option<String>,
+}
+
+/// A logout notice that a browser waits for.
+#[derive(Debug, Clone)]
+pub struct AwaitedNotice {
+    pub client_id: ClientId,
+    pub browser_session_id: String,
 }
 
 /// What the page of the question sends back.
@@ -59,6 +66,9 @@ struct Pending {
     browser_hash: String,
     browser_session_id: String,
     location: Option<String>,
+    /// The client of the location.
+    #[serde(default)]
+    client_id: Option<String>,
     #[serde(default)]
     ui_locales: Option<String>,
 }
@@ -86,11 +96,8 @@ impl Authority {
             hint.sub == held.user_id && hint.sid == of_client
         };
         if let Some(hinted) = held.iter().find(matches) {
-            return self.end_in_browser(
-                hinted,
-                browser,
-                answer(location.map_or(Logout::Done, Logout::Redirect)),
-            );
+            let answer = answer(location.map_or(Logout::Done, Logout::Redirect));
+            return self.end_in_browser(hinted, browser, client.map(|client| client.id.clone()), answer);
         }
         let is_proved = hint.is_some() && client.is_some();
         let Some(first) = held.first() else {
@@ -103,6 +110,7 @@ impl Authority {
             browser_hash: hash(binding.secret.expose().as_bytes()),
             browser_session_id: first.id.clone(),
             location,
+            client_id: client.as_ref().map(|client| client.id.to_string()),
             ui_locales: request.ui_locales.clone(),
         };
         let expires_at = self.now().plus(self.authorize.policy.interaction_ttl);
@@ -132,7 +140,10 @@ impl Authority {
         let answer = LogoutAnswer::of(pending.location.map_or(Logout::Done, Logout::Redirect));
         let answer = LogoutAnswer { ui_locales: pending.ui_locales, ..answer };
         match asked {
-            Some(asked) => self.end_in_browser(asked, browser, answer),
+            Some(asked) => {
+                let client_id = pending.client_id.as_deref().and_then(ClientId::parse);
+                self.end_in_browser(asked, browser, client_id, answer)
+            }
             None => Ok(answer),
         }
     }
@@ -142,14 +153,18 @@ impl Authority {
         &self,
         held: &UnendedBrowserSession,
         browser: &Browser,
+        client_id: Option<ClientId>,
         answer: LogoutAnswer,
     ) -> Result<LogoutAnswer> {
         let by = Actor::User(held.user_id.clone());
         let storage = self.storage.on_behalf_of(&browser.context);
         self.apply_ended(storage.end_browser_session(&held.id, Some(by), self.browser_end())?);
-        self.authorize.logout_notices.notify_one();
         let tickets = browser.tickets.clone().without(&held.id);
-        Ok(LogoutAnswer { tickets: Some(tickets), ended: Some(held.id.clone()), ..answer })
+        let goes_back = matches!(answer.outcome, Logout::Redirect(_));
+        let awaited = client_id
+            .filter(|_| goes_back)
+            .map(|client_id| AwaitedNotice { client_id, browser_session_id: held.id.clone() });
+        Ok(LogoutAnswer { tickets: Some(tickets), awaited, ..answer })
     }
 
     /// The client that an ID token was issued to, or that names itself; they must be the same.
@@ -165,7 +180,7 @@ impl Authority {
 
 impl LogoutAnswer {
     fn of(outcome: Logout) -> Self {
-        Self { outcome, tickets: None, ended: None, binding: None, ui_locales: None }
+        Self { outcome, tickets: None, awaited: None, binding: None, ui_locales: None }
     }
 }
 

@@ -25,8 +25,6 @@ mod tab;
 
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use crate::authority::{Authority, Step};
 use crate::browser_sessions::{BrowserSessionPolicy, LiveBrowserSession, UnendedBrowserSession};
 use crate::error::{Error, OAuthFault, Result};
@@ -43,13 +41,13 @@ use tab::TabLogin;
 pub use answer::{Answer, Browser, Outcome};
 pub(in crate::authority) use code::Code;
 pub use fault::{AuthorizeFault, RecipientFault};
-pub use logout::{Logout, LogoutAnswer, LogoutQuestion, LogoutRequest};
+pub use logout::{AwaitedNotice, Logout, LogoutAnswer, LogoutQuestion, LogoutRequest};
 pub use page::{
     Account, AccountsPage, ClientShown, ConsentPage, DevicePage, Page, Problem, SecondFactorPage, SignInPage,
     Stopped,
 };
 pub use parameters::Parameters;
-pub use response::{ClientResponse, ResponseMode};
+pub use response::{ClientResponse, ResponseMode, host_of};
 pub use resume::Submitted;
 pub use submit::ChosenAccount;
 
@@ -77,19 +75,12 @@ pub struct AuthorizeService {
     pub policy: AuthorizePolicy,
     sealed: SealedValues,
     polls: DevicePolls,
-    /// Told when a logout has stored notices.
-    pub logout_notices: Notify,
 }
 
 impl AuthorizeService {
     #[must_use]
     pub fn new(policy: AuthorizePolicy, secrets: &Secrets) -> Self {
-        Self {
-            policy,
-            sealed: SealedValues::new(secrets),
-            polls: DevicePolls::new(),
-            logout_notices: Notify::new(),
-        }
+        Self { policy, sealed: SealedValues::new(secrets), polls: DevicePolls::new() }
     }
 }
 

@@ -85,8 +85,7 @@ impl Recipient {
     /// Where the answer goes, as users read it.
     #[must_use]
     pub fn host(&self) -> &str {
-        let rest = self.redirect_uri.split_once("://").map_or(self.redirect_uri.as_str(), |(_, rest)| rest);
-        rest.split(['/', '?']).next().unwrap_or_default()
+        host_of(&self.redirect_uri)
     }
 
     /// An answer with the parameters that each has: `state`, and `iss` against the mix-up of two authorities.
@@ -131,6 +130,13 @@ impl Authority {
         let mode = mode.unwrap_or(ResponseMode::Query);
         Ok(Recipient { redirect_uri: named.to_owned(), mode, state, client, device: None })
     }
+}
+
+/// Where a URI leads, as users read it: the host of a website, what stands first in the link of an app.
+#[must_use]
+pub fn host_of(uri: &str) -> &str {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default()
 }
 
 /// A URI with parameters in its query, behind those that it has.

@@ -7,15 +7,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::answer::{Leave, Renderer, see_other, unreadable};
 use super::cookies::{browser, browser_of_form};
 use super::form::Fields;
-use crate::authority::authorize::{Logout, LogoutAnswer, LogoutRequest};
+use crate::authority::authorize::{AwaitedNotice, Logout, LogoutAnswer, LogoutRequest, host_of};
 use crate::error;
-use crate::http::HttpState;
 use crate::http::pages::{self, with};
+use crate::http::{HttpState, client_ip};
 
-/// Longest wait for clients that are told of a logout.
-const WAIT_FOR_CLIENTS: Duration = Duration::from_secs(2);
+/// Longest wait for the client that the browser goes back to.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// `GET /oauth2/logout` (OpenID Connect RP-Initiated Logout section 2).
 #[utoipa::path(get, path = "/oauth2/logout", tag = "openid",
@@ -85,16 +85,15 @@ async fn respond(
         Ok(answer) => answer,
         Err(error) => return Renderer::new(request, state, None).failed(&error),
     };
-    if let Some(ended) = &answer.ended {
-        clients_are_told(state, ended).await;
+    if let Some(awaited) = &answer.awaited {
+        wait_for_logout_notice(request, state, awaited).await;
     }
     let renderer = Renderer::new(request, state, answer.ui_locales.as_deref());
     let t = renderer.texts();
     let mut response = match answer.outcome {
         Logout::Redirect(location) if leave == Leave::Redirect => see_other(&location),
         Logout::Redirect(location) => {
-            let host = location.split_once("://").map_or(location.as_str(), |(_, rest)| rest);
-            let host = host.split(['/', '?']).next().unwrap_or_default().to_owned();
+            let host = host_of(&location).to_owned();
             renderer.go_on(location, &host)
         }
         Logout::Done => renderer.message(StatusCode::OK, t.logged_out, &[t.logged_out_hint], None),
@@ -113,16 +112,18 @@ async fn respond(
     response
 }
 
-/// Waits for the clients that are told of a logout, for a while: the one that the browser goes back to should have forgotten
-/// the session by then. One that is away is told later.
-async fn clients_are_told(state: &HttpState, browser_session_id: &str) {
-    let until = Instant::now() + WAIT_FOR_CLIENTS;
+/// Waits until the client that the browser goes back to has been notified, for a while, so that it has forgotten the session by
+/// then. When too many wait already, of this address or in all, nobody waits.
+async fn wait_for_logout_notice(request: &HttpRequest, state: &HttpState, awaited: &AwaitedNotice) {
+    let address = client_ip(request, &state.proxies).map(|client_ip| client_ip.address);
+    let Some(_waiting) = state.long_polls.enter(address) else { return };
+    let until = Instant::now() + LONGEST_WAIT;
     while Instant::now() < until {
-        let id = browser_session_id.to_owned();
-        let waiting = state.blocking.run(move |authority| authority.awaits_logout_notices(&id)).await;
-        if !matches!(waiting, Ok(true)) {
+        let notice = awaited.clone();
+        let waits = state.blocking.run(move |authority| authority.awaits_logout_notice(&notice)).await;
+        if !matches!(waits, Ok(true)) {
             return;
         }
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

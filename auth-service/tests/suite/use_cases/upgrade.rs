@@ -1,5 +1,6 @@
-//! What an earlier version has left and handed out is good for this one: its database and master key, cookies, pages that are
-//! open, codes, tokens. A folder of `tests/earlier` is what one version left; a release adds its own:
+//! What an earlier version has left and handed out is valid for this one: its database and master key, cookies, pages that are
+//! open, codes, tokens. A folder of `tests/earlier` is what one version left; a release adds its own. The first is what
+//! `main` left on 30 November 2026, before any release had logins in a browser.
 //!
 //!     cargo test -p auth-service --test suite -- --ignored leaves_state
 //!     mv target/tmp/earlier auth-service/tests/earlier/VERSION
@@ -89,7 +90,7 @@ fn leaves_state() {
 }
 
 #[test]
-fn what_an_earlier_version_left_is_good() {
+fn what_an_earlier_version_left_is_valid() {
     let mut versions: Vec<PathBuf> =
         fs::read_dir(earlier()).unwrap().map(|entry| entry.unwrap().path()).collect();
     versions.sort();

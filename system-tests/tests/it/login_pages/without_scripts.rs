@@ -1,4 +1,4 @@
-//! Everything that a user does works in a browser that runs no scripts.
+//! Login, consent, accounts and logout in a browser that runs no scripts.
 
 use system_tests::browser::Site;
 
