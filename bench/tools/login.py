@@ -3,7 +3,7 @@ import base64, hashlib, os, re, shutil, sqlite3, subprocess, sys, urllib.error, 
 
 from harness import (
     AUTH, CONNECTIONS, FORM, PASSWORD, ROOT, ROUNDS, SECONDS, Server, Table, auth_env, cli, cluster_cpu, fresh_database, free_port, measured,
-    medians, outcome, psql, say, wrk,
+    medians, outcome, post_script, psql, say, token_form, wrk,
 )
 
 CALLBACK = "https://app.test/callback"
@@ -101,6 +101,8 @@ class Signet:
             options = ["--redirect-uri", CALLBACK, "--first-party", "--id-token-algorithm", algorithm]
             client = f"login-{algorithm.lower()}"
             self.secrets[client] = cli(env, "client", "create", client, *options)["client_secret"]
+        machine = cli(env, "client", "create", "machine", "--audience", "notes", "--scope", "notes:read")["client_secret"]
+        self.yardstick = post_script(folder, f"machine-{ports[0]}", token_form("machine", machine))
         self.name, self.server, self.extra_cpu = name, Server([AUTH], env, ports[0]), extra_cpu
 
     def log_in(self, client):
@@ -197,6 +199,9 @@ def logins(folder):
     table = Table("what", "ID token", "provider", "requests/s", "server CPU, us/request", "a CPU second", "p50 / p99, ms", "aim")
     found = {}
     for _ in range(ROUNDS):
+        first = providers[0]
+        token = measured(first.server.cpu, lambda: outcome(wrk(first.server.url + first.token, first.yardstick)))
+        found.setdefault(("client token, the yardstick", "-", first.name), []).append(token)
         for client in ("login-eddsa", "login-rs256"):
             for provider in providers:
                 for what, got in rounds_of(provider, client, folder).items():
@@ -206,7 +211,7 @@ def logins(folder):
     for (what, client, provider), rounds in sorted(found.items()):
         got = medians(rounds)
         aim = aims.get((what, client), "") if provider == "SQLite" else ""
-        table.row(what, client.split("-")[1], provider, f"{got['rate']:,.0f}", got["us"], f"{1e6 / got['us']:,.0f}",
+        table.row(what, client.removeprefix("login-"), provider, f"{got['rate']:,.0f}", got["us"], f"{1e6 / got['us']:,.0f}",
                   f"{got['p50']:.2f} / {got['p99']:.2f}", aim)
     say()
     for provider in providers:

@@ -309,12 +309,27 @@ pub fn clean<'a>(command: &'a mut Command, folder: &Path, env: &Env) -> &'a mut 
 /// When it was not built.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
+    let path = profile_folder().join(name);
+    assert!(path.is_file(), "{} is not built: run `cargo build --workspace` first", path.display());
+    path
+}
+
+/// What a script has installed below `target`.
+///
+/// # Panics
+/// When it is not there, with the script to run.
+#[must_use]
+pub fn installed_by(script: &str, path: &str) -> PathBuf {
+    let path = profile_folder().parent().expect("target").join(path);
+    assert!(path.exists(), "{} is not there: run {script}", path.display());
+    path
+}
+
+fn profile_folder() -> PathBuf {
     let own = std::env::current_exe().expect("the test has a path");
     let beside = own.parent().expect("it lies in target/PROFILE, and a test in target/PROFILE/deps");
     let folder = if beside.ends_with("deps") { beside.parent().expect("target/PROFILE") } else { beside };
-    let path = folder.join(name);
-    assert!(path.is_file(), "{} is not built: run `cargo build --workspace` first", path.display());
-    path
+    folder.to_path_buf()
 }
 
 fn read_from(path: &Path, offset: u64) -> String {

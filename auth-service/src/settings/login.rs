@@ -72,7 +72,7 @@ impl Default for OpenId {
             code_ttl: Duration::from_secs(60),
             interaction_ttl: Duration::from_secs(3600),
             consent_ttl: Duration::from_secs(90 * 24 * 3600),
-            logout_timeout: Duration::from_secs(5),
+            logout_timeout: Duration::from_secs(3),
         }
     }
 }

@@ -10,12 +10,12 @@ use reqwest::Url;
 use serde_json::Value;
 use system_tests::browser::{Browser, Site};
 use system_tests::openid::{BYE, CALLBACK, Provider, UserAgent};
-use system_tests::processes::free_address;
+use system_tests::processes::{free_address, installed_by};
 use system_tests::system::{PASSWORD, USER};
 use system_tests::{Database, eventually};
 use thirtyfour::Key;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
@@ -230,8 +230,7 @@ async fn openidconnect_rs_logs_in() {
     let (provider, issuer) = provider().await;
     let client = provider.client("rust", &["--id-token-algorithm", "EdDSA"]).await;
     let secret = client.secret.clone().unwrap();
-    let program = root().join("target/interop-rust/debug/openidconnect-client");
-    assert!(program.exists(), "{} is not there: run scripts/interop", program.display());
+    let program = installed_by("scripts/interop", "interop-rust/debug/openidconnect-client");
     let mut rust = Driven::start(Command::new(program).args([&issuer, "rust", &secret, CALLBACK]));
     log_in(&mut rust, &mut UserAgent::new(&provider)).await;
     check(&rust.says());

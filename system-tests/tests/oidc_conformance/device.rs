@@ -172,7 +172,7 @@ async fn browser_sessions_over_grpc(database: Database) {
         let status = grpc.end_browser_session(end(refused, sub, id)).await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::PermissionDenied, "{refused:?}");
     }
-    let other = provider.cli(&["user", "create", "bob"])["user_id"].as_str().unwrap().to_owned();
+    let other = provider.cli(&["user", "create", "bob"])["id"].as_str().unwrap().to_owned();
     for (user_id, id, was_live) in
         [(other.as_str(), id.as_str(), false), (sub, "no id", false), (sub, id, true), (sub, id, false)]
     {

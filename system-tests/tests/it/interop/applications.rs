@@ -10,16 +10,9 @@ use system_tests::browser::Browser;
 use system_tests::eventually;
 use system_tests::listener::Listener;
 use system_tests::openid::Provider;
-use system_tests::processes::free_address;
+use system_tests::processes::{free_address, installed_by};
 
 use super::{log_in_here, provider, root};
-
-/// What scripts/interop installs.
-fn installed(path: &str) -> PathBuf {
-    let path = root().join("target").join(path);
-    assert!(path.exists(), "{} is not there: run scripts/interop", path.display());
-    path
-}
 
 /// An authority with a client, an application of it, and a browser.
 struct World {
@@ -93,14 +86,14 @@ impl World {
     async fn start_node(&mut self, script: &str) {
         let source = root().join("system-tests/interop/node").join(script);
         // Node looks for modules beside the script.
-        let copy = installed("system-tests-interop-node").join(script);
+        let copy = installed_by("scripts/interop", "system-tests-interop-node").join(script);
         fs::copy(source, &copy).unwrap();
         self.start_script(Path::new("node"), &copy).await;
     }
 
     async fn start_python(&mut self, script: &str) {
         let script = root().join("system-tests/interop/python").join(script);
-        self.start_script(&installed("interop-venv/bin/python"), &script).await;
+        self.start_script(&installed_by("scripts/interop", "interop-venv/bin/python"), &script).await;
     }
 
     /// A file of system-tests/interop, with what stands there in braces.
@@ -221,7 +214,7 @@ async fn envoy_oauth2_filter() {
     }
     let ports = [application.address.port().to_string(), world.provider.service.http.port().to_string()];
     let configuration = world.configure("envoy.yaml", &[("APP_PORT", &ports[0]), ("ISSUER_PORT", &ports[1])]);
-    let mut envoy = Command::new(installed("interop-venv/bin/envoy"));
+    let mut envoy = Command::new(installed_by("scripts/interop", "interop-venv/bin/envoy"));
     world.start(envoy.args(["--disable-hot-restart", "-c"]).arg(configuration)).await;
     world.browser.open(&world.at("/")).await;
     log_in_here(&world.browser).await;

@@ -12,6 +12,7 @@ use thirtyfour::Key;
 
 use super::World;
 use crate::accounts::app;
+use crate::interop::root;
 
 /// The script of axe-core.
 fn axe() -> String {
@@ -70,10 +71,6 @@ async fn accessible(world: &World, axe: &str, page: &str) {
         violation => violation.id + ': ' + violation.nodes.map(node => node.html).join(' '))));";
     let found: Value = world.browser.driver.execute_async(script, Vec::new()).await.unwrap().json().clone();
     assert_eq!(found, json!([]), "{page}");
-}
-
-fn root() -> std::path::PathBuf {
-    std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
 /// The user has an authenticator app from now on: the secret that it was given.
