@@ -188,18 +188,3 @@ fn with_bounds(url: &str, access: Access) -> String {
     }
     url
 }
-
-#[cfg(test)]
-mod tests {
-    use diesel::prelude::*;
-    use diesel::sql_types::Bool;
-    use diesel::sqlite::SqliteConnection;
-
-    #[test]
-    fn sqlite_prepares_a_statement_once() {
-        let mut connection = SqliteConnection::establish(":memory:").unwrap();
-        let asked = diesel::dsl::sql::<Bool>("SELECT sqlite_compileoption_used('ENABLE_QPSG')");
-        let keeps_plans: bool = asked.get_result(&mut connection).unwrap();
-        assert!(keeps_plans, "built without .cargo/config.toml: each use of a statement prepares it again");
-    }
-}

@@ -921,3 +921,14 @@ fn a_refused_attempt_writes_no_row() {
     assert!((0..50).all(|number| begin(&format!("c{number}")).is_some()));
     assert_eq!(rows(), before);
 }
+
+#[test]
+fn sqlite_prepares_a_statement_once() {
+    use diesel::{Connection, RunQueryDsl};
+
+    let mut connection = diesel::SqliteConnection::establish(":memory:").unwrap();
+    let asked =
+        diesel::dsl::sql::<diesel::sql_types::Bool>("SELECT sqlite_compileoption_used('ENABLE_QPSG')");
+    let keeps_plans: bool = asked.get_result(&mut connection).unwrap();
+    assert!(keeps_plans, "built without .cargo/config.toml: each use of a statement prepares it again");
+}
