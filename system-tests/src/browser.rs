@@ -118,10 +118,13 @@ impl Browser {
         self.driver.active_element().await.expect("a focus").send_keys(keys).await.expect("it is typed");
     }
 
+    /// Waits for an element and clicks it.
+    ///
     /// # Panics
-    /// When it cannot be clicked.
+    /// When it does not appear, or cannot be clicked.
     pub async fn click(&self, selector: &str) {
-        self.element(selector).await.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        let found = eventually(selector, || async { self.driver.find(By::Css(selector)).await.ok() }).await;
+        found.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     /// Waits until an element has a text.
@@ -131,7 +134,9 @@ impl Browser {
     pub async fn shows(&self, selector: &str, text: &str) {
         let began = Instant::now();
         eventually(&format!("{selector} shows {text:?}"), || async {
-            let shown = self.element(selector).await.text().await.unwrap_or_default();
+            // Between two pages there is none.
+            let found = self.driver.find(By::Css(selector)).await.ok()?;
+            let shown = found.text().await.unwrap_or_default();
             if began.elapsed() > Duration::from_secs(15) {
                 println!("{selector} shows {shown:?}");
             }
