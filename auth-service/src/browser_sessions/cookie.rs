@@ -1,4 +1,4 @@
-use crate::secret::PlainSecret;
+use crate::secret::{HashedSecret, PlainSecret};
 
 /// Between a session's ID and its secret, and between two of them: neither is in base64url or a UUID.
 const WITHIN: char = '.';
@@ -56,6 +56,18 @@ impl Tickets {
     #[must_use]
     pub fn unverified_ids(&self) -> Vec<String> {
         self.0.iter().map(|ticket| ticket.unverified_id.clone()).collect()
+    }
+
+    /// What was found for these accounts and belongs to their secrets, which are compared in constant time, in their order.
+    pub fn proved<T>(&self, found: Vec<T>, held: impl Fn(&T) -> (&str, &HashedSecret)) -> Vec<T> {
+        let mut found: Vec<Option<T>> = found.into_iter().map(Some).collect();
+        let proves = |ticket: &Ticket, found: &Option<T>| {
+            let Some((id, secret)) = found.as_ref().map(&held) else { return false };
+            id == ticket.unverified_id && secret.matches(&ticket.secret)
+        };
+        let proved =
+            self.0.iter().filter_map(|ticket| found.iter_mut().find(|found| proves(ticket, found))?.take());
+        proved.collect()
     }
 
     /// With another account before all others; at most `most` of them.

@@ -119,10 +119,10 @@ impl LoginService for LoginEndpoints {
 
 fn shown(session: BrowserSessionSummary) -> BrowserSession {
     BrowserSession {
+        expires_at: session.expires_at_seconds(),
         id: session.id,
         device: session.device.unwrap_or_default(),
         auth_time: session.auth_time / 1000,
-        expires_at: session.idle_expires_at.min(session.expires_at) / 1000,
     }
 }
 

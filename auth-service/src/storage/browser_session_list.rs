@@ -24,6 +24,14 @@ pub struct BrowserSessionSummary {
     pub device: Option<String>,
 }
 
+impl BrowserSessionSummary {
+    /// When the user has to log in again unless the browser is used before, in seconds since the epoch.
+    #[must_use]
+    pub fn expires_at_seconds(&self) -> i64 {
+        self.idle_expires_at.min(self.expires_at) / 1000
+    }
+}
+
 /// A page of them, the oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct BrowserSessionPage {

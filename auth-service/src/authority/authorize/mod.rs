@@ -149,11 +149,7 @@ impl Authority {
             .map(|request| ConsentsFor { client: &request.recipient.client.id, audience: &request.audience });
         let ids = browser.tickets.unverified_ids();
         let found = self.storage.live_browser_sessions(&ids, asked, self.now())?;
-        let proved = browser.tickets.iter().filter_map(|ticket| {
-            let live = found.iter().find(|live| live.session.id == ticket.unverified_id)?;
-            live.session.secret.matches(&ticket.secret).then(|| live.clone())
-        });
-        Ok(proved.collect())
+        Ok(browser.tickets.proved(found, |live| (&live.session.id, &live.session.secret)))
     }
 
     /// Those of a browser that have not ended, in its order.
@@ -162,11 +158,7 @@ impl Authority {
             return Ok(Vec::new());
         }
         let found = self.storage.unended_browser_sessions(&browser.tickets.unverified_ids(), self.now())?;
-        let proved = browser.tickets.iter().filter_map(|ticket| {
-            let unended = found.iter().find(|unended| unended.id == ticket.unverified_id)?;
-            unended.secret.matches(&ticket.secret).then(|| unended.clone())
-        });
-        Ok(proved.collect())
+        Ok(browser.tickets.proved(found, |unended| (&unended.id, &unended.secret)))
     }
 
     fn seal_interaction(&self, interaction: Interaction) -> Result<String> {

@@ -16,10 +16,10 @@ pub(super) async fn browser_sessions(request: HttpRequest, state: Data<HttpState
     let token = bearer(&request, &state)?;
     let browser_sessions = as_caller(&request, &state, token, |authority, caller| {
         let shown = |seen: BrowserSessionSummary| BrowserSession {
+            logged_in_at: seen.auth_time / 1000,
+            expires_at: seen.expires_at_seconds(),
             id: seen.id,
             device: seen.device,
-            logged_in_at: seen.auth_time / 1000,
-            expires_at: seen.idle_expires_at.min(seen.expires_at) / 1000,
         };
         Ok(authority.browser_sessions_of(caller)?.into_iter().map(shown).collect())
     })
