@@ -118,13 +118,20 @@ impl Browser {
         self.driver.active_element().await.expect("a focus").send_keys(keys).await.expect("it is typed");
     }
 
+    /// Waits for an element.
+    ///
+    /// # Panics
+    /// When it does not appear.
+    pub async fn appears(&self, selector: &str) -> WebElement {
+        eventually(selector, || async { self.driver.find(By::Css(selector)).await.ok() }).await
+    }
+
     /// Waits for an element and clicks it.
     ///
     /// # Panics
     /// When it does not appear, or cannot be clicked.
     pub async fn click(&self, selector: &str) {
-        let found = eventually(selector, || async { self.driver.find(By::Css(selector)).await.ok() }).await;
-        found.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        self.appears(selector).await.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     /// Waits until an element has a text.

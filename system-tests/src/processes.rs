@@ -220,8 +220,8 @@ pub fn free_address() -> String {
     listener.local_addr().expect("an address").to_string()
 }
 
-/// A child from its first moment on: a test that fails before it is ready leaves nothing running.
-struct Owned(Child);
+/// A child from its first moment on, killed when it is dropped: a test that fails before it is ready leaves nothing running.
+pub struct Owned(pub Child);
 
 impl Drop for Owned {
     fn drop(&mut self) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use notes_proto::v1::ListNotesRequest;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use signet_client::{TokenError, TokenSource};
 use system_tests::browser::Browser;
 use system_tests::openid::UserAgent;
-use system_tests::processes::{Env, Service, binary, free_address};
+use system_tests::processes::{Env, Owned, Service, binary, free_address};
 use system_tests::protocol::unverified_claims;
 use system_tests::system::{PASSWORD, auth_env, cli};
 use system_tests::{Database, eventually};
@@ -65,16 +65,6 @@ impl Authority {
     }
 }
 
-/// A program that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
 }
@@ -107,10 +97,10 @@ fn go_example(folder: &Path) -> Command {
 }
 
 /// A verifier at an address of its own; it answers.
-async fn verifier(authority: &Authority, mut command: Command, audience: &str) -> (Running, String) {
+async fn verifier(authority: &Authority, mut command: Command, audience: &str) -> (Owned, String) {
     let address = free_address();
     command.args([&authority.url, audience, &address]).stdout(Stdio::null());
-    let running = Running(command.spawn().unwrap());
+    let running = Owned(command.spawn().unwrap());
     let url = format!("http://{address}/orders");
     eventually("it answers", || async { authority.http.get(&url).send().await.ok().map(drop) }).await;
     (running, url)
@@ -223,7 +213,7 @@ async fn callers_in_three_languages_call_with_a_token_of_their_own() {
     // Over HTTP and gRPC: one audience for both, so that one token serves.
     let address = free_address();
     let mut tonic = Command::new(binary("resource-tonic"));
-    let _notes = Running(tonic.args([&authority.url, "orders", &address]).spawn().unwrap());
+    let _notes = Owned(tonic.args([&authority.url, "orders", &address]).spawn().unwrap());
     eventually("both are called", || async {
         let mut caller = Command::new(binary("caller"));
         let notes = format!("http://{address}");
@@ -254,7 +244,7 @@ async fn python_verifies_and_calls_over_grpc() {
     };
     let address = free_address();
     let mut service = example("grpc_verifier.py");
-    let _service = Running(service.args([&authority.url, "notes", &address]).spawn().unwrap());
+    let _service = Owned(service.args([&authority.url, "notes", &address]).spawn().unwrap());
     let call = |audience: &str, scope: &str| {
         let (authority, address) = (&authority, address.clone());
         let (audience, scope) = (audience.to_owned(), scope.to_owned());
@@ -278,7 +268,7 @@ async fn python_verifies_and_calls_over_grpc() {
     // One audience for caller and service, so that the client's first one serves.
     let address = free_address();
     let mut service = example("grpc_verifier.py");
-    let _service = Running(service.args([&authority.url, "orders", &address]).spawn().unwrap());
+    let _service = Owned(service.args([&authority.url, "orders", &address]).spawn().unwrap());
     eventually("it is called", || async {
         let mut caller = example("grpc_caller.py");
         let output =
@@ -360,7 +350,7 @@ async fn a_web_application_logs_its_users_in_and_out() {
     let secret = created["client_secret"].as_str().unwrap();
     provider.knows("web").await;
     let mut command = node(provider.folder.path(), "login.mjs");
-    let _running = Running(command.args([&issuer, "web", secret, &address]).spawn().unwrap());
+    let _running = Owned(command.args([&issuer, "web", secret, &address]).spawn().unwrap());
     let http = reqwest::Client::new();
     eventually("it answers", || async { http.get(&base).send().await.ok().map(drop) }).await;
     let browser = Browser::start(&provider.folder.path().join("profile")).await;
@@ -379,7 +369,7 @@ async fn a_command_line_tool_logs_its_user_in_on_another_device() {
         provider.cli(&["client", "create", "cli", "--public", "--grant", grant, "--scope", "openid profile"]);
     let mut command = python_example("device_login.py");
     command.args([&issuer, "cli"]).stdout(Stdio::piped());
-    let mut running = Running(command.spawn().unwrap());
+    let mut running = Owned(command.spawn().unwrap());
     let mut output = BufReader::new(running.0.stdout.take().unwrap()).lines().map_while(Result::ok);
     let told = output.next().unwrap();
     let user_code = told.rsplit(' ').next().unwrap().to_owned();

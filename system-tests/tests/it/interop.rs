@@ -180,18 +180,9 @@ async fn oidc_client_ts_logs_in_in_a_browser() {
 
 /// The user logs in and allows, on the pages that the browser is led to.
 pub(crate) async fn log_in_here(browser: &Browser) {
-    eventually("the login page", || async {
-        let found = browser.driver.find_all(thirtyfour::By::Css("#username")).await.ok()?;
-        (!found.is_empty()).then_some(())
-    })
-    .await;
+    browser.appears("#username").await;
     browser.press(USER.to_owned() + Key::Tab).await;
     browser.press(PASSWORD.to_owned() + Key::Enter).await;
-    eventually("the consent page", || async {
-        let found = browser.driver.find_all(thirtyfour::By::Css("button[value=allow]")).await.ok()?;
-        (!found.is_empty()).then_some(())
-    })
-    .await;
     browser.click("button[value=allow]").await;
 }
 

@@ -7,11 +7,12 @@ use reqwest::Url;
 use system_tests::browser::{Browser, Site};
 use system_tests::dice::Dice;
 use system_tests::drill::{figure, scale};
+use system_tests::eventually;
 use system_tests::openid::{Client, Provider};
-use system_tests::processes::free_address;
 use system_tests::system::{PASSWORD, USER};
-use system_tests::{Database, eventually};
 use thirtyfour::{Key, WindowHandle};
+
+use crate::interop;
 
 /// What the client shows at its callback: it leads on to another origin.
 const CALLBACK_PAGE: &str = "<!doctype html><title>client</title><p id=\"done\">at the client</p>";
@@ -26,12 +27,8 @@ struct World {
 }
 
 impl World {
-    async fn start(more: &[&str], settings: &[(&str, &str)]) -> Self {
-        let address = free_address();
-        let base = format!("http://localhost:{}", address.rsplit(':').next().unwrap());
-        let mut all = vec![("AUTH__HTTP__BIND", address.as_str()), ("AUTH__ISSUER", base.as_str())];
-        all.extend(settings);
-        let provider = Provider::with(Database::Sqlite, &all).await;
+    async fn start(more: &[&str]) -> Self {
+        let (provider, base) = interop::provider().await;
         let site = Site::serve(CALLBACK_PAGE);
         let redirect_uri = format!("http://localhost:{}/callback", site.address.port());
         let mut arguments =
@@ -47,8 +44,8 @@ impl World {
     }
 
     /// With a browser that runs no scripts.
-    async fn without_scripts(more: &[&str]) -> Self {
-        let world = Self::start(more, &[]).await;
+    async fn without_scripts() -> Self {
+        let world = Self::start(&[]).await;
         let browser = Browser::without_scripts(&world.provider.folder.path().join("no-scripts")).await;
         Self { browser, ..world }
     }
@@ -76,10 +73,6 @@ impl World {
         !self.browser.driver.find_all(thirtyfour::By::Css(selector)).await.unwrap().is_empty()
     }
 
-    async fn appears(&self, selector: &str) {
-        eventually(selector, || async { self.has(selector).await.then_some(()) }).await;
-    }
-
     /// Waits until the browser is at the client: the parameters of the answer.
     async fn at_client(&self) -> Vec<(String, String)> {
         let url = eventually("the browser is at the client", || async {
@@ -102,7 +95,7 @@ fn value<'a>(parameters: &'a [(String, String)], name: &str) -> &'a str {
 
 #[tokio::test]
 async fn a_user_logs_in_allows_and_logs_out_by_keyboard_alone() {
-    let world = World::start(&[], &[]).await;
+    let world = World::start(&[]).await;
     world.browser.open(&world.request(&[("state", "one")])).await;
     world.browser.shows("h1", "Sign in").await;
     world.log_in_by_keyboard().await;
@@ -128,7 +121,7 @@ async fn a_user_logs_in_allows_and_logs_out_by_keyboard_alone() {
 /// Browsers apply `form-action` to every hop behind a form: the way to the client is no redirect.
 #[tokio::test]
 async fn the_client_may_lead_on_to_anywhere_and_an_app_is_reached_by_a_link() {
-    let world = World::start(&["--first-party"], &[]).await;
+    let world = World::start(&["--first-party"]).await;
     let elsewhere = Site::serve("<!doctype html><title>elsewhere</title><p id=\"here\">elsewhere</p>");
     let target = format!("http://127.0.0.1:{}/second", elsewhere.address.port());
     let leads_on = Site::leading_to(&target);
@@ -184,7 +177,7 @@ enum Act {
 /// 200 walks at full scale.
 #[tokio::test]
 async fn f40_tabs_come_to_their_client_whatever_is_done_in_whatever_order() {
-    let mut world = World::start(&[], &[]).await;
+    let mut world = World::start(&[]).await;
     let seed = shared_claims::clock::unix_now();
     println!("seed {seed}");
     let mut dice = Dice::of(seed);

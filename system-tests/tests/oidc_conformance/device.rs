@@ -60,6 +60,16 @@ async fn device_authorization_grant(database: Database) {
     assert_eq!((&userinfo["sub"], &userinfo["name"]), (&claims["sub"], &"Alice Liddell".into()));
 }
 
+/// An authorization request of a client that may do without PKCE.
+fn request(client: &Client) -> [(&str, &str); 4] {
+    [
+        ("client_id", &client.id),
+        ("redirect_uri", &client.redirect_uri),
+        ("response_type", "code"),
+        ("scope", "openid"),
+    ]
+}
+
 fn basic(id: &str, secret: &str) -> MetadataValue<Ascii> {
     let pair = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
     format!("Basic {pair}").parse().unwrap()
@@ -84,12 +94,7 @@ async fn codes_and_devices_over_grpc(database: Database) {
     let mut grpc = LoginServiceClient::new(channel(provider.service.grpc).await);
 
     let mut browser = UserAgent::new(&provider);
-    let query = [
-        ("client_id", "web"),
-        ("redirect_uri", web.redirect_uri.as_str()),
-        ("response_type", "code"),
-        ("scope", "openid"),
-    ];
+    let query = request(&web);
     let callback = browser.authorize(&query).await;
     let message = RedeemCodeRequest {
         code: callback.code().to_owned(),
@@ -140,12 +145,7 @@ async fn browser_sessions_over_grpc(database: Database) {
     provider.client("public", &["--public", "--scope", scope]).await;
     let mut grpc = LoginServiceClient::new(channel(provider.service.grpc).await);
     let mut browser = UserAgent::new(&provider);
-    let query = [
-        ("client_id", "web"),
-        ("redirect_uri", web.redirect_uri.as_str()),
-        ("response_type", "code"),
-        ("scope", "openid"),
-    ];
+    let query = request(&web);
     let callback = browser.authorize(&query).await;
     let tokens = provider.redeem(&web, callback.code(), &[]).await.json();
     let claims = provider.check_id_token(tokens["id_token"].as_str().unwrap(), &web, None).await;

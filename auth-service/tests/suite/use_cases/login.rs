@@ -7,7 +7,7 @@
 
 use auth_service::authority::authorize::{
     Answer, Browser, ChosenAccount, ClientResponse, Logout, LogoutRequest, Outcome, Page, Parameters,
-    Problem, RecipientFault, Stopped, Submitted,
+    Problem, RecipientFault, SecondFactorPage, Stopped, Submitted,
 };
 use auth_service::authority::grants::AuthorizationCodeGrant;
 use auth_service::authority::sync::SweepPolicy;
@@ -90,6 +90,15 @@ impl<'a> Chrome<'a> {
         match self.password(&page, username, PASSWORD) {
             Outcome::Page(Page::Consent(page)) => response(self.consent(&page.interaction, true)),
             other => response(other),
+        }
+    }
+
+    /// Shows the right password: the page that asks for the second factor.
+    fn comes_to_second_factor(&mut self, username: &str) -> SecondFactorPage {
+        let page = sign_in(self.authorize(&[]));
+        match self.password(&page, username, PASSWORD) {
+            Outcome::Page(Page::SecondFactor(page)) => page,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -605,10 +614,7 @@ fn a_second_factor_is_asked_for_on_a_page_of_its_own() {
     at.user("alice");
     let secret = super::account::enroll(&at, "alice");
     let mut browser = Chrome::new(&at);
-    let page = sign_in(browser.authorize(&[]));
-    let Outcome::Page(Page::SecondFactor(factor)) = browser.password(&page, "alice", PASSWORD) else {
-        panic!()
-    };
+    let factor = browser.comes_to_second_factor("alice");
     assert!(browser.tickets.is_empty(), "half a login is none");
     let submit = |browser: &mut Chrome<'_>, interaction: &str, code: &str| {
         let answer =
@@ -632,10 +638,7 @@ fn a_second_factor_is_asked_for_on_a_page_of_its_own() {
     );
     // The same code again, and half a login that was left open for too long.
     let mut other = Chrome::new(&at);
-    let page = sign_in(other.authorize(&[]));
-    let Outcome::Page(Page::SecondFactor(factor)) = other.password(&page, "alice", PASSWORD) else {
-        panic!()
-    };
+    let factor = other.comes_to_second_factor("alice");
     assert!(matches!(
         submit(&mut other, &factor.interaction, &code_now),
         Outcome::Page(Page::SecondFactor(_))
@@ -676,18 +679,13 @@ fn the_network_of_a_user_with_a_second_factor_is_known_after_a_login() {
     at.user("alice");
     let secret = super::account::enroll(&at, "alice");
     let mut browser = Chrome::new(&at);
-    let page = sign_in(browser.authorize(&[]));
-    let Outcome::Page(Page::SecondFactor(factor)) = browser.password(&page, "alice", PASSWORD) else {
-        panic!()
-    };
+    let factor = browser.comes_to_second_factor("alice");
     let submitted = browser.submitted(&factor.interaction);
     let answer = at.authority.submit_factor(&submitted, &super::account::code(&at, &secret));
     assert!(matches!(answer.unwrap().outcome, Outcome::Page(Page::Consent(_))));
     close_to_strangers(&at, "alice");
     let mut again = Chrome::new(&at);
-    let page = sign_in(again.authorize(&[]));
-    let shown = again.password(&page, "alice", PASSWORD);
-    assert!(matches!(shown, Outcome::Page(Page::SecondFactor(_))), "{shown:?}");
+    again.comes_to_second_factor("alice");
 }
 
 #[test]

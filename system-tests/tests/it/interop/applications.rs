@@ -3,14 +3,14 @@
 use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use system_tests::browser::Browser;
 use system_tests::eventually;
 use system_tests::listener::Listener;
 use system_tests::openid::Provider;
-use system_tests::processes::{free_address, installed_by};
+use system_tests::processes::{Owned, free_address, installed_by};
 
 use super::{log_in_here, provider, root};
 
@@ -21,17 +21,7 @@ struct World {
     browser: Browser,
     port: String,
     secret: String,
-    process: Option<Process>,
-}
-
-/// Killed when it is dropped.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    process: Option<Owned>,
 }
 
 impl World {
@@ -64,7 +54,7 @@ impl World {
     async fn start(&mut self, command: &mut Command) {
         let log = File::create(self.folder().join("application.log")).unwrap();
         let command = command.current_dir(self.folder()).stdout(log.try_clone().unwrap()).stderr(log);
-        self.process = Some(Process(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))));
+        self.process = Some(Owned(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))));
         let process = &mut self.process.as_mut().unwrap().0;
         let (port, log) = (self.port.clone(), self.provider.folder.path().join("application.log"));
         eventually("the application listens", || {

@@ -25,7 +25,7 @@ fn axe() -> String {
 
 #[tokio::test]
 async fn every_page_is_accessible_in_every_language_and_on_a_small_screen() {
-    let world = World::start(&[], &[]).await;
+    let world = World::start(&[]).await;
     let axe = axe();
     world.browser.driver.set_window_rect(0, 0, 320, 640).await.unwrap();
     for locale in ["en", "de", "fr", "es"] {
@@ -42,13 +42,13 @@ async fn every_page_is_accessible_in_every_language_and_on_a_small_screen() {
         check("login").await;
         world.browser.press(USER.to_owned() + Key::Tab).await;
         world.browser.press("wrong".to_owned() + Key::Enter).await;
-        world.appears(".problem").await;
+        world.browser.appears(".problem").await;
         check("wrong password").await;
         world.browser.element("#password").await.send_keys(PASSWORD.to_owned() + Key::Enter).await.unwrap();
-        world.appears("button[value=allow]").await;
+        world.browser.appears("button[value=allow]").await;
         check("consent").await;
         world.browser.open(&world.request(&[("ui_locales", locale), ("prompt", "select_account")])).await;
-        world.appears("button[name=account]").await;
+        world.browser.appears("button[name=account]").await;
         check("accounts").await;
         world.browser.open(&format!("{}/oauth2/logout?ui_locales={locale}", world.base)).await;
         check("logout").await;
@@ -93,7 +93,7 @@ async fn with_second_factor(provider: &Provider) -> String {
 
 #[tokio::test]
 async fn the_pages_behind_a_second_factor_are_accessible() {
-    let world = World::start(&[], &[]).await;
+    let world = World::start(&[]).await;
     let uri = with_second_factor(&world.provider).await;
     let axe = axe();
     // No browser follows it to an app that is not there: the page with the way on stays.
@@ -107,16 +107,16 @@ async fn the_pages_behind_a_second_factor_are_accessible() {
     let codes = world.provider.post(&public, "/oauth2/device_authorization", &[("scope", "openid")]).await;
     world.browser.open(&format!("{}/device?user_code={}", world.base, codes.member("user_code"))).await;
     world.browser.click("button[type=submit]").await;
-    world.appears("#username").await;
+    world.browser.appears("#username").await;
     world.log_in_by_keyboard().await;
-    world.appears("#code").await;
+    world.browser.appears("#code").await;
     accessible(&world, &axe, "second factor").await;
     world.browser.press("000000".to_owned() + Key::Enter).await;
-    world.appears(".problem").await;
+    world.browser.appears(".problem").await;
     accessible(&world, &axe, "wrong one-time password").await;
     let otp = app(&uri).generate(unix_now()).to_string();
     world.browser.element("#code").await.send_keys(otp + Key::Enter).await.unwrap();
-    world.appears("button[value=allow]").await;
+    world.browser.appears("button[value=allow]").await;
     accessible(&world, &axe, "consent for a device").await;
     world.browser.click("button[value=allow]").await;
     eventually("the page of the device", || async { (!world.has("form").await).then_some(()) }).await;
@@ -128,8 +128,8 @@ async fn the_pages_behind_a_second_factor_are_accessible() {
         &[("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")],
     );
     world.browser.open(&request).await;
-    world.appears("button[value=allow]").await;
+    world.browser.appears("button[value=allow]").await;
     world.browser.click("button[value=allow]").await;
-    world.appears("main a").await;
+    world.browser.appears("main a").await;
     accessible(&world, &axe, "the way on to an app").await;
 }

@@ -6,16 +6,16 @@ use super::{World, value};
 
 #[tokio::test]
 async fn a_user_logs_in_and_out_without_scripts() {
-    let world = World::without_scripts(&[]).await;
+    let world = World::without_scripts().await;
     let noticed = Site::serve(
         "<!doctype html><p id=\"is\">off</p><script>document.getElementById('is').textContent = 'on'</script>",
     );
     world.browser.open(&format!("http://localhost:{}/", noticed.address.port())).await;
     world.browser.shows("#is", "off").await;
     world.browser.open(&world.request(&[("state", "one")])).await;
-    world.appears("#username").await;
+    world.browser.appears("#username").await;
     world.log_in_by_keyboard().await;
-    world.appears("button[value=allow]").await;
+    world.browser.appears("button[value=allow]").await;
     world.browser.click("button[value=allow]").await;
     assert_eq!(value(&world.at_client().await, "state"), "one");
     // A form that no script sends: the user does.
