@@ -50,13 +50,9 @@ impl Browser {
     }
 
     async fn start_with(profile: &Path, change: impl FnOnce(&mut ChromeCapabilities)) -> Self {
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
-        let chromedriver = command.spawn();
-        let chromedriver =
-            chromedriver.expect("no browser for the tests: apt-get install chromium chromium-driver");
-        let mut processes = Processes { chromedriver, browser: None };
-        let port = port_of(&mut processes.chromedriver);
+        // It takes a free port of one family of addresses, and ends when the other has given the same to someone else.
+        let started = std::iter::repeat_with(driver).take(5).flatten().next();
+        let (mut processes, port) = started.expect("a driver that starts");
         let mut wanted = DesiredCapabilities::chrome();
         let data_dir = format!("--user-data-dir={}", profile.display());
         let arguments = [
@@ -162,16 +158,19 @@ impl Browser {
     }
 }
 
-/// It writes `... started successfully on port 12345.`
-fn port_of(child: &mut Child) -> u16 {
-    let output = BufReader::new(child.stdout.take().expect("its output"));
-    let line = output
-        .lines()
-        .map_while(Result::ok)
-        .find(|line| line.contains("successfully on port "))
-        .expect("a port");
+/// A driver and its port; `None` when it ended at once.
+fn driver() -> Option<(Processes, u16)> {
+    let mut command = Command::new("chromedriver");
+    command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut chromedriver =
+        command.spawn().expect("no browser for the tests: apt-get install chromium chromium-driver");
+    let output = BufReader::new(chromedriver.stdout.take().expect("its output"));
+    let processes = Processes { chromedriver, browser: None };
+    // It writes `... started successfully on port 12345.`
+    let mut lines = output.lines().map_while(Result::ok);
+    let line = lines.find(|line| line.contains("successfully on port "))?;
     let digits = line.rsplit("on port ").next().unwrap_or_default().trim_end_matches('.');
-    digits.parse().unwrap_or_else(|_| panic!("no port in {line:?}"))
+    Some((processes, digits.parse().unwrap_or_else(|_| panic!("no port in {line:?}"))))
 }
 
 impl Drop for Processes {
