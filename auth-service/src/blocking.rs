@@ -1,7 +1,7 @@
 //! The one place where an asynchronous endpoint crosses into the synchronous core.
 //!
 //! What touches neither disk nor a password hash is done where it came in: it costs less than the way to
-//! another thread. A refresh waits for the disk without holding a thread. Everything else takes one.
+//! another thread. A refresh and the redemption of a code wait for the disk without holding a thread. Everything else takes one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::authority::{Authentication, Authority, Step};
 use crate::clients::{Client, ClientAuthentication};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sessions::Rotation;
-use crate::storage::{Rotate, StorageError};
+use crate::storage::{Redeem, Redeemed, Rotate, StorageError};
 
 /// Threads that may block. More than wait for passwords, so that a flood of logins leaves some.
 pub const THREADS: usize = 64;
@@ -28,8 +28,8 @@ const MAX_WAITING_FOR_POLL: usize = 1024;
 /// Longest wait for it: it comes each quarter of a second.
 const LONGEST_POLL: Duration = Duration::from_millis(800);
 
-/// Longest wait for a rotation. It may still happen: the caller presents its token again.
-const LONGEST_ROTATION: Duration = Duration::from_secs(5);
+/// Longest wait for what the storage calls back for. It may still happen: the caller presents its token again.
+const LONGEST_WRITE: Duration = Duration::from_secs(5);
 
 /// How often a call that waits looks whether the database answers anybody.
 const LOOK: Duration = Duration::from_millis(150);
@@ -105,6 +105,7 @@ impl Blocking {
             Step::Done(answer) => Ok(answer),
             Step::Blocks(work) => self.run(work).await,
             Step::Rotates { rotate, then } => then(&self.authority, self.rotate(rotate).await?),
+            Step::Redeems { redeem, then } => then(&self.authority, self.redeem(redeem).await?),
         }
     }
 
@@ -155,10 +156,33 @@ impl Blocking {
             drop(reply.send(outcome));
         };
         self.authority.storage.rotate_session_then(rotate, Box::new(reply));
-        let unavailable = |cause: &str| Error::new(ErrorKind::Unavailable, cause);
         let rotating = trace_span!(target: "traces", "rotate session", otel.kind = "client");
-        let answer = tokio::time::timeout(LONGEST_ROTATION, answer);
-        let answer = self.unless_silent(answer).instrument(rotating).await?;
+        self.called_back(answer).instrument(rotating).await
+    }
+
+    /// The redemption of a code: called back for, or on a thread where the storage has none of its own for it.
+    async fn redeem(&self, redeem: Redeem) -> Result<Redeemed> {
+        self.refuse_in_silence()?;
+        let (reply, answer) = oneshot::channel();
+        let noting = Arc::clone(&self.authority);
+        let reply = move |outcome: std::result::Result<Redeemed, StorageError>| {
+            noting.note_redeemed(&outcome);
+            drop(reply.send(outcome));
+        };
+        if let Err(redeem) = self.authority.storage.redeem_then(redeem, Box::new(reply)) {
+            return self.run(move |authority| authority.redeem(redeem)).await;
+        }
+        let redeeming = trace_span!(target: "traces", "redeem code", otel.kind = "client");
+        self.called_back(answer).instrument(redeeming).await
+    }
+
+    /// What the storage decided.
+    async fn called_back<T>(
+        &self,
+        answer: oneshot::Receiver<std::result::Result<T, StorageError>>,
+    ) -> Result<T> {
+        let unavailable = |cause: &str| Error::new(ErrorKind::Unavailable, cause);
+        let answer = self.unless_silent(tokio::time::timeout(LONGEST_WRITE, answer)).await?;
         let answer = answer.map_err(|_| unavailable("the storage takes too long"))?;
         Ok(answer.map_err(|_| unavailable("the storage has ended"))??)
     }

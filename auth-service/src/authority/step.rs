@@ -3,13 +3,13 @@
 use super::Authority;
 use crate::error::Result;
 use crate::sessions::Rotation;
-use crate::storage::Rotate;
+use crate::storage::{Redeem, Redeemed, Rotate};
 
 /// Work that blocks.
 type Work<T> = Box<dyn FnOnce(&Authority) -> Result<T> + Send>;
 
 /// Turns what the storage decided into the answer; it does not block.
-type Answer<T> = Box<dyn FnOnce(&Authority, Rotation) -> Result<T> + Send>;
+type Answer<Decided, T> = Box<dyn FnOnce(&Authority, Decided) -> Result<T> + Send>;
 
 /// A use case that has gone as far as memory leads. Every rule stands in one function: what can be answered at once and
 /// what has to ask the database differ in how they end, not in what they check.
@@ -19,7 +19,9 @@ pub enum Step<T> {
     /// The rest blocks: it belongs on a thread that may.
     Blocks(Work<T>),
     /// The rotation of a refresh token, which waits for the disk without a thread.
-    Rotates { rotate: Rotate, then: Answer<T> },
+    Rotates { rotate: Rotate, then: Answer<Rotation, T> },
+    /// The redemption of a code, which waits like that.
+    Redeems { redeem: Redeem, then: Answer<Redeemed, T> },
 }
 
 impl<T> Step<T> {
@@ -36,6 +38,7 @@ impl<T> Step<T> {
             Self::Done(answer) => Ok(answer),
             Self::Blocks(work) => work(authority),
             Self::Rotates { rotate, then } => then(authority, authority.rotate(rotate)?),
+            Self::Redeems { redeem, then } => then(authority, authority.redeem(redeem)?),
         }
     }
 }

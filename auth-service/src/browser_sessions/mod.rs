@@ -26,6 +26,17 @@ pub struct BrowserSessionPolicy {
     pub accounts: usize,
 }
 
+impl BrowserSessionPolicy {
+    /// Until when a browser session goes on that is used now; `None` while its end, where that is known, has hardly come nearer:
+    /// most logins write nothing for it.
+    #[must_use]
+    pub fn kept_until(&self, idle_expires_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let until = now.plus(self.idle);
+        let soon_enough = until.minus(self.idle / 10);
+        idle_expires_at.is_none_or(|at| at < soon_enough).then_some(until)
+    }
+}
+
 /// A user who is logged in, in one browser.
 #[derive(Debug, Clone)]
 pub struct BrowserSession {

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::browser_session_row::BrowserSessionRow;
-use super::connection::AnyConnection;
+use super::connection::{AnyConnection, on_inner};
 use super::error::StorageError;
 use super::schema::{browser_sessions, consents, sessions, users};
 use super::session_ends::SessionsEnded;
@@ -60,15 +60,17 @@ impl Storage {
                     .filter(browser_sessions::ended_at.is_null())
                     .filter(browser_sessions::idle_expires_at.gt(now.0))
                     .filter(browser_sessions::expires_at.gt(now.0))
-                    .filter(users::disabled_at.is_null())
-                    .select((
-                        BrowserSessionRow::as_select(),
-                        users::username,
-                        users::password_epoch,
-                        consents::scope.nullable(),
-                    ));
+                    .filter(users::disabled_at.is_null());
                 let row: Option<(BrowserSessionRow, String, i64, Option<String>)> =
-                    live.first(connection).optional()?;
+                    on_inner!(&mut *connection, |inner| {
+                        let columns = (
+                            BrowserSessionRow::as_select(),
+                            users::username,
+                            users::password_epoch,
+                            consents::scope.nullable(),
+                        );
+                        live.select(columns).first(inner).optional()?
+                    });
                 let Some((row, username, password_epoch, consented)) = row else { return Ok(None) };
                 let consented = consented.as_deref().map(scope).transpose()?;
                 Ok(Some(LiveBrowserSession {

@@ -13,7 +13,8 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 
 use super::Storage;
-use super::connection::{Access, AnyConnection};
+use super::connection::AnyConnection;
+use super::connection_settings::Access;
 use super::error::StorageError;
 use super::url::DatabaseUrl;
 

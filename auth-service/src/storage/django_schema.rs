@@ -8,7 +8,8 @@ use diesel::sql_query;
 use diesel::sql_types::{Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use super::connection::{Access, AnyConnection};
+use super::connection::AnyConnection;
+use super::connection_settings::Access;
 use super::error::StorageError;
 use super::table_name::TableName;
 use super::url::DatabaseUrl;

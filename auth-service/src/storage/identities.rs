@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::connection::{AnyConnection, on_inner};
 use super::error::StorageError;
 use super::schema::{sessions, users};
 use super::{Storage, words};
@@ -18,7 +19,8 @@ impl Storage {
         self.read(|connection| {
             let active = users::table.find(user_id).filter(users::disabled_at.is_null());
             let columns = (users::username, users::email, users::email_verified_at, users::profile);
-            let row: Option<Row> = active.select(columns).first(connection).optional()?;
+            let row: Option<Row> =
+                on_inner!(connection, |inner| active.select(columns).first(inner).optional()?);
             row.map(identity).transpose()
         })
     }
@@ -42,7 +44,8 @@ impl Storage {
                 (users::username, users::email, users::email_verified_at, users::profile),
                 sessions::userinfo_claims,
             );
-            let row: Option<(Row, String)> = found.select(columns).first(connection).optional()?;
+            let row: Option<(Row, String)> =
+                on_inner!(connection, |inner| found.select(columns).first(inner).optional()?);
             row.map(|(row, asked)| Ok((identity(row)?, words(&asked)))).transpose()
         })
     }

@@ -10,7 +10,8 @@ use diesel::connection::SimpleConnection;
 use diesel::{RunQueryDsl, sql_query};
 
 use super::Storage;
-use super::connection::{Access, AnyConnection, pause};
+use super::connection::{AnyConnection, pause};
+use super::connection_settings::Access;
 use super::error::StorageError;
 use super::generation::Generation;
 use super::url::DatabaseUrl;

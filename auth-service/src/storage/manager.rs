@@ -2,7 +2,8 @@
 
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 
-use super::connection::{Access, AnyConnection};
+use super::connection::AnyConnection;
+use super::connection_settings::Access;
 use super::error::StorageError;
 use super::generation::Generation;
 use super::url::DatabaseUrl;

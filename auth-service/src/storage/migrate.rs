@@ -3,7 +3,8 @@ use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::{Access, AnyConnection};
+use super::connection::AnyConnection;
+use super::connection_settings::Access;
 use super::error::StorageError;
 use super::sqlite_log;
 use super::url::DatabaseUrl;

@@ -23,6 +23,7 @@ mod change_counters;
 mod client_changes;
 mod clients;
 mod connection;
+mod connection_settings;
 mod consents;
 mod copy;
 mod device_requests;
@@ -45,6 +46,7 @@ mod poll;
 mod pool;
 mod recovery_codes;
 mod redeem;
+mod redeem_insert;
 mod revocations;
 mod rotate;
 mod rotator;
@@ -76,7 +78,8 @@ use tracing::trace_span;
 
 use audit::SharedChain;
 use change_counters::{count_up, count_up_by};
-use connection::{Access, AnyConnection, SQLITE_BUSY_TIMEOUT};
+use connection::AnyConnection;
+use connection_settings::{Access, SQLITE_BUSY_TIMEOUT};
 use generation::Generation;
 use pool::Connections;
 use rotator::Rotator;
@@ -103,7 +106,8 @@ pub use import::{Batch, BatchOutcome, Fate};
 pub use legacy::{Exchanged, LegacyExchange};
 pub use listener::Listener;
 pub use logout_notices::LogoutNotice;
-pub use redeem::{Redeem, Redeemed};
+pub use redeem::Redeemed;
+pub use redeem_insert::Redeem;
 pub use rotate::{Reply, Rotate};
 pub use second_factors::Confirmed;
 pub use secrets::{Resealed, Resting};
@@ -244,10 +248,29 @@ impl Storage {
         F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,
     {
         let _span = trace_span!(target: "traces", "write", otel.kind = "client").entered();
-        let outcome = match &self.parts.writes {
+        self.noting_outage(match &self.parts.writes {
             Writes::Sqlite(writer) => writer.write(step),
             Writes::Postgres { pool, .. } => pool.take()?.run(|connection| connection.transaction(step)),
-        };
+        })
+    }
+
+    /// A step of one statement, which undoes itself when it fails: on PostgreSQL one round trip, without a transaction around it.
+    fn write_statement<T, F>(&self, step: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AnyConnection) -> Result<T, StorageError> + Send + 'static,
+    {
+        match &self.parts.writes {
+            Writes::Sqlite(_) => self.write(step),
+            Writes::Postgres { pool, .. } => {
+                let _span = trace_span!(target: "traces", "write", otel.kind = "client").entered();
+                self.noting_outage(pool.take()?.run(step))
+            }
+        }
+    }
+
+    /// Remembers a write that failed for want of the database.
+    fn noting_outage<T>(&self, outcome: Result<T, StorageError>) -> Result<T, StorageError> {
         if let Err(error) = &outcome
             && error.is_outage()
         {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use diesel::r2d2::{NopErrorHandler, Pool, PooledConnection};
 
-use super::connection::Access;
+use super::connection_settings::Access;
 use super::error::{StorageError, explained};
 use super::generation::Generation;
 use super::manager::Manager;

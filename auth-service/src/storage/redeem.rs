@@ -1,38 +1,22 @@
-//! The redemption of an authorization code: one conditional insert. The code names the session that it becomes, so the primary
-//! key of the sessions is what makes it good once, whichever replica is asked.
+//! The redemption of an authorization code: one conditional insert, and what is seldom left to do after it.
 
-use diesel::backend::Backend;
+use std::sync::Arc;
+
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text};
 
-use super::Storage;
+use super::audit::{self, SharedChain};
 use super::connection::AnyConnection;
 use super::error::StorageError;
-use super::rotate::{RETURNED, SessionAndAccount, unpacked};
-use super::schema::sessions;
-use super::session_ends::{End, SessionLimit, end_oldest, end_one};
-use super::session_row::SessionRow;
+use super::redeem_insert::{BegunRow, Redeem, insert};
+use super::rotate::unpacked;
+use super::session_ends::{End, end_oldest, end_one};
 use super::sessions::find_session;
+use super::writer::{SqliteWriter, in_savepoint};
+use super::{Reply, Storage, Writes};
+use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::sessions::{EndReason, FromBrowser, Session};
 use crate::users::Attributes;
-
-/// A session that a user allowed in a browser, and what must still hold for it to begin.
-#[derive(Debug)]
-pub struct Redeem {
-    pub session: Session,
-    /// What it came from.
-    pub from: FromBrowser,
-    /// The password must not have changed since.
-    pub password_epoch: i64,
-    /// As long as the browser session lives on by this.
-    pub browser_idle_expires_at: Timestamp,
-    pub limit: Option<SessionLimit>,
-    /// How long the access tokens of the session may live on, should this turn out to be a second redemption.
-    pub revoked_until: Timestamp,
-}
 
 /// What became of it.
 #[derive(Debug)]
@@ -54,94 +38,117 @@ impl Storage {
     /// # Errors
     /// [`StorageError`]; nothing was spent.
     pub fn redeem(&self, redeem: Redeem) -> Result<Redeemed, StorageError> {
-        self.write_revoking(move |connection| {
-            let now = redeem.session.created_at;
-            let row = SessionRow::from_session(&redeem.session);
-            let statement = |for_share| InsertIfAllowed { row: &row, redeem: &redeem, for_share };
-            let inserted: Option<SessionAndAccount> = match connection {
-                AnyConnection::Sqlite(connection) => statement(false).get_result(connection).optional()?,
-                AnyConnection::Postgres(connection) => statement(true).get_result(connection).optional()?,
-            };
-            if let Some((row, packed)) = inserted {
-                keep_alive(connection, &redeem)?;
-                end_oldest(connection, &redeem.session.user_id, redeem.limit, now)?;
-                let attributes = unpacked(&packed.unwrap_or_default());
-                let (session, browser) = (row.into_session()?, redeem.from.clone());
-                return Ok((Redeemed::Started { session, browser, attributes }, None));
+        match &self.parts.writes {
+            Writes::Sqlite(writer) => {
+                let (reply, answer) = std::sync::mpsc::sync_channel(1);
+                let reply = move |outcome| drop(reply.send(outcome));
+                submit(writer, self.shared_chain(), redeem, Box::new(reply));
+                answer.recv().map_err(|_| StorageError::Unavailable("the storage has ended".to_owned()))?
             }
-            let Some(session) = find_session(connection, &redeem.session.id)? else {
-                return Ok((Redeemed::Gone, None));
-            };
-            let end = End { now, reason: EndReason::Reuse, revoked_until: redeem.revoked_until };
-            let event = end_one(connection, &session.id, end)?;
-            Ok((Redeemed::Again(session), event))
-        })
+            Writes::Postgres { .. } => self.redeem_in_statements(redeem),
+        }
+    }
+
+    /// The same without a thread that waits, where a writer thread calls back.
+    ///
+    /// # Errors
+    /// The redemption, for a thread that may wait.
+    pub fn redeem_then(&self, redeem: Redeem, reply: Reply<Redeemed>) -> Result<(), Redeem> {
+        let Writes::Sqlite(writer) = &self.parts.writes else { return Err(redeem) };
+        submit(writer, self.shared_chain(), redeem, reply);
+        Ok(())
+    }
+
+    /// Each in a transaction of its own, for each is a way over the network: most redemptions are the first one alone.
+    fn redeem_in_statements(&self, redeem: Redeem) -> Result<Redeemed, StorageError> {
+        let redeem = Arc::new(redeem);
+        let inserting = Arc::clone(&redeem);
+        let Some(row) = self.write_statement(move |connection| insert(connection, &inserting))? else {
+            let context = redeem.context.clone();
+            return self
+                .on_behalf_of(&context)
+                .write_revoking(move |connection| not_begun(connection, &redeem));
+        };
+        let tidying = Arc::clone(&redeem);
+        if leaves_more_to_do(&redeem, &row) {
+            untidied(self.write(move |connection| tidy(connection, &tidying)));
+        }
+        started(row, &redeem)
     }
 }
 
-/// Moves the end of the browser session, where it has come a good deal nearer: most logins write nothing for it.
-fn keep_alive(connection: &mut AnyConnection, redeem: &Redeem) -> Result<(), StorageError> {
+fn submit(writer: &SqliteWriter, chain: SharedChain, redeem: Redeem, reply: Reply<Redeemed>) {
+    writer.submit(move |connection| one(connection, &redeem, &chain), reply);
+}
+
+/// One redemption within the transaction of the caller.
+fn one(
+    connection: &mut AnyConnection,
+    redeem: &Redeem,
+    chain: &SharedChain,
+) -> Result<Redeemed, StorageError> {
+    let Some(row) = insert(connection, redeem)? else {
+        return in_savepoint(connection, |connection| {
+            let (redeemed, event) = not_begun(connection, redeem)?;
+            if let Some(event) = event {
+                audit::append(connection, chain, &event, &redeem.context)?;
+            }
+            Ok(redeemed)
+        });
+    };
+    if leaves_more_to_do(redeem, &row) {
+        untidied(in_savepoint(connection, |connection| tidy(connection, redeem)));
+    }
+    started(row, redeem)
+}
+
+fn started((row, packed, _): BegunRow, redeem: &Redeem) -> Result<Redeemed, StorageError> {
+    let attributes = unpacked(&packed.unwrap_or_default());
+    Ok(Redeemed::Started { session: row.into_session()?, browser: redeem.from.clone(), attributes })
+}
+
+/// The slow path: the session is there already, or may not begin.
+fn not_begun(
+    connection: &mut AnyConnection,
+    redeem: &Redeem,
+) -> Result<(Redeemed, Option<Event>), StorageError> {
+    let Some(session) = find_session(connection, &redeem.session.id)? else {
+        return Ok((Redeemed::Gone, None));
+    };
+    let end =
+        End { now: redeem.session.created_at, reason: EndReason::Reuse, revoked_until: redeem.revoked_until };
+    let event = end_one(connection, &session.id, end)?;
+    Ok((Redeemed::Again(session), event))
+}
+
+fn leaves_more_to_do(redeem: &Redeem, (_, _, others): &BegunRow) -> bool {
+    redeem.keep_browser_until.is_some() || *others >= redeem.limit.most.into()
+}
+
+/// What a new session changes beside itself.
+fn tidy(connection: &mut AnyConnection, redeem: &Redeem) -> Result<(), StorageError> {
+    if let Some(until) = redeem.keep_browser_until {
+        keep_alive(connection, redeem, until)?;
+    }
+    let session = &redeem.session;
+    end_oldest(connection, &session.user_id, Some(redeem.limit), session.created_at).map(drop)
+}
+
+/// The session has begun all the same, and the next login of the user does what this one could not.
+fn untidied(outcome: Result<(), StorageError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "a login left sessions beyond tokens.max_sessions, or a browser session that ends early");
+    }
+}
+
+/// Moves the end of the browser session.
+fn keep_alive(connection: &mut AnyConnection, redeem: &Redeem, until: Timestamp) -> Result<(), StorageError> {
     use super::schema::browser_sessions;
-    let until = redeem.browser_idle_expires_at;
-    let idle = until.distance(redeem.session.created_at);
-    let stale = browser_sessions::table
+    let sooner = browser_sessions::table
         .find(&redeem.from.browser_session_id)
         // One that is over stays over.
         .filter(browser_sessions::idle_expires_at.gt(redeem.session.created_at.0))
-        .filter(browser_sessions::idle_expires_at.lt(until.minus(idle / 10).0));
-    diesel::update(stale).set(browser_sessions::idle_expires_at.eq(until.0)).execute(connection)?;
+        .filter(browser_sessions::idle_expires_at.lt(until.0));
+    diesel::update(sooner).set(browser_sessions::idle_expires_at.eq(until.0)).execute(connection)?;
     Ok(())
-}
-
-/// `for_share` locks the rows that allow it, on a database where others write at the same time: disabling the user or ending
-/// the browser session comes wholly before this session or wholly after it, and then ends it. The browser session's lock is the
-/// one that `keep_alive` needs: two who share a weaker one would each wait for the other. SQLite has one writer.
-struct InsertIfAllowed<'a> {
-    row: &'a SessionRow,
-    redeem: &'a Redeem,
-    for_share: bool,
-}
-
-impl QueryId for InsertIfAllowed<'_> {
-    type QueryId = InsertIfAllowed<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for InsertIfAllowed<'_> {
-    type SqlType = (sessions::SqlType, Nullable<Text>);
-}
-
-impl<C> RunQueryDsl<C> for InsertIfAllowed<'_> {}
-
-impl<DB> QueryFragment<DB> for InsertIfAllowed<'_>
-where
-    DB: Backend + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Bool>,
-    str: ToSql<Text, DB>,
-    String: ToSql<Text, DB>,
-    i64: ToSql<BigInt, DB>,
-    bool: ToSql<Bool, DB>,
-    Option<String>: ToSql<Nullable<Text>, DB>,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let InsertIfAllowed { row, redeem, for_share } = self;
-        out.push_sql(
-            "INSERT INTO sessions (id, user_id, client_id, scope, audience, amr, userinfo_claims, device, \
-             browser_session_id, offline, auth_time, created_at, idle_expires_at, expires_at, generation, rotated_at) SELECT ",
-        );
-        row.bind_columns(&mut out)?;
-        out.push_sql(" FROM users u, browser_sessions b WHERE u.id = ");
-        out.push_bind_param::<Text, String>(&redeem.session.user_id)?;
-        out.push_sql(" AND u.disabled_at IS NULL AND u.password_epoch = ");
-        out.push_bind_param::<BigInt, i64>(&redeem.password_epoch)?;
-        out.push_sql(" AND b.user_id = u.id AND b.ended_at IS NULL AND b.id = ");
-        out.push_bind_param::<Text, String>(&redeem.from.browser_session_id)?;
-        out.push_sql(" AND b.expires_at > ");
-        out.push_bind_param::<BigInt, i64>(&redeem.session.created_at.0)?;
-        if *for_share {
-            out.push_sql(" FOR SHARE OF u FOR NO KEY UPDATE OF b");
-        }
-        out.push_sql(" ON CONFLICT (id) DO NOTHING RETURNING ");
-        out.push_sql(RETURNED);
-        Ok(())
-    }
 }

@@ -7,7 +7,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text};
 
 use super::audit::{self, SharedChain};
-use super::connection::AnyConnection;
+use super::connection::{AnyConnection, on_inner};
 use super::error::StorageError;
 use super::schema::{sessions, users};
 use super::session_ends::{End, end_one};
@@ -31,7 +31,7 @@ pub struct Rotate {
 }
 
 /// Called once, from a thread of the storage, when the outcome is durable.
-pub type Reply = Box<dyn FnOnce(Result<Rotation, StorageError>) + Send>;
+pub type Reply<T> = Box<dyn FnOnce(Result<T, StorageError>) + Send>;
 
 /// A session as it was at one moment, with the packed attributes of its account; none when that is disabled.
 pub(super) type SessionAndAccount = (SessionRow, Option<String>);
@@ -39,7 +39,7 @@ pub(super) type SessionAndAccount = (SessionRow, Option<String>);
 impl Storage {
     /// The compare-and-set behind every refresh: one winner, the same answer for a retry, and the
     /// end of the session for a reuse. What is refused otherwise spends nothing. Returns at once.
-    pub fn rotate_session_then(&self, rotate: Rotate, reply: Reply) {
+    pub fn rotate_session_then(&self, rotate: Rotate, reply: Reply<Rotation>) {
         match &self.parts.writes {
             Writes::Sqlite(writer) => {
                 let chain = self.parts.chain.clone();
@@ -71,7 +71,9 @@ impl Storage {
     ) -> Result<Option<(Session, Option<Attributes>)>, StorageError> {
         self.read(|connection| {
             let found = sessions::table.inner_join(users::table).filter(sessions::id.eq(id));
-            let row = found.select(session_and_account_columns()).first(connection).optional()?;
+            let row = on_inner!(connection, |inner| {
+                found.select(session_and_account_columns()).first(inner).optional()?
+            });
             let Some((row, account)) = row.map(session_and_account) else { return Ok(None) };
             Ok(Some((row.into_session()?, account.as_deref().map(unpacked))))
         })
@@ -102,10 +104,8 @@ pub(super) fn one(
     chain: &SharedChain,
 ) -> Result<Rotation, StorageError> {
     let statement = RotateOne(rotate);
-    let won: Option<SessionAndAccount> = match connection {
-        AnyConnection::Sqlite(connection) => statement.get_result(connection).optional()?,
-        AnyConnection::Postgres(connection) => statement.get_result(connection).optional()?,
-    };
+    let won: Option<SessionAndAccount> =
+        on_inner!(connection, |inner| statement.get_result(inner).optional()?);
     match won {
         Some(row) => holds(row, false),
         None => in_savepoint(connection, |connection| not_rotated(connection, rotate, chain)),

@@ -22,7 +22,7 @@ use super::rotate::{
 };
 use super::schema::{sessions, users};
 use super::writer::{MAX_BATCH, MAX_WAITING, not_sent};
-use crate::sessions::Presented;
+use crate::sessions::{Presented, Rotation};
 
 /// A rotation that took longer was done late: anyone who asked for it may have been sent away.
 const LATE: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub(super) struct Rotator {
 
 struct Item {
     rotate: Rotate,
-    reply: Reply,
+    reply: Reply<Rotation>,
     since: Instant,
 }
 
@@ -64,7 +64,7 @@ impl Rotator {
         Ok(Self { waiting })
     }
 
-    pub(super) fn submit(&self, rotate: Rotate, reply: Reply) {
+    pub(super) fn submit(&self, rotate: Rotate, reply: Reply<Rotation>) {
         hand_on(&self.waiting, Item { rotate, reply, since: Instant::now() });
     }
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 
-use super::connection::{Access, AnyConnection, SQLITE_PATIENCE, begin_immediate};
+use super::connection::{AnyConnection, SQLITE_PATIENCE, begin_immediate};
+use super::connection_settings::Access;
 use super::error::StorageError;
 use super::url::DatabaseUrl;
 

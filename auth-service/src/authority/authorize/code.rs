@@ -36,6 +36,9 @@ pub(in crate::authority) struct Code {
     pub password_epoch: i64,
     #[serde(rename = "b")]
     pub browser_session_id: String,
+    /// Of the browser session, in milliseconds since the epoch, when the code was issued.
+    #[serde(rename = "l", default)]
+    pub browser_idle_expires_at: i64,
     /// Milliseconds since the epoch.
     #[serde(rename = "t")]
     pub auth_time: i64,

@@ -33,6 +33,7 @@ impl Authority {
             user_id: session.user_id.clone(),
             password_epoch: account.password_epoch,
             browser_session_id: session.id.clone(),
+            browser_idle_expires_at: session.idle_expires_at.0,
             auth_time: session.auth_time.0,
             amr: session.amr.clone(),
         };

@@ -1,14 +1,18 @@
+use std::sync::Arc;
+
 use shared_claims::ScopeSet;
 
-use super::begin::{Allowed, Begun};
-use crate::authority::Authority;
+use super::begin::{Allowed, Beginning};
+use super::first_tokens::Begun;
 use crate::authority::authorize::Code;
 use crate::authority::tokens::IssuedTokens;
+use crate::authority::{Authority, Step};
 use crate::clients::{Client, GrantType};
 use crate::clock::Timestamp;
 use crate::context::RequestContext;
 use crate::error::{Error, ErrorKind, OAuthFault, Result};
 use crate::secret::PlainSecret;
+use crate::storage::Redeemed;
 
 /// A code, presented by its client (RFC 6749 section 4.1.3).
 pub struct AuthorizationCodeGrant {
@@ -27,32 +31,53 @@ impl Authority {
     /// `unauthorized_client`, `invalid_grant`; `Unavailable`: the code may be presented again.
     pub(super) fn redeem_code(
         &self,
-        client: &Client,
+        client: Arc<Client>,
         grant: &AuthorizationCodeGrant,
-    ) -> Result<IssuedTokens> {
+    ) -> Result<Step<IssuedTokens>> {
         client.check_grant(GrantType::AuthorizationCode)?;
         let code = self.open_code(&grant.unverified_code)?;
-        check_code(client, &code, grant)?;
-        let unreadable = |_| Error::new(ErrorKind::Internal, "a code with a malformed scope");
-        let allowed = Allowed {
-            session_id: &code.session_id,
-            user_id: &code.user_id,
-            password_epoch: code.password_epoch,
-            browser_session_id: &code.browser_session_id,
-            auth_time: Timestamp(code.auth_time),
-            amr: &code.amr,
-            scope: ScopeSet::parse(&code.scope).map_err(unreadable)?,
-            audience: &code.audience,
-            nonce: code.nonce.as_deref(),
-            id_token_claims: &code.id_token_claims,
-            userinfo_claims: &code.userinfo_claims,
+        check_code(&client, &code, grant)?;
+        let asks = self.asks_to_begin(&allowed_by(&code)?);
+        let context = grant.context.clone();
+        let prepare = move |authority: &Self| {
+            authority.prepare(client, allowed_by(&code)?, GrantType::AuthorizationCode, &context)
         };
-        match self.begin_allowed(client, allowed, GrantType::AuthorizationCode, &grant.context)? {
+        if asks {
+            return Ok(Step::blocks(move |authority| {
+                let (redeem, beginning) = prepare(authority)?;
+                authority.answer_code(beginning, authority.redeem(redeem)?)
+            }));
+        }
+        let (redeem, beginning) = prepare(self)?;
+        let then = move |authority: &Self, redeemed| authority.answer_code(beginning, redeemed);
+        Ok(Step::Redeems { redeem, then: Box::new(then) })
+    }
+
+    fn answer_code(&self, beginning: Beginning, redeemed: Redeemed) -> Result<IssuedTokens> {
+        match self.begin(beginning, redeemed)? {
             Begun::Issued(tokens) => Ok(tokens),
             Begun::Again => Err(refused("the code was used before")),
             Begun::Gone => Err(refused("the user is no longer logged in")),
         }
     }
+}
+
+fn allowed_by(code: &Code) -> Result<Allowed<'_>> {
+    let unreadable = |_| Error::new(ErrorKind::Internal, "a code with a malformed scope");
+    Ok(Allowed {
+        session_id: &code.session_id,
+        user_id: &code.user_id,
+        password_epoch: code.password_epoch,
+        browser_session_id: &code.browser_session_id,
+        browser_idle_expires_at: Some(Timestamp(code.browser_idle_expires_at)),
+        auth_time: Timestamp(code.auth_time),
+        amr: &code.amr,
+        scope: ScopeSet::parse(&code.scope).map_err(unreadable)?,
+        audience: &code.audience,
+        nonce: code.nonce.as_deref(),
+        id_token_claims: &code.id_token_claims,
+        userinfo_claims: &code.userinfo_claims,
+    })
 }
 
 /// Everything that can be said of a code without spending it.

@@ -1,6 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::begin::{Allowed, Begun};
+use super::begin::Allowed;
+use super::first_tokens::Begun;
 use crate::audit::{Action, Event};
 use crate::authority::Authority;
 use crate::authority::tokens::IssuedTokens;
@@ -96,7 +98,7 @@ impl Authority {
     /// `authorization_pending`, `slow_down`, `access_denied`, `expired_token`, `invalid_grant`; `Unavailable`.
     pub(super) fn poll_device(
         &self,
-        client: &Client,
+        client: Arc<Client>,
         device_code: &PlainSecret,
         context: &RequestContext,
     ) -> Result<IssuedTokens> {
@@ -119,7 +121,7 @@ impl Authority {
 
     fn begin_device_session(
         &self,
-        client: &Client,
+        client: Arc<Client>,
         request: &DeviceRequest,
         by: &AllowedBy,
         context: &RequestContext,
@@ -129,6 +131,7 @@ impl Authority {
             user_id: &by.user_id,
             password_epoch: by.password_epoch,
             browser_session_id: &by.browser_session_id,
+            browser_idle_expires_at: None,
             auth_time: by.auth_time,
             amr: &by.amr,
             scope: request.scope.clone(),
@@ -137,7 +140,8 @@ impl Authority {
             id_token_claims: &[],
             userinfo_claims: &[],
         };
-        match self.begin_allowed(client, allowed, GrantType::DeviceCode, context)? {
+        let (redeem, beginning) = self.prepare(client, allowed, GrantType::DeviceCode, context)?;
+        match self.begin(beginning, self.redeem(redeem)?)? {
             Begun::Issued(tokens) => Ok(tokens),
             Begun::Again => Err(refused(OAuthFault::InvalidGrant("the device code was used before"))),
             // The user was disabled, has logged out, or has another password by now.

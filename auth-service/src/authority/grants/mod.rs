@@ -4,6 +4,7 @@ mod authorization_code;
 mod begin;
 mod client_credentials;
 mod device_code;
+mod first_tokens;
 mod password;
 mod refresh;
 
@@ -39,14 +40,12 @@ impl Authority {
     /// `unauthorized_client` when the client is not registered for the grant; those of the grant.
     pub fn grant(&self, client: Arc<Client>, grant: Grant) -> Result<Step<IssuedTokens>> {
         match grant {
-            Grant::AuthorizationCode(request) => {
-                Ok(Step::blocks(move |authority| authority.redeem_code(&client, &request)))
-            }
+            Grant::AuthorizationCode(request) => self.redeem_code(client, &request),
             Grant::ClientCredentials { scope, audience } => {
                 self.issue_client_token(&client, scope.as_deref(), audience.as_deref()).map(Step::Done)
             }
             Grant::DeviceCode { device_code, context } => {
-                Ok(Step::blocks(move |authority| authority.poll_device(&client, &device_code, &context)))
+                Ok(Step::blocks(move |authority| authority.poll_device(client, &device_code, &context)))
             }
             Grant::Password(request) => {
                 Ok(Step::blocks(move |authority| authority.obtain_pair(&client, &request)))

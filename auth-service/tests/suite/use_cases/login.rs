@@ -760,6 +760,26 @@ fn a_login_on_these_pages_is_that_of_one_account() {
 }
 
 #[test]
+fn each_login_keeps_the_browser_session_alive() {
+    let at = InProcess::new();
+    let client = at.client_like("web", |new| {
+        web(new);
+        new.login.first_party = true;
+    });
+    at.user("alice");
+    let mut browser = Chrome::new(&at);
+    redeem(&at, &client, code(&browser.log_in("alice", &[]))).unwrap();
+    // Together longer than a browser session stands idle, each alone shorter.
+    for hours in [1, 6, 6, 6] {
+        at.clock.advance(Duration::from_secs(hours * 3600));
+        let answer = browser.authorize(&[("prompt", "none")]);
+        redeem(&at, &client, code(&response(answer))).unwrap();
+    }
+    at.clock.advance(Duration::from_secs(9 * 3600));
+    assert_eq!(error(browser.authorize(&[("prompt", "none")])), "login_required");
+}
+
+#[test]
 fn a_login_after_the_browser_session_was_idle_goes_on_with_it() {
     let (at, client) = patient();
     at.user("alice");
