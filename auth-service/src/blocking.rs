@@ -161,7 +161,7 @@ impl Blocking {
     }
 
     /// The redemption of a code: called back for, or on a thread where the storage has none of its own for it.
-    async fn redeem(&self, redeem: Redeem) -> Result<Redeemed> {
+    async fn redeem(&self, redeem: Box<Redeem>) -> Result<Redeemed> {
         self.refuse_in_silence()?;
         let (reply, answer) = oneshot::channel();
         let noting = Arc::clone(&self.authority);

@@ -21,7 +21,7 @@ pub enum Step<T> {
     /// The rotation of a refresh token, which waits for the disk without a thread.
     Rotates { rotate: Rotate, then: Answer<Rotation, T> },
     /// The redemption of a code, which waits like that.
-    Redeems { redeem: Redeem, then: Answer<Redeemed, T> },
+    Redeems { redeem: Box<Redeem>, then: Answer<Redeemed, T> },
 }
 
 impl<T> Step<T> {

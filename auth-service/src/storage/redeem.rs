@@ -37,7 +37,7 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`]; nothing was spent.
-    pub fn redeem(&self, redeem: Redeem) -> Result<Redeemed, StorageError> {
+    pub fn redeem(&self, redeem: Box<Redeem>) -> Result<Redeemed, StorageError> {
         match &self.parts.writes {
             Writes::Sqlite(writer) => {
                 let (reply, answer) = std::sync::mpsc::sync_channel(1);
@@ -53,15 +53,15 @@ impl Storage {
     ///
     /// # Errors
     /// The redemption, for a thread that may wait.
-    pub fn redeem_then(&self, redeem: Redeem, reply: Reply<Redeemed>) -> Result<(), Redeem> {
+    pub fn redeem_then(&self, redeem: Box<Redeem>, reply: Reply<Redeemed>) -> Result<(), Box<Redeem>> {
         let Writes::Sqlite(writer) = &self.parts.writes else { return Err(redeem) };
         submit(writer, self.shared_chain(), redeem, reply);
         Ok(())
     }
 
     /// Each in a transaction of its own, for each is a way over the network: most redemptions are the first one alone.
-    fn redeem_in_statements(&self, redeem: Redeem) -> Result<Redeemed, StorageError> {
-        let redeem = Arc::new(redeem);
+    fn redeem_in_statements(&self, redeem: Box<Redeem>) -> Result<Redeemed, StorageError> {
+        let redeem: Arc<Redeem> = Arc::from(redeem);
         let inserting = Arc::clone(&redeem);
         let Some(row) = self.write_statement(move |connection| insert(connection, &inserting))? else {
             let context = redeem.context.clone();
@@ -77,7 +77,7 @@ impl Storage {
     }
 }
 
-fn submit(writer: &SqliteWriter, chain: SharedChain, redeem: Redeem, reply: Reply<Redeemed>) {
+fn submit(writer: &SqliteWriter, chain: SharedChain, redeem: Box<Redeem>, reply: Reply<Redeemed>) {
     writer.submit(move |connection| one(connection, &redeem, &chain), reply);
 }
 

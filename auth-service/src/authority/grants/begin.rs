@@ -58,7 +58,7 @@ impl Authority {
         allowed: Allowed<'_>,
         grant: GrantType,
         context: &RequestContext,
-    ) -> Result<(Redeem, Beginning)> {
+    ) -> Result<(Box<Redeem>, Beginning)> {
         let now = self.now();
         let mut id_token_claims = Map::new();
         if allowed.scope.contains(OPENID_SCOPE) {
@@ -72,11 +72,11 @@ impl Authority {
         let webhook_claims = self.ask_webhook_by_id(allowed.user_id)?;
         let redeem = self.redemption(&client, &allowed, context, now);
         let nonce = allowed.nonce.map(str::to_owned);
-        Ok((redeem, Beginning { client, grant, nonce, webhook_claims, id_token_claims }))
+        Ok((Box::new(redeem), Beginning { client, grant, nonce, webhook_claims, id_token_claims }))
     }
 
     /// Waits for the redemption.
-    pub(crate) fn redeem(&self, redeem: Redeem) -> Result<Redeemed> {
+    pub(crate) fn redeem(&self, redeem: Box<Redeem>) -> Result<Redeemed> {
         let outcome = self.storage.redeem(redeem);
         self.note_redeemed(&outcome);
         Ok(outcome?)
