@@ -8,6 +8,7 @@ use envoy_types::ext_authz::v3::pb::{
 };
 use envoy_types::pb::google::rpc;
 use serde_json::json;
+use shared_claims::ProofHeader;
 use tonic::{Code, Request, Response, Status};
 
 use crate::gatekeeper::{Decision, Described, Gatekeeper};
@@ -40,6 +41,7 @@ impl Authorization for EnvoyEndpoint {
                 method: &http.method,
                 target: &http.path,
                 authorization: http.headers.get("authorization").map(String::as_str).into_iter(),
+                proofs: ProofHeader::of(http.headers.get("dpop").map(String::as_str).into_iter()),
                 has_override: http.headers.keys().any(|name| is_override_header(name)),
             })
             .await;

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use shared_claims::AccessClaims;
-use shared_claims::Guard;
-use shared_claims::Rejection;
+use shared_claims::{AccessClaims, Credentials, Guard, ProofHeader, Rejection};
 
 use crate::path::Target;
 use crate::rules::{Needs, Rules};
@@ -22,6 +20,8 @@ pub struct Described<'a, H> {
     pub target: &'a str,
     /// The values of all its `Authorization` headers.
     pub authorization: H,
+    /// Its `DPoP` headers.
+    pub proofs: ProofHeader<'a>,
     /// Whether it has a header by which an application may take it for another method or path.
     pub has_override: bool,
 }
@@ -62,7 +62,9 @@ impl Gatekeeper {
             Ok(None) => Decision::NoRule,
             Ok(Some(Needs::Nothing)) => Decision::Passes(None),
             Ok(Some(Needs::Token(required))) => {
-                let outcome = self.guard.authenticate_in_loop(authorization).await.and_then(|claims| {
+                let credentials = Credentials::new(authorization);
+                let credentials = credentials.with_proof(request.proofs, request.method, request.target);
+                let outcome = self.guard.authenticate_in_loop(credentials).await.and_then(|claims| {
                     self.guard.permits(&claims, required)?;
                     Ok(claims)
                 });

@@ -7,6 +7,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTE
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
+use shared_claims::ProofHeader;
 
 use crate::gatekeeper::{Decision, Described, Gatekeeper};
 use crate::identity::{identity_of, is_identity_header, is_override_header};
@@ -39,7 +40,9 @@ async fn decide(request: &HttpRequest, verify: &Verify) -> Decision {
     let authorization =
         request.headers().get_all(AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
     let has_override = request.headers().keys().any(|name| is_override_header(name.as_str()));
-    verify.gatekeeper.decide(Described { method, target, authorization, has_override }).await
+    let proofs = request.headers().get_all("dpop").map(|value| value.to_str().unwrap_or_default());
+    let proofs = ProofHeader::of(proofs);
+    verify.gatekeeper.decide(Described { method, target, authorization, proofs, has_override }).await
 }
 
 /// The value of a header that is there once.

@@ -22,6 +22,9 @@ pub struct Settings {
     /// `aud` that a token must contain.
     #[serde(deserialize_with = "service_kit::settings::word")]
     pub audience: String,
+    /// URLs at which clients reach what stands behind the proxy, such as `https://shop.example.com`, separated by commas. Tokens that
+    /// are bound to a key (DPoP) are accepted there, and nowhere without it.
+    pub service_urls: String,
     /// Folder of the last good state of keys and revocations.
     pub data_dir: PathBuf,
     /// Private keys (PEM, mode 0600) of an audience with encrypted tokens; `signet-gateway encryption-key FILE`
@@ -73,6 +76,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             audience: "notes".to_owned(),
+            service_urls: String::new(),
             data_dir: PathBuf::from("gateway-data"),
             decryption_key_file: None,
             allow_rsa_decryption: false,

@@ -44,6 +44,7 @@ async fn serve_until_stopped(settings: &Settings, rules: Rules, recorded: Record
     let end = End::default();
     let followed = Followed {
         audience: &settings.audience,
+        service_urls: &settings.service_urls,
         data_dir: &settings.data_dir,
         decryption_key_file: settings.decryption_key_file.as_deref(),
         allow_rsa_decryption: settings.allow_rsa_decryption,

@@ -10,9 +10,8 @@ use service_kit::grpc::{ObserveCalls, report_health};
 use service_kit::metrics::Recorded;
 use service_kit::run::{self, End};
 use service_kit::signals::stop_requested;
-use shared_claims::tonic::BearerInterceptor;
+use shared_claims::tonic::Authenticated;
 use tonic::server::NamedService;
-use tonic::service::interceptor::InterceptedService;
 use verifier_kit::following::{Followed, Following};
 use verifier_kit::serving::{self, Listeners};
 
@@ -44,6 +43,7 @@ async fn serve_until_stopped(
     let end = End::default();
     let followed = Followed {
         audience: &settings.audience,
+        service_urls: &settings.service_urls,
         data_dir: &settings.data_dir,
         decryption_key_file: settings.decryption_key_file.as_deref(),
         allow_rsa_decryption: settings.allow_rsa_decryption,
@@ -88,7 +88,7 @@ async fn serve_grpc(
     serving::grpc_server()
         .layer(observe)
         .add_service(health)
-        .add_service(InterceptedService::new(service, BearerInterceptor::new(following.guard)))
+        .add_service(Authenticated::new(service, following.guard))
         .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())
         .await
 }

@@ -11,7 +11,9 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 
 use crate::bearer::Rejection;
+use crate::binding::{ClientCertificate, Credentials};
 use crate::claims::AccessClaims;
+use crate::dpop::ProofHeader;
 use crate::guard::{Authentication, Guard};
 use crate::requirement::Requirement;
 
@@ -32,7 +34,15 @@ impl<R: Requirement> FromRequest for Authorized<R> {
         // A header that is no visible ASCII becomes a malformed one, not an absent one.
         let headers =
             request.headers().get_all(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
-        let authentication = guard.as_ref().map(|guard| guard.authenticate_in_loop(headers));
+        let certificate = request.conn_data::<ClientCertificate>().copied();
+        let proofs = request.headers().get_all("dpop").map(|value| value.to_str().unwrap_or_default());
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        let credentials = Credentials::new(headers).with_certificate(certificate).with_proof(
+            ProofHeader::of(proofs),
+            method,
+            path,
+        );
+        let authentication = guard.as_ref().map(|guard| guard.authenticate_in_loop(credentials));
         Authorizing { guard, authentication, needs: PhantomData }
     }
 }

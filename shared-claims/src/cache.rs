@@ -58,7 +58,7 @@ impl CachingVerifier {
         Self { verifier, accepted: Cache::with_weighter(places, bytes, Bytes) }
     }
 
-    /// As [`Verifier::verify`], for the same answer.
+    /// As [`Verifier::verify_before_binding`], for the same answer.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -107,7 +107,7 @@ impl CachingVerifier {
         keys: &KeySet,
         now: u64,
     ) -> Result<Arc<AccessClaims>, Refusal> {
-        let claims = Arc::new(self.verifier.verify(unverified_token, keys, now)?);
+        let claims = Arc::new(self.verifier.verify_before_binding(unverified_token, keys, now)?);
         let accepted = Accepted { claims: Arc::clone(&claims), keys: keys.clone() };
         self.accepted.insert(unverified_token.into(), Arc::new(accepted));
         Ok(claims)

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::confirmation::Confirmation;
 use crate::error::Refusal;
 use crate::scope::ScopeSet;
 use crate::strict::{Members, StrictValue};
@@ -42,6 +43,8 @@ pub struct AccessClaims {
     pub auth_time: Option<u64>,
     /// `roles` of the user (RFC 9068 section 2.2.3.1).
     pub roles: Vec<String>,
+    /// `cnf`: the key or certificate that the token is bound to; absent for a bearer token.
+    pub cnf: Option<Confirmation>,
     /// Every other claim, as sent; not simplejwt's `token_type`, which says no more than the type.
     pub extra: ExtraClaims,
 }
@@ -86,6 +89,7 @@ impl AccessClaims {
             sid: optional_text(take("sid"), "sid")?,
             auth_time: optional_date(take("auth_time"), "auth_time")?,
             roles: take("roles").map_or(Ok(Vec::new()), |roles| texts(roles, "roles"))?,
+            cnf: take("cnf").map(|cnf| Confirmation::read(&cnf)).transpose()?,
             extra: ExtraClaims::from(members),
         };
         if claims.sub.len() > MAX_SUB_BYTES {

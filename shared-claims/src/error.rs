@@ -41,6 +41,10 @@ pub enum Refusal {
     Encryption,
     /// Revoked by the authority.
     Revoked,
+    /// Bound to a key or a certificate that was not shown (RFC 9449 section 7.1, RFC 8705 section 3).
+    Unproved,
+    /// Presented with a proof, and bound to no key.
+    NotBound,
 }
 
 impl fmt::Display for Refusal {
@@ -63,6 +67,8 @@ impl fmt::Display for Refusal {
             Self::LivesTooLong => f.write_str("lives longer than this verifier accepts"),
             Self::Encryption => f.write_str("the encrypted token cannot be opened"),
             Self::Revoked => f.write_str("revoked"),
+            Self::Unproved => f.write_str("bound to a key or certificate that the request does not show"),
+            Self::NotBound => f.write_str("presented with a proof and bound to no key"),
         }
     }
 }

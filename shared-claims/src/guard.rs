@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::authority::Authority;
-use crate::bearer::{Rejection, unverified_bearer_token};
+use crate::bearer::Rejection;
+use crate::binding::{Credentials, Presented, Shown, ShownWith, bind};
 use crate::cache::CachingVerifier;
 use crate::claims::AccessClaims;
 use crate::clock::unix_now;
 use crate::decrypting::Decryptions;
+use crate::dpop::{ProofRefusal, ProofVerifier, ProvedRequest};
 use crate::error::Refusal;
 use crate::public_keys::KeySet;
 use crate::requirement::{Required, Requirement, WhenStale};
@@ -21,6 +23,7 @@ pub struct Guard {
     verifier: CachingVerifier,
     authority: Arc<Authority>,
     decryptions: Decryptions,
+    proofs: Option<ProofVerifier>,
 }
 
 type Outcome = Result<Arc<AccessClaims>, Rejection>;
@@ -48,7 +51,14 @@ impl Guard {
     /// Lets requests pass by what `verifier` accepts and `authority` knows.
     #[must_use]
     pub fn new(verifier: Verifier, authority: Arc<Authority>) -> Self {
-        Self { verifier: CachingVerifier::new(verifier), authority, decryptions: Decryptions::new() }
+        let verifier = CachingVerifier::new(verifier);
+        Self { verifier, authority, decryptions: Decryptions::new(), proofs: None }
+    }
+
+    /// Accepts tokens that are bound to a key, with a proof for each request (RFC 9449); without this it refuses them all.
+    #[must_use]
+    pub fn with_proofs(self, proofs: ProofVerifier) -> Self {
+        Self { proofs: Some(proofs), ..self }
     }
 
     /// A guard over a fixed key set, for a service that follows no authority: it sees no new keys and no revocations, so that a
@@ -62,14 +72,16 @@ impl Guard {
     /// thread, a few at a time. Needs a tokio runtime then.
     pub fn authenticate_in_loop<'a>(
         self: &Arc<Self>,
-        headers: impl Iterator<Item = &'a str>,
+        credentials: Credentials<'a, impl Iterator<Item = &'a str>>,
     ) -> Authentication {
-        match unverified_bearer_token(headers) {
-            Ok(token) if self.verifier.opens_with_rsa(token) => {
-                let (guard, token) = (Arc::clone(self), token.to_owned());
-                Authentication::Opening(Box::pin(self.decryptions.run(move || guard.check_logged(&token))))
+        match credentials.shown() {
+            Ok(shown) if self.verifier.opens_with_rsa(shown.unverified_token) => {
+                let (guard, token) = (Arc::clone(self), shown.unverified_token.to_owned());
+                let with = shown.with.into_owned();
+                let opening = move || guard.check_logged(&Shown { unverified_token: &token, with });
+                Authentication::Opening(Box::pin(self.decryptions.run(opening)))
             }
-            token => Authentication::Done(Some(token.and_then(|token| self.check_logged(token)))),
+            shown => Authentication::Done(Some(shown.and_then(|shown| self.check_logged(&shown)))),
         }
     }
 
@@ -82,29 +94,60 @@ impl Guard {
     /// a runtime with one thread only.
     pub fn authenticate_at_once<'a>(
         &self,
-        headers: impl Iterator<Item = &'a str>,
-    ) -> Result<Arc<AccessClaims>, Rejection> {
-        let token = unverified_bearer_token(headers)?;
-        if self.verifier.opens_with_rsa(token) {
-            return self.decryptions.run_here(|| self.check_logged(token));
+        credentials: Credentials<'a, impl Iterator<Item = &'a str>>,
+    ) -> Outcome {
+        let shown = credentials.shown()?;
+        if self.verifier.opens_with_rsa(shown.unverified_token) {
+            return self.decryptions.run_here(|| self.check_logged(&shown));
         }
-        self.check_logged(token)
+        self.check_logged(&shown)
     }
 
-    /// The claims behind a request's `Authorization` headers, on this thread.
+    /// The claims behind the credentials of a request, on this thread.
     ///
     /// # Errors
     /// [`Rejection`], logged here with its cause.
-    pub fn authenticate<'a>(&self, headers: impl Iterator<Item = &'a str>) -> Outcome {
-        unverified_bearer_token(headers).and_then(|token| self.check_logged(token))
+    pub fn authenticate<'a>(&self, credentials: Credentials<'a, impl Iterator<Item = &'a str>>) -> Outcome {
+        self.check_logged(&credentials.shown()?)
     }
 
-    fn check_logged(&self, unverified_token: &str) -> Outcome {
-        let claims = self.check(unverified_token);
-        if let Err(Rejection::Invalid(refusal)) = claims {
-            tracing::info!(%refusal, "token refused");
+    fn check_logged(&self, shown: &Shown<'_>) -> Outcome {
+        let claims = self.check(shown.unverified_token).and_then(|claims| {
+            self.bind(&claims, shown)?;
+            Ok(claims)
+        });
+        match claims {
+            Err(Rejection::Invalid(refusal)) => tracing::info!(%refusal, "token refused"),
+            Err(Rejection::InvalidProof(refusal)) => tracing::info!(%refusal, "proof refused"),
+            _ => {}
         }
         claims
+    }
+
+    /// Whether a token that is good may be used by who presents it. A proof is looked at and spent after its token: a stranger
+    /// makes this work no more than once, and fills no memory.
+    fn bind(&self, claims: &AccessClaims, shown: &Shown<'_>) -> Result<(), Rejection> {
+        let proof = match &shown.with {
+            ShownWith::Bearer(certificate) => {
+                return bind(claims, Presented::from(*certificate)).map_err(Rejection::Invalid);
+            }
+            ShownWith::Proof(proof) => proof,
+        };
+        let verifier = self.proofs.as_ref().ok_or(Rejection::Missing)?;
+        let request = ProvedRequest {
+            method: &proof.method,
+            path: &proof.path,
+            unverified_token: shown.unverified_token,
+        };
+        let now = unix_now();
+        let checked = verifier.check(&proof.header, request, now).map_err(Rejection::InvalidProof)?;
+        bind(claims, Presented::Proof(checked.key)).map_err(Rejection::Invalid)?;
+        let spent = verifier.spend(&checked, now);
+        // Here nobody can know whether it was used before: a retry, with another proof, may succeed.
+        if spent == Err(ProofRefusal::TooMany) {
+            return Err(Rejection::Overloaded);
+        }
+        spent.map_err(Rejection::InvalidProof)
     }
 
     /// Whether verified claims have what a route needs, and whether what is known is fresh enough for it.

@@ -19,11 +19,17 @@ pub mod authority;
 #[doc(hidden)]
 pub mod bearer;
 #[doc(hidden)]
+pub mod binding;
+#[doc(hidden)]
 pub mod cache;
 #[doc(hidden)]
 pub mod claims;
 #[doc(hidden)]
 pub mod clock;
+#[doc(hidden)]
+pub mod confirmation;
+#[doc(hidden)]
+pub mod dpop;
 #[doc(hidden)]
 pub mod encryption;
 #[doc(hidden)]
@@ -55,7 +61,13 @@ pub use authority::{AuthoritySettings, CancellationToken, StartError};
 #[doc(inline)]
 pub use bearer::Rejection;
 #[doc(inline)]
+pub use binding::{ClientCertificate, Credentials, Presented, bind};
+#[doc(inline)]
 pub use claims::{AccessClaims, ExtraClaims};
+#[doc(inline)]
+pub use confirmation::{Confirmation, Thumbprint};
+#[doc(inline)]
+pub use dpop::{InvalidServiceUrl, ProofHeader, ProofRefusal, ProofVerifier};
 #[doc(inline)]
 pub use encryption::{DecryptionKeys, InvalidDecryptionKey};
 #[doc(inline)]

@@ -242,7 +242,10 @@ fn algorithm_of(jwk: &Members<'_>) -> Result<Option<SignatureAlgorithm>, &'stati
     }
 }
 
-fn parsed_key(jwk: &Members<'_>, algorithm: SignatureAlgorithm) -> Result<ParsedPublicKey, &'static str> {
+pub(crate) fn parsed_key(
+    jwk: &Members<'_>,
+    algorithm: SignatureAlgorithm,
+) -> Result<ParsedPublicKey, &'static str> {
     let (encoded, otherwise) = match algorithm {
         SignatureAlgorithm::EdDsa => (octets(jwk, "x")?, "`x` is not an Ed25519 public key"),
         SignatureAlgorithm::Es256 => (point(jwk, 32)?, "the point is not on the curve"),

@@ -21,18 +21,19 @@ const LIFETIME: Duration = Duration::from_secs(300);
 /// Issues tokens for one audience, for tests without an authority. Its key is its own and lasts as long as it does.
 ///
 /// ```
-/// use shared_claims::{Refusal, Rejection, TestIssuer};
+/// use shared_claims::{Credentials, Refusal, Rejection, TestIssuer};
 ///
 /// let issuer = TestIssuer::new("https://auth.test", "notes")?;
 /// let guard = issuer.guard();
 /// let token = issuer.token().subject("alice").scope("notes:read").session("s1").sign();
 /// let header = format!("Bearer {token}");
+/// let credentials = || Credentials::new([header.as_str()].into_iter());
 ///
-/// let claims = guard.authenticate([header.as_str()].into_iter()).expect("a valid token");
+/// let claims = guard.authenticate(credentials()).expect("a valid token");
 /// assert_eq!(claims.sub, "alice");
 ///
 /// issuer.revoke_session("s1");
-/// let revoked = guard.authenticate([header.as_str()].into_iter());
+/// let revoked = guard.authenticate(credentials());
 /// assert_eq!(revoked, Err(Rejection::Invalid(Refusal::Revoked)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

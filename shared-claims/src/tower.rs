@@ -12,6 +12,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::bearer::Rejection;
+use crate::binding::{ClientCertificate, Credentials};
+use crate::dpop::ProofHeader;
 use crate::guard::Guard;
 use crate::requirement::Requirement;
 
@@ -80,8 +82,13 @@ where
         let guard = Arc::clone(&self.guard);
         // A header that is no visible ASCII becomes a malformed one, not an absent one.
         let headers = request.headers().get_all(AUTHORIZATION).iter();
-        let authentication =
-            guard.authenticate_in_loop(headers.map(|value| value.to_str().unwrap_or("Bearer")));
+        let headers = headers.map(|value| value.to_str().unwrap_or("Bearer"));
+        let certificate = request.extensions().get::<ClientCertificate>().copied();
+        let proofs = request.headers().get_all("dpop").iter();
+        let proofs = ProofHeader::of(proofs.map(|value| value.to_str().unwrap_or_default()));
+        let credentials = Credentials::new(headers).with_certificate(certificate);
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        let authentication = guard.authenticate_in_loop(credentials.with_proof(proofs, method, path));
         Box::pin(async move {
             let claims = authentication.await.and_then(|claims| {
                 guard.authorize::<R>(&claims)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::binding::{Presented, bind};
 use crate::claims::AccessClaims;
 use crate::encryption::{DecryptionKeys, is_encrypted};
 use crate::error::Refusal;
@@ -122,11 +123,25 @@ impl Verifier {
         is_encrypted(unverified_token) && keys.opens_with_rsa(unverified_token)
     }
 
-    /// Verifies a token at `now`, in seconds since the epoch.
+    /// Verifies a token at `now`, in seconds since the epoch, for anyone who bears it.
     ///
     /// # Errors
-    /// [`Refusal`]. Revocations are not looked at: a [`Guard`](crate::Guard) does both.
+    /// [`Refusal`], also for a token that is bound to a key or a certificate. Neither proofs nor revocations are looked at: a
+    /// [`Guard`](crate::Guard) does all of it.
     pub fn verify(&self, unverified_token: &str, keys: &KeySet, now: u64) -> Result<AccessClaims, Refusal> {
+        let claims = self.verify_before_binding(unverified_token, keys, now)?;
+        bind(&claims, Presented::Bearer)?;
+        Ok(claims)
+    }
+
+    /// The same, but for whether the token may be used by who presents it: that is still to be asked.
+    #[doc(hidden)]
+    pub fn verify_before_binding(
+        &self,
+        unverified_token: &str,
+        keys: &KeySet,
+        now: u64,
+    ) -> Result<AccessClaims, Refusal> {
         match &self.decryption {
             Some(decryption) if is_encrypted(unverified_token) => {
                 self.check_length(unverified_token)?;

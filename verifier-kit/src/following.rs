@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use metrics::{describe_gauge, gauge};
 use serde_json::json;
 use service_kit::run;
-use shared_claims::{Authority, Guard, Verifier};
+use shared_claims::{Authority, Guard, ProofVerifier, Verifier};
 use tokio_util::sync::CancellationToken;
 
 use crate::encryption_key;
@@ -18,6 +18,8 @@ use crate::settings;
 pub struct Followed<'a> {
     /// `aud` that a token must contain.
     pub audience: &'a str,
+    /// URLs that proofs may be made for, separated by commas; none accepts no token that is bound to a key.
+    pub service_urls: &'a str,
     /// Folder of the last good state of keys and revocations.
     pub data_dir: &'a Path,
     /// Private keys of an audience with encrypted tokens.
@@ -47,7 +49,11 @@ impl Following {
         }
         let settings = followed.authority.followed(followed.data_dir)?;
         let authority = Authority::start(settings, stop.clone()).map_err(|error| error.to_string())?;
-        let guard = Arc::new(Guard::new(verifier.build(), Arc::clone(&authority)));
+        let guard = Guard::new(verifier.build(), Arc::clone(&authority));
+        let guard = Arc::new(match proofs_of(followed.service_urls)? {
+            Some(proofs) => guard.with_proofs(proofs),
+            None => guard,
+        });
         let stale_after = followed.authority.stale_after;
         tokio::spawn(tell_of_staleness(Arc::clone(&authority), stale_after, stop.clone()));
         describe_metrics();
@@ -70,6 +76,14 @@ impl Following {
         #[expect(clippy::cast_precision_loss, reason = "a gauge holds no more")]
         gauge!("signet_refused_updates").set(authority.refused_updates() as f64);
     }
+}
+
+fn proofs_of(service_urls: &str) -> Result<Option<ProofVerifier>, String> {
+    let urls: Vec<&str> = service_urls.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
+    if urls.is_empty() {
+        return Ok(None);
+    }
+    ProofVerifier::new(urls).map(Some).map_err(|error| format!("service_urls: {error}"))
 }
 
 /// Logs once that contact with the authority is lost, and once that it is restored.

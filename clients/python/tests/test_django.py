@@ -89,6 +89,13 @@ class Classes(unittest.TestCase):
             with self.assertRaises((AuthenticationFailed, InvalidToken)):
                 of_class().get_user(token)
 
+    def test_a_token_that_is_bound_to_its_holder_is_refused_from_who_has_it_alone(self):
+        self.begins(self.signer.page())
+        for cnf in ({"jkt": "A" * 43}, {"x5t#S256": "A" * 43}, {}, None):
+            for of_class in [authentication.SignetAuthentication, authentication.SignetStatelessAuthentication]:
+                with self.assertRaises(InvalidToken, msg=repr(cnf)):
+                    of_class().get_validated_token(self.signer.token(cnf=cnf))
+
     def test_a_simplejwt_that_does_not_know_the_algorithm_is_named(self):
         for installed, algorithm, works in [
             ("5.3.1", "EdDSA", False), ("4.8.0", "EdDSA", False), ("5.3.1", "RS256", True), ("5.4.0", "EdDSA", True),

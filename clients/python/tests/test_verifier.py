@@ -42,6 +42,8 @@ class Verification(unittest.TestCase):
             self.signer.token(nbf=now + 120), self.signer.token(token_type="refresh"), self.signer.sign("JWT", good),
             self.signer.sign("rt+jwt", good), Signer("k1").token(), Signer("k2").token(), "", "a.b.c", "a.b", "\u0663.b.c",
             "x" * (MAX_TOKEN + 1), *[without(name) for name in ("exp", "iat", "iss", "aud", "sub", "jti", "client_id")],
+            # Bound to a key or a certificate, of whatever kind: who has only the token may be a thief.
+            *[self.signer.token(cnf=cnf) for cnf in ({"jkt": "A" * 43}, {"x5t#S256": "A" * 43}, {"jwk": {}}, {}, None, 1)],
             # The algorithm is the key's.
             jwt.encode(good, self.signer.jwk()["x"], "HS256", {"typ": "at+jwt", "kid": "k1"}),
             jwt.encode(good, None, "none", {"typ": "at+jwt", "kid": "k1"}),

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use shared_claims::tower::BearerLayer;
 use shared_claims::{
-    AccessClaims, Guard, Refusal, Rejection, Required, Requirement, Scopes, TestIssuer, TestToken, Verifier,
+    AccessClaims, Credentials, Guard, Refusal, Rejection, Required, Requirement, Scopes, TestIssuer,
+    TestToken, Verifier,
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -22,7 +23,7 @@ fn issuer() -> TestIssuer {
 
 fn authenticate(guard: &Guard, token: TestToken<'_>) -> Result<Arc<AccessClaims>, Rejection> {
     let header = format!("Bearer {}", token.sign());
-    guard.authenticate([header.as_str()].into_iter())
+    guard.authenticate(Credentials::new([header.as_str()].into_iter()))
 }
 
 #[test]

@@ -3,6 +3,9 @@
 
 use std::net::TcpListener;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use notes_proto::v1::ListNotesRequest;
@@ -14,6 +17,7 @@ use shared_claims::{KeySet, Verifier};
 use signet_proto::auth::v1::token_service_client::TokenServiceClient;
 use signet_proto::auth::v1::{IntrospectRequest, RefreshRequest, VerifyRequest};
 use system_tests::hostile::{Case, Expected, Forge, Signer, high_s_twin};
+use system_tests::processes::Env;
 use system_tests::protocol::{as_gateway, channel, unverified_claims, with_basic};
 use system_tests::system::{GATEWAY, NOTES, PASSWORD, USER};
 use system_tests::{Database, Protocol, System, eventually};
@@ -69,7 +73,12 @@ struct Range {
 
 impl Range {
     async fn open() -> Self {
-        let system = System::start(Database::Sqlite).await;
+        Self::within(&Env::new()).await
+    }
+
+    /// With an environment of the services.
+    async fn within(environment: &Env) -> Self {
+        let system = System::within(environment, Database::Sqlite, &[]).await;
         let (mut es256, mut eddsa) = (Signer::es256(), Signer::eddsa());
         es256.kid = import(&system, &es256, "ES256");
         eddsa.kid = import(&system, &eddsa, "EdDSA");
@@ -400,4 +409,87 @@ async fn a_flood_of_hostile_tokens_leaves_the_memory_and_the_authority_alone() {
     }
     assert!(matches!(range.evaluate(Place::NotesOverHttp, &range.forge.good()).await, Outcome::Accepted));
     assert_eq!(unverified_claims(&range.forge.good())["jti"], MARKER);
+}
+
+/// Proofs of the holder of a key, for requests with one token (RFC 9449 section 4.2).
+fn proof(holder: &Signer, token: &str, method: &str, url: &str) -> String {
+    let mut jwk = holder.jwk();
+    jwk.as_object_mut().unwrap().remove("kid");
+    let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk});
+    let ath = URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()));
+    let claims = json!({
+        "jti": format!("{:?}", std::time::Instant::now()), "htm": method, "htu": url, "iat": unix_now(), "ath": ath,
+    });
+    holder.token(header.to_string().as_bytes(), claims.to_string().as_bytes())
+}
+
+/// The name of a P-256 key (RFC 7638 section 3).
+fn thumbprint(signer: &Signer) -> String {
+    let jwk = signer.jwk();
+    let (x, y) = (&jwk["x"], &jwk["y"]);
+    let members = format!(r#"{{"crv":"P-256","kty":"EC","x":{x},"y":{y}}}"#);
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, members.as_bytes()))
+}
+
+#[tokio::test]
+async fn a_bound_token_is_good_for_its_holder_alone() {
+    let urls = "https://notes.test, https://grpc.notes.test:8443".to_owned();
+    let range = Range::within(&Env::from([("RESOURCE__SERVICE_URLS".to_owned(), urls)])).await;
+    let (holder, thief) = (Signer::es256(), Signer::es256());
+    let bound_to = |name: &str| {
+        let mut claims = range.forge.claims();
+        claims.insert("cnf".to_owned(), json!({name: thumbprint(&holder)}));
+        range.forge.sign(&range.forge.header(), &claims)
+    };
+    let to_key = bound_to("jkt");
+    for token in [&to_key, &bound_to("x5t#S256"), &bound_to("kid")] {
+        for place in [Place::Verifier, Place::NotesOverHttp, Place::NotesOverGrpc] {
+            assert!(matches!(range.evaluate(place, token).await, Outcome::Refused(_)), "{place:?}");
+        }
+    }
+    let url = "https://notes.test/notes";
+    let over_http = |proof: String| {
+        let request = range.system.http.get(range.system.resource_url("/notes?page_size=1"));
+        let request = request.header("authorization", format!("DPoP {to_key}")).header("dpop", proof);
+        async { request.send().await.unwrap().status().as_u16() }
+    };
+    let good = proof(&holder, &to_key, "GET", url);
+    assert_eq!((over_http(good.clone()).await, over_http(good).await), (200, 401), "once");
+    assert_eq!(over_http(proof(&thief, &to_key, "GET", url)).await, 401);
+    assert_eq!(over_http(proof(&holder, &to_key, "GET", "https://evil.test/notes")).await, 401);
+    let url = "https://grpc.notes.test:8443/signet.notes.v1.NotesService/ListNotes";
+    let over_grpc = |proof: String| {
+        let mut call = Request::new(ListNotesRequest::default());
+        call.metadata_mut().insert("authorization", format!("DPoP {to_key}").parse().unwrap());
+        call.metadata_mut().insert("dpop", proof.parse().unwrap());
+        let mut notes = range.notes.clone();
+        async move { notes.list_notes(call).await.map(drop).map_err(|status| status.code()) }
+    };
+    let good = proof(&holder, &to_key, "POST", url);
+    assert_eq!(over_grpc(good.clone()).await, Ok(()));
+    assert_eq!(over_grpc(good).await, Err(Code::Unauthenticated), "once");
+    assert_eq!(over_grpc(proof(&thief, &to_key, "POST", url)).await, Err(Code::Unauthenticated));
+}
+
+/// The authority's own endpoints for users take no proofs yet.
+#[tokio::test]
+async fn a_bound_token_is_refused_at_the_authority() {
+    let range = Range::open().await;
+    let system = &range.system;
+    let pair = Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap();
+    let request = system.http.post(system.auth_url("/api/account/v1/token"));
+    let answer = request.json(&json!({"refresh": pair.refresh})).send().await.unwrap();
+    let answer: Value = answer.json().await.unwrap();
+    let claims = unverified_claims(answer["access"].as_str().unwrap());
+    let asked = |cnf: Option<Value>| {
+        let mut claims = claims.as_object().cloned().unwrap();
+        claims.extend(cnf.map(|cnf| ("cnf".to_owned(), cnf)));
+        let token = range.forge.sign(&range.forge.header(), &claims);
+        let request = system.http.get(system.auth_url("/api/account/v1/sessions")).bearer_auth(token);
+        async { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(asked(None).await, 200);
+    for name in ["jkt", "x5t#S256", "kid"] {
+        assert_eq!(asked(Some(json!({name: thumbprint(&range.forge.attacker)}))).await, 401, "{name}");
+    }
 }

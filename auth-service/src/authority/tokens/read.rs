@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared_claims::{AccessClaims, Refusal};
+use shared_claims::{AccessClaims, Presented as Shown, Refusal, bind};
 
 use crate::authority::Authority;
 use crate::clients::{ClientId, TokenType};
@@ -73,15 +73,17 @@ impl Authority {
         }
     }
 
-    /// An access token that holds, of whatever audience.
+    /// An access token that holds, of whatever audience, and may be used by who bears it.
     pub(crate) fn read_live_access_token(&self, unverified: &str) -> Result<Arc<AccessClaims>> {
         let now = self.now();
         let token = self.read_token(unverified, now)?;
         self.check_holds(&token, now)?;
-        match token {
-            ValidatedToken::Access(claims) => Ok(claims),
-            ValidatedToken::Refresh(_) => Err(TokenFault::WrongType.into()),
-        }
+        let ValidatedToken::Access(claims) = token else { return Err(TokenFault::WrongType.into()) };
+        bind(&claims, Shown::Bearer).map_err(|refusal| {
+            tracing::debug!(%refusal, "access token refused");
+            TokenFault::Invalid
+        })?;
+        Ok(claims)
     }
 
     /// Whether a known token still holds: not revoked, its session alive, its client enabled.

@@ -77,6 +77,8 @@ class Verifier:
         # simplejwt's kinds share one `typ`.
         if claims.get("token_type", "access") not in ("access", "sliding"):
             raise jwt.InvalidTokenError("another kind of token")
+        if is_bound(claims):
+            raise jwt.InvalidTokenError("bound to a key or certificate that the request does not show")
         return claims
 
 
@@ -89,6 +91,13 @@ def bearer_token(authorization):
     if not token or any(character.isspace() for character in token):
         raise Refused(400, "invalid_request", "the header does not hold one bearer token")
     return token
+
+
+def is_bound(claims):
+    """Whether a token may be used only with a proof of its key or with its certificate (RFC 9449 section 7.1, RFC 8705 section 3).
+
+    Neither is looked at here, and who has only the token may be a thief."""
+    return "cnf" in claims
 
 
 def has_scope(claims, *scopes):

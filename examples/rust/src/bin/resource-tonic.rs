@@ -7,7 +7,7 @@ use notes_proto::v1::{
     CreateNoteRequest, DeleteNoteRequest, DeleteNoteResponse, GetNoteRequest, ListNotesRequest,
     ListNotesResponse, Note,
 };
-use shared_claims::tonic::{BearerInterceptor, authorized};
+use shared_claims::tonic::{Authenticated, authorized};
 use shared_claims::{
     Authority, AuthoritySettings, CancellationToken, Guard, Required, Requirement, Verifier,
 };
@@ -56,6 +56,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let followed = Authority::start(AuthoritySettings::of(authority), CancellationToken::new())?;
     let guard = Arc::new(Guard::new(Verifier::new(authority, audience), followed));
-    let notes = NotesServiceServer::with_interceptor(Notes, BearerInterceptor::new(guard));
+    let notes = Authenticated::new(NotesServiceServer::new(Notes), guard);
     Ok(tonic::transport::Server::builder().add_service(notes).serve(address.parse()?).await?)
 }

@@ -64,6 +64,8 @@ class _WithRevocations:
         except AuthorityUnavailable as error:
             raise Unavailable() from error
         token = super().get_validated_token(raw_token)
+        if verifier.is_bound(token):
+            raise InvalidToken("Token is bound to a key or certificate that the request does not show")
         if known.is_revoked(token):
             raise InvalidToken("Token is blacklisted")
         return token
