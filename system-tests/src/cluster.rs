@@ -1,7 +1,7 @@
 //! A PostgreSQL of one test's own, which it may stop, freeze and fail over without hurting another test.
 
 use std::fs;
-use std::net::TcpListener;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::database::execute;
+use crate::processes::free_address;
 
 const NODES: [&str; 2] = ["primary", "standby"];
 
@@ -52,10 +53,7 @@ impl Cluster {
             .collect();
         versions.sort();
         let known = Command::new("id").arg("postgres").output().expect("id runs").status.success();
-        let free: Vec<TcpListener> =
-            (0..nodes).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-        let ports = free.iter().map(|free| free.local_addr().expect("an address").port()).collect();
-        drop(free);
+        let ports = (0..nodes).map(|_| free_address().port()).collect();
         let bin = versions.pop().expect("no PostgreSQL server: apt-get install postgresql");
         let cluster = Self { folder, bin, owner: if known { "postgres" } else { "nobody" }, ports };
         let data = cluster.data(0);

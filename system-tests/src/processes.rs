@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::hash::{BuildHasher, RandomState};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -210,14 +211,18 @@ impl Service {
     }
 }
 
-/// An address that nobody listens at: for what must be told one before it starts.
+/// An address that nobody listens at: for what must be told one before it starts. Not one of those that systems give to connections,
+/// and to listeners that take any: it would be theirs by the time that a program has started.
 ///
 /// # Panics
-/// When the system gives none.
+/// When there is none.
 #[must_use]
-pub fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
+pub fn free_address() -> SocketAddr {
+    let random = RandomState::new();
+    let ports = (0..1000_u32).map(|number| 12_000 + random.hash_one(number) % 20_000);
+    let mut addresses =
+        ports.map(|port| SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port"))));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
 }
 
 /// A child from its first moment on, killed when it is dropped: a test that fails before it is ready leaves nothing running.

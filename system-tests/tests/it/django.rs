@@ -1,12 +1,12 @@
 //! A Django resource service on djangorestframework-simplejwt, changed by settings alone, accepts our
 //! access tokens and refuses what it should.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use system_tests::processes::binary;
+use system_tests::processes::{binary, free_address};
 use system_tests::protocol::unverified_claims;
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Protocol, System, eventually};
@@ -69,9 +69,7 @@ impl Django {
     pub fn run(folder: &Path, project: &str, arguments: &[&str]) -> Self {
         let file = folder.join("project.py");
         std::fs::write(&file, project).unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let address = free_address();
         let log = std::fs::File::create(folder.join("django.log")).unwrap();
         let child = Command::new(python())
             .arg(&file)

@@ -147,7 +147,7 @@ async fn what_others_could_read_or_misuse_is_warned_of(database: Database) {
 
     let report = with(&[("AUTH__ISSUER", "http://auth.example.com")]);
     assert!(warned(&report, "issuer", "not https"), "{report}");
-    let (bind, issuer) = (system_tests::processes::free_address(), "http://127.0.0.1:1");
+    let (bind, issuer) = (system_tests::processes::free_address().to_string(), "http://127.0.0.1:1");
     let report = with(&[("AUTH__ISSUER", issuer), ("AUTH__HTTP__BIND", &bind)]);
     assert!(warned(&report, "issuer", "port 1"), "{report}");
     let port = bind.rsplit(':').next().unwrap();

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use system_tests::database::open_sqlite;
 use system_tests::drill::{figure, scale};
-use system_tests::processes::{Env, Service, binary, run, run_command};
+use system_tests::processes::{Env, Service, binary, free_address, run, run_command};
 use system_tests::system::{PASSWORD, USER, auth_env, cli};
 use system_tests::{Database, eventually, on_both_databases};
 
@@ -184,11 +184,11 @@ async fn side_by_side(database: Database) {
     let created = run_command(&mut create, folder.path(), &env, PASSWORD);
     assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
     // Each has a port of its own, also when it comes back.
-    let free = [(); 4].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let free = [(); 4].map(|()| free_address());
     let at = |http: usize| {
         let mut env = env.clone();
         for (name, place) in [("AUTH__HTTP__BIND", http), ("AUTH__GRPC__BIND", http + 1)] {
-            env.insert(name.to_owned(), free[place].local_addr().unwrap().to_string());
+            env.insert(name.to_owned(), free[place].to_string());
         }
         env
     };
@@ -197,8 +197,7 @@ async fn side_by_side(database: Database) {
     old_env.insert("AUTH__LOG__LEVEL".to_owned(), "info".to_owned());
     let old_env = old_env;
     let answered_by = |old: &Service| old.log().matches("/api/token/refresh/").count();
-    let addresses = [0, 2].map(|place: usize| free[place].local_addr().unwrap());
-    drop(free);
+    let addresses = [0, 2].map(|place: usize| free[place]);
     let start_old = async || {
         let started = Service::try_start(&old, &[], folder.path(), &old_env).await;
         started.unwrap_or_else(|(status, said)| panic!("the last version: {status}: {said}"))

@@ -34,7 +34,7 @@ struct Authority {
 impl Authority {
     async fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = free_address();
+        let address = free_address().to_string();
         let url = format!("http://{address}");
         let own = [("AUTH__HTTP__BIND", address.as_str()), ("AUTH__ISSUER", &url)];
         let env = auth_env(Database::Sqlite, folder.path(), &[&own[..], settings].concat());
@@ -98,7 +98,7 @@ fn go_example(folder: &Path) -> Command {
 
 /// A verifier at an address of its own; it answers.
 async fn verifier(authority: &Authority, mut command: Command, audience: &str) -> (Owned, String) {
-    let address = free_address();
+    let address = free_address().to_string();
     command.args([&authority.url, audience, &address]).stdout(Stdio::null());
     let running = Owned(command.spawn().unwrap());
     let url = format!("http://{address}/orders");
@@ -211,7 +211,7 @@ async fn callers_in_three_languages_call_with_a_token_of_their_own() {
     }
 
     // Over HTTP and gRPC: one audience for both, so that one token serves.
-    let address = free_address();
+    let address = free_address().to_string();
     let mut tonic = Command::new(binary("resource-tonic"));
     let _notes = Owned(tonic.args([&authority.url, "orders", &address]).spawn().unwrap());
     eventually("both are called", || async {
@@ -242,7 +242,7 @@ async fn python_verifies_and_calls_over_grpc() {
         command.env("PYTHONPATH", folder);
         command
     };
-    let address = free_address();
+    let address = free_address().to_string();
     let mut service = example("grpc_verifier.py");
     let _service = Owned(service.args([&authority.url, "notes", &address]).spawn().unwrap());
     let call = |audience: &str, scope: &str| {
@@ -266,7 +266,7 @@ async fn python_verifies_and_calls_over_grpc() {
     assert_eq!(code(call("other", "notes:read").await), tonic::Code::Unauthenticated);
 
     // One audience for caller and service, so that the client's first one serves.
-    let address = free_address();
+    let address = free_address().to_string();
     let mut service = example("grpc_verifier.py");
     let _service = Owned(service.args([&authority.url, "orders", &address]).spawn().unwrap());
     eventually("it is called", || async {
@@ -335,7 +335,7 @@ async fn futures(tokens: &TokenSource, count: usize) -> Vec<std::sync::Arc<str>>
 #[tokio::test]
 async fn a_web_application_logs_its_users_in_and_out() {
     let (provider, issuer) = interop::provider().await;
-    let address = free_address();
+    let address = free_address().to_string();
     let base = format!("http://{address}");
     let (callback, home) = (format!("{base}/callback"), format!("{base}/"));
     let created = provider.cli(&[

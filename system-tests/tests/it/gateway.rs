@@ -1,6 +1,6 @@
 //! The gateway, asked by a real nginx in front of real applications, and directly as other proxies ask.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -11,7 +11,7 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_client::Authorizati
 use rustix::process::Signal;
 use serde_json::Value;
 use system_tests::hostile::high_s_twin;
-use system_tests::processes::{Env, Service, run};
+use system_tests::processes::{Env, Service, free_address, run};
 use system_tests::protocol::{channel, unverified_claims};
 use system_tests::system::{GATEWAY, PASSWORD, USER};
 use system_tests::{Database, Protocol, System, eventually};
@@ -21,14 +21,14 @@ use super::django::{Django, example};
 use super::feeds::certificates;
 
 /// The gateway of a system, by a settings file of its own.
-struct Gateway {
-    service: Service,
+pub(crate) struct Gateway {
+    pub(crate) service: Service,
     folder: tempfile::TempDir,
 }
 
 impl Gateway {
     /// Returns when it has keys.
-    async fn start(system: &System, settings: &str) -> Self {
+    pub(crate) async fn start(system: &System, settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let env = Self::env(system, folder.path(), settings);
         let arguments = ["--config", "gateway.toml"];
@@ -74,7 +74,7 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    async fn start(gateway: SocketAddr, application: SocketAddr) -> Self {
+    pub(crate) async fn start(gateway: SocketAddr, application: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let backends = [("127.0.0.1:8083", gateway), ("127.0.0.1:8000", application)];
         Self::with("nginx/gateway.conf", "127.0.0.1:8088", &backends, folder).await
@@ -88,9 +88,7 @@ impl Nginx {
         backends: &[(&str, SocketAddr)],
         folder: tempfile::TempDir,
     ) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let address = free_address();
         let mut gateway_conf = example(conf);
         for name in ["auth.example", "app.example"] {
             gateway_conf = gateway_conf.replace(&format!("server_name {name};"), "server_name 127.0.0.1;");
@@ -138,7 +136,12 @@ impl Nginx {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    async fn get(&self, path: &str, token: Option<&str>, headers: &[(&str, &str)]) -> reqwest::Response {
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Response {
         self.send(reqwest::Method::GET, path, token, headers).await
     }
 
@@ -168,7 +171,7 @@ impl Drop for Nginx {
 }
 
 /// An application that answers with the head of the request as it arrived.
-async fn echo() -> SocketAddr {
+pub(crate) async fn echo() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

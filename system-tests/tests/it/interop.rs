@@ -28,7 +28,7 @@ fn installed(script: &str, arguments: &[&str]) -> PathBuf {
 
 /// An authority where it says that it is, as clients check.
 pub(crate) async fn provider() -> (Provider, String) {
-    let address = free_address();
+    let address = free_address().to_string();
     let issuer = format!("http://localhost:{}", address.rsplit(':').next().unwrap());
     let settings = [("AUTH__HTTP__BIND", address.as_str()), ("AUTH__ISSUER", issuer.as_str())];
     (Provider::with(Database::Sqlite, &settings).await, issuer)

@@ -28,7 +28,7 @@ impl World {
     /// Registers the client `app` whose redirect URI has this path.
     async fn with_client(redirect_path: &str) -> Self {
         let (provider, issuer) = provider().await;
-        let port = free_address().rsplit(':').next().unwrap().to_owned();
+        let port = free_address().port().to_string();
         let redirect_uri = format!("http://localhost:{port}{redirect_path}");
         let home = format!("http://localhost:{port}");
         let slash = format!("{home}/");

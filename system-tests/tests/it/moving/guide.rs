@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use system_tests::database::Database;
 use system_tests::eventually;
-use system_tests::processes::binary;
+use system_tests::processes::{binary, free_address};
 use tempfile::TempDir;
 
 use super::of_django;
@@ -48,8 +48,8 @@ struct Shop {
 impl Shop {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let free: Vec<TcpListener> = (0..5).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let address = |number: usize| free[number].local_addr().unwrap().to_string();
+        let free: Vec<String> = (0..4).map(|_| free_address().to_string()).collect();
+        let address = |number: usize| free[number].clone();
         let addresses = vec![
             ("127.0.0.1:8000", address(0)),
             ("127.0.0.1:8080", address(1)),
@@ -71,7 +71,6 @@ impl Shop {
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).into();
         let shop = Self { folder, addresses, environment, servers: Vec::new(), http: reqwest::Client::new() };
-        drop(free);
         fs::create_dir(shop.root()).unwrap();
         shop.sh("django-admin startproject shop .");
         let settings = shop.path("shop/settings.py");
