@@ -28,8 +28,8 @@ const MAX_WAITING_FOR_POLL: usize = 1024;
 /// Longest wait for it: it comes each quarter of a second.
 const LONGEST_POLL: Duration = Duration::from_millis(800);
 
-/// Longest wait for what the storage calls back for. It may still happen: the caller presents its token again.
-const LONGEST_WRITE: Duration = Duration::from_secs(5);
+/// Longest wait for a rotation. It may still happen: the caller presents its token again.
+const LONGEST_ROTATION: Duration = Duration::from_secs(5);
 
 /// How often a call that waits looks whether the database answers anybody.
 const LOOK: Duration = Duration::from_millis(150);
@@ -157,7 +157,11 @@ impl Blocking {
         };
         self.authority.storage.rotate_session_then(rotate, Box::new(reply));
         let rotating = trace_span!(target: "traces", "rotate session", otel.kind = "client");
-        self.called_back(answer).instrument(rotating).await
+        let unavailable = |cause: &str| Error::new(ErrorKind::Unavailable, cause);
+        let answer = tokio::time::timeout(LONGEST_ROTATION, answer);
+        let answer = self.unless_silent(answer).instrument(rotating).await?;
+        let answer = answer.map_err(|_| unavailable("the storage takes too long"))?;
+        Ok(answer.map_err(|_| unavailable("the storage has ended"))??)
     }
 
     /// The redemption of a code: called back for, or on a thread where the storage has none of its own for it.
@@ -173,17 +177,8 @@ impl Blocking {
             return self.run(move |authority| authority.redeem(redeem)).await;
         }
         let redeeming = trace_span!(target: "traces", "redeem code", otel.kind = "client");
-        self.called_back(answer).instrument(redeeming).await
-    }
-
-    /// What the storage decided.
-    async fn called_back<T>(
-        &self,
-        answer: oneshot::Receiver<std::result::Result<T, StorageError>>,
-    ) -> Result<T> {
-        let unavailable = |cause: &str| Error::new(ErrorKind::Unavailable, cause);
-        let answer = self.unless_silent(tokio::time::timeout(LONGEST_WRITE, answer)).await?;
-        let answer = answer.map_err(|_| unavailable("the storage takes too long"))?;
-        Ok(answer.map_err(|_| unavailable("the storage has ended"))??)
+        // However long it takes: a caller who was sent away would present a code that is spent.
+        let answer = self.unless_silent(answer).instrument(redeeming).await?;
+        Ok(answer.map_err(|_| Error::new(ErrorKind::Unavailable, "the storage has ended"))??)
     }
 }

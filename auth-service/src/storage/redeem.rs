@@ -42,7 +42,7 @@ impl Storage {
             Writes::Sqlite(writer) => {
                 let (reply, answer) = std::sync::mpsc::sync_channel(1);
                 let reply = move |outcome| drop(reply.send(outcome));
-                submit(writer, self.shared_chain(), redeem, Box::new(reply));
+                self.submit_redemption(writer, redeem, Box::new(reply));
                 answer.recv().map_err(|_| StorageError::Unavailable("the storage has ended".to_owned()))?
             }
             Writes::Postgres { .. } => self.redeem_in_statements(redeem),
@@ -55,8 +55,14 @@ impl Storage {
     /// The redemption, for a thread that may wait.
     pub fn redeem_then(&self, redeem: Box<Redeem>, reply: Reply<Redeemed>) -> Result<(), Box<Redeem>> {
         let Writes::Sqlite(writer) = &self.parts.writes else { return Err(redeem) };
-        submit(writer, self.shared_chain(), redeem, reply);
+        self.submit_redemption(writer, redeem, reply);
         Ok(())
+    }
+
+    fn submit_redemption(&self, writer: &SqliteWriter, redeem: Box<Redeem>, reply: Reply<Redeemed>) {
+        let (chain, storage) = (self.shared_chain(), self.clone());
+        let noting = move |outcome| reply(storage.noting_outage(outcome));
+        writer.submit(move |connection| one(connection, &redeem, &chain), noting);
     }
 
     /// Each in a transaction of its own, for each is a way over the network: most redemptions are the first one alone.
@@ -71,14 +77,10 @@ impl Storage {
         };
         let tidying = Arc::clone(&redeem);
         if leaves_more_to_do(&redeem, &row) {
-            untidied(self.write(move |connection| tidy(connection, &tidying)));
+            untidied(self.write_revoking(move |connection| Ok((tidy(connection, &tidying)?, None))));
         }
         started(row, &redeem)
     }
-}
-
-fn submit(writer: &SqliteWriter, chain: SharedChain, redeem: Box<Redeem>, reply: Reply<Redeemed>) {
-    writer.submit(move |connection| one(connection, &redeem, &chain), reply);
 }
 
 /// One redemption within the transaction of the caller.
@@ -121,8 +123,11 @@ fn not_begun(
     Ok((Redeemed::Again(session), event))
 }
 
+/// Redemptions of one user that may be under way at once, of which none counts the others.
+const AT_ONCE: i64 = 16;
+
 fn leaves_more_to_do(redeem: &Redeem, (_, _, others): &BegunRow) -> bool {
-    redeem.keep_browser_until.is_some() || *others >= redeem.limit.most.into()
+    redeem.keep_browser_until.is_some() || others + AT_ONCE >= redeem.limit.most.into()
 }
 
 /// What a new session changes beside itself.

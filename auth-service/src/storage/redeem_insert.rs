@@ -52,8 +52,7 @@ pub(super) fn insert(
 }
 
 /// `for_share` locks the rows that allow it, on a database where others write at the same time: disabling the user or ending
-/// the browser session comes wholly before this session or wholly after it, and then ends it. The browser session's lock is the
-/// one that `keep_alive` needs: two who share a weaker one would each wait for the other. SQLite has one writer.
+/// the browser session comes wholly before this session or wholly after it, and then ends it. SQLite has one writer.
 struct InsertIfAllowed<'a> {
     row: &'a SessionRow,
     redeem: &'a Redeem,
@@ -96,7 +95,7 @@ where
         out.push_sql(" AND b.expires_at > ");
         out.push_bind_param::<BigInt, i64>(&redeem.session.created_at.0)?;
         if *for_share {
-            out.push_sql(" FOR SHARE OF u FOR NO KEY UPDATE OF b");
+            out.push_sql(" FOR SHARE OF u, b");
         }
         out.push_sql(" ON CONFLICT (id) DO NOTHING RETURNING ");
         out.push_sql(RETURNED);

@@ -28,7 +28,8 @@ impl Authority {
     /// alone cannot use it up; a second redemption ends the session of the first (RFC 6749 section 4.1.2).
     ///
     /// # Errors
-    /// `unauthorized_client`, `invalid_grant`; `Unavailable`: the code may be presented again.
+    /// `unauthorized_client`, `invalid_grant`; `Unavailable`: the code may be presented again, unless the database is lost on the
+    /// way.
     pub(super) fn redeem_code(
         &self,
         client: Arc<Client>,

@@ -60,6 +60,7 @@ impl Authority {
         context: &RequestContext,
     ) -> Result<(Box<Redeem>, Beginning)> {
         let now = self.now();
+        self.check_can_issue_for(allowed.audience)?;
         let mut id_token_claims = Map::new();
         if allowed.scope.contains(OPENID_SCOPE) {
             self.issuer.signer_of(Some(client.login.id_token_algorithm))?;

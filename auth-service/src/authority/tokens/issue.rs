@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use shared_claims::ScopeSet;
 
+use super::can_issue::unusable;
 use crate::authority::Authority;
 use crate::browser_sessions::Acr;
 use crate::clients::{Client, ClientId, Encryption, TokenForm};
@@ -168,10 +169,7 @@ impl Authority {
             Encryption::To(key) => key
                 .seal(&signed)
                 .map_err(|error| Error::new(ErrorKind::Internal, format!("{}: {error}", draft.audience))),
-            Encryption::Unusable => {
-                let cause = format!("the encryption key of {} is unusable", draft.audience);
-                Err(Error::new(ErrorKind::Unavailable, cause))
-            }
+            Encryption::Unusable => Err(unusable(draft.audience)),
         }
     }
 
