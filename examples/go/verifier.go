@@ -21,6 +21,8 @@ type claims struct {
 	Subject  string `json:"sub"`
 	ClientID string `json:"client_id"`
 	Scope    string `json:"scope"`
+	// Bound to a key or certificate, which is not looked at here: who shows the token alone may be a thief (RFC 7800).
+	Confirmation json.RawMessage `json:"cnf"`
 }
 
 // Not every JWT is an access token (RFC 9068 section 4).
@@ -40,7 +42,7 @@ func authorize(verifier *oidc.IDTokenVerifier, request *http.Request, scope stri
 		return found, http.StatusUnauthorized
 	}
 	verified, err := verifier.Verify(request.Context(), token)
-	if err != nil || verified.Claims(&found) != nil || found.ClientID == "" {
+	if err != nil || verified.Claims(&found) != nil || found.ClientID == "" || found.Confirmation != nil {
 		return found, http.StatusUnauthorized
 	}
 	for _, allowed := range strings.Fields(found.Scope) {

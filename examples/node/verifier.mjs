@@ -21,6 +21,8 @@ async function authorize(request, scope) {
   if (scheme.toLowerCase() !== "bearer" || !token) return { status: 401, error: "" };
   try {
     const { payload } = await jwtVerify(token, keys, options);
+    // Bound to a key or certificate, which is not looked at here: who shows the token alone may be a thief (RFC 7800).
+    if (payload.cnf !== undefined) return { status: 401, error: "invalid_token" };
     if (!(payload.scope ?? "").split(" ").includes(scope)) return { status: 403, error: "insufficient_scope" };
     return { status: 200, claims: payload };
   } catch (error) {

@@ -22,9 +22,9 @@ use crate::refusal::Refusal;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 
-/// What browsers may send: the list of django-cors-headers, caching and tracing.
+/// What browsers may send: the list of django-cors-headers, proofs (RFC 9449), caching and tracing.
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "accept, authorization, content-type, if-none-match, traceparent, x-csrftoken, x-requested-with",
+    "accept, authorization, content-type, dpop, if-none-match, traceparent, x-csrftoken, x-requested-with",
 );
 
 /// What scripts may read beside the safe ones.

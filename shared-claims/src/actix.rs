@@ -8,13 +8,13 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 
 use crate::bearer::Rejection;
 use crate::binding::{ClientCertificate, Credentials};
 use crate::claims::AccessClaims;
 use crate::dpop::ProofHeader;
-use crate::guard::{Authentication, Guard};
+use crate::guard::{Admitted, Authentication, Guard};
 use crate::requirement::Requirement;
 
 /// A request whose token is valid here and has what `R` requires. The application must hold the
@@ -42,8 +42,23 @@ impl<R: Requirement> FromRequest for Authorized<R> {
             method,
             path,
         );
-        let authentication = guard.as_ref().map(|guard| guard.authenticate_in_loop(credentials));
-        Authorizing { guard, authentication, needs: PhantomData }
+        let admitted = |guard| request.extensions().get::<Admitted>()?.claims_for(guard);
+        let authentication = guard.as_ref().map(|guard| match admitted(guard) {
+            Some(claims) => Authentication::Done(Some(Ok(claims))),
+            None => guard.authenticate_in_loop(credentials),
+        });
+        let noting = request.headers().contains_key("dpop").then(|| request.clone());
+        // Those of one handler are all made before the first of them is polled.
+        if let (Some(guard), Some(Authentication::Done(Some(Ok(claims))))) = (&guard, &authentication) {
+            note(noting.as_ref(), guard, claims);
+        }
+        Authorizing { guard, authentication, noting, needs: PhantomData }
+    }
+}
+
+fn note(request: Option<&HttpRequest>, guard: &Arc<Guard>, claims: &Arc<AccessClaims>) {
+    if let Some(request) = request {
+        request.extensions_mut().insert(Admitted::by(guard, claims));
     }
 }
 
@@ -51,6 +66,8 @@ impl<R: Requirement> FromRequest for Authorized<R> {
 pub struct Authorizing<R> {
     guard: Option<Arc<Guard>>,
     authentication: Option<Authentication>,
+    /// The request, where another extractor has to know what this one found.
+    noting: Option<HttpRequest>,
     needs: PhantomData<fn() -> R>,
 }
 
@@ -63,6 +80,9 @@ impl<R: Requirement> Future for Authorizing<R> {
             return Poll::Ready(Err(RejectedRequest(Rejection::NotReady)));
         };
         let claims = ready!(Pin::new(authentication).poll(context));
+        if let Ok(claims) = &claims {
+            note(this.noting.as_ref(), guard, claims);
+        }
         let authorized = claims.and_then(|claims| {
             guard.authorize::<R>(&claims)?;
             Ok(Authorized { claims, needs: PhantomData })

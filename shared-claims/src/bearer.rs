@@ -24,7 +24,7 @@ pub enum Rejection {
     NotReady,
     /// No contact with the authority for longer than this route allows: 503, a retry may succeed.
     Stale,
-    /// Too many encrypted tokens wait to be opened: 503, and worth a retry.
+    /// Too many encrypted tokens wait to be opened, or too many proofs are remembered: 503, and worth a retry.
     Overloaded,
 }
 
@@ -64,7 +64,7 @@ impl Rejection {
             Self::InsufficientScope(_) => "the token does not have the scope that this needs",
             Self::InsufficientRole => "the user of the token has none of the roles that this needs",
             Self::NotReady => "the keys and revocations to verify tokens have not arrived yet",
-            Self::Overloaded => "too many encrypted tokens wait to be opened",
+            Self::Overloaded => "too many requests are under way",
             Self::Stale => "whether tokens were revoked is not known at this moment",
         }
     }

@@ -62,7 +62,7 @@ impl CachingVerifier {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn verify(
+    pub fn verify_before_binding(
         &self,
         unverified_token: &str,
         keys: &KeySet,

@@ -6,6 +6,8 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use serde::{Serialize, Serializer};
+
 use crate::error::Refusal;
 use crate::strict::{Members, StrictValue};
 
@@ -55,18 +57,35 @@ pub enum Confirmation {
     Certificate(Thumbprint),
 }
 
+/// Kinds of keys that are not known here (RFC 7800 section 3, RFC 8705): a token has one, whatever its kind.
+const OTHER_KINDS: [&str; 5] = ["jwk", "jwe", "kid", "jku", "x5t"];
+
 impl Confirmation {
     /// Reads a claim that is there. One that names no key of a kind that is known here, or several, refuses the token: what
     /// cannot be checked must not pass for unbound.
     pub(crate) fn read(claim: &StrictValue<'_>) -> Result<Self, Refusal> {
         let malformed = Refusal::Claim("cnf");
         let members = claim.as_object().ok_or(malformed)?;
+        if OTHER_KINDS.iter().any(|name| members.contains(name)) {
+            return Err(malformed);
+        }
         let named = |name| member(members, name).map_err(|Malformed| malformed);
         match (named("jkt")?, named("x5t#S256")?) {
             (Some(key), None) => Ok(Self::Key(key)),
             (None, Some(certificate)) => Ok(Self::Certificate(certificate)),
             (None, None) | (Some(_), Some(_)) => Err(malformed),
         }
+    }
+}
+
+/// As it stands in a token, and in the answer of an introspection (RFC 9449 section 6.2, RFC 8705 section 3.2).
+impl Serialize for Confirmation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (name, thumbprint) = match self {
+            Self::Key(thumbprint) => ("jkt", thumbprint),
+            Self::Certificate(thumbprint) => ("x5t#S256", thumbprint),
+        };
+        serializer.collect_map([(name, thumbprint.to_string())])
     }
 }
 

@@ -26,6 +26,26 @@ pub struct Guard {
     proofs: Option<ProofVerifier>,
 }
 
+/// What a guard found of a request with a proof: a proof is good once, and more than one extractor may ask.
+#[cfg(any(feature = "actix", feature = "tower"))]
+#[derive(Clone)]
+pub(crate) struct Admitted {
+    guard: Arc<Guard>,
+    claims: Arc<AccessClaims>,
+}
+
+#[cfg(any(feature = "actix", feature = "tower"))]
+impl Admitted {
+    pub(crate) fn by(guard: &Arc<Guard>, claims: &Arc<AccessClaims>) -> Self {
+        Self { guard: Arc::clone(guard), claims: Arc::clone(claims) }
+    }
+
+    /// The claims, where it was this guard.
+    pub(crate) fn claims_for(&self, guard: &Arc<Guard>) -> Option<Arc<AccessClaims>> {
+        Arc::ptr_eq(&self.guard, guard).then(|| Arc::clone(&self.claims))
+    }
+}
+
 type Outcome = Result<Arc<AccessClaims>, Rejection>;
 
 /// The answer of [`Guard::authenticate_in_loop`]: there at once, unless an RSA key has to open the token.
@@ -124,8 +144,8 @@ impl Guard {
         claims
     }
 
-    /// Whether a token that is good may be used by who presents it. A proof is looked at and spent after its token: a stranger
-    /// makes this work no more than once, and fills no memory.
+    /// Whether a token that is good may be used by who presents it. A proof is looked at after its token, and spent when it is that of
+    /// its holder: a stranger causes no work here, a thief one check of a signature for each request, and neither fills memory.
     fn bind(&self, claims: &AccessClaims, shown: &Shown<'_>) -> Result<(), Rejection> {
         let proof = match &shown.with {
             ShownWith::Bearer(certificate) => {
@@ -143,8 +163,9 @@ impl Guard {
         let checked = verifier.check(&proof.header, request, now).map_err(Rejection::InvalidProof)?;
         bind(claims, Presented::Proof(checked.key)).map_err(Rejection::Invalid)?;
         let spent = verifier.spend(&checked, now);
-        // Here nobody can know whether it was used before: a retry, with another proof, may succeed.
+        // Nobody can know whether it was used before: a retry may succeed.
         if spent == Err(ProofRefusal::TooMany) {
+            tracing::warn!("too many proofs are remembered: requests with a proof are refused");
             return Err(Rejection::Overloaded);
         }
         spent.map_err(Rejection::InvalidProof)
@@ -185,7 +206,7 @@ impl Guard {
         if trust.keys.is_empty() || !knows_revocations {
             return Err(Rejection::NotReady);
         }
-        match self.verifier.verify(unverified_token, &trust.keys, unix_now()) {
+        match self.verifier.verify_before_binding(unverified_token, &trust.keys, unix_now()) {
             Ok(claims) if trust.revocations.matches(&claims) => Err(Rejection::Invalid(Refusal::Revoked)),
             Ok(claims) => Ok(claims),
             Err(refusal) => {

@@ -14,11 +14,14 @@ use tower_service::Service;
 use crate::bearer::Rejection;
 use crate::binding::{ClientCertificate, Credentials};
 use crate::dpop::ProofHeader;
-use crate::guard::Guard;
+use crate::guard::{Admitted, Authentication, Guard};
 use crate::requirement::Requirement;
 
 /// Lets only requests through whose token is valid here and has what `R` requires. A handler finds the claims as
 /// `Arc<AccessClaims>` among the extensions of the request; with axum, as `Extension<Arc<AccessClaims>>`.
+///
+/// Proofs are compared with the path that the layer sees: put it outside of a router that is nested under a prefix, which axum takes
+/// away.
 pub struct BearerLayer<R> {
     guard: Arc<Guard>,
     requires: PhantomData<fn() -> R>,
@@ -88,7 +91,12 @@ where
         let proofs = ProofHeader::of(proofs.map(|value| value.to_str().unwrap_or_default()));
         let credentials = Credentials::new(headers).with_certificate(certificate);
         let (method, path) = (request.method().as_str(), request.uri().path());
-        let authentication = guard.authenticate_in_loop(credentials.with_proof(proofs, method, path));
+        let admitted = request.extensions().get::<Admitted>();
+        let authentication = match admitted.and_then(|admitted| admitted.claims_for(&guard)) {
+            Some(claims) => Authentication::Done(Some(Ok(claims))),
+            None => guard.authenticate_in_loop(credentials.with_proof(proofs, method, path)),
+        };
+        let has_proof = request.headers().contains_key("dpop");
         Box::pin(async move {
             let claims = authentication.await.and_then(|claims| {
                 guard.authorize::<R>(&claims)?;
@@ -96,6 +104,10 @@ where
             });
             match claims {
                 Ok(claims) => {
+                    if has_proof {
+                        // Another layer may ask again.
+                        request.extensions_mut().insert(Admitted::by(&guard, &claims));
+                    }
                     request.extensions_mut().insert(claims);
                     inner.call(request).await
                 }

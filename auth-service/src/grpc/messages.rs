@@ -1,6 +1,7 @@
 //! Answers as messages, and texts of messages as the core takes them.
 
-use signet_proto::auth::v1::{IntrospectResponse, TokenPair};
+use shared_claims::Confirmation;
+use signet_proto::auth::v1::{self as message, IntrospectResponse, TokenPair};
 
 use crate::authority::tokens::{Introspection, IssuedTokens};
 
@@ -15,6 +16,17 @@ pub(super) fn pair(issued: IssuedTokens) -> TokenPair {
         refresh_token: issued.refresh_token.unwrap_or_default(),
         expires_in: issued.expires_in,
         scope: issued.scope,
+    }
+}
+
+fn confirmation(cnf: Confirmation) -> message::Confirmation {
+    match cnf {
+        Confirmation::Key(key) => message::Confirmation { jkt: key.to_string(), ..Default::default() },
+        Confirmation::Certificate(certificate) => {
+            message::Confirmation { x5t_s256: certificate.to_string(), ..Default::default() }
+        }
+        // A kind that is not known here must not pass for none.
+        _ => message::Confirmation::default(),
     }
 }
 
@@ -33,6 +45,7 @@ pub(super) fn introspection(answer: Introspection) -> IntrospectResponse {
             jti: token.jti,
             exp: token.exp,
             iat: token.iat,
+            cnf: token.cnf.map(confirmation),
         },
     }
 }

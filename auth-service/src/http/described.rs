@@ -44,7 +44,20 @@ pub(in crate::http) struct IntrospectionAnswer {
     exp: Option<u64>,
     iat: Option<u64>,
     jti: Option<String>,
+    /// `DPoP` for a token that is bound to a key.
     token_type: Option<String>,
+    /// What the holder of the token has to show with it.
+    cnf: Option<ConfirmationAnswer>,
+}
+
+/// One of the two.
+#[derive(ToSchema)]
+pub(in crate::http) struct ConfirmationAnswer {
+    /// SHA-256 thumbprint of a key (RFC 9449 section 6.2).
+    jkt: Option<String>,
+    /// SHA-256 of a certificate (RFC 8705 section 3.2).
+    #[schema(rename = "x5t#S256")]
+    x5t_s256: Option<String>,
 }
 
 /// A login: the field of the username is that of `AUTH__SIMPLEJWT__USERNAME_FIELD`.

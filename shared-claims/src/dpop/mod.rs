@@ -28,7 +28,8 @@ const LIFETIME: u64 = 60;
 /// Difference of clocks that is allowed on both sides, in seconds.
 const LEEWAY: u64 = 10;
 
-/// Most proofs that are remembered: 20,000 a second, in about 60 MiB.
+/// Most proofs that are remembered: 20,000 a second, in about 60 MiB. One holder of a token who sends as many keeps all others waiting,
+/// as with any flood of requests: their rate is for the proxy to limit.
 const MOST_REMEMBERED: usize = 1_600_000;
 
 /// Checks the proofs of requests to one service. Each is accepted once, by this process.
@@ -158,8 +159,10 @@ impl ProofVerifier {
             return Err(ProofRefusal::Method);
         }
         let named = normal_form(&proof.htu).ok_or(ProofRefusal::Target)?;
-        let is_of = |base: &String| normal_form(&format!("{base}{}", request.path)).as_ref() == Some(&named);
-        if !request.path.starts_with('/') || !self.bases.iter().any(is_of) {
+        // A query is no part of it, however long it is.
+        let path = request.path.split(['?', '#']).next().unwrap_or_default();
+        let is_of = |base: &String| normal_form(&format!("{base}{path}")).as_ref() == Some(&named);
+        if !path.starts_with('/') || !self.bases.iter().any(is_of) {
             return Err(ProofRefusal::Target);
         }
         if proof.ath.as_deref() != Some(token_hash(request.unverified_token).as_str()) {

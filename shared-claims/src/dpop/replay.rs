@@ -1,6 +1,8 @@
 //! Proofs that were accepted, for as long as each might be accepted again (RFC 9449 section 11.1).
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashSet, VecDeque};
+use std::hash::BuildHasher;
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest;
@@ -18,6 +20,8 @@ pub(super) struct SeenProofs {
     shards: [Mutex<Shard>; SHARDS],
     /// Most that one part remembers.
     most: usize,
+    /// Secret: a holder who could tell which part an ID belongs to could fill one with few requests.
+    parts: RandomState,
 }
 
 /// Those that expire within the same seconds, the soonest first.
@@ -36,13 +40,18 @@ pub(super) enum Seen {
 impl SeenProofs {
     /// At most `most` of them.
     pub(super) fn new(most: usize) -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), most: most.div_ceil(SHARDS) }
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            most: most.div_ceil(SHARDS),
+            parts: RandomState::new(),
+        }
     }
 
     /// Remembers the ID of a key's proof until `expires_at`, in seconds since the epoch.
     pub(super) fn note(&self, key: Thumbprint, jti: &str, expires_at: u64, now: u64) -> Seen {
         let id = id_of(key, jti);
-        let Some(shard) = self.shards.get(id as usize % SHARDS) else { return Seen::Full };
+        let part = usize::try_from(self.parts.hash_one(id) % SHARDS as u64).unwrap_or_default();
+        let Some(shard) = self.shards.get(part) else { return Seen::Full };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         shard.note(id, expires_at / BUCKET + 1, now / BUCKET, self.most)
     }

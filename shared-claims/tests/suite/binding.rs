@@ -105,6 +105,8 @@ fn a_confirmation_that_cannot_be_read_refuses_the_token() {
         json!({"kid": "a"}),
         json!({"x5t": held}),
         json!({"JKT": held}),
+        json!({"jkt": held, "jwk": {}}),
+        json!({"x5t#S256": held, "kid": "a"}),
     ];
     for cnf in malformed {
         let said = cnf.to_string();
@@ -365,8 +367,9 @@ fn answer<S: Service<http::Request<()>, Error = Infallible>>(
 fn at_tower() {
     let issuer = issuer();
     let layer = BearerLayer::<Anyone>::new(guard(&issuer));
-    let ask =
-        |sent: &Sent| answer(layer.layer(Inner), request("PUT", "/notes/1?x=y", sent)).status().as_u16();
+    // One within another, and the proof is spent once.
+    let service = layer.layer(layer.layer(Inner));
+    let ask = |sent: &Sent| answer(service.clone(), request("PUT", "/notes/1?x=y", sent)).status().as_u16();
     certificates(&issuer, ask);
     proofs(&issuer, "PUT", "/notes/1", ask);
 }
@@ -425,7 +428,9 @@ fn at_actix() {
     let server = std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             let app = move || {
-                let nobody = |_: Authorized<Anyone>| ready(actix_web::HttpResponse::Ok());
+                // Two ask, and the proof is spent once.
+                type Asked = Authorized<Anyone>;
+                let nobody = |_: Asked, _: Asked| ready(actix_web::HttpResponse::Ok());
                 App::new().app_data(guard.clone()).route("/notes/{id}", web::put().to(nobody))
             };
             let server = HttpServer::new(app).workers(1).on_connect(move |_, extensions| {

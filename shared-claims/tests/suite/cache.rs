@@ -92,7 +92,7 @@ proptest! {
                 revoked_sessions.insert(sid.clone());
             }
             // As the guard does it: the cache's answer, then the question of revocation, each time.
-            let cached = caching[verifier].verify(&tokens[token], &sets[keys], now);
+            let cached = caching[verifier].verify_before_binding(&tokens[token], &sets[keys], now);
             let passes = cached.as_ref().is_ok_and(|claims| !revocations.matches(claims));
             let should_pass =
                 expected.as_ref().is_ok_and(|claims| !claims.sid.as_ref().is_some_and(|sid| revoked_sessions.contains(sid)));
@@ -108,12 +108,15 @@ fn an_entry_ends_with_its_token_and_with_its_key() {
     let verifier =
         CachingVerifier::new(Verifier::builder("https://auth.test", "notes").leeway(Duration::ZERO).build());
     let token = issuer.sign(&header(), &claims());
-    assert!(verifier.verify(&token, &issuer.keys, NOW).is_ok());
+    assert!(verifier.verify_before_binding(&token, &issuer.keys, NOW).is_ok());
     assert_eq!(verifier.len(), 1);
-    let removed = verifier.verify(&token, &stranger.keys, NOW);
+    let removed = verifier.verify_before_binding(&token, &stranger.keys, NOW);
     assert_eq!(removed.map(drop), Err(Refusal::Signature), "its key has gone");
-    assert!(verifier.verify(&token, &issuer.keys, NOW + 299).is_ok());
-    assert_eq!(verifier.verify(&token, &issuer.keys, NOW + 300).map(drop), Err(Refusal::Expired));
+    assert!(verifier.verify_before_binding(&token, &issuer.keys, NOW + 299).is_ok());
+    assert_eq!(
+        verifier.verify_before_binding(&token, &issuer.keys, NOW + 300).map(drop),
+        Err(Refusal::Expired)
+    );
     assert!(verifier.is_empty());
 }
 
@@ -122,19 +125,19 @@ fn what_was_refused_is_not_kept_and_what_is_kept_is_bounded() {
     let issuer = Issuer::new();
     let verifier = CachingVerifier::with_capacity(Verifier::new("https://auth.test", "notes"), 100_000);
     let good = issuer.sign(&header(), &claims());
-    verifier.verify(&good, &issuer.keys, NOW).unwrap();
+    verifier.verify_before_binding(&good, &issuer.keys, NOW).unwrap();
     for number in 0..2000 {
         let garbage = issuer.sign(&header(), &with(claims(), "aud", Value::from(number.to_string())));
-        assert!(verifier.verify(&garbage, &issuer.keys, NOW).is_err());
+        assert!(verifier.verify_before_binding(&garbage, &issuer.keys, NOW).is_err());
     }
     assert_eq!(verifier.len(), 1, "garbage pushes nothing out");
     for number in 0..2000 {
         let another = issuer.sign(&header(), &with(claims(), "jti", Value::from(number.to_string())));
-        verifier.verify(&another, &issuer.keys, NOW).unwrap();
+        verifier.verify_before_binding(&another, &issuer.keys, NOW).unwrap();
     }
     assert!(verifier.len() < 100, "{}", verifier.len());
     let too_long = "x".repeat(8193);
-    assert_eq!(verifier.verify(&too_long, &issuer.keys, NOW).map(drop), Err(Refusal::TooLong));
+    assert_eq!(verifier.verify_before_binding(&too_long, &issuer.keys, NOW).map(drop), Err(Refusal::TooLong));
 }
 
 #[test]
@@ -153,10 +156,10 @@ fn many_threads_get_the_answer_while_entries_come_and_go() {
             threads.spawn(move || {
                 for step in 0..3000 {
                     let number = (step * (2 * thread + 1) + thread * 31) % tokens.len();
-                    let claims = caching.verify(&tokens[number], keys, NOW).unwrap();
+                    let claims = caching.verify_before_binding(&tokens[number], keys, NOW).unwrap();
                     assert_eq!(*claims, expected[number]);
                     assert_eq!(
-                        caching.verify(&tokens[number], keys, NOW + 1000).map(drop),
+                        caching.verify_before_binding(&tokens[number], keys, NOW + 1000).map(drop),
                         Err(Refusal::Expired)
                     );
                 }
@@ -165,7 +168,7 @@ fn many_threads_get_the_answer_while_entries_come_and_go() {
     });
     assert!(caching.len() <= 120, "{} are kept", caching.len());
     for (token, expected) in tokens.iter().zip(&expected) {
-        assert_eq!(*caching.verify(token, &issuer.keys, NOW).unwrap(), *expected);
+        assert_eq!(*caching.verify_before_binding(token, &issuer.keys, NOW).unwrap(), *expected);
     }
 }
 
@@ -175,10 +178,10 @@ fn what_is_asked_for_often_outlives_what_was_asked_for_once() {
     let caching = CachingVerifier::with_capacity(Verifier::new("https://auth.test", "notes"), 100_000);
     let token = |number: usize| issuer.sign(&header(), &with(claims(), "jti", json!(format!("j{number}"))));
     let favourite = token(0);
-    let first = caching.verify(&favourite, &issuer.keys, NOW).unwrap();
+    let first = caching.verify_before_binding(&favourite, &issuer.keys, NOW).unwrap();
     for number in 1..2000 {
-        caching.verify(&token(number), &issuer.keys, NOW).unwrap();
-        let again = caching.verify(&favourite, &issuer.keys, NOW).unwrap();
+        caching.verify_before_binding(&token(number), &issuer.keys, NOW).unwrap();
+        let again = caching.verify_before_binding(&favourite, &issuer.keys, NOW).unwrap();
         assert!(std::sync::Arc::ptr_eq(&first, &again), "it was pushed out by the {number}th that came once");
     }
 }

@@ -72,7 +72,7 @@ async fn an_allowed_origin_may_call_every_endpoint_and_no_other_may() {
         let headers = answer.headers();
         assert!(header(headers, "access-control-allow-methods").unwrap().contains(method.as_str()), "{path}");
         let sent = header(headers, "access-control-allow-headers").unwrap();
-        assert!(sent.contains("authorization") && sent.contains("content-type"), "{sent}");
+        assert!(["authorization", "content-type", "dpop"].iter().all(|name| sent.contains(name)), "{sent}");
         assert_eq!(header(headers, "access-control-max-age"), Some("600"));
         assert!(varies_by_origin(&answer));
         for origin in [OTHER, "null", "http://app.test", "https://APP.test", "https://app.test:8443"] {

@@ -24,6 +24,9 @@ use system_tests::{Database, Protocol, System, eventually};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
+use super::django::example;
+use super::gateway::{Gateway, Nginx, echo};
+
 const ISSUER: &str = "https://auth.test";
 /// Stands in every token; must stand in no answer and no log.
 const MARKER: &str = "5f0e6a7c-marker-of-the-corpus";
@@ -112,6 +115,13 @@ impl Range {
             forge,
             trap,
         }
+    }
+
+    /// A true token that is bound to a key, as if that were what `member` of `cnf` names.
+    fn bound_to(&self, member: &str, holder: &Signer) -> String {
+        let mut claims = self.forge.claims();
+        claims.insert("cnf".to_owned(), json!({member: thumbprint(holder)}));
+        self.forge.sign(&self.forge.header(), &claims)
     }
 
     async fn evaluate(&self, place: Place, token: &str) -> Outcome {
@@ -436,15 +446,15 @@ async fn a_bound_token_is_good_for_its_holder_alone() {
     let urls = "https://notes.test, https://grpc.notes.test:8443".to_owned();
     let range = Range::within(&Env::from([("RESOURCE__SERVICE_URLS".to_owned(), urls)])).await;
     let (holder, thief) = (Signer::es256(), Signer::es256());
-    let bound_to = |name: &str| {
-        let mut claims = range.forge.claims();
-        claims.insert("cnf".to_owned(), json!({name: thumbprint(&holder)}));
-        range.forge.sign(&range.forge.header(), &claims)
-    };
-    let to_key = bound_to("jkt");
-    for token in [&to_key, &bound_to("x5t#S256"), &bound_to("kid")] {
-        for place in [Place::Verifier, Place::NotesOverHttp, Place::NotesOverGrpc] {
-            assert!(matches!(range.evaluate(place, token).await, Outcome::Refused(_)), "{place:?}");
+    let to_key = range.bound_to("jkt", &holder);
+    let unreadable = &range.bound_to("kid", &holder);
+    for token in [&to_key, &range.bound_to("x5t#S256", &holder), unreadable] {
+        for place in PLACES {
+            let shows_binding = matches!(place, Place::Introspection | Place::GrpcIntrospection);
+            // What nobody can check is active nowhere.
+            if !shows_binding || token == unreadable {
+                assert!(matches!(range.evaluate(place, token).await, Outcome::Refused(_)), "{place:?}");
+            }
         }
     }
     let url = "https://notes.test/notes";
@@ -471,25 +481,88 @@ async fn a_bound_token_is_good_for_its_holder_alone() {
     assert_eq!(over_grpc(proof(&thief, &to_key, "POST", url)).await, Err(Code::Unauthenticated));
 }
 
+#[tokio::test]
+async fn a_bound_token_passes_the_gateway_with_its_proof() {
+    let urls = ("RESOURCE__SERVICE_URLS".to_owned(), "https://app.test".to_owned());
+    let range = Range::within(&Env::from([urls])).await;
+    let gateway = Gateway::start(&range.system, &example("nginx/gateway.toml")).await;
+    let nginx = Nginx::start(gateway.service.http, echo().await).await;
+    let (holder, thief) = (Signer::es256(), Signer::es256());
+    let token = range.bound_to("jkt", &holder);
+    let ask = |scheme: &str, proof: &str| {
+        let (authorization, proof) = (format!("{scheme} {token}"), proof.to_owned());
+        let nginx = &nginx;
+        async move {
+            let headers = [("authorization", authorization.as_str()), ("dpop", proof.as_str())];
+            // A query is no part of what a proof is for, and may be longer than what is.
+            nginx.get(&format!("/notes?page={}", "1".repeat(3000)), None, &headers).await.status().as_u16()
+        }
+    };
+    let url = "https://app.test/notes";
+    let good = proof(&holder, &token, "GET", url);
+    assert_eq!(ask("Bearer", &good).await, 401);
+    assert_eq!((ask("DPoP", &good).await, ask("DPoP", &good).await), (200, 401), "once");
+    assert_eq!(ask("DPoP", &proof(&thief, &token, "GET", url)).await, 401);
+    assert_eq!(ask("DPoP", &proof(&holder, &token, "POST", url)).await, 401);
+    assert_eq!(ask("DPoP", &proof(&holder, &token, "GET", "https://app.test/other")).await, 401);
+}
+
 /// The authority's own endpoints for users take no proofs yet.
 #[tokio::test]
 async fn a_bound_token_is_refused_at_the_authority() {
-    let range = Range::open().await;
+    let range = Range::within(&Env::from([("AUTH__SIMPLEJWT__SLIDING".to_owned(), "true".to_owned())])).await;
     let system = &range.system;
+    let asked = |path: &'static str, body: Value| {
+        let request = system.http.post(system.auth_url(path)).json(&body);
+        async { request.send().await.unwrap().json::<Value>().await.unwrap() }
+    };
     let pair = Protocol::Http.obtain(system, USER, PASSWORD).await.unwrap();
-    let request = system.http.post(system.auth_url("/api/account/v1/token"));
-    let answer = request.json(&json!({"refresh": pair.refresh})).send().await.unwrap();
-    let answer: Value = answer.json().await.unwrap();
-    let claims = unverified_claims(answer["access"].as_str().unwrap());
-    let asked = |cnf: Option<Value>| {
-        let mut claims = claims.as_object().cloned().unwrap();
+    let account = asked("/api/account/v1/token", json!({"refresh": pair.refresh})).await;
+    let sliding = asked("/api/token/sliding/", json!({"username": USER, "password": PASSWORD})).await;
+    let again = |token: &Value, cnf: Option<Value>| {
+        let mut claims = unverified_claims(token.as_str().unwrap()).as_object().cloned().unwrap();
         claims.extend(cnf.map(|cnf| ("cnf".to_owned(), cnf)));
-        let token = range.forge.sign(&range.forge.header(), &claims);
+        range.forge.sign(&range.forge.header(), &claims)
+    };
+    let sessions = |token: String| {
         let request = system.http.get(system.auth_url("/api/account/v1/sessions")).bearer_auth(token);
         async { request.send().await.unwrap().status().as_u16() }
     };
-    assert_eq!(asked(None).await, 200);
+    let exchange = |token: String| {
+        let request = system.http.post(system.auth_url("/api/token/sliding/refresh/"));
+        let request = request.json(&json!({"token": token}));
+        async { request.send().await.unwrap().status().as_u16() }
+    };
     for name in ["jkt", "x5t#S256", "kid"] {
-        assert_eq!(asked(Some(json!({name: thumbprint(&range.forge.attacker)}))).await, 401, "{name}");
+        let cnf = || Some(json!({name: thumbprint(&range.forge.attacker)}));
+        assert_eq!(sessions(again(&account["access"], cnf())).await, 401, "{name}");
+        assert_eq!(exchange(again(&sliding["token"], cnf())).await, 401, "{name}");
+    }
+    assert_eq!(sessions(again(&account["access"], None)).await, 200);
+    assert_eq!(exchange(again(&sliding["token"], None)).await, 200);
+}
+
+/// A resource server that asks the authority is told what it has to ask the caller for.
+#[tokio::test]
+async fn an_introspection_tells_what_a_token_is_bound_to() {
+    let range = Range::open().await;
+    let name = thumbprint(&range.forge.attacker);
+    for (member, token_type) in [(None, "Bearer"), (Some("jkt"), "DPoP"), (Some("x5t#S256"), "Bearer")] {
+        let cnf = member.map(|member| json!({member: name}));
+        let mut claims = range.forge.claims();
+        claims.extend(cnf.clone().map(|cnf| ("cnf".to_owned(), cnf)));
+        let token = range.forge.sign(&range.forge.header(), &claims);
+        let request = range.system.http.post(range.system.auth_url("/oauth2/introspect"));
+        let request = request.basic_auth(NOTES, Some(&range.system.notes_secret));
+        let answer: Value = request.form(&[("token", &token)]).send().await.unwrap().json().await.unwrap();
+        assert_eq!((answer.get("cnf"), &answer["token_type"]), (cnf.as_ref(), &json!(token_type)));
+        let call = with_basic(IntrospectRequest { token }, NOTES, &range.system.notes_secret);
+        let answer = range.tokens.clone().introspect(call).await.unwrap().into_inner();
+        let told = answer.cnf.map(|cnf| (cnf.jkt, cnf.x5t_s256));
+        let expected = member.map(|member| match member {
+            "jkt" => (name.clone(), String::new()),
+            _ => (String::new(), name.clone()),
+        });
+        assert_eq!((told, answer.token_type.as_str()), (expected, token_type));
     }
 }

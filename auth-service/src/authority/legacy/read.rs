@@ -1,5 +1,5 @@
 use crate::authority::Authority;
-use crate::authority::tokens::ValidatedToken;
+use crate::authority::tokens::{ValidatedToken, check_borne};
 use crate::clients::Client;
 use crate::clock::Timestamp;
 use crate::error::{Result, TokenFault};
@@ -40,6 +40,7 @@ impl Authority {
     pub(crate) fn read_sliding_token(&self, unverified: &str, now: Timestamp) -> Result<SlidingClaims> {
         let token = self.read_token(unverified, now)?;
         let ValidatedToken::Access(claims) = &token else { return Err(TokenFault::WrongType.into()) };
+        check_borne(claims)?;
         let refresh_exp = claims.extra.get("refresh_exp").and_then(serde_json::Value::as_i64);
         let (Some(refresh_exp), Some(session_id)) = (refresh_exp, claims.sid.clone()) else {
             return Err(TokenFault::WrongType.into());

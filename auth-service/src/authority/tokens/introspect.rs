@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use shared_claims::AccessClaims;
+use shared_claims::{AccessClaims, Confirmation};
 
 use super::read::ValidatedToken;
 use crate::authority::{Authority, Step};
@@ -32,6 +32,9 @@ pub struct ActiveToken {
     pub jti: String,
     pub exp: u64,
     pub iat: u64,
+    /// What its holder has to show with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl Authority {
@@ -105,6 +108,7 @@ impl Authority {
             jti: claims.jti,
             exp: claims.exp,
             iat: claims.iat,
+            cnf: None,
         })
     }
 
@@ -133,7 +137,8 @@ fn concerns(caller: &Client, claims: &AccessClaims) -> bool {
 fn active_access_token(claims: &AccessClaims, username: Option<Arc<str>>) -> Introspection {
     Introspection::Active(Box::new(ActiveToken {
         active: true,
-        token_type: "Bearer",
+        // A resource server that does not know `cnf` may still know this (RFC 9449 section 6.2).
+        token_type: if matches!(claims.cnf, Some(Confirmation::Key(_))) { "DPoP" } else { "Bearer" },
         scope: claims.scope.to_string(),
         client_id: claims.client_id.clone(),
         username: username.map(|name| name.to_string()),
@@ -143,5 +148,6 @@ fn active_access_token(claims: &AccessClaims, username: Option<Arc<str>>) -> Int
         jti: claims.jti.clone(),
         exp: claims.exp,
         iat: claims.iat,
+        cnf: claims.cnf,
     }))
 }

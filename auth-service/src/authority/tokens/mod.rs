@@ -1,5 +1,6 @@
 //! Issue, read, introspect, verify and revoke tokens.
 
+mod can_issue;
 mod claims;
 mod id_token;
 mod introspect;
@@ -13,7 +14,7 @@ mod verify;
 pub(in crate::authority) use id_token::IdTokenDraft;
 pub use introspect::{ActiveToken, Introspection};
 pub use issue::{Draft, Sliding};
-pub(in crate::authority) use read::ValidatedToken;
+pub(in crate::authority) use read::{ValidatedToken, check_borne};
 pub use reader::TokenReader;
 
 /// What a grant hands out (RFC 6749 section 5.1).

@@ -41,10 +41,12 @@ impl Authority {
     ) -> std::result::Result<Arc<AccessClaims>, TokenFault> {
         let keys = self.issuer.keys.ring();
         let claims =
-            self.reader.verifier.verify(unverified, &keys.key_set, now.seconds()).map_err(|refusal| {
-                tracing::debug!(%refusal, "access token refused");
-                if refusal == Refusal::Expired { TokenFault::Expired } else { TokenFault::Invalid }
-            })?;
+            self.reader.verifier.verify_before_binding(unverified, &keys.key_set, now.seconds()).map_err(
+                |refusal| {
+                    tracing::debug!(%refusal, "access token refused");
+                    if refusal == Refusal::Expired { TokenFault::Expired } else { TokenFault::Invalid }
+                },
+            )?;
         // The authority asks for no audience of its own, but none that it does not know was ever issued, nor one of
         // another type than that audience has.
         let issued = |audience: &String| match self.clients.token_type(audience) {
@@ -79,10 +81,7 @@ impl Authority {
         let token = self.read_token(unverified, now)?;
         self.check_holds(&token, now)?;
         let ValidatedToken::Access(claims) = token else { return Err(TokenFault::WrongType.into()) };
-        bind(&claims, Shown::Bearer).map_err(|refusal| {
-            tracing::debug!(%refusal, "access token refused");
-            TokenFault::Invalid
-        })?;
+        check_borne(&claims)?;
         Ok(claims)
     }
 
@@ -133,4 +132,12 @@ impl Authority {
             grace: self.policy.refresh_grace,
         }
     }
+}
+
+/// Whether an access token may be used by anyone who bears it: a proof or a certificate cannot be shown here.
+pub(in crate::authority) fn check_borne(claims: &AccessClaims) -> std::result::Result<(), TokenFault> {
+    bind(claims, Shown::Bearer).map_err(|refusal| {
+        tracing::debug!(%refusal, "access token refused");
+        TokenFault::Invalid
+    })
 }

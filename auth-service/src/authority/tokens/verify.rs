@@ -1,4 +1,4 @@
-use super::read::ValidatedToken;
+use super::read::{ValidatedToken, check_borne};
 use crate::authority::{Authority, Step};
 use crate::error::Result;
 
@@ -14,7 +14,12 @@ impl Authority {
             return Ok(Step::blocks(move |authority| authority.verify_legacy_token(&unverified_token)));
         }
         let now = self.now();
-        match self.read_token(&unverified_token, now)? {
+        let token = self.read_token(&unverified_token, now)?;
+        if let ValidatedToken::Access(claims) = &token {
+            // The answer has no room to say that more has to be shown.
+            check_borne(claims)?;
+        }
+        match token {
             token @ ValidatedToken::Access(_) if self.is_fresh() => {
                 self.check_holds(&token, now).map(Step::Done)
             }
