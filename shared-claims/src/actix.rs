@@ -11,8 +11,9 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 
 use crate::bearer::Rejection;
-use crate::binding::{ClientCertificate, Credentials};
+use crate::binding::ClientCertificate;
 use crate::claims::AccessClaims;
+use crate::credentials::Credentials;
 use crate::dpop::ProofHeader;
 use crate::guard::{Admitted, Authentication, Guard};
 use crate::requirement::Requirement;

@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 
 use crate::authority::Authority;
 use crate::bearer::Rejection;
-use crate::binding::{Credentials, Presented, Shown, ShownWith, bind};
+use crate::binding::{Presented, bind};
 use crate::cache::CachingVerifier;
 use crate::claims::AccessClaims;
 use crate::clock::unix_now;
+use crate::credentials::{Credentials, Shown, ShownWith};
 use crate::decrypting::Decryptions;
 use crate::dpop::{ProofRefusal, ProofVerifier, ProvedRequest};
 use crate::error::Refusal;

@@ -4,6 +4,8 @@
 #[cfg(feature = "actix")]
 pub mod actix;
 #[cfg(feature = "guard")]
+mod credentials;
+#[cfg(feature = "guard")]
 mod decrypting;
 #[cfg(feature = "test-util")]
 mod test_issuer;
@@ -61,11 +63,14 @@ pub use authority::{AuthoritySettings, CancellationToken, StartError};
 #[doc(inline)]
 pub use bearer::Rejection;
 #[doc(inline)]
-pub use binding::{ClientCertificate, Credentials, Presented, bind};
+pub use binding::{ClientCertificate, Presented, bind};
 #[doc(inline)]
 pub use claims::{AccessClaims, ExtraClaims};
 #[doc(inline)]
 pub use confirmation::{Confirmation, Thumbprint};
+#[cfg(feature = "guard")]
+#[doc(inline)]
+pub use credentials::Credentials;
 #[doc(inline)]
 pub use dpop::{InvalidServiceUrl, ProofHeader, ProofRefusal, ProofVerifier};
 #[doc(inline)]

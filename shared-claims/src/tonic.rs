@@ -11,8 +11,9 @@ use tonic::service::Interceptor;
 use tonic::{Code, Request, Status};
 
 use crate::bearer::Rejection;
-use crate::binding::{ClientCertificate, Credentials};
+use crate::binding::ClientCertificate;
 use crate::claims::AccessClaims;
+use crate::credentials::Credentials;
 use crate::dpop::ProofHeader;
 use crate::guard::Guard;
 use crate::requirement::Requirement;

@@ -12,7 +12,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::bearer::Rejection;
-use crate::binding::{ClientCertificate, Credentials};
+use crate::binding::ClientCertificate;
+use crate::credentials::Credentials;
 use crate::dpop::ProofHeader;
 use crate::guard::{Admitted, Authentication, Guard};
 use crate::requirement::Requirement;

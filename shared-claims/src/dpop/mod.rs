@@ -66,6 +66,7 @@ impl<'a> ProofHeader<'a> {
         }
     }
 
+    #[cfg(feature = "guard")]
     pub(crate) fn into_owned(self) -> ProofHeader<'static> {
         match self {
             Self::None => ProofHeader::None,
