@@ -125,16 +125,18 @@ fn required_date(value: Option<StrictValue<'_>>, name: &'static str) -> Result<u
 /// (CVE-2026-25537).
 fn optional_date(value: Option<StrictValue<'_>>, name: &'static str) -> Result<Option<u64>, Refusal> {
     let Some(value) = value else { return Ok(None) };
-    let seconds = value.as_f64().ok_or(Refusal::Claim(name))?;
-    if !(seconds > 0.0 && seconds < MAX_NUMERIC_DATE) {
-        return Err(Refusal::Claim(name));
-    }
+    let seconds = value.as_f64().filter(|seconds| *seconds > 0.0).and_then(whole_seconds);
+    seconds.map(Some).ok_or(Refusal::Claim(name))
+}
+
+/// Whole seconds of a NumericDate; `None` outside of 0 to [`MAX_NUMERIC_DATE`].
+pub(crate) fn whole_seconds(seconds: f64) -> Option<u64> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "between 0 and 2^53 by the check above; the fraction is to be cut"
+        reason = "between 0 and 2^53 by the check beside it; the fraction is to be cut"
     )]
-    Ok(Some(seconds as u64))
+    (0.0..MAX_NUMERIC_DATE).contains(&seconds).then_some(seconds as u64)
 }
 
 fn audience(value: Option<StrictValue<'_>>) -> Result<Vec<String>, Refusal> {

@@ -7,6 +7,8 @@ pub mod actix;
 mod credentials;
 #[cfg(feature = "guard")]
 mod decrypting;
+#[cfg(any(feature = "tonic", feature = "tower"))]
+mod http_request;
 #[cfg(feature = "test-util")]
 mod test_issuer;
 #[cfg(feature = "tonic")]

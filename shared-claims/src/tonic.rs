@@ -14,8 +14,8 @@ use crate::bearer::Rejection;
 use crate::binding::ClientCertificate;
 use crate::claims::AccessClaims;
 use crate::credentials::Credentials;
-use crate::dpop::ProofHeader;
 use crate::guard::Guard;
+use crate::http_request::credentials_of;
 use crate::requirement::Requirement;
 
 /// A service that only calls with valid credentials come to, whatever they are:
@@ -69,17 +69,6 @@ where
             }
         })
     }
-}
-
-/// A call is a POST to `/package.Service/Method`, and a proof is made for that.
-fn credentials_of<In>(request: &http::Request<In>) -> Credentials<'_, impl Iterator<Item = &str>> {
-    let headers = request.headers().get_all("authorization").iter();
-    let headers = headers.map(|value| value.to_str().unwrap_or("Bearer"));
-    let proofs = request.headers().get_all("dpop").iter();
-    let proofs = ProofHeader::of(proofs.map(|value| value.to_str().unwrap_or_default()));
-    Credentials::new(headers)
-        .with_certificate(request.extensions().get::<ClientCertificate>().copied())
-        .with_proof(proofs, request.method().as_str(), request.uri().path())
 }
 
 /// The same as an interceptor, which does not see what is called: proofs cannot be checked here, and a token that is bound to a key is

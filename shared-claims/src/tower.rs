@@ -6,16 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::bearer::Rejection;
-use crate::binding::ClientCertificate;
-use crate::credentials::Credentials;
-use crate::dpop::ProofHeader;
 use crate::guard::{Admitted, Authentication, Guard};
+use crate::http_request::credentials_of;
 use crate::requirement::Requirement;
 
 /// Lets only requests through whose token is valid here and has what `R` requires. A handler finds the claims as
@@ -84,18 +82,10 @@ where
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         let guard = Arc::clone(&self.guard);
-        // A header that is no visible ASCII becomes a malformed one, not an absent one.
-        let headers = request.headers().get_all(AUTHORIZATION).iter();
-        let headers = headers.map(|value| value.to_str().unwrap_or("Bearer"));
-        let certificate = request.extensions().get::<ClientCertificate>().copied();
-        let proofs = request.headers().get_all("dpop").iter();
-        let proofs = ProofHeader::of(proofs.map(|value| value.to_str().unwrap_or_default()));
-        let credentials = Credentials::new(headers).with_certificate(certificate);
-        let (method, path) = (request.method().as_str(), request.uri().path());
         let admitted = request.extensions().get::<Admitted>();
         let authentication = match admitted.and_then(|admitted| admitted.claims_for(&guard)) {
             Some(claims) => Authentication::Done(Some(Ok(claims))),
-            None => guard.authenticate_in_loop(credentials.with_proof(proofs, method, path)),
+            None => guard.authenticate_in_loop(credentials_of(&request)),
         };
         let has_proof = request.headers().contains_key("dpop");
         Box::pin(async move {

@@ -1,5 +1,6 @@
 use super::ProofRefusal;
 use super::key::ProofKey;
+use crate::claims::whole_seconds;
 use crate::confirmation::Thumbprint;
 use crate::strict::{Members, StrictValue, UnverifiedToken};
 
@@ -71,14 +72,7 @@ fn optional(claims: &Members<'_>, name: &'static str) -> Result<Option<String>, 
     }
 }
 
-/// Whole seconds of a NumericDate (RFC 7519 section 2).
 fn date(claims: &Members<'_>, name: &'static str) -> Result<Option<u64>, ProofRefusal> {
     let Some(value) = claims.get(name) else { return Ok(None) };
-    let seconds = value.as_f64().filter(|seconds| (0.0..9_007_199_254_740_992.0).contains(seconds));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and 2^53 by the check above; the fraction is to be cut"
-    )]
-    seconds.map(|seconds| Some(seconds as u64)).ok_or(ProofRefusal::Claim(name))
+    value.as_f64().and_then(whole_seconds).map(Some).ok_or(ProofRefusal::Claim(name))
 }

@@ -1,12 +1,9 @@
 //! Tokens that are bound to a key or a certificate, at each way in: a thief who has the token alone gets nothing.
 
-use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
+use std::future::ready;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Waker};
 
 use actix_web::{App, HttpServer, web};
 use serde_json::{Value, json};
@@ -20,8 +17,8 @@ use shared_claims::{
 };
 use tonic::service::Interceptor;
 use tower_layer::Layer;
-use tower_service::Service;
 
+use crate::asking::{Inner, answer_of};
 use crate::proofs::{Holder, Proof, SERVICE};
 
 const HELD: &[u8] = b"the certificate that tokens are bound to";
@@ -322,24 +319,6 @@ impl Requirement for Anyone {
     const REQUIRED: Required = Required::valid_token();
 }
 
-/// Answers 200.
-#[derive(Clone)]
-struct Inner;
-
-impl Service<http::Request<()>> for Inner {
-    type Response = http::Response<String>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: http::Request<()>) -> Self::Future {
-        ready(Ok(http::Response::new(String::new())))
-    }
-}
-
 fn request(method: &str, path: &str, sent: &Sent) -> http::Request<()> {
     let mut request = http::Request::builder().method(method).uri(path).body(()).unwrap();
     request.headers_mut().insert("authorization", sent.authorization.parse().unwrap());
@@ -352,24 +331,14 @@ fn request(method: &str, path: &str, sent: &Sent) -> http::Request<()> {
     request
 }
 
-/// There is nothing to wait for.
-fn answer<S: Service<http::Request<()>, Error = Infallible>>(
-    mut service: S,
-    request: http::Request<()>,
-) -> S::Response {
-    let mut called = pin!(service.call(request));
-    let answered = called.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    let Poll::Ready(Ok(response)) = answered else { unreachable!("it waits for something") };
-    response
-}
-
 #[test]
 fn at_tower() {
     let issuer = issuer();
     let layer = BearerLayer::<Anyone>::new(guard(&issuer));
     // One within another, and the proof is spent once.
     let service = layer.layer(layer.layer(Inner));
-    let ask = |sent: &Sent| answer(service.clone(), request("PUT", "/notes/1?x=y", sent)).status().as_u16();
+    let ask =
+        |sent: &Sent| answer_of(&mut service.clone(), request("PUT", "/notes/1?x=y", sent)).status().as_u16();
     certificates(&issuer, ask);
     proofs(&issuer, "PUT", "/notes/1", ask);
 }
@@ -379,7 +348,7 @@ fn at_tonic() {
     let issuer = issuer();
     let service = Authenticated::new(Inner, guard(&issuer));
     let ask = |sent: &Sent| {
-        let answered = answer(service.clone(), request("POST", "/notes.v1.Notes/List", sent));
+        let answered = answer_of(&mut service.clone(), request("POST", "/notes.v1.Notes/List", sent));
         match answered.headers().get("grpc-status").map(|status| status.to_str().unwrap()) {
             None => 200,
             Some("16") => 401,

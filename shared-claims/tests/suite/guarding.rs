@@ -1,10 +1,6 @@
 //! What a route asks of a guard, with the issuer that tests of other services use.
 
-use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use shared_claims::tower::BearerLayer;
@@ -13,7 +9,8 @@ use shared_claims::{
     TestToken, Verifier,
 };
 use tower_layer::Layer;
-use tower_service::Service;
+
+use crate::asking::{Inner, answer_of};
 
 const ISSUER: &str = "https://auth.test";
 
@@ -123,25 +120,6 @@ impl Requirement for NotesRead {
     const REQUIRED: Required = Required::scope("notes:read");
 }
 
-/// Answers with the subject of the claims that the layer left for it.
-#[derive(Clone)]
-struct Inner;
-
-impl Service<http::Request<()>> for Inner {
-    type Response = http::Response<String>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<()>) -> Self::Future {
-        let claims = request.extensions().get::<Arc<AccessClaims>>().unwrap();
-        ready(Ok(http::Response::new(claims.sub.clone())))
-    }
-}
-
 #[test]
 fn the_layer_hands_claims_on_and_answers_everything_else_itself() {
     let issuer = issuer();
@@ -152,11 +130,7 @@ fn the_layer_hands_claims_on_and_answers_everything_else_itself() {
         for header in headers {
             request.headers_mut().append("authorization", header.parse().unwrap());
         }
-        let mut called = pin!(service.call(request));
-        match called.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(response)) => response,
-            Poll::Pending => panic!("nothing to wait for"),
-        }
+        answer_of(&mut service, request)
     };
     let bearer = |token: TestToken<'_>| format!("Bearer {}", token.sign());
     let passed = answer(&[bearer(issuer.token().subject("alice").scope("notes:read"))]);

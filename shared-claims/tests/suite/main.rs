@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
+#[cfg(all(feature = "test-util", feature = "tower"))]
+mod asking;
 #[cfg(all(feature = "actix", feature = "test-util", feature = "tonic", feature = "tower"))]
 mod binding;
 mod cache;
