@@ -8,7 +8,7 @@ use super::audit::{self, SharedChain};
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::redeem_insert::{BegunRow, Redeem, insert};
-use super::rotate::unpacked;
+use super::rotate::{answered, unpacked};
 use super::session_ends::{End, end_oldest, end_one};
 use super::sessions::find_session;
 use super::writer::{SqliteWriter, in_savepoint};
@@ -39,12 +39,7 @@ impl Storage {
     /// [`StorageError`]; nothing was spent.
     pub fn redeem(&self, redeem: Box<Redeem>) -> Result<Redeemed, StorageError> {
         match &self.parts.writes {
-            Writes::Sqlite(writer) => {
-                let (reply, answer) = std::sync::mpsc::sync_channel(1);
-                let reply = move |outcome| drop(reply.send(outcome));
-                self.submit_redemption(writer, redeem, Box::new(reply));
-                answer.recv().map_err(|_| StorageError::Unavailable("the storage has ended".to_owned()))?
-            }
+            Writes::Sqlite(writer) => answered(|reply| self.submit_redemption(writer, redeem, reply)),
             Writes::Postgres { .. } => self.redeem_in_statements(redeem),
         }
     }

@@ -54,10 +54,15 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn rotate_session(&self, rotate: Rotate) -> Result<Rotation, StorageError> {
-        let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        self.rotate_session_then(rotate, Box::new(move |outcome| drop(reply.send(outcome))));
-        answer.recv().map_err(|_| StorageError::Unavailable("the storage has ended".to_owned()))?
+        answered(|reply| self.rotate_session_then(rotate, reply))
     }
+}
+
+/// Waits for what is called back for.
+pub(super) fn answered<T: Send + 'static>(ask: impl FnOnce(Reply<T>)) -> Result<T, StorageError> {
+    let (reply, answer) = std::sync::mpsc::sync_channel(1);
+    ask(Box::new(move |outcome| drop(reply.send(outcome))));
+    answer.recv().map_err(|_| StorageError::Unavailable("the storage has ended".to_owned()))?
 }
 
 impl Storage {

@@ -13,7 +13,7 @@ use notes_proto::v1::notes_service_client::NotesServiceClient;
 use serde_json::{Value, json};
 use shared_claims::clock::unix_now;
 use shared_claims::revocations::RevocationDocument;
-use shared_claims::{KeySet, Verifier};
+use shared_claims::{KeySet, Verifier, public_keys};
 use signet_proto::auth::v1::token_service_client::TokenServiceClient;
 use signet_proto::auth::v1::{IntrospectRequest, RefreshRequest, VerifyRequest};
 use system_tests::hostile::{Case, Expected, Forge, Signer, high_s_twin};
@@ -437,8 +437,7 @@ fn proof(holder: &Signer, token: &str, method: &str, url: &str) -> String {
 fn thumbprint(signer: &Signer) -> String {
     let jwk = signer.jwk();
     let (x, y) = (&jwk["x"], &jwk["y"]);
-    let members = format!(r#"{{"crv":"P-256","kty":"EC","x":{x},"y":{y}}}"#);
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, members.as_bytes()))
+    public_keys::thumbprint(&format!(r#"{{"crv":"P-256","kty":"EC","x":{x},"y":{y}}}"#))
 }
 
 #[tokio::test]

@@ -762,10 +762,7 @@ fn a_login_on_these_pages_is_that_of_one_account() {
 #[test]
 fn each_login_keeps_the_browser_session_alive() {
     let at = InProcess::new();
-    let client = at.client_like("web", |new| {
-        web(new);
-        new.login.first_party = true;
-    });
+    let client = first_party(&at);
     at.user("alice");
     let mut browser = Chrome::new(&at);
     redeem(&at, &client, code(&browser.log_in("alice", &[]))).unwrap();
@@ -797,13 +794,18 @@ fn a_login_after_the_browser_session_was_idle_goes_on_with_it() {
     assert_eq!(at.verify(&refreshed.access), Err(REVOKED), "the logout ends what came before, too");
 }
 
+/// The operator's own client: it asks for no consent.
+fn first_party(at: &InProcess) -> Arc<Client> {
+    at.client_like("web", |new| {
+        web(new);
+        new.login.first_party = true;
+    })
+}
+
 /// The client keeps its users logged in for longer than the browser session stands idle.
 fn patient() -> (InProcess, Arc<Client>) {
     let at = InProcess::with(|settings| settings.tokens.refresh_idle_ttl = Duration::from_secs(48 * 3600));
-    let client = at.client_like("web", |new| {
-        web(new);
-        new.login.first_party = true;
-    });
+    let client = first_party(&at);
     (at, client)
 }
 
@@ -829,10 +831,7 @@ fn a_logout_reaches_a_browser_session_that_was_idle() {
 #[test]
 fn browser_sessions_that_are_over_end_with_what_came_from_them() {
     let at = InProcess::new();
-    let client = at.client_like("web", |new| {
-        web(new);
-        new.login.first_party = true;
-    });
+    let client = first_party(&at);
     at.user("alice");
     let mut browser = Chrome::new(&at);
     let answer = browser.log_in("alice", &[]);
