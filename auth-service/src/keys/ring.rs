@@ -41,22 +41,23 @@ pub struct KeyRing {
 pub struct Signer {
     pub kid: String,
     pub key: Arc<SigningKey>,
-    access_token_header: String,
+    /// Encoded headers by their `typ`: of access tokens, and of ID tokens.
+    headers: [(&'static str, String); 2],
 }
 
 impl Signer {
     fn new(kid: String, key: Arc<SigningKey>) -> Self {
-        let access_token_header = encoded_header(&key, &kid, ACCESS_TOKEN_TYPE);
-        Self { kid, key, access_token_header }
+        let headers = [ACCESS_TOKEN_TYPE, "JWT"].map(|typ| (typ, encoded_header(&key, &kid, typ)));
+        Self { kid, key, headers }
     }
 
     /// The JWS header of this key's tokens of a type, encoded (RFC 7515 section 4.1).
     #[must_use]
     pub fn header(&self, typ: &str) -> Cow<'_, str> {
-        if typ == ACCESS_TOKEN_TYPE {
-            return Cow::Borrowed(&self.access_token_header);
+        match self.headers.iter().find(|(known, _)| *known == typ) {
+            Some((_, header)) => Cow::Borrowed(header),
+            None => Cow::Owned(encoded_header(&self.key, &self.kid, typ)),
         }
-        Cow::Owned(encoded_header(&self.key, &self.kid, typ))
     }
 }
 

@@ -35,6 +35,10 @@ pub(super) enum Access {
     Migrate,
 }
 
+/// Pages in the log before they are moved into the database: a page that many commits change is moved once. 16 MiB, which is what one
+/// index of the log covers.
+const CHECKPOINT_PAGES: u32 = 4000;
+
 /// WAL with `synchronous=FULL`: a commit is on the disk before it is acknowledged. What an update or a deletion frees within a
 /// page is overwritten, or an erased user would still be in the file.
 pub(super) fn sqlite_pragmas(access: Access) -> String {
@@ -48,7 +52,8 @@ pub(super) fn sqlite_pragmas(access: Access) -> String {
     let cached = if access == Access::Write { WRITER_CACHE_KIB } else { READER_CACHE_KIB };
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -{cached}; \
-         PRAGMA foreign_keys = ON; PRAGMA query_only = {query_only}; PRAGMA secure_delete = FAST;",
+         PRAGMA foreign_keys = ON; PRAGMA query_only = {query_only}; PRAGMA secure_delete = FAST; \
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};",
         patience.as_millis()
     )
 }

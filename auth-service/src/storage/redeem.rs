@@ -121,8 +121,8 @@ fn not_begun(
 /// Redemptions of one user that may be under way at once, of which none counts the others.
 const AT_ONCE: i64 = 16;
 
-fn leaves_more_to_do(redeem: &Redeem, (_, _, others): &BegunRow) -> bool {
-    redeem.keep_browser_until.is_some() || others + AT_ONCE >= redeem.limit.most.into()
+fn leaves_more_to_do(redeem: &Redeem, (_, _, live): &BegunRow) -> bool {
+    redeem.keep_browser_until.is_some() || live + AT_ONCE >= redeem.limit.most.into()
 }
 
 /// What a new session changes beside itself.

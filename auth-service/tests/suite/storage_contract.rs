@@ -74,7 +74,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 15;
+const MIGRATIONS: usize = 16;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn new_session(id: &str, user: &User) -> Session {
