@@ -130,7 +130,8 @@ fn optional_date(value: Option<StrictValue<'_>>, name: &'static str) -> Result<O
 }
 
 /// Whole seconds of a NumericDate; `None` outside of 0 to [`MAX_NUMERIC_DATE`].
-pub(crate) fn whole_seconds(seconds: f64) -> Option<u64> {
+#[must_use]
+pub fn whole_seconds(seconds: f64) -> Option<u64> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -43,6 +43,8 @@ pub mod error;
 pub mod guard;
 #[doc(hidden)]
 pub mod public_keys;
+#[doc(hidden)]
+pub mod replay;
 mod requirement;
 #[doc(hidden)]
 pub mod revocations;

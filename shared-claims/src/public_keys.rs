@@ -38,6 +38,9 @@ pub enum SignatureAlgorithm {
 }
 
 impl SignatureAlgorithm {
+    /// As metadata lists them (RFC 8414 section 2).
+    pub const NAMES: [&str; 6] = ["ES256", "EdDSA", "Ed25519", "ES384", "PS256", "RS256"];
+
     /// Reads a JWS `alg`; `Ed25519` (RFC 9864) is the same as `EdDSA` here. Case matters.
     #[must_use]
     pub fn parse(alg: &str) -> Option<Self> {
@@ -89,6 +92,23 @@ pub enum InvalidKeySet {
     Key(usize, &'static str),
 }
 
+/// What the keys of a set are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyUse {
+    Signatures,
+    JwtSvids,
+}
+
+impl KeyUse {
+    fn is_use_of(self, jwk: &Members<'_>) -> bool {
+        let marked = jwk.get("use").map(StrictValue::as_str);
+        match self {
+            Self::Signatures => marked.is_none() || marked == Some(Some("sig")),
+            Self::JwtSvids => marked == Some(Some("jwt-svid")),
+        }
+    }
+}
+
 /// One public key, parsed once: to parse an RSA key costs a sixth of a verification with it.
 #[derive(Clone)]
 pub struct PublicKey {
@@ -112,6 +132,18 @@ impl KeySet {
     /// # Errors
     /// [`InvalidKeySet`], by the place of the key in the set, counted from 0.
     pub fn from_jwks(bytes: &[u8]) -> Result<Self, InvalidKeySet> {
+        Self::read(bytes, KeyUse::Signatures)
+    }
+
+    /// Reads the bundle of a SPIFFE trust domain: its keys for JWT-SVIDs alone (SPIFFE Trust Domain and Bundle section 4.2.2).
+    ///
+    /// # Errors
+    /// As [`Self::from_jwks`].
+    pub fn from_spiffe_bundle(bytes: &[u8]) -> Result<Self, InvalidKeySet> {
+        Self::read(bytes, KeyUse::JwtSvids)
+    }
+
+    fn read(bytes: &[u8], wanted: KeyUse) -> Result<Self, InvalidKeySet> {
         if bytes.len() > MAX_JWKS_BYTES {
             return Err(InvalidKeySet::TooLarge);
         }
@@ -125,7 +157,7 @@ impl KeySet {
         let mut keys = HashMap::new();
         for (place, item) in items.iter().enumerate() {
             let StrictValue::Object(jwk) = item else { return Err(InvalidKeySet::NotAKeySet) };
-            let Some((kid, key)) = PublicKey::from_jwk(place, jwk)? else { continue };
+            let Some((kid, key)) = PublicKey::from_jwk(place, jwk, wanted)? else { continue };
             if keys.insert(kid, key).is_some() {
                 return Err(InvalidKeySet::DuplicateKeyId(place));
             }
@@ -182,6 +214,32 @@ impl KeySet {
         }
         key.verify(token.signing_input.as_bytes(), token.signature())
     }
+
+    /// Checks the signature of a token whose issuer need not name its key (RFC 7515 section 4.1.4): without `kid` with the only
+    /// key for its `alg`.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownKey`], also where several keys would do; [`Refusal::Algorithm`] when `alg` is unknown or not that of the
+    /// key; [`Refusal::Signature`].
+    pub fn check_signature_by(
+        &self,
+        kid: Option<&str>,
+        alg: &str,
+        token: &UnverifiedToken<'_>,
+    ) -> Result<(), Refusal> {
+        let algorithm = SignatureAlgorithm::parse(alg).ok_or(Refusal::Algorithm)?;
+        let key = match kid {
+            Some(kid) => self.get(kid).ok_or(Refusal::UnknownKey)?,
+            None => {
+                let mut fitting = self.keys.values().filter(|key| key.algorithm == algorithm);
+                fitting.next().filter(|_| fitting.next().is_none()).ok_or(Refusal::UnknownKey)?
+            }
+        };
+        if key.algorithm != algorithm {
+            return Err(Refusal::Algorithm);
+        }
+        key.verify(token.signing_input.as_bytes(), token.signature())
+    }
 }
 
 impl PublicKey {
@@ -193,12 +251,16 @@ impl PublicKey {
         self.key.verify_sig(message, signature).map_err(|_| Refusal::Signature)
     }
 
-    fn from_jwk(place: usize, jwk: &Members<'_>) -> Result<Option<(String, Self)>, InvalidKeySet> {
+    fn from_jwk(
+        place: usize,
+        jwk: &Members<'_>,
+        wanted: KeyUse,
+    ) -> Result<Option<(String, Self)>, InvalidKeySet> {
         if PRIVATE_MEMBERS.iter().any(|name| jwk.contains(name)) || text(jwk, "kty") == Some("oct") {
             return Err(InvalidKeySet::PrivateMember(place));
         }
         let wrong = |why| InvalidKeySet::Key(place, why);
-        if jwk.get("use").is_some_and(|usage| usage.as_str() != Some("sig")) {
+        if !wanted.is_use_of(jwk) {
             return Ok(None);
         }
         if let Some(operations) = jwk.get("key_ops") {
@@ -208,7 +270,7 @@ impl PublicKey {
                 return Ok(None);
             }
         }
-        let Some(algorithm) = algorithm_of(jwk).map_err(wrong)? else { return Ok(None) };
+        let Some(algorithm) = algorithm_of(jwk, wanted).map_err(wrong)? else { return Ok(None) };
         let kid = text(jwk, "kid").filter(|kid| !kid.is_empty()).ok_or(wrong("it has no `kid`"))?;
         let key = parsed_key(jwk, algorithm).map_err(wrong)?;
         Ok(Some((kid.to_owned(), Self { algorithm, key })))
@@ -216,7 +278,7 @@ impl PublicKey {
 }
 
 /// The one algorithm of a key: its `alg`, or what its type and curve leave open to no choice.
-fn algorithm_of(jwk: &Members<'_>) -> Result<Option<SignatureAlgorithm>, &'static str> {
+fn algorithm_of(jwk: &Members<'_>, wanted: KeyUse) -> Result<Option<SignatureAlgorithm>, &'static str> {
     use SignatureAlgorithm::{EdDsa, Es256, Es384, Ps256, Rs256};
     let named = match jwk.get("alg") {
         None => None,
@@ -230,6 +292,8 @@ fn algorithm_of(jwk: &Members<'_>) -> Result<Option<SignatureAlgorithm>, &'stati
         (Some("OKP"), Some("Ed25519")) => &[EdDsa],
         (Some("EC"), Some("P-256")) => &[Es256],
         (Some("EC"), Some("P-384")) => &[Es384],
+        // Bundles name no algorithm.
+        (Some("RSA"), None) if wanted == KeyUse::JwtSvids => &[Rs256],
         (Some("RSA"), None) => &[Rs256, Ps256],
         (Some("OKP" | "EC" | "RSA"), _) if named.is_some() => return Err("`crv` does not fit `alg`"),
         _ => return Ok(None),

@@ -1,4 +1,5 @@
-//! Proofs that were accepted, for as long as each might be accepted again (RFC 9449 section 11.1).
+//! IDs that were accepted, for as long as each might be accepted again: of proofs (RFC 9449 section 11.1), and of assertions at the
+//! authority (RFC 7523 section 3).
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashSet, VecDeque};
@@ -7,16 +8,14 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest;
 
-use crate::confirmation::Thumbprint;
-
 /// Independent parts, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
 
-/// Seconds whose proofs are forgotten together.
+/// Seconds whose IDs are forgotten together.
 const BUCKET: u64 = 8;
 
-/// Remembers the IDs of proofs.
-pub(super) struct SeenProofs {
+/// Remembers IDs, each of its owner.
+pub struct SeenIds {
     shards: [Mutex<Shard>; SHARDS],
     /// Most that one part remembers.
     most: usize,
@@ -28,18 +27,21 @@ pub(super) struct SeenProofs {
 #[derive(Default)]
 struct Shard(VecDeque<(u64, HashSet<u128>)>);
 
-/// Whether a proof was seen for the first time.
+/// Whether an ID was seen for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub enum Seen {
+    /// It is remembered from now on.
     First,
+    /// It was accepted before.
     Again,
     /// Too many are remembered: this one might be used again, and nobody would know.
     Full,
 }
 
-impl SeenProofs {
+impl SeenIds {
     /// At most `most` of them.
-    pub(super) fn new(most: usize) -> Self {
+    #[must_use]
+    pub fn new(most: usize) -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             most: most.div_ceil(SHARDS),
@@ -47,9 +49,10 @@ impl SeenProofs {
         }
     }
 
-    /// Remembers the ID of a key's proof until `expires_at`, in seconds since the epoch.
-    pub(super) fn note(&self, key: Thumbprint, jti: &str, expires_at: u64, now: u64) -> Seen {
-        let id = id_of(key, jti);
+    /// Remembers an ID until `expires_at`, in seconds since the epoch. The ID of another owner is another one; all owners of one
+    /// memory have names of the same length, or names without a zero octet.
+    pub fn note(&self, owner: &[u8], jti: &str, expires_at: u64, now: u64) -> Seen {
+        let id = id_of(owner, jti);
         let part = usize::try_from(self.parts.hash_one(id) % SHARDS as u64).unwrap_or_default();
         let Some(shard) = self.shards.get(part) else { return Seen::Full };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +65,7 @@ impl Shard {
         while self.0.front().is_some_and(|(oldest, _)| *oldest < now) {
             self.0.pop_front();
         }
-        // In each: a key that uses an ID again in a later proof is refused as well.
+        // In each: an owner that uses an ID again in what lives longer is refused as well.
         if self.0.iter().any(|(_, ids)| ids.contains(&id)) {
             return Seen::Again;
         }
@@ -80,10 +83,11 @@ impl Shard {
     }
 }
 
-/// Half of a hash: two of a billion proofs share one with a probability below 2^-68.
-fn id_of(key: Thumbprint, jti: &str) -> u128 {
+/// Half of a hash: two of a billion IDs share one with a probability below 2^-68.
+fn id_of(owner: &[u8], jti: &str) -> u128 {
     let mut context = digest::Context::new(&digest::SHA256);
-    context.update(&key.octets());
+    context.update(owner);
+    context.update(&[0]);
     context.update(jti.as_bytes());
     let hash = context.finish();
     hash.as_ref().iter().take(16).fold(0, |id, octet| id << 8 | u128::from(*octet))
@@ -93,34 +97,30 @@ fn id_of(key: Thumbprint, jti: &str) -> u128 {
 mod tests {
     use super::*;
 
-    fn key(name: &str) -> Thumbprint {
-        Thumbprint::of_certificate(name.as_bytes())
-    }
-
     #[test]
-    fn a_proof_is_known_until_it_could_not_be_accepted_any_more_whatever_the_order() {
-        let seen = SeenProofs::new(1000);
-        let note = |name, jti, expires_at, now| seen.note(key(name), jti, expires_at, now);
+    fn an_id_is_known_until_it_could_not_be_accepted_any_more_whatever_the_order() {
+        let seen = SeenIds::new(1000);
+        let note = |name: &str, jti, expires_at, now| seen.note(name.as_bytes(), jti, expires_at, now);
         assert_eq!(note("a", "1", 1080, 1000), Seen::First);
-        assert_eq!(note("b", "1", 1080, 1000), Seen::First, "of another key");
+        assert_eq!(note("b", "1", 1080, 1000), Seen::First, "of another owner");
         assert_eq!(note("a", "2", 1010, 1000), Seen::First);
         for now in 1000..=1080 {
             assert_eq!(note("a", "1", 1080, now), Seen::Again, "{now}");
         }
-        assert_eq!(note("a", "1", 1200, 1080), Seen::Again, "in a later proof");
+        assert_eq!(note("a", "1", 1200, 1080), Seen::Again, "in what lives longer");
         assert_eq!(note("a", "1", 1300, 1100), Seen::First, "it is forgotten at last");
     }
 
     #[test]
     fn so_many_are_remembered_and_none_is_forgotten_for_another() {
-        let seen = SeenProofs::new(SHARDS);
-        let first = (0..1000).map(|n| (n, seen.note(key("a"), &n.to_string(), 1080, 1000)));
+        let seen = SeenIds::new(SHARDS);
+        let first = (0..1000).map(|n| (n, seen.note(b"a", &n.to_string(), 1080, 1000)));
         let (known, refused): (Vec<_>, Vec<_>) = first.partition(|(_, seen)| *seen == Seen::First);
         assert_eq!(known.len(), SHARDS);
         assert!(refused.iter().all(|(_, seen)| *seen == Seen::Full));
         for (n, _) in known {
-            assert_eq!(seen.note(key("a"), &n.to_string(), 1080, 1000), Seen::Again);
+            assert_eq!(seen.note(b"a", &n.to_string(), 1080, 1000), Seen::Again);
         }
-        assert_eq!(seen.note(key("a"), "5", 1300, 1200), Seen::First, "there is room again");
+        assert_eq!(seen.note(b"a", "5", 1300, 1200), Seen::First, "there is room again");
     }
 }

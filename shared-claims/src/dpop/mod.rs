@@ -3,7 +3,6 @@
 
 mod key;
 mod proof;
-mod replay;
 mod target;
 
 use std::borrow::Cow;
@@ -14,9 +13,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::confirmation::Thumbprint;
+use crate::replay::{Seen, SeenIds};
 
 use proof::Proof;
-use replay::{Seen, SeenProofs};
 use target::normal_form;
 
 /// The algorithms that proofs may have, as a challenge names them (RFC 9449 section 7.1).
@@ -36,7 +35,7 @@ const MOST_REMEMBERED: usize = 1_600_000;
 pub struct ProofVerifier {
     /// Scheme, authority and the path before that of each request.
     bases: Vec<String>,
-    seen: SeenProofs,
+    seen: SeenIds,
 }
 
 /// The URL of a service is not one that proofs could name.
@@ -137,7 +136,7 @@ impl ProofVerifier {
             Some(normal.trim_end_matches('/').to_owned())
         };
         let bases: Option<Vec<String>> = service_urls.into_iter().map(|url| base(url.as_ref())).collect();
-        Ok(Self { bases: bases.ok_or(InvalidServiceUrl)?, seen: SeenProofs::new(MOST_REMEMBERED) })
+        Ok(Self { bases: bases.ok_or(InvalidServiceUrl)?, seen: SeenIds::new(MOST_REMEMBERED) })
     }
 
     /// Checks the one proof of a request at `now`, in seconds since the epoch (RFC 9449 section 4.3): the thumbprint of its key.
@@ -178,7 +177,7 @@ impl ProofVerifier {
     /// # Errors
     /// [`ProofRefusal::Replayed`], [`ProofRefusal::TooMany`].
     pub fn spend(&self, proof: &CheckedProof, now: u64) -> Result<(), ProofRefusal> {
-        match self.seen.note(proof.key, &proof.jti, proof.expires_at, now) {
+        match self.seen.note(&proof.key.octets(), &proof.jti, proof.expires_at, now) {
             Seen::First => Ok(()),
             Seen::Again => Err(ProofRefusal::Replayed),
             Seen::Full => Err(ProofRefusal::TooMany),

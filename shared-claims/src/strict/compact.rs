@@ -15,7 +15,7 @@ pub(crate) const MAX_HEADER_BYTES: usize = 1024;
 
 /// Header parameters that refuse a token: they change what is signed (`crit`, `b64`, `zip`, `enc`),
 /// say that something else is inside (`cty`), or bring their own trust (`jwk`, `jku`, `x5u`, `x5c`).
-const FORBIDDEN: [&str; 9] = ["crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"];
+pub const FORBIDDEN: [&str; 9] = ["crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"];
 
 /// A well-formed token in compact serialization whose signature has not been verified yet.
 pub struct UnverifiedToken<'a> {

@@ -8,7 +8,7 @@ mod compact;
 mod json;
 
 pub(crate) use compact::MAX_HEADER_BYTES;
-pub use compact::{UnverifiedHeader, UnverifiedToken};
+pub use compact::{FORBIDDEN, UnverifiedHeader, UnverifiedToken};
 pub use json::{Members, StrictValue, parse_object};
 
 /// Longest token that is looked at, in bytes, unless a caller sets another cap.
