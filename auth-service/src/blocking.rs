@@ -111,20 +111,32 @@ impl Blocking {
 
     /// Authenticates a client. Where memory refuses it, it may have been registered a moment ago: all who are refused
     /// share the wait for the next poll, and none of them asks the database itself, however many unknown ids are tried.
+    /// Keys that it publishes are fetched as seldom ([`crate::remote_keys`]).
     ///
     /// # Errors
     /// As [`Authority::authenticate_client`]; `Unavailable` when the database cannot be seen.
     pub async fn authenticate(&self, presented: ClientAuthentication) -> Result<Arc<Client>> {
-        let refused = match self.authority.authenticate_client(&presented)? {
-            Authentication::Proved(client) => return Ok(client),
-            Authentication::MaybeNew(refused) => refused,
-        };
-        // With too many waiting already, nobody waits.
-        let Ok(_waiting) = self.waiting.try_acquire() else { return Err(refused) };
-        self.next_poll().await?;
-        match self.authority.authenticate_client(&presented)? {
-            Authentication::Proved(client) => Ok(client),
-            Authentication::MaybeNew(refused) => Err(refused),
+        let overloaded = || Error::new(ErrorKind::Overloaded, "too many clients wait to be authenticated");
+        let mut waited = false;
+        loop {
+            match self.authority.authenticate_client(&presented)? {
+                Authentication::Proved(client) => return Ok(client),
+                Authentication::MaybeNew(refused) if waited => return Err(refused),
+                Authentication::MaybeNew(refused) => {
+                    // With too many waiting already, nobody waits.
+                    let Ok(_waiting) = self.waiting.try_acquire() else { return Err(refused) };
+                    self.next_poll().await?;
+                    waited = true;
+                }
+                Authentication::NeedsKeys(location) => {
+                    let _waiting = self.waiting.try_acquire().map_err(|_| overloaded())?;
+                    self.authority
+                        .assertions
+                        .remote_keys
+                        .fetch(&location, self.authority.clock.as_ref())
+                        .await;
+                }
+            }
         }
     }
 

@@ -35,6 +35,8 @@ pub mod import;
 pub mod keys;
 pub mod mail;
 pub mod metrics;
+pub mod outbound;
+pub mod remote_keys;
 pub mod revocations;
 pub mod secret;
 pub mod sessions;

@@ -3,12 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Once;
 
-use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::networks::Networks;
 
 /// The proxies whose word is taken for who called them: networks, and no other hop.
-#[derive(Debug, Clone, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+pub struct TrustedProxies(Networks);
 
 impl TrustedProxies {
     /// The caller: the last address of `X-Forwarded-For` that is not one of the proxies, if one of them has sent it.
@@ -59,7 +60,7 @@ impl TrustedProxies {
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.0.contains(address)
     }
 }
 
@@ -87,28 +88,6 @@ fn address_of(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim_matches('"');
     let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
     bare.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip())).ok()
-}
-
-impl<'de> Deserialize<'de> for TrustedProxies {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let text = String::deserialize(deserializer)?;
-        let network = |word: &str| {
-            let address = || word.parse::<IpAddr>().map(IpNet::from);
-            word.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
-                D::Error::custom("expected addresses or networks such as `10.0.0.0/8, 127.0.0.1`")
-            })
-        };
-        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-        words.map(network).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl Serialize for TrustedProxies {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let words: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        serializer.serialize_str(&words.join(", "))
-    }
 }
 
 #[cfg(test)]

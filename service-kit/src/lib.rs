@@ -27,6 +27,7 @@ pub mod healthcheck;
 pub mod http_metrics;
 pub mod logging;
 pub mod metrics;
+pub mod networks;
 pub mod observe;
 pub mod reference;
 pub mod refusal;

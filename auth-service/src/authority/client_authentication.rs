@@ -1,8 +1,18 @@
 use std::sync::Arc;
 
+use shared_claims::KeySet;
+use shared_claims::replay::{Seen, SeenIds};
+
 use super::Authority;
-use crate::clients::{Client, ClientAuthentication, ClientId};
-use crate::error::{Error, OAuthFault, Result};
+use crate::clients::{
+    AssertionFault, Client, ClientAuthentication, ClientId, ClientKeys, Credentials, IssuerKeys, KeyLocation,
+    TrustedIssuer, UnverifiedAssertion, Workload,
+};
+use crate::error::{Error, ErrorKind, OAuthFault, Result};
+use crate::remote_keys::{Lookup, RemoteKeys};
+
+/// Most assertions that are remembered, so that each is used once: 3,000 a second of the longest life, in about 40 MiB.
+const MOST_REMEMBERED: usize = 1_000_000;
 
 /// What memory says of a client that authenticates.
 pub enum Authentication {
@@ -10,32 +20,157 @@ pub enum Authentication {
     /// Refused; but the client or its secret may have been registered a moment ago: after the next poll of the
     /// database it is tried once more.
     MaybeNew(Error),
+    /// The keys that are published there are to be fetched first.
+    NeedsKeys(KeyLocation),
+}
+
+/// What it takes to check the assertions of clients.
+pub struct Assertions {
+    /// The keys that clients publish.
+    pub remote_keys: RemoteKeys,
+    /// Those that this process has accepted.
+    used: SeenIds,
+}
+
+impl Assertions {
+    #[must_use]
+    pub fn new(remote_keys: RemoteKeys) -> Self {
+        Self { remote_keys, used: SeenIds::new(MOST_REMEMBERED) }
+    }
+}
+
+/// Keys, or where to get them.
+enum Found {
+    Keys(KeySet),
+    At(KeyLocation),
 }
 
 impl Authority {
     /// Authenticates a client (RFC 6749 section 2.3), by what memory knows.
     ///
     /// # Errors
-    /// `invalid_client`, the same for an unknown id, a wrong secret and a disabled client.
+    /// `invalid_client`, the same for an unknown id, a wrong secret and a disabled client; `Unavailable` where the client publishes
+    /// its keys and they could not be fetched.
     pub fn authenticate_client(&self, presented: &ClientAuthentication) -> Result<Authentication> {
-        let refused = |cause: String| Error::new(OAuthFault::InvalidClient, cause);
         // An id that cannot be one is no news.
         let id = ClientId::parse(presented.unverified_id())
             .ok_or_else(|| refused("the client id is malformed".to_owned()))?;
         let Some(client) = self.clients.enabled(&id) else {
             return Ok(Authentication::MaybeNew(refused("no enabled client has this id".to_owned())));
         };
-        match presented {
-            ClientAuthentication::Secret { secret, .. } if client.accepts(secret, self.now()) => {
+        let maybe_new = |cause: String| Ok(Authentication::MaybeNew(refused(cause)));
+        match (presented, &client.credentials) {
+            (ClientAuthentication::Secret { secret, .. }, credentials)
+                if credentials.accept_secret(secret, self.now()) =>
+            {
                 Ok(Authentication::Proved(client))
             }
-            ClientAuthentication::None { .. } if client.is_public() => Ok(Authentication::Proved(client)),
-            ClientAuthentication::None { .. } => {
-                Ok(Authentication::MaybeNew(refused(format!("client {id} has to authenticate"))))
+            (ClientAuthentication::None { .. }, Credentials::Public) => Ok(Authentication::Proved(client)),
+            (ClientAuthentication::Assertion { assertion, .. }, Credentials::PrivateKeyJwt(keys)) => {
+                self.authenticate_by_key(&client, keys, assertion.expose())
             }
-            ClientAuthentication::Secret { .. } => {
-                Ok(Authentication::MaybeNew(refused(format!("wrong secret for client {id}"))))
+            (ClientAuthentication::Assertion { assertion, .. }, Credentials::Workload(workload)) => {
+                self.authenticate_workload(&client, workload, assertion.expose())
+            }
+            (ClientAuthentication::None { .. }, _) => maybe_new(format!("client {id} has to authenticate")),
+            (ClientAuthentication::Secret { .. }, Credentials::Secret { .. }) => {
+                maybe_new(format!("wrong secret for client {id}"))
+            }
+            (ClientAuthentication::Secret { .. } | ClientAuthentication::Assertion { .. }, credentials) => {
+                maybe_new(format!("client {id} is registered for the method {}", credentials.method()))
             }
         }
     }
+
+    /// By an assertion of its own, once.
+    fn authenticate_by_key(
+        &self,
+        client: &Arc<Client>,
+        keys: &ClientKeys,
+        assertion: &str,
+    ) -> Result<Authentication> {
+        let fault = |fault| refused_to(client, &fault);
+        let assertion = UnverifiedAssertion::parse(assertion).map_err(fault)?;
+        let keys = match keys {
+            ClientKeys::Stored(stored) => Found::Keys(stored.keys().clone()),
+            ClientKeys::At(url) => self.published_keys(KeyLocation::Jwks(url.clone()), assertion.kid())?,
+        };
+        let keys = match keys {
+            Found::Keys(keys) => keys,
+            Found::At(location) => return Ok(Authentication::NeedsKeys(location)),
+        };
+        let claims = match assertion.verify(&keys) {
+            Ok(claims) => claims,
+            Err(other) => return unverified(client, other),
+        };
+        let now = self.now().seconds();
+        let once = claims.check_self_issued(client.id.as_str(), &self.issuer.url, now).map_err(fault)?;
+        match self.assertions.used.note(client.id.as_str().as_bytes(), once.jti, once.until, now) {
+            Seen::First => Ok(Authentication::Proved(Arc::clone(client))),
+            Seen::Again => Err(fault(AssertionFault::Replayed)),
+            Seen::Full => Err(Error::new(ErrorKind::Overloaded, AssertionFault::TooMany.to_string())),
+        }
+    }
+
+    /// By the token that its platform gave it. Whose keys are asked is said by the registration, never by the token.
+    fn authenticate_workload(
+        &self,
+        client: &Arc<Client>,
+        workload: &Workload,
+        assertion: &str,
+    ) -> Result<Authentication> {
+        let fault = |fault| refused_to(client, &fault);
+        let Some(trusted) = self.clients.trusted_issuer(&workload.issuer) else {
+            let cause = format!("client {}: its issuer {} is not trusted", client.id, workload.issuer);
+            return Ok(Authentication::MaybeNew(refused(cause)));
+        };
+        let assertion = UnverifiedAssertion::parse(assertion).map_err(fault)?;
+        let keys = match self.issuer_keys(&trusted, assertion.kid())? {
+            Found::Keys(keys) => keys,
+            Found::At(location) => return Ok(Authentication::NeedsKeys(location)),
+        };
+        let claims = match assertion.verify(&keys) {
+            Ok(claims) => claims,
+            Err(other) => return unverified(client, other),
+        };
+        let audience = trusted.audience.as_deref().unwrap_or(&self.issuer.url);
+        claims.check_workload(workload, audience, self.now().seconds()).map_err(fault)?;
+        Ok(Authentication::Proved(Arc::clone(client)))
+    }
+
+    fn issuer_keys(&self, trusted: &TrustedIssuer, kid: Option<&str>) -> Result<Found> {
+        let location = match &trusted.keys {
+            IssuerKeys::Stored(stored) => return Ok(Found::Keys(stored.keys().clone())),
+            IssuerKeys::At(url) if trusted.is_trust_domain() => KeyLocation::SpiffeBundle(url.clone()),
+            IssuerKeys::At(url) => KeyLocation::Jwks(url.clone()),
+            IssuerKeys::Discovered => KeyLocation::Discovery(trusted.issuer.clone()),
+        };
+        self.published_keys(location, kid)
+    }
+
+    fn published_keys(&self, location: KeyLocation, kid: Option<&str>) -> Result<Found> {
+        match self.assertions.remote_keys.look_up(&location, kid, self.now()) {
+            Lookup::Keys(keys) => Ok(Found::Keys(keys)),
+            Lookup::Fetch => Ok(Found::At(location)),
+            Lookup::Missing => Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("the keys at {location} could not be fetched"),
+            )),
+        }
+    }
+}
+
+/// Another key may have been registered a moment ago; anything else stays wrong.
+fn unverified(client: &Client, fault: AssertionFault) -> Result<Authentication> {
+    let refused = refused_to(client, &fault);
+    let by_key = matches!(fault, AssertionFault::UnknownKey | AssertionFault::Signature(_));
+    if by_key { Ok(Authentication::MaybeNew(refused)) } else { Err(refused) }
+}
+
+fn refused_to(client: &Client, fault: &AssertionFault) -> Error {
+    refused(format!("client {}: {fault}", client.id))
+}
+
+fn refused(cause: String) -> Error {
+    Error::new(OAuthFault::InvalidClient, cause)
 }

@@ -24,7 +24,7 @@ use crate::clients::ClientDirectory;
 use crate::clock::{Clock, Timestamp};
 use crate::storage::Storage;
 
-pub use client_authentication::Authentication;
+pub use client_authentication::{Assertions, Authentication};
 pub use issuer::Issuer;
 pub use logout_notices::{Attempt, Outgoing};
 pub use policy::{SimpleJwt, SlidingPolicy, TokenPolicy};
@@ -37,6 +37,8 @@ pub struct Authority {
     pub clock: Arc<dyn Clock>,
     pub storage: Storage,
     pub clients: ClientDirectory,
+    /// How clients prove themselves by keys of their own.
+    pub assertions: Assertions,
     /// Signs.
     pub issuer: Issuer,
     /// Reads what was signed.

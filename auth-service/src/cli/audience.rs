@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared_claims::encryption::EncryptionKey;
 
 use super::key::parse_algorithm;
+use super::key_file;
 use super::output::Output;
 use super::table::Row;
 use super::{Done, Failure};
@@ -189,8 +190,5 @@ fn encryption_kid(audience: &Audience) -> Value {
 
 /// Checks the JWKS before it is stored.
 fn read_jwks(file: &Path) -> Result<String, Failure> {
-    let wrong = |cause: String| Failure::Usage(format!("{}: {cause}", file.display()));
-    let jwks = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-    EncryptionKey::from_jwks(jwks.as_bytes()).map_err(|error| wrong(error.to_string()))?;
-    Ok(jwks)
+    key_file::read(file, |jwks| EncryptionKey::from_jwks(jwks.as_bytes()).map(|_| jwks))
 }

@@ -2,7 +2,7 @@ use clap::Subcommand;
 
 use super::{
     audience, audit, backup, browser_session, client, consent, import, key, master_key, session, standalone,
-    user,
+    trusted_issuer, user,
 };
 
 #[derive(Debug, Subcommand)]
@@ -29,6 +29,9 @@ pub(super) enum Command {
     /// Manage audiences: services that accept tokens.
     #[command(subcommand)]
     Audience(audience::AudienceCommand),
+    /// Manage trusted issuers: platforms whose tokens prove workloads.
+    #[command(subcommand)]
+    TrustedIssuer(trusted_issuer::TrustedIssuerCommand),
     /// Import users and settings from a Django project.
     #[command(subcommand)]
     Import(import::ImportCommand),
@@ -62,6 +65,7 @@ impl Command {
             Self::BrowserSession(command) => command.only_reads(),
             Self::Consent(command) => command.only_reads(),
             Self::Audience(command) => command.only_reads(),
+            Self::TrustedIssuer(command) => command.only_reads(),
             Self::Key(command) => command.only_reads(),
             Self::Audit(command) => command.only_reads(),
             Self::Serve

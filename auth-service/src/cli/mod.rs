@@ -17,6 +17,7 @@ mod failure;
 mod generated;
 mod import;
 mod key;
+mod key_file;
 mod list;
 mod master_key;
 mod output;
@@ -24,6 +25,7 @@ mod serve;
 mod session;
 mod standalone;
 mod table;
+mod trusted_issuer;
 mod user;
 
 use std::path::PathBuf;
@@ -107,6 +109,7 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::BrowserSession(command) => command.run(&*open()?, output),
         Command::Consent(command) => command.run(&*open()?, output),
         Command::Audience(command) => command.run(&*open()?, output),
+        Command::TrustedIssuer(command) => command.run(&*open()?, output),
         Command::Import(import::ImportCommand::Django(command)) => {
             command.run(&*authority(&settings)?, settings.django.field_map(), output)
         }

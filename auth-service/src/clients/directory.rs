@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{Audience, Client, ClientId, TokenForm, TokenType};
+use super::{Audience, Client, ClientId, TokenForm, TokenType, TrustedIssuer};
 use crate::keys::Algorithm;
 
 /// All clients and audiences in memory, so that a client token costs no database: also while the
@@ -13,24 +13,34 @@ pub struct ClientDirectory {
     state: ArcSwap<State>,
 }
 
+/// Everything that is registered.
+pub struct Registry {
+    pub clients: Vec<Client>,
+    pub audiences: Vec<Audience>,
+    pub trusted_issuers: Vec<TrustedIssuer>,
+}
+
 #[derive(Default)]
 struct State {
     version: i64,
     clients: HashMap<ClientId, Arc<Client>>,
     audiences: HashMap<String, TokenForm>,
+    trusted_issuers: HashMap<String, Arc<TrustedIssuer>>,
     /// Of all enabled clients: a preflight does not name its client.
     cors_origins: HashSet<String>,
 }
 
 impl ClientDirectory {
     /// `version` is the change counter as it stood before the rest was read.
-    pub fn replace(&self, version: i64, clients: Vec<Client>, audiences: Vec<Audience>) {
+    pub fn replace(&self, version: i64, Registry { clients, audiences, trusted_issuers }: Registry) {
         let form = |audience: Audience| (audience.name.clone(), audience.token_form());
         let audiences = audiences.into_iter().map(form).collect();
         let enabled = clients.iter().filter(|client| client.disabled_at.is_none());
         let cors_origins = enabled.flat_map(|client| client.cors_origins.iter().cloned()).collect();
         let clients = clients.into_iter().map(|client| (client.id.clone(), Arc::new(client))).collect();
-        self.state.store(Arc::new(State { version, clients, audiences, cors_origins }));
+        let trusted_issuers =
+            trusted_issuers.into_iter().map(|trusted| (trusted.issuer.clone(), Arc::new(trusted))).collect();
+        self.state.store(Arc::new(State { version, clients, audiences, trusted_issuers, cors_origins }));
     }
 
     /// The change counter of what is held here.
@@ -43,6 +53,12 @@ impl ClientDirectory {
     #[must_use]
     pub fn enabled(&self, id: &ClientId) -> Option<Arc<Client>> {
         self.state.load().clients.get(id).filter(|client| client.disabled_at.is_none()).cloned()
+    }
+
+    /// A platform whose tokens prove workloads; `None` when it is not trusted.
+    #[must_use]
+    pub fn trusted_issuer(&self, issuer: &str) -> Option<Arc<TrustedIssuer>> {
+        self.state.load().trusted_issuers.get(issuer).cloned()
     }
 
     /// Whether an enabled client has a browser application of this origin.

@@ -1,53 +1,37 @@
 //! Clients: the services that ask for tokens (RFC 6749 section 2).
 
+mod assertion;
 mod audience;
 mod authenticate;
+mod credentials;
 mod directory;
 mod grant_type;
+mod id;
+mod keys;
 mod login;
 mod new_client;
 mod redirect_uri;
-
-use std::fmt;
+mod trusted_issuer;
+mod workload;
 
 use shared_claims::ScopeSet;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, OAuthFault, Result};
-use crate::secret::{HashedSecret, PlainSecret};
 
+pub use assertion::{AssertionClaims, AssertionFault, SingleUse, UnverifiedAssertion};
 pub use audience::{Audience, AudienceChange, Encryption, TokenForm, TokenType};
-pub use authenticate::ClientAuthentication;
-pub use directory::ClientDirectory;
+pub use authenticate::{ClientAuthentication, Presented};
+pub use credentials::{ClientMethod, Credentials};
+pub use directory::{ClientDirectory, Registry};
 pub use grant_type::GrantType;
+pub use id::ClientId;
+pub use keys::{ClientKeys, StoredKeys};
 pub use login::{ClientLogin, ClientLoginChange, Pkce};
 pub use new_client::{ClientChange, NewClient};
 pub use redirect_uri::RedirectUri;
-
-/// 1 to 64 characters of `A-Z a-z 0-9 . _ -`, chosen by the operator.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ClientId(String);
-
-impl ClientId {
-    /// `None` when the text is not an id.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let fits = (1..=64).contains(&text.len()) && text.bytes().all(allowed);
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+pub use trusted_issuer::{IssuerKeys, KeyLocation, TrustedIssuer};
+pub use workload::{InvalidPattern, SubjectPattern, Workload};
 
 /// Scopes that begin so are rights at the authority itself: no token has them unless it is asked for them by name.
 const OWN_SCOPES: &str = "signet:";
@@ -83,33 +67,7 @@ pub struct Client {
     pub disabled_at: Option<Timestamp>,
 }
 
-/// How a client proves itself.
-#[derive(Debug, Clone)]
-pub enum Credentials {
-    /// The first-party client behind simplejwt's endpoints; it cannot authenticate anywhere.
-    FirstParty,
-    /// It runs where everybody can read it, and has nothing to prove itself with (RFC 6749 section 2.1).
-    Public,
-    Secret {
-        current: HashedSecret,
-        /// Still good until the given time, so that a secret can be changed without a gap.
-        previous: Option<(HashedSecret, Timestamp)>,
-    },
-}
-
 impl Client {
-    /// Whether this secret is the client's, at `now`, in constant time.
-    #[must_use]
-    pub fn accepts(&self, secret: &PlainSecret, now: Timestamp) -> bool {
-        match &self.credentials {
-            Credentials::FirstParty | Credentials::Public => false,
-            Credentials::Secret { current, previous } => {
-                let previous = previous.as_ref().filter(|(_, until)| now < *until);
-                current.matches(secret) || previous.is_some_and(|(hash, _)| hash.matches(secret))
-            }
-        }
-    }
-
     /// Whether it needs no secret.
     #[must_use]
     pub fn is_public(&self) -> bool {

@@ -1,6 +1,6 @@
 use shared_claims::ScopeSet;
 
-use super::{ClientId, ClientLogin, ClientLoginChange, GrantType};
+use super::{ClientId, ClientLogin, ClientLoginChange, ClientMethod, GrantType};
 
 /// A client that is to be registered. Its credentials are made with it.
 #[derive(Debug, Clone)]
@@ -16,8 +16,8 @@ pub struct NewClient {
     /// Origins of its browser applications, which may read the answers of the authority (CORS).
     pub cors_origins: Vec<String>,
     pub login: ClientLogin,
-    /// It gets no secret.
-    pub public: bool,
+    /// How it will authenticate.
+    pub method: ClientMethod,
 }
 
 /// Changes of a client; `None` leaves a value as it is.
@@ -29,13 +29,19 @@ pub struct ClientChange {
     pub introspects: Option<Vec<String>>,
     pub cors_origins: Option<Vec<String>>,
     pub login: ClientLoginChange,
+    /// It proves itself so from now on, and by nothing that it had before.
+    pub method: Option<ClientMethod>,
 }
 
 impl ClientChange {
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { scope, audiences, grants, introspects, cors_origins, login } = self;
+        let Self { scope, audiences, grants, introspects, cors_origins, login, method } = self;
         let lists = [audiences, introspects, cors_origins];
-        scope.is_none() && grants.is_none() && login.is_empty() && lists.into_iter().all(Option::is_none)
+        scope.is_none()
+            && grants.is_none()
+            && login.is_empty()
+            && method.is_none()
+            && lists.into_iter().all(Option::is_none)
     }
 }

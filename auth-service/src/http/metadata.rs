@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+use shared_claims::public_keys::SignatureAlgorithm;
 
 use super::HttpState;
 use super::caching::{self, read_only};
@@ -32,8 +33,9 @@ pub(super) struct Metadata {
 
 impl Metadata {
     pub(super) fn new(issuer: &str) -> Self {
-        let methods = json!(["client_secret_basic", "client_secret_post"]);
-        let with_public = json!(["client_secret_basic", "client_secret_post", "none"]);
+        let methods = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
+        let with_public = json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]);
+        let algorithms = json!(SignatureAlgorithm::NAMES);
         let at = |path: &str| format!("{issuer}{path}");
         let text = json!({
             "issuer": issuer,
@@ -43,8 +45,11 @@ impl Metadata {
             "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
             "grant_types_supported": OFFERED_GRANTS.map(GrantType::as_str),
             "token_endpoint_auth_methods_supported": with_public,
+            "token_endpoint_auth_signing_alg_values_supported": algorithms,
             "introspection_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
             "revocation_endpoint_auth_methods_supported": with_public,
+            "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             "authorization_endpoint": at("/oauth2/authorize"),
             "device_authorization_endpoint": at("/oauth2/device_authorization"),
             "authorization_response_iss_parameter_supported": true,

@@ -14,7 +14,7 @@ use service_kit::traces::Traces;
 
 use super::{
     Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Device, Django, Grpc, Http, Keys, Limits,
-    Mail, OpenId, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
+    Mail, OpenId, Outbound, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 impl Default for Settings {
@@ -45,6 +45,7 @@ impl Default for Settings {
             backup: Backup::default(),
             limits: Limits::default(),
             trusted_proxies: TrustedProxies::default(),
+            outbound: Outbound::default(),
             metrics: Metrics::on_loopback(9464),
             traces: Traces::default(),
             log: Log::default(),

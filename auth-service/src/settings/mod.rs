@@ -9,6 +9,7 @@ mod limits;
 mod listeners;
 mod load;
 mod login;
+mod outbound;
 mod reference;
 mod simplejwt;
 mod webhook;
@@ -33,6 +34,7 @@ pub use limits::{Audit, Backup, Limits, Sweep};
 pub use listeners::{Grpc, Http};
 pub use load::load;
 pub use login::{BrowserSessions, Device, OpenId, Pages};
+pub use outbound::Outbound;
 pub use reference::reference;
 pub use simplejwt::SimpleJwt;
 pub use webhook::Webhook;
@@ -96,6 +98,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Addresses and networks of proxies whose `X-Forwarded-For` is trusted, separated by commas.
     pub trusted_proxies: TrustedProxies,
+    /// Documents of others that the authority fetches, such as the keys of clients.
+    pub outbound: Outbound,
     /// Prometheus metrics.
     pub metrics: Metrics,
     /// OpenTelemetry traces.

@@ -7,7 +7,7 @@ use service_kit::traces::Traces;
 
 use super::{
     Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Device, Django, Grpc, Http, Keys, Limits,
-    Mail, OpenId, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
+    Mail, OpenId, Outbound, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 /// Every setting, with its default and its meaning.
@@ -38,6 +38,7 @@ fn docs(section: &str, field: &str) -> Option<&'static str> {
         "mail" => Mail::get_field_docs(field),
         "metrics" => Metrics::get_field_docs(field),
         "openid" => OpenId::get_field_docs(field),
+        "outbound" => Outbound::get_field_docs(field),
         "pages" => Pages::get_field_docs(field),
         "passwords" => Passwords::get_field_docs(field),
         "simplejwt" => SimpleJwt::get_field_docs(field),

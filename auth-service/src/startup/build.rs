@@ -6,14 +6,16 @@ use super::policies::{
     account_policy, authorize_policy, issuer, mailer, sign_in_policy, simplejwt, token_policy,
 };
 use crate::audit::{Actor, Chain};
-use crate::authority::Authority;
 use crate::authority::account::AccountService;
 use crate::authority::authorize::AuthorizeService;
 use crate::authority::sign_in::SignIn;
 use crate::authority::sync::SyncState;
 use crate::authority::tokens::TokenReader;
+use crate::authority::{Assertions, Authority};
 use crate::clients::ClientDirectory;
 use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::outbound::{Outbound, Reachable};
+use crate::remote_keys::RemoteKeys;
 use crate::settings::Settings;
 
 /// 2020-01-01: a clock before it was never set.
@@ -65,6 +67,7 @@ fn assemble(
         policy: token_policy(settings),
         simplejwt: simplejwt(settings, &secrets)?,
         clients: ClientDirectory::default(),
+        assertions: Assertions::new(RemoteKeys::new(outbound(settings)?)),
         issuer: issuer(settings, &secrets)?,
         reader: TokenReader::new(&settings.issuer, settings.simplejwt.leeway)?,
         sign_in: SignIn::new(sign_in_policy(settings), &secrets),
@@ -74,6 +77,15 @@ fn assemble(
         clock,
         storage,
     })
+}
+
+/// The client that fetches what others publish.
+fn outbound(settings: &Settings) -> Result<Outbound> {
+    let path = settings.outbound.ca_file.as_deref();
+    let authorities = path.map(std::fs::read).transpose();
+    let authorities = authorities.map_err(|error| format!("outbound.ca_file: {error}"))?;
+    let reachable = Reachable::new(settings.outbound.networks.clone());
+    Outbound::new(reachable, authorities.as_deref()).map_err(|error| format!("outbound.ca_file: {error}"))
 }
 
 /// # Errors

@@ -177,10 +177,8 @@ fn attempt_policy(settings: &Settings) -> AttemptPolicy {
 }
 
 fn hashing_threads(settings: &Settings) -> usize {
-    match settings.passwords.threads {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        set => set,
-    }
+    let set = settings.passwords.threads;
+    if set > 0 { set } else { thread::available_parallelism().map_or(1, usize::from) }
 }
 
 fn first_party(settings: &Settings) -> Result<Client> {

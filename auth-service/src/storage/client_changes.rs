@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::clients::joined;
+use super::clients::{MethodColumns, joined};
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations;
@@ -11,7 +11,7 @@ use super::session_ends::{End, end_all_of_client, sessions_ended};
 use super::user_changes::{Enabled, accepted_from};
 use super::{Storage, count_up};
 use crate::audit::{Action, Event};
-use crate::clients::{ClientChange, ClientId, ClientLoginChange, GrantType, Pkce};
+use crate::clients::{ClientChange, ClientId, ClientLoginChange, ClientMethod, GrantType, Pkce};
 use crate::clock::Timestamp;
 use crate::revocations::RevocationTarget;
 use crate::sessions::EndReason;
@@ -91,7 +91,7 @@ impl Storage {
     pub fn update_client(&self, id: &ClientId, change: ClientChange) -> Result<bool, StorageError> {
         let id = id.clone();
         self.write_audited(move |connection| {
-            let ClientChange { scope, audiences, grants, introspects, cors_origins, login } = &change;
+            let ClientChange { scope, audiences, grants, introspects, cors_origins, login, method } = &change;
             let scope = scope.as_ref().map(ToString::to_string);
             let audiences = audiences.as_ref().map(|names| names.join(" "));
             let grants = grants.as_deref().map(GrantType::join);
@@ -109,6 +109,10 @@ impl Storage {
                 .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}")))
                 .collect();
             detail.extend(update_login(connection, &id, login)?);
+            if let Some(method) = method {
+                update_method(connection, &id, method)?;
+                detail.push(format!("method {method:?}"));
+            }
             let event = Event::of(Action::ClientUpdated).client(id.as_str()).detail(detail.join(", "));
             let set = (
                 scope.map(|scope| clients::scope.eq(scope)),
@@ -125,6 +129,23 @@ impl Storage {
             Ok((known, known.then_some(event)))
         })
     }
+}
+
+/// From now on it proves itself so, and by no secret that it had.
+fn update_method(
+    connection: &mut AnyConnection,
+    id: &ClientId,
+    method: &ClientMethod,
+) -> Result<(), StorageError> {
+    let (none, no_time): (Option<Vec<u8>>, Option<i64>) = (None, None);
+    let without_secret = (
+        clients::secret_hash.eq(Vec::new()),
+        clients::previous_secret_hash.eq(none),
+        clients::previous_secret_expires_at.eq(no_time),
+    );
+    let set = (MethodColumns::of(method), without_secret);
+    diesel::update(clients::table.find(id.as_str())).set(set).execute(connection)?;
+    Ok(())
 }
 
 /// Changes how users log in at a client: what was changed, for the audit log.

@@ -1,13 +1,21 @@
+mod method;
+mod trusted_issuers;
+
 use diesel::prelude::*;
 
 use super::error::StorageError;
 use super::schema::clients;
 use super::{Storage, count_up, scope, words};
 use crate::audit::{Action, Event};
-use crate::clients::{Client, ClientId, ClientLogin, Credentials, GrantType, NewClient, Pkce, RedirectUri};
+use crate::clients::{
+    Client, ClientId, ClientLogin, ClientMethod, Credentials, GrantType, NewClient, Pkce, RedirectUri,
+};
 use crate::clock::Timestamp;
 use crate::keys::Algorithm;
 use crate::secret::HashedSecret;
+
+pub(super) use method::MethodColumns;
+pub use trusted_issuers::TrustedIssuerDeleted;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients)]
@@ -31,9 +39,13 @@ struct ClientRow {
     pkce_optional: bool,
     first_party: bool,
     public: bool,
+    #[diesel(embed)]
+    method: MethodColumns,
 }
 
 impl Storage {
+    /// `secret` is that of a client that proves itself by one.
+    ///
     /// # Errors
     /// [`StorageError::Taken`] when the id is in use.
     pub fn create_client(
@@ -43,12 +55,13 @@ impl Storage {
         now: Timestamp,
     ) -> Result<(), StorageError> {
         let login = &client.login;
+        let method = client.method.as_str();
         let row = ClientRow {
             id: client.id.to_string(),
             scope: client.scope.to_string(),
             audiences: client.audiences.join(" "),
             grants: GrantType::join(&client.grants),
-            // A public client has none.
+            // Others have none, and nothing has this hash.
             secret_hash: secret.map(|secret| secret.as_bytes().to_vec()).unwrap_or_default(),
             previous_secret_hash: None,
             previous_secret_expires_at: None,
@@ -63,11 +76,12 @@ impl Storage {
             id_token_algorithm: Some(login.id_token_algorithm.as_str().to_owned()),
             pkce_optional: login.pkce == Pkce::Optional,
             first_party: login.first_party,
-            public: secret.is_none(),
+            public: matches!(client.method, ClientMethod::None),
+            method: MethodColumns::of(&client.method),
         };
         self.write_audited(move |connection| {
             let ClientRow { grants, scope, audiences, introspects, cors_origins, redirect_uris, .. } = &row;
-            let detail = format!("grants {grants}, scope {scope}, audiences {audiences}, introspects {introspects}, cors_origins {cors_origins}, redirect_uris {redirect_uris}");
+            let detail = format!("grants {grants}, scope {scope}, audiences {audiences}, introspects {introspects}, cors_origins {cors_origins}, redirect_uris {redirect_uris}, method {method}");
             let made = Event::of(Action::ClientCreated).client(&row.id).detail(detail);
             diesel::insert_into(clients::table).values(row).execute(connection)?;
             count_up(connection, "clients")?;
@@ -85,7 +99,7 @@ impl Storage {
     }
 
     /// Gives a client a new secret; the old one stays good until `previous_until`. `Ok(false)` when
-    /// there is no such client, or a public one.
+    /// there is no such client, or one without a secret.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -97,8 +111,9 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         let (id, secret) = (id.clone(), secret.as_bytes().to_vec());
         self.write_audited(move |connection| {
-            let confidential = clients::table.find(id.as_str()).filter(clients::public.eq(false));
-            let changed = diesel::update(confidential)
+            let found = clients::table.find(id.as_str());
+            let with_secret = found.filter(clients::public.eq(false)).filter(clients::auth_method.is_null());
+            let changed = diesel::update(with_secret)
                 .set((
                     clients::previous_secret_hash.eq(clients::secret_hash.nullable()),
                     clients::previous_secret_expires_at.eq(previous_until.0),
@@ -131,9 +146,10 @@ impl ClientRow {
             first_party: self.first_party,
         };
         let previous = self.previous_secret_hash.zip(self.previous_secret_expires_at);
-        let credentials = match self.public {
-            true => Credentials::Public,
-            false => Credentials::Secret {
+        let credentials = match (self.method.read().map_err(unreadable)?, self.public) {
+            (Some(credentials), _) => credentials,
+            (None, true) => Credentials::Public,
+            (None, false) => Credentials::Secret {
                 current: HashedSecret::from_stored(self.secret_hash),
                 previous: previous.map(|(hash, until)| (HashedSecret::from_stored(hash), Timestamp(until))),
             },

@@ -1,10 +1,9 @@
 //! The database, behind atomic domain steps: a transaction never leaves this folder.
 //!
-//! One set of queries serves SQLite and PostgreSQL. Reads come from a pool. Writes go through the
-//! one writer thread on SQLite, and through the pool on PostgreSQL, where rotations have a thread too:
-//! what is done most often shares commits on both. Every step writes first, so
-//! that it takes its locks before it reads: a read-then-write transaction fails on SQLite under
-//! load whatever the time-out, and on PostgreSQL decides by what is no longer true.
+//! One set of queries serves SQLite and PostgreSQL. Reads come from a pool. Writes go through the one writer thread on SQLite, and
+//! through the pool on PostgreSQL, where rotations have a thread too: what is done most often shares commits on both. Every step
+//! writes first, so that it takes its locks before it reads: a read-then-write transaction fails on SQLite under load whatever the
+//! time-out, and on PostgreSQL decides by what is no longer true.
 
 mod account_sessions;
 mod accounts;
@@ -96,6 +95,7 @@ pub use browser_session_list::{BrowserSessionPage, BrowserSessionSummary};
 pub use browser_sessions::{BrowserEnd, ConsentsFor};
 pub use change_counters::ChangeCounters;
 pub use client_changes::ClientEnd;
+pub use clients::TrustedIssuerDeleted;
 pub use consents::Consent;
 pub use copy::{check_unused, replace_database};
 pub use device_requests::{AllowedBy, Decision, DeviceRequest};

@@ -124,6 +124,12 @@ diesel::table! {
         pkce_optional -> Bool,
         first_party -> Bool,
         public -> Bool,
+        auth_method -> Nullable<Text>,
+        jwks -> Nullable<Text>,
+        jwks_uri -> Nullable<Text>,
+        workload_issuer -> Nullable<Text>,
+        workload_subject -> Nullable<Text>,
+        workload_claims -> Nullable<Text>,
     }
 }
 
@@ -256,6 +262,16 @@ diesel::table! {
 
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(browser_sessions -> users (user_id));
+diesel::table! {
+    trusted_issuers (issuer) {
+        issuer -> Text,
+        jwks -> Nullable<Text>,
+        jwks_uri -> Nullable<Text>,
+        audience -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
 diesel::allow_tables_to_appear_in_same_query!(browser_sessions, users);
 diesel::allow_tables_to_appear_in_same_query!(browser_sessions, consents);

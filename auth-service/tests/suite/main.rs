@@ -7,6 +7,7 @@ mod documents;
 mod error_tables;
 mod glossary;
 mod modules;
+mod outbound;
 mod session_model;
 mod storage_contract;
 mod supply_chain;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use auth_service::audit::{Action, Actor, Chain, Event, Position};
-use auth_service::clients::{Audience, ClientId, ClientLogin, GrantType, NewClient};
+use auth_service::clients::{Audience, ClientId, ClientLogin, ClientMethod, GrantType, NewClient};
 use auth_service::clock::{CLOCK_DIFFERENCE, SystemClock, Timestamp};
 use auth_service::context::RequestContext;
 use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
@@ -74,7 +74,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 16;
+const MIGRATIONS: usize = 17;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn new_session(id: &str, user: &User) -> Session {
@@ -470,7 +470,7 @@ fn client(id: &str) -> NewClient {
         introspects: vec!["https://x.test/b".to_owned()],
         cors_origins: vec!["https://app.x.test".to_owned()],
         login: ClientLogin::default(),
-        public: false,
+        method: ClientMethod::Secret,
     }
 }
 
@@ -489,14 +489,17 @@ fn clients_keep_what_they_were_given_and_change_the_counter(fixture: &Fixture) {
         (stored.audiences.clone(), stored.grants.clone()),
         (client("c").audiences, client("c").grants)
     );
-    assert!(stored.accepts(&old, NOW) && !stored.accepts(&new, NOW));
+    assert!(stored.credentials.accept_secret(&old, NOW) && !stored.credentials.accept_secret(&new, NOW));
 
     let before = counter();
     assert!(fixture.storage.set_client_secret(&client_id("c"), &HashedSecret::of(&new), later(60)).unwrap());
     assert!(counter() > before);
     let changed = read(());
-    assert!(changed.accepts(&new, NOW) && changed.accepts(&old, later(59)), "both, during the overlap");
-    assert!(!changed.accepts(&old, later(60)), "and then the new one only");
+    assert!(
+        changed.credentials.accept_secret(&new, NOW) && changed.credentials.accept_secret(&old, later(59)),
+        "both, during the overlap"
+    );
+    assert!(!changed.credentials.accept_secret(&old, later(60)), "and then the new one only");
     assert!(!fixture.storage.set_client_secret(&client_id("none"), &HashedSecret::of(&new), NOW).unwrap());
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use system_tests::browser::{Browser, Site};
 use system_tests::openid::{BYE, CALLBACK, Provider, UserAgent};
 use system_tests::processes::{free_address, installed_by};
+use system_tests::protocol::unverified_claims;
 use system_tests::system::{PASSWORD, USER};
 use system_tests::{Database, eventually};
 use thirtyfour::Key;
@@ -271,4 +272,35 @@ async fn oidc_agent_logs_in_by_the_device_grant() {
     };
     assert_eq!(provider.userinfo(token.trim()).await.json()["name"], "Alice Liddell");
     agent.ends();
+}
+
+#[tokio::test]
+async fn openid_client_6_and_oauth4webapi_prove_themselves_by_keys_of_their_own() {
+    let (provider, issuer) = provider().await;
+    let folder = installed("scripts/node-modules", &["system-tests/node"]);
+    let script = folder.join("private_key_jwt.mjs");
+    std::fs::copy(root().join("system-tests/node/private_key_jwt.mjs"), &script).unwrap();
+    let mut node = Driven::start(Command::new("node").arg(&script).args([&issuer, "batch"]));
+    let jwks = node.line();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &jwks).unwrap();
+    let audience = ["audience", "create", "reports"];
+    let client = ["client", "create", "batch", "--audience", "reports", "--scope", "reports:read", "--jwks"];
+    let _ = provider.cli(&audience);
+    let created = provider.cli(&[&client[..], &[file.path().to_str().unwrap()]].concat());
+    assert_eq!(created["token_endpoint_auth_method"], "private_key_jwt", "{created}");
+    assert!(created["client_secret"].is_null(), "nothing to keep secret: {created}");
+    node.is_told("registered");
+    let told = node.says();
+    for algorithm in ["EdDSA", "ES256", "ES384", "PS256", "RS256"] {
+        for token in told[algorithm].as_array().unwrap() {
+            let claims = unverified_claims(token.as_str().unwrap());
+            assert_eq!(
+                (&claims["sub"], &claims["aud"]),
+                (&"client:batch".into(), &"reports".into()),
+                "{told}"
+            );
+        }
+    }
+    node.ends();
 }

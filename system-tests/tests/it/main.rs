@@ -6,6 +6,7 @@ mod backups;
 mod bad_input;
 mod browser;
 mod browsers;
+mod client_keys;
 mod clients;
 mod commands;
 mod compose;

@@ -26,6 +26,12 @@ impl Authority {
         let grants = change.grants.as_ref().unwrap_or(&client.grants);
         let login = change.login.clone().applied_to(client.login.clone());
         check_login(&login, grants, client.is_public())?;
+        if let Some(method) = &change.method {
+            if client.is_public() {
+                return Err(invalid(format!("client {id} is public: it has nothing to prove itself with")));
+            }
+            self.check_method(method)?;
+        }
         if issues_id_tokens(change.scope.as_ref().unwrap_or(&client.scope), grants) {
             self.prepare_keys_for(login.id_token_algorithm)?;
         }

@@ -2,18 +2,23 @@ use std::time::Duration;
 
 use super::{invalid, not_found, taken, unless_taken};
 use crate::authority::Authority;
-use crate::clients::{Client, ClientId, ClientLogin, GrantType, NewClient, Pkce, issues_id_tokens};
+use crate::clients::{
+    Client, ClientId, ClientKeys, ClientLogin, ClientMethod, Credentials, GrantType, NewClient, Pkce,
+    issues_id_tokens,
+};
 use crate::error::{AdminFault, Error, Result};
 use crate::secret::{HashedSecret, PlainSecret};
 
 impl Authority {
-    /// Registers a client. Returns its secret, which is shown once; none of a public client.
+    /// Registers a client. Returns its secret, which is shown once; none of one that proves itself by other means, or not at all.
     ///
     /// # Errors
     /// `Admin(Invalid)` for what does not go together; `Admin(Taken)`, also for the name of the client behind simplejwt's endpoints; `Admin(NotFound)` for an audience
     /// that is not registered; `Unavailable`.
     pub fn create_client(&self, new: &NewClient) -> Result<Option<PlainSecret>> {
-        check_login(&new.login, &new.grants, new.public)?;
+        let is_public = matches!(new.method, ClientMethod::None);
+        check_login(&new.login, &new.grants, is_public)?;
+        self.check_method(&new.method)?;
         self.check_registered(new.audiences.iter().chain(&new.introspects))?;
         if new.id == self.simplejwt.first_party.id {
             return Err(taken(format!(
@@ -24,7 +29,8 @@ impl Authority {
         if issues_id_tokens(&new.scope, &new.grants) {
             self.prepare_keys_for(new.login.id_token_algorithm)?;
         }
-        let secret = if new.public { None } else { Some(PlainSecret::generate()?) };
+        let has_secret = matches!(new.method, ClientMethod::Secret);
+        let secret = has_secret.then(PlainSecret::generate).transpose()?;
         let hashed = secret.as_ref().map(HashedSecret::of);
         let created = self.storage.create_client(new, hashed.as_ref(), self.now());
         created.map_err(|error| unless_taken(error, || format!("client {} already exists", new.id)))?;
@@ -34,10 +40,12 @@ impl Authority {
     /// Gives a client a new secret, which is shown once; the old one stays valid for `overlap`.
     ///
     /// # Errors
-    /// `Admin(NotFound)`, `Admin(Invalid)` for a public client; `Unavailable`.
+    /// `Admin(NotFound)`, `Admin(Invalid)` for a client without a secret; `Unavailable`.
     pub fn renew_client_secret(&self, id: &ClientId, overlap: Duration) -> Result<PlainSecret> {
-        if self.registered_client(id)?.is_public() {
-            return Err(invalid(format!("client {id} is public: it has no secret")));
+        let credentials = self.registered_client(id)?.credentials;
+        if !matches!(credentials, Credentials::Secret { .. }) {
+            let method = credentials.method();
+            return Err(invalid(format!("client {id} has no secret: its method is {method}")));
         }
         let secret = PlainSecret::generate()?;
         let old_until = self.now().plus(overlap);
@@ -53,6 +61,17 @@ impl Authority {
     /// `Unavailable`.
     pub fn registered_clients(&self) -> Result<Vec<Client>> {
         Ok(self.storage.all_clients()?)
+    }
+
+    /// Whether a client can prove itself so. Keys that it publishes are fetched when it first does.
+    pub(super) fn check_method(&self, method: &ClientMethod) -> Result<()> {
+        match method {
+            ClientMethod::Secret
+            | ClientMethod::None
+            | ClientMethod::PrivateKeyJwt(ClientKeys::Stored(_)) => Ok(()),
+            ClientMethod::PrivateKeyJwt(ClientKeys::At(url)) => self.check_url_of_keys(url),
+            ClientMethod::Workload(workload) => self.registered_trusted_issuer(&workload.issuer).map(drop),
+        }
     }
 
     pub(super) fn check_registered<'a>(&self, mut audiences: impl Iterator<Item = &'a String>) -> Result<()> {

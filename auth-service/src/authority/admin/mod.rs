@@ -12,6 +12,7 @@ pub mod import;
 mod keys;
 mod logins;
 mod sessions;
+mod trusted_issuers;
 mod user_changes;
 mod users;
 

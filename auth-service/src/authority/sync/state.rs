@@ -12,6 +12,7 @@ use arc_swap::ArcSwapOption;
 use crate::authority::Authority;
 use crate::authority::sync::Documents;
 use crate::background::{Signals, TaskWaker};
+use crate::clients::Registry;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::feeds::Feeds;
@@ -164,8 +165,12 @@ impl Authority {
 
     pub(crate) fn reload_clients_if_changed(&self, counters: ChangeCounters) -> Result<()> {
         if counters.clients != self.clients.version() {
-            let (clients, audiences) = (self.storage.all_clients()?, self.storage.all_audiences()?);
-            self.clients.replace(counters.clients, clients, audiences);
+            let registry = Registry {
+                clients: self.storage.all_clients()?,
+                audiences: self.storage.all_audiences()?,
+                trusted_issuers: self.storage.all_trusted_issuers()?,
+            };
+            self.clients.replace(counters.clients, registry);
         }
         Ok(())
     }

@@ -10,8 +10,17 @@ use crate::cli::output::Output;
 use crate::clients::ClientChange;
 
 pub(super) fn update(authority: &Authority, output: &Output, update: ClientUpdate) -> Done {
-    let ClientUpdate { id, grants, scope, audiences, introspects, cors_origins, no_cors_origins, login } =
-        update;
+    let ClientUpdate {
+        id,
+        grants,
+        scope,
+        audiences,
+        introspects,
+        cors_origins,
+        no_cors_origins,
+        method,
+        login,
+    } = update;
     let id = parse(&id)?;
     let change = ClientChange {
         scope: scope.as_deref().map(parse_scope).transpose()?,
@@ -20,6 +29,7 @@ pub(super) fn update(authority: &Authority, output: &Output, update: ClientUpdat
         introspects,
         cors_origins: cors_origins.or_else(|| no_cors_origins.then(Vec::new)),
         login: login.into_change(),
+        method: method.read()?,
     };
     authority.update_client(&id, change)?;
     let client = authority.registered_client(&id)?;

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{login, parse};
+use super::{login, method, parse};
 use crate::authority::Authority;
 use crate::cli::Done;
 use crate::cli::output::Output;
@@ -18,8 +18,10 @@ pub(super) fn show(authority: &Authority, output: &Output, id: &str) -> Done {
         ("introspects", client.introspects.join(" ")),
         ("origins", client.cors_origins.join(" ")),
         ("created", client.created_at.rfc3339()),
+        ("method", client.credentials.method().to_owned()),
     ];
     let mut lines: Vec<(&str, String)> = lines.into();
+    lines.extend(method::lines(&client));
     lines.extend(login::lines(&client));
     let text: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<12} {value}")).collect();
     output.result(&describe(&client), &text.join("\n"));
@@ -48,7 +50,7 @@ fn state(client: &Client) -> &'static str {
 }
 
 pub(super) fn describe(client: &Client) -> Value {
-    json!({
+    let mut document = json!({
         "client_id": client.id.as_str(),
         "grants": names(&client.grants),
         "scope": client.scope.to_string(),
@@ -59,7 +61,11 @@ pub(super) fn describe(client: &Client) -> Value {
         "created_at": client.created_at.rfc3339(),
         "public": client.is_public(),
         "login": login::describe(client),
-    })
+    });
+    if let Some(members) = document.as_object_mut() {
+        members.extend(method::members(client));
+    }
+    document
 }
 
 fn names(grants: &[GrantType]) -> Vec<&'static str> {

@@ -32,7 +32,7 @@ pub(in crate::cli) struct LoginOptions {
     #[arg(long)]
     first_party: bool,
     /// Create it without a secret: it is an app, or runs in a browser.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "keys")]
     pub public: bool,
 }
 

@@ -1,6 +1,7 @@
 mod changes;
 mod describe;
 mod login;
+mod method;
 mod ready_settings;
 
 use clap::{ArgGroup, Args, Subcommand};
@@ -10,9 +11,10 @@ use shared_claims::ScopeSet;
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::clients::{ClientId, GrantType, NewClient};
+use crate::clients::{ClientId, ClientMethod, GrantType, NewClient};
 use describe::describe;
 use login::{LoginChanges, LoginOptions};
+use method::MethodOptions;
 
 /// What a client may ask for at which users log in, unless it is said otherwise.
 const LOGIN_SCOPE: &str = "openid profile email offline_access";
@@ -42,6 +44,8 @@ pub(super) enum ClientCommand {
         /// May be repeated.
         #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = parse_origin)]
         cors_origins: Vec<String>,
+        #[command(flatten)]
+        method: Box<MethodOptions>,
         #[command(flatten)]
         login: Box<LoginOptions>,
     },
@@ -94,6 +98,8 @@ pub(super) struct ClientUpdate {
     #[arg(long, group = "change", conflicts_with = "cors_origins")]
     no_cors_origins: bool,
     #[command(flatten)]
+    method: MethodOptions,
+    #[command(flatten)]
     login: LoginChanges,
 }
 
@@ -105,14 +111,19 @@ impl ClientCommand {
 
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
-            Self::Create { id, grants, scope, audiences, introspects, cors_origins, login } => {
+            Self::Create { id, grants, scope, audiences, introspects, cors_origins, method, login } => {
                 let logs_in = !login.redirect_uris.is_empty();
                 let scope = scope.unwrap_or_else(|| if logs_in { LOGIN_SCOPE } else { "" }.to_owned());
                 let grants = if grants.is_empty() { default_grants(logs_in) } else { parse_grants(&grants)? };
-                let (id, scope, public) = (parse(&id)?, parse_scope(&scope)?, login.public);
+                let (id, scope) = (parse(&id)?, parse_scope(&scope)?);
+                let method = match method.read()? {
+                    Some(method) => method,
+                    None if login.public => ClientMethod::None,
+                    None => ClientMethod::Secret,
+                };
                 let login = login.into_login();
                 let new =
-                    NewClient { id, scope, audiences, grants, introspects, cors_origins, login, public };
+                    NewClient { id, scope, audiences, grants, introspects, cors_origins, login, method };
                 create(authority, output, &new)
             }
             Self::Show { id } => describe::show(authority, output, &id),
@@ -135,7 +146,11 @@ fn create(authority: &Authority, output: &Output, new: &NewClient) -> Done {
     }
     let shown = match &secret {
         Some(secret) => format!("secret, shown once: {}", secret.expose()),
-        None => "it is public: it has no secret".to_owned(),
+        None if client.is_public() => "it is public: it has no secret".to_owned(),
+        None => format!(
+            "it has no secret: its method is {}; see docs/client-authentication.md",
+            client.credentials.method()
+        ),
     };
     let mut text = format!("created the client {}\n{shown}", new.id);
     if !client.login.redirect_uris.is_empty() {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use auth_service::authority::admin::{AuditHead, NewUser};
-use auth_service::clients::{Audience, ClientId, ClientLogin, GrantType, NewClient};
+use auth_service::clients::{Audience, ClientId, ClientLogin, ClientMethod, GrantType, NewClient};
 use auth_service::error::{AdminFault, Error, ErrorKind};
 use auth_service::keys::Algorithm;
 use auth_service::secret::PlainSecret;
@@ -66,7 +66,7 @@ fn a_client_needs_audiences_that_exist_and_a_name_of_its_own() {
         introspects: Vec::new(),
         cors_origins: Vec::new(),
         login: ClientLogin::default(),
-        public: false,
+        method: ClientMethod::Secret,
     };
     assert_eq!(kind(signet.authority.create_client(&new("web", "mail"))), Err(NOT_FOUND));
     signet.audience("mail");

@@ -16,6 +16,7 @@ fn proved(signet: &InProcess, id: &str, secret: &PlainSecret) -> Result<bool, Er
             assert_eq!(refused.kind, ErrorKind::OAuth(OAuthFault::InvalidClient));
             Ok(false)
         }
+        Ok(Authentication::NeedsKeys(location)) => panic!("keys at {location}"),
         Err(error) => Err(error.kind),
     }
 }

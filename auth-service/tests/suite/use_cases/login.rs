@@ -574,7 +574,7 @@ fn an_app_that_cannot_prove_itself_asks_each_time() {
             first_party: true,
             ..ClientLogin::default()
         },
-        public: true,
+        method: ClientMethod::None,
     };
     assert!(at.authority.create_client(&new).map_err(|error| error.cause).unwrap().is_none());
     at.see_changes();

@@ -5,8 +5,10 @@ mod account;
 mod admin;
 mod admin_changes;
 mod audit;
+mod client_assertions;
 mod client_authentication;
 mod client_credentials;
+mod client_keys;
 mod device;
 mod introspect;
 mod legacy;
@@ -16,6 +18,7 @@ mod refresh;
 mod revoke;
 mod upgrade;
 mod verify;
+mod workloads;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -29,10 +32,10 @@ use auth_service::authority::admin::NewUser;
 use auth_service::authority::grants::{Grant, PasswordGrant, RefreshGrant};
 use auth_service::authority::sign_in::PasswordCredentials;
 use auth_service::authority::tokens::{Introspection, IssuedTokens};
-use auth_service::clients::{Audience, Client, ClientId, ClientLogin, GrantType, NewClient};
+use auth_service::clients::{Audience, Client, ClientId, ClientLogin, ClientMethod, GrantType, NewClient};
 use auth_service::clock::{Clock, Timestamp};
 use auth_service::context::RequestContext;
-use auth_service::error::{ErrorKind, TokenFault};
+use auth_service::error::{Error, ErrorKind, TokenFault};
 use auth_service::secret::PlainSecret;
 use auth_service::settings::Settings;
 use auth_service::startup;
@@ -152,6 +155,28 @@ impl InProcess {
         id: &str,
         change: impl FnOnce(&mut NewClient),
     ) -> (Arc<Client>, PlainSecret) {
+        let (client, secret) = self.try_client(id, change).map_err(|error| error.cause).unwrap();
+        (client, secret.unwrap())
+    }
+
+    /// A client that proves itself so.
+    pub(crate) fn client_by(&self, id: &str, method: ClientMethod) -> Arc<Client> {
+        self.try_client_by(id, method).map_err(|error| error.cause).unwrap()
+    }
+
+    pub(crate) fn try_client_by(&self, id: &str, method: ClientMethod) -> Result<Arc<Client>, Error> {
+        let by = |new: &mut NewClient| {
+            new.method = method;
+            new.grants = vec![GrantType::ClientCredentials];
+        };
+        self.try_client(id, by).map(|(client, _)| client)
+    }
+
+    fn try_client(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut NewClient),
+    ) -> Result<(Arc<Client>, Option<PlainSecret>), Error> {
         let mut new = NewClient {
             id: ClientId::parse(id).unwrap(),
             scope: ScopeSet::parse("read write").unwrap(),
@@ -160,16 +185,16 @@ impl InProcess {
             introspects: Vec::new(),
             cors_origins: Vec::new(),
             login: ClientLogin::default(),
-            public: false,
+            method: ClientMethod::Secret,
         };
         change(&mut new);
         for audience in new.audiences.iter().chain(&new.introspects) {
             // Another client may have it already.
             let _ = self.authority.create_audience(&Audience::named(audience));
         }
-        let secret = self.authority.create_client(&new).map_err(|error| error.cause).unwrap();
+        let secret = self.authority.create_client(&new)?;
         self.see_changes();
-        (self.authority.clients.enabled(&new.id).unwrap(), secret.unwrap())
+        Ok((self.authority.clients.enabled(&new.id).unwrap(), secret))
     }
 
     pub(crate) fn first_party(&self) -> Arc<Client> {

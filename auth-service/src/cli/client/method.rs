@@ -1,0 +1,96 @@
+//! Options that say how a client proves itself without a secret.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::{Failure, key_file};
+use crate::clients::{Client, ClientKeys, ClientMethod, Credentials, StoredKeys, SubjectPattern, Workload};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MethodOptions {
+    /// A JWKS with the public keys of the client, which then authenticates by private_key_jwt, without a secret. Each key has a
+    /// `kid`, and an RSA key an `alg`.
+    #[arg(long, value_name = "FILE", group = "keys", group = "change")]
+    jwks: Option<PathBuf>,
+    /// Where the client publishes that JWKS, so that it can change its keys by itself: https, or within `outbound.networks`.
+    #[arg(long, value_name = "URL", group = "keys", group = "change")]
+    jwks_uri: Option<String>,
+    /// The client shows the token of its platform, without a secret: the trusted issuer of it.
+    #[arg(long, value_name = "ISSUER", group = "keys", group = "change", requires = "workload_subject")]
+    workload_issuer: Option<String>,
+    /// `sub` of that token, such as system:serviceaccount:prod:billing or repo:octo/app:ref:refs/heads/main; a `*` behind `:` or `/` at
+    /// the end stands for anything.
+    #[arg(long, value_name = "SUBJECT", requires = "workload_issuer", value_parser = SubjectPattern::parse)]
+    workload_subject: Option<SubjectPattern>,
+    /// Another claim of that token, such as repository_owner_id=1342 or kubernetes.io/namespace=prod. May be repeated.
+    #[arg(long = "workload-claim", value_name = "NAME=VALUE", requires = "workload_issuer", value_parser = claim)]
+    workload_claims: Vec<(String, String)>,
+}
+
+impl MethodOptions {
+    pub(super) fn read(self) -> Result<Option<ClientMethod>, Failure> {
+        if let Some(file) = self.jwks {
+            let stored = key_file::read(&file, StoredKeys::parse)?;
+            return Ok(Some(ClientMethod::PrivateKeyJwt(ClientKeys::Stored(stored))));
+        }
+        if let Some(url) = self.jwks_uri {
+            return Ok(Some(ClientMethod::PrivateKeyJwt(ClientKeys::At(url))));
+        }
+        let Some((issuer, subject)) = self.workload_issuer.zip(self.workload_subject) else {
+            return Ok(None);
+        };
+        let given = self.workload_claims.len();
+        let claims: BTreeMap<String, String> = self.workload_claims.into_iter().collect();
+        if claims.len() < given {
+            return Err(Failure::Usage("a --workload-claim is given twice".to_owned()));
+        }
+        Ok(Some(ClientMethod::Workload(Workload { issuer, subject, claims })))
+    }
+}
+
+fn claim(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let named = !name.is_empty() && !name.split('/').any(str::is_empty);
+    if named { Ok((name.to_owned(), value.to_owned())) } else { Err("expected NAME=VALUE") }
+}
+
+/// How a client proves itself, beside the name of the method: a line each.
+pub(super) fn lines(client: &Client) -> Vec<(&'static str, String)> {
+    match &client.credentials {
+        Credentials::PrivateKeyJwt(ClientKeys::Stored(stored)) => vec![("keys", stored.kids().join(" "))],
+        Credentials::PrivateKeyJwt(ClientKeys::At(url)) => vec![("keys at", url.clone())],
+        Credentials::Workload(workload) => {
+            let claims = workload.claims.iter().map(|(name, value)| format!("{name}={value}"));
+            vec![
+                ("issuer", workload.issuer.clone()),
+                ("subject", workload.subject.to_string()),
+                ("claims", claims.collect::<Vec<_>>().join(" ")),
+            ]
+        }
+        Credentials::FirstParty | Credentials::Public | Credentials::Secret { .. } => Vec::new(),
+    }
+}
+
+/// The same for documents; the names of client metadata where there are some (RFC 7591 section 2).
+pub(super) fn members(client: &Client) -> serde_json::Map<String, serde_json::Value> {
+    let mut members = serde_json::Map::new();
+    members.insert("token_endpoint_auth_method".to_owned(), client.credentials.method().into());
+    match &client.credentials {
+        Credentials::PrivateKeyJwt(ClientKeys::Stored(stored)) => {
+            members.insert("kids".to_owned(), stored.kids().into());
+        }
+        Credentials::PrivateKeyJwt(ClientKeys::At(url)) => {
+            members.insert("jwks_uri".to_owned(), url.clone().into());
+        }
+        Credentials::Workload(workload) => {
+            let Workload { issuer, subject, claims } = workload;
+            let described =
+                serde_json::json!({"issuer": issuer, "subject": subject.as_str(), "claims": claims});
+            members.insert("workload".to_owned(), described);
+        }
+        Credentials::FirstParty | Credentials::Public | Credentials::Secret { .. } => {}
+    }
+    members
+}

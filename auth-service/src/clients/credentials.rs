@@ -1,0 +1,73 @@
+//! How a client proves itself.
+
+use super::{ClientKeys, Workload};
+use crate::clock::Timestamp;
+use crate::secret::{HashedSecret, PlainSecret};
+
+/// The registry of methods has no name for it.
+const WORKLOAD: &str = "workload";
+
+/// How a registered client proves itself, by one method alone.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// The first-party client behind simplejwt's endpoints; it cannot authenticate anywhere.
+    FirstParty,
+    /// It runs where everybody can read it, and has nothing to prove itself with (RFC 6749 section 2.1).
+    Public,
+    /// `client_secret_basic` and `client_secret_post`.
+    Secret {
+        current: HashedSecret,
+        /// Still good until the given time, so that a secret can be changed without a gap.
+        previous: Option<(HashedSecret, Timestamp)>,
+    },
+    /// `private_key_jwt` (RFC 7523 section 2.2): it signs with a key of its own, of which the authority knows the public half.
+    PrivateKeyJwt(ClientKeys),
+    /// It shows the token that its platform gave it (RFC 7523 section 2.2, with another issuer than the client).
+    Workload(Workload),
+}
+
+/// How a client that is to be registered, or changed, will prove itself.
+#[derive(Debug, Clone, Default)]
+pub enum ClientMethod {
+    /// By a secret, which is made with it.
+    #[default]
+    Secret,
+    /// Not at all: a public client.
+    None,
+    PrivateKeyJwt(ClientKeys),
+    Workload(Workload),
+}
+
+impl ClientMethod {
+    /// As [`Credentials::method`] names it.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Secret => "client_secret_basic",
+            Self::None => "none",
+            Self::PrivateKeyJwt(_) => "private_key_jwt",
+            Self::Workload(_) => WORKLOAD,
+        }
+    }
+}
+
+impl Credentials {
+    /// Whether this secret is the client's, at `now`, in constant time.
+    #[must_use]
+    pub fn accept_secret(&self, secret: &PlainSecret, now: Timestamp) -> bool {
+        let Self::Secret { current, previous } = self else { return false };
+        let previous = previous.as_ref().filter(|(_, until)| now < *until);
+        current.matches(secret) || previous.is_some_and(|(hash, _)| hash.matches(secret))
+    }
+
+    /// As metadata names the method (RFC 7591 section 2); `client_secret_post` is accepted with the same secret.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::FirstParty | Self::Public => "none",
+            Self::Secret { .. } => "client_secret_basic",
+            Self::PrivateKeyJwt(_) => "private_key_jwt",
+            Self::Workload(_) => WORKLOAD,
+        }
+    }
+}

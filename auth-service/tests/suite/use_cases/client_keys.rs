@@ -1,0 +1,73 @@
+//! Keys of clients and platforms, and what they sign.
+
+use auth_service::authority::Authentication;
+use auth_service::clients::{ClientAuthentication, ClientKeys, StoredKeys};
+use auth_service::error::{ErrorKind, OAuthFault};
+use auth_service::secret::PlainSecret;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::InProcess;
+
+/// A client's key.
+pub(crate) struct Key {
+    pub(crate) kid: &'static str,
+    pair: Ed25519KeyPair,
+}
+
+impl Key {
+    pub(crate) fn new(kid: &'static str) -> Self {
+        Self { kid, pair: Ed25519KeyPair::generate().unwrap() }
+    }
+
+    pub(crate) fn jwk(&self) -> Value {
+        let x = URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref());
+        json!({"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "use": "sig", "x": x})
+    }
+
+    pub(crate) fn sign(&self, header: &Value, claims: &str) -> String {
+        let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let input = format!("{}.{}", encode(&header.to_string()), encode(claims));
+        let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(input.as_bytes()).as_ref());
+        format!("{input}.{signature}")
+    }
+}
+
+pub(crate) fn jwks(keys: &[&Key]) -> String {
+    json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()}).to_string()
+}
+
+pub(crate) fn stored(keys: &[&Key]) -> ClientKeys {
+    ClientKeys::Stored(StoredKeys::parse(jwks(keys)).unwrap())
+}
+
+pub(crate) fn merged(mut whole: Value, change: &Value) -> Value {
+    for (name, value) in change.as_object().unwrap() {
+        if value.is_null() {
+            whole.as_object_mut().unwrap().remove(name);
+        } else {
+            whole[name] = value.clone();
+        }
+    }
+    whole
+}
+
+/// The cause for the operator, where it is not proved.
+pub(crate) fn proved(signet: &InProcess, id: &str, assertion: &str) -> Result<(), String> {
+    let presented = ClientAuthentication::Assertion {
+        unverified_id: id.to_owned(),
+        assertion: PlainSecret::new(assertion.to_owned()),
+    };
+    let refused = match signet.authority.authenticate_client(&presented) {
+        Ok(Authentication::Proved(client)) => {
+            assert_eq!(client.id.as_str(), id);
+            return Ok(());
+        }
+        Ok(Authentication::MaybeNew(refused)) | Err(refused) => refused,
+        Ok(Authentication::NeedsKeys(location)) => panic!("keys at {location}"),
+    };
+    assert_eq!(refused.kind, ErrorKind::OAuth(OAuthFault::InvalidClient));
+    Err(refused.cause.trim_start_matches(&format!("client {id}: ")).to_owned())
+}
