@@ -5,11 +5,7 @@ use serde_json::Value;
 use crate::confirmation::Confirmation;
 use crate::error::Refusal;
 use crate::scope::ScopeSet;
-use crate::strict::{Members, StrictValue};
-
-/// Seconds since the epoch must stay below this, so that every consumer, also one that holds
-/// numbers as doubles, reads the same instant.
-const MAX_NUMERIC_DATE: f64 = 9_007_199_254_740_992.0;
+use crate::strict::{Members, StrictValue, whole_seconds};
 
 /// Longest `sub`, in bytes (OpenID Connect Core section 2).
 const MAX_SUB_BYTES: usize = 255;
@@ -127,17 +123,6 @@ fn optional_date(value: Option<StrictValue<'_>>, name: &'static str) -> Result<O
     let Some(value) = value else { return Ok(None) };
     let seconds = value.as_f64().filter(|seconds| *seconds > 0.0).and_then(whole_seconds);
     seconds.map(Some).ok_or(Refusal::Claim(name))
-}
-
-/// Whole seconds of a NumericDate; `None` outside of 0 to [`MAX_NUMERIC_DATE`].
-#[must_use]
-pub fn whole_seconds(seconds: f64) -> Option<u64> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and 2^53 by the check beside it; the fraction is to be cut"
-    )]
-    (0.0..MAX_NUMERIC_DATE).contains(&seconds).then_some(seconds as u64)
 }
 
 fn audience(value: Option<StrictValue<'_>>) -> Result<Vec<String>, Refusal> {

@@ -209,10 +209,7 @@ impl KeySet {
         token: &UnverifiedToken<'_>,
     ) -> Result<(), Refusal> {
         let key = self.get(&header.kid).ok_or(Refusal::UnknownKey)?;
-        if SignatureAlgorithm::parse(&header.alg) != Some(key.algorithm) {
-            return Err(Refusal::Algorithm);
-        }
-        key.verify(token.signing_input.as_bytes(), token.signature())
+        key.check(SignatureAlgorithm::parse(&header.alg), token)
     }
 
     /// Checks the signature of a token whose issuer need not name its key (RFC 7515 section 4.1.4): without `kid` with the only
@@ -235,10 +232,7 @@ impl KeySet {
                 fitting.next().filter(|_| fitting.next().is_none()).ok_or(Refusal::UnknownKey)?
             }
         };
-        if key.algorithm != algorithm {
-            return Err(Refusal::Algorithm);
-        }
-        key.verify(token.signing_input.as_bytes(), token.signature())
+        key.check(Some(algorithm), token)
     }
 }
 
@@ -249,6 +243,14 @@ impl PublicKey {
     /// [`Refusal::Signature`].
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Refusal> {
         self.key.verify_sig(message, signature).map_err(|_| Refusal::Signature)
+    }
+
+    /// Checks the signature of a token that names this algorithm.
+    fn check(&self, named: Option<SignatureAlgorithm>, token: &UnverifiedToken<'_>) -> Result<(), Refusal> {
+        if named != Some(self.algorithm) {
+            return Err(Refusal::Algorithm);
+        }
+        self.verify(token.signing_input.as_bytes(), token.signature())
     }
 
     fn from_jwk(

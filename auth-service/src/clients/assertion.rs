@@ -3,7 +3,7 @@
 mod claims;
 mod fault;
 
-use shared_claims::strict::{FORBIDDEN, Members, StrictValue, UnverifiedToken};
+use shared_claims::strict::{FORBIDDEN, UnverifiedToken, WrongType};
 use shared_claims::{KeySet, Refusal};
 
 pub use claims::{AssertionClaims, SingleUse};
@@ -32,12 +32,12 @@ impl<'a> UnverifiedAssertion<'a> {
         if let Some(name) = FORBIDDEN.into_iter().find(|name| header.contains(name)) {
             return Err(AssertionFault::Header(name));
         }
-        let typ = text(&header, "typ").map_err(|()| AssertionFault::Type)?;
+        let typ = header.text("typ").map_err(|WrongType| AssertionFault::Type)?;
         if typ.is_some_and(|typ| !TYPES.iter().any(|known| typ.eq_ignore_ascii_case(known))) {
             return Err(AssertionFault::Type);
         }
-        let alg = text(&header, "alg").ok().flatten().ok_or(AssertionFault::Header("alg"))?;
-        let kid = text(&header, "kid").map_err(|()| AssertionFault::Header("kid"))?;
+        let alg = header.text("alg").ok().flatten().ok_or(AssertionFault::Header("alg"))?;
+        let kid = header.text("kid").map_err(|WrongType| AssertionFault::Header("kid"))?;
         let (alg, kid) = (alg.to_owned(), kid.map(str::to_owned));
         drop(header);
         Ok(Self { token, alg, kid })
@@ -53,7 +53,7 @@ impl<'a> UnverifiedAssertion<'a> {
     #[must_use]
     pub fn unverified_subject(&self) -> Option<String> {
         let claims = self.token.unverified_claims().ok()?;
-        text(&claims, "sub").ok().flatten().map(str::to_owned)
+        claims.text("sub").ok().flatten().map(str::to_owned)
     }
 
     /// Checks the signature with the keys of whom it should be from.
@@ -67,14 +67,5 @@ impl<'a> UnverifiedAssertion<'a> {
             if unknown { AssertionFault::UnknownKey } else { AssertionFault::Signature(refusal) }
         })?;
         AssertionClaims::read(self.token.unverified_claims().map_err(AssertionFault::Unreadable)?)
-    }
-}
-
-/// A member that is a string, and not empty.
-fn text<'a>(members: &'a Members<'_>, name: &str) -> Result<Option<&'a str>, ()> {
-    match members.get(name).map(StrictValue::as_str) {
-        None => Ok(None),
-        Some(Some(text)) if !text.is_empty() => Ok(Some(text)),
-        Some(_) => Err(()),
     }
 }

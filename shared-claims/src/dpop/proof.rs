@@ -1,8 +1,7 @@
 use super::ProofRefusal;
 use super::key::ProofKey;
-use crate::claims::whole_seconds;
 use crate::confirmation::Thumbprint;
-use crate::strict::{Members, StrictValue, UnverifiedToken};
+use crate::strict::{Members, StrictValue, UnverifiedToken, WrongType};
 
 /// Largest proof that is read, in bytes: one with an RSA key of 4096 bits has about 2 KiB.
 const MAX_PROOF_BYTES: usize = 4 * 1024;
@@ -65,14 +64,10 @@ fn required(claims: &Members<'_>, name: &'static str) -> Result<String, ProofRef
 }
 
 fn optional(claims: &Members<'_>, name: &'static str) -> Result<Option<String>, ProofRefusal> {
-    match claims.get(name).map(StrictValue::as_str) {
-        None => Ok(None),
-        Some(Some(text)) if !text.is_empty() => Ok(Some(text.to_owned())),
-        Some(_) => Err(ProofRefusal::Claim(name)),
-    }
+    let text = claims.text(name).map_err(|WrongType| ProofRefusal::Claim(name))?;
+    Ok(text.map(str::to_owned))
 }
 
 fn date(claims: &Members<'_>, name: &'static str) -> Result<Option<u64>, ProofRefusal> {
-    let Some(value) = claims.get(name) else { return Ok(None) };
-    value.as_f64().and_then(whole_seconds).map(Some).ok_or(ProofRefusal::Claim(name))
+    claims.numeric_date(name).map_err(|WrongType| ProofRefusal::Claim(name))
 }

@@ -6,10 +6,13 @@
 
 mod compact;
 mod json;
+mod typed;
 
 pub(crate) use compact::MAX_HEADER_BYTES;
 pub use compact::{FORBIDDEN, UnverifiedHeader, UnverifiedToken};
 pub use json::{Members, StrictValue, parse_object};
+pub use typed::WrongType;
+pub(crate) use typed::whole_seconds;
 
 /// Longest token that is looked at, in bytes, unless a caller sets another cap.
 pub const DEFAULT_MAX_TOKEN_BYTES: usize = 8 * 1024;

@@ -1,8 +1,7 @@
-use shared_claims::claims::whole_seconds;
-use shared_claims::strict::{Members, StrictValue};
+use shared_claims::strict::{Members, StrictValue, WrongType};
 
+use super::AssertionFault;
 use super::fault::LONGEST_LIFE;
-use super::{AssertionFault, text};
 use crate::clients::Workload;
 
 /// Longest `jti`, in bytes.
@@ -47,7 +46,7 @@ impl<'a> AssertionClaims<'a> {
     pub(super) fn read(members: Members<'a>) -> Result<Self, AssertionFault> {
         let claims = &members;
         let optional = |name: &'static str| {
-            let found = text(claims, name).map_err(|()| AssertionFault::Claim(name))?;
+            let found = claims.text(name).map_err(|WrongType| AssertionFault::Claim(name))?;
             Ok(found.map(str::to_owned))
         };
         let jti = optional("jti")?.filter(|jti| jti.len() <= MAX_JTI_BYTES);
@@ -130,10 +129,11 @@ impl<'a> AssertionClaims<'a> {
         for name in names {
             value = value.as_object()?.get(name)?;
         }
+        if let StrictValue::Bool(truth) = value {
+            return Some(truth.to_string());
+        }
         let number = || value.as_i64().map(|number| number.to_string());
-        let truth = || matches!(value, StrictValue::Bool(true)).then(|| "true".to_owned());
-        let untruth = || matches!(value, StrictValue::Bool(false)).then(|| "false".to_owned());
-        value.as_str().map(str::to_owned).or_else(number).or_else(truth).or_else(untruth)
+        value.as_str().map(str::to_owned).or_else(number)
     }
 
     /// Whether it is valid at `now`, and for `longest_life` at most.
@@ -152,8 +152,7 @@ impl<'a> AssertionClaims<'a> {
 }
 
 fn date(claims: &Members<'_>, name: &'static str) -> Result<Option<u64>, AssertionFault> {
-    let Some(value) = claims.get(name) else { return Ok(None) };
-    value.as_f64().and_then(whole_seconds).map(Some).ok_or(AssertionFault::Claim(name))
+    claims.numeric_date(name).map_err(|WrongType| AssertionFault::Claim(name))
 }
 
 fn audience(value: Option<&StrictValue<'_>>) -> Option<AssertedAudience> {
