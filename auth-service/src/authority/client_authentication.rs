@@ -1,12 +1,11 @@
 use std::sync::Arc;
 
-use shared_claims::KeySet;
 use shared_claims::replay::{Seen, SeenIds};
 
 use super::Authority;
 use crate::clients::{
-    AssertionFault, Client, ClientAuthentication, ClientId, ClientKeys, Credentials, IssuerKeys, KeyLocation,
-    TrustedIssuer, UnverifiedAssertion, Workload,
+    AssertionClaims, AssertionFault, Client, ClientAuthentication, ClientId, ClientKeys, Credentials,
+    KeyLocation, KeySource, UnverifiedAssertion, Workload,
 };
 use crate::error::{Error, ErrorKind, OAuthFault, Result};
 use crate::remote_keys::{Lookup, RemoteKeys};
@@ -37,12 +36,6 @@ impl Assertions {
     pub fn new(remote_keys: RemoteKeys) -> Self {
         Self { remote_keys, used: SeenIds::new(MOST_REMEMBERED) }
     }
-}
-
-/// Keys, or where to get them.
-enum Found {
-    Keys(KeySet),
-    At(KeyLocation),
 }
 
 impl Authority {
@@ -90,79 +83,67 @@ impl Authority {
         assertion: &str,
     ) -> Result<Authentication> {
         let fault = |fault| refused_to(client, &fault);
-        let assertion = UnverifiedAssertion::parse(assertion).map_err(fault)?;
-        let keys = match keys {
-            ClientKeys::Stored(stored) => Found::Keys(stored.keys().clone()),
-            ClientKeys::At(url) => self.published_keys(KeyLocation::Jwks(url.clone()), assertion.kid())?,
-        };
-        let keys = match keys {
-            Found::Keys(keys) => keys,
-            Found::At(location) => return Ok(Authentication::NeedsKeys(location)),
-        };
-        let claims = match assertion.verify(&keys) {
-            Ok(claims) => claims,
-            Err(other) => return unverified(client, other),
-        };
-        let now = self.now().seconds();
-        let once = claims.check_self_issued(client.id.as_str(), &self.issuer.url, now).map_err(fault)?;
-        match self.assertions.used.note(client.id.as_str().as_bytes(), once.jti, once.until, now) {
-            Seen::First => Ok(Authentication::Proved(Arc::clone(client))),
-            Seen::Again => Err(fault(AssertionFault::Replayed)),
-            Seen::Full => Err(Error::new(ErrorKind::Overloaded, AssertionFault::TooMany.to_string())),
-        }
+        self.authenticate_by_assertion(client, keys.source(), assertion, |claims| {
+            let (id, now) = (client.id.as_str(), self.now().seconds());
+            let once = claims.check_self_issued(id, &self.issuer.url, now).map_err(fault)?;
+            match self.assertions.used.note(id.as_bytes(), once.jti, once.until, now) {
+                Seen::First => Ok(()),
+                Seen::Again => Err(fault(AssertionFault::Replayed)),
+                Seen::Full => Err(Error::new(ErrorKind::Overloaded, AssertionFault::TooMany.to_string())),
+            }
+        })
     }
 
-    /// By the token that its platform gave it. Whose keys are asked is said by the registration, never by the token.
+    /// By the token that its platform gave it.
     fn authenticate_workload(
         &self,
         client: &Arc<Client>,
         workload: &Workload,
         assertion: &str,
     ) -> Result<Authentication> {
-        let fault = |fault| refused_to(client, &fault);
         let Some(trusted) = self.clients.trusted_issuer(&workload.issuer) else {
             let cause = format!("client {}: its issuer {} is not trusted", client.id, workload.issuer);
             return Ok(Authentication::MaybeNew(refused(cause)));
         };
-        let assertion = UnverifiedAssertion::parse(assertion).map_err(fault)?;
-        let keys = match self.issuer_keys(&trusted, assertion.kid())? {
-            Found::Keys(keys) => keys,
-            Found::At(location) => return Ok(Authentication::NeedsKeys(location)),
-        };
-        let claims = match assertion.verify(&keys) {
-            Ok(claims) => claims,
-            Err(other) => return unverified(client, other),
-        };
-        let audience = trusted.audience.as_deref().unwrap_or(&self.issuer.url);
-        claims.check_workload(workload, audience, self.now().seconds()).map_err(fault)?;
-        Ok(Authentication::Proved(Arc::clone(client)))
+        self.authenticate_by_assertion(client, trusted.key_source(), assertion, |claims| {
+            let audience = trusted.audience.as_deref().unwrap_or(&self.issuer.url);
+            let checked = claims.check_workload(workload, audience, self.now().seconds());
+            checked.map_err(|fault| refused_to(client, &fault))
+        })
     }
 
-    fn issuer_keys(&self, trusted: &TrustedIssuer, kid: Option<&str>) -> Result<Found> {
-        let location = match &trusted.keys {
-            IssuerKeys::Stored(stored) => return Ok(Found::Keys(stored.keys().clone())),
-            IssuerKeys::At(url) if trusted.is_trust_domain() => KeyLocation::SpiffeBundle(url.clone()),
-            IssuerKeys::At(url) => KeyLocation::Jwks(url.clone()),
-            IssuerKeys::Discovered => KeyLocation::Discovery(trusted.issuer.clone()),
+    /// Whose keys verify it is said by the registration, never by the assertion.
+    fn authenticate_by_assertion(
+        &self,
+        client: &Arc<Client>,
+        source: KeySource,
+        assertion: &str,
+        check: impl FnOnce(&AssertionClaims<'_>) -> Result<()>,
+    ) -> Result<Authentication> {
+        let assertion = UnverifiedAssertion::parse(assertion).map_err(|fault| refused_to(client, &fault))?;
+        let keys = match source {
+            KeySource::Stored(keys) => keys,
+            KeySource::Published(location) => {
+                match self.assertions.remote_keys.look_up(&location, assertion.kid(), self.now()) {
+                    Lookup::Keys(keys) => keys,
+                    Lookup::Fetch => return Ok(Authentication::NeedsKeys(location)),
+                    Lookup::Missing => {
+                        let cause = format!("the keys at {location} could not be fetched");
+                        return Err(Error::new(ErrorKind::Unavailable, cause));
+                    }
+                }
+            }
         };
-        self.published_keys(location, kid)
-    }
-
-    fn published_keys(&self, location: KeyLocation, kid: Option<&str>) -> Result<Found> {
-        match self.assertions.remote_keys.look_up(&location, kid, self.now()) {
-            Lookup::Keys(keys) => Ok(Found::Keys(keys)),
-            Lookup::Fetch => Ok(Found::At(location)),
-            Lookup::Missing => Err(Error::new(
-                ErrorKind::Unavailable,
-                format!("the keys at {location} could not be fetched"),
-            )),
+        match assertion.verify(&keys) {
+            Ok(claims) => check(&claims).map(|()| Authentication::Proved(Arc::clone(client))),
+            Err(fault) => unverified(client, &fault),
         }
     }
 }
 
 /// Another key may have been registered a moment ago; anything else stays wrong.
-fn unverified(client: &Client, fault: AssertionFault) -> Result<Authentication> {
-    let refused = refused_to(client, &fault);
+fn unverified(client: &Client, fault: &AssertionFault) -> Result<Authentication> {
+    let refused = refused_to(client, fault);
     let by_key = matches!(fault, AssertionFault::UnknownKey | AssertionFault::Signature(_));
     if by_key { Ok(Authentication::MaybeNew(refused)) } else { Err(refused) }
 }

@@ -4,8 +4,11 @@ use super::{ClientKeys, Workload};
 use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret};
 
-/// The registry of methods has no name for it.
-const WORKLOAD: &str = "workload";
+/// `token_endpoint_auth_method` (RFC 7591 section 2), and what the database holds.
+pub(crate) const PRIVATE_KEY_JWT: &str = "private_key_jwt";
+
+/// The same; the registry of methods has no name for it.
+pub(crate) const WORKLOAD: &str = "workload";
 
 /// How a registered client proves itself, by one method alone.
 #[derive(Debug, Clone)]
@@ -45,7 +48,7 @@ impl ClientMethod {
         match self {
             Self::Secret => "client_secret_basic",
             Self::None => "none",
-            Self::PrivateKeyJwt(_) => "private_key_jwt",
+            Self::PrivateKeyJwt(_) => PRIVATE_KEY_JWT,
             Self::Workload(_) => WORKLOAD,
         }
     }
@@ -66,7 +69,7 @@ impl Credentials {
         match self {
             Self::FirstParty | Self::Public => "none",
             Self::Secret { .. } => "client_secret_basic",
-            Self::PrivateKeyJwt(_) => "private_key_jwt",
+            Self::PrivateKeyJwt(_) => PRIVATE_KEY_JWT,
             Self::Workload(_) => WORKLOAD,
         }
     }

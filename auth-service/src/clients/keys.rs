@@ -3,6 +3,7 @@ use std::fmt;
 use shared_claims::{InvalidKeySet, KeySet};
 
 use super::workload::is_trust_domain;
+use super::{KeyLocation, KeySource};
 
 /// The public keys of a client.
 #[derive(Debug, Clone)]
@@ -11,6 +12,15 @@ pub enum ClientKeys {
     Stored(StoredKeys),
     /// Published by it (`jwks_uri`, RFC 7591 section 2), so that it can change them by itself.
     At(String),
+}
+
+impl ClientKeys {
+    pub(crate) fn source(&self) -> KeySource {
+        match self {
+            Self::Stored(stored) => KeySource::Stored(stored.keys.clone()),
+            Self::At(url) => KeySource::Published(KeyLocation::Jwks(url.clone())),
+        }
+    }
 }
 
 /// A JWKS (RFC 7517 section 5), as its text and as what verifies.

@@ -7,6 +7,7 @@ mod credentials;
 mod directory;
 mod grant_type;
 mod id;
+mod key_source;
 mod keys;
 mod login;
 mod new_client;
@@ -23,14 +24,17 @@ pub use assertion::{AssertionClaims, AssertionFault, SingleUse, UnverifiedAssert
 pub use audience::{Audience, AudienceChange, Encryption, TokenForm, TokenType};
 pub use authenticate::{ClientAuthentication, Presented};
 pub use credentials::{ClientMethod, Credentials};
+pub(crate) use credentials::{PRIVATE_KEY_JWT, WORKLOAD};
 pub use directory::{ClientDirectory, Registry};
 pub use grant_type::GrantType;
 pub use id::ClientId;
+pub use key_source::KeyLocation;
+pub(crate) use key_source::KeySource;
 pub use keys::{ClientKeys, StoredKeys};
 pub use login::{ClientLogin, ClientLoginChange, Pkce};
 pub use new_client::{ClientChange, NewClient};
 pub use redirect_uri::RedirectUri;
-pub use trusted_issuer::{IssuerKeys, KeyLocation, TrustedIssuer};
+pub use trusted_issuer::{IssuerKeys, TrustedIssuer};
 pub use workload::{InvalidPattern, SubjectPattern, Workload};
 
 /// Scopes that begin so are rights at the authority itself: no token has them unless it is asked for them by name.

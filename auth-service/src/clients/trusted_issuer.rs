@@ -1,9 +1,7 @@
 //! Platforms whose tokens prove workloads.
 
-use std::fmt;
-
-use super::StoredKeys;
 use super::workload::is_trust_domain;
+use super::{KeyLocation, KeySource, StoredKeys};
 
 /// An issuer of tokens for workloads: a Kubernetes cluster, GitHub Actions, a SPIFFE trust domain.
 #[derive(Debug, Clone)]
@@ -18,7 +16,7 @@ pub struct TrustedIssuer {
 /// The public keys of an issuer.
 #[derive(Debug, Clone)]
 pub enum IssuerKeys {
-    /// Registered with it: a cluster shows its keys to nobody outside.
+    /// Registered with it: many clusters do not publish their keys outside.
     Stored(StoredKeys),
     /// Published at a URL of their own.
     At(String),
@@ -32,22 +30,15 @@ impl TrustedIssuer {
     pub fn is_trust_domain(&self) -> bool {
         is_trust_domain(&self.issuer)
     }
-}
 
-/// Where published keys are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum KeyLocation {
-    /// A JWKS.
-    Jwks(String),
-    /// The bundle of a trust domain, whose keys for tokens are marked so (SPIFFE Trust Domain and Bundle section 4).
-    SpiffeBundle(String),
-    /// The metadata of this issuer says.
-    Discovery(String),
-}
-
-impl fmt::Display for KeyLocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Jwks(url) | Self::SpiffeBundle(url) | Self::Discovery(url)) = self;
-        f.write_str(url)
+    pub(crate) fn key_source(&self) -> KeySource {
+        match &self.keys {
+            IssuerKeys::Stored(stored) => KeySource::Stored(stored.keys().clone()),
+            IssuerKeys::At(url) if self.is_trust_domain() => {
+                KeySource::Published(KeyLocation::SpiffeBundle(url.clone()))
+            }
+            IssuerKeys::At(url) => KeySource::Published(KeyLocation::Jwks(url.clone())),
+            IssuerKeys::Discovered => KeySource::Published(KeyLocation::Discovery(self.issuer.clone())),
+        }
     }
 }

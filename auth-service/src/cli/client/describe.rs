@@ -61,10 +61,9 @@ pub(super) fn describe(client: &Client) -> Value {
         "created_at": client.created_at.rfc3339(),
         "public": client.is_public(),
         "login": login::describe(client),
+        "token_endpoint_auth_method": client.credentials.method(),
     });
-    if let Some(members) = document.as_object_mut() {
-        members.extend(method::members(client));
-    }
+    method::describe(client, &mut document);
     document
 }
 

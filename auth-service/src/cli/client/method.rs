@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use crate::cli::{Failure, key_file};
 use crate::clients::{Client, ClientKeys, ClientMethod, Credentials, StoredKeys, SubjectPattern, Workload};
@@ -74,23 +75,13 @@ pub(super) fn lines(client: &Client) -> Vec<(&'static str, String)> {
 }
 
 /// The same for documents; the names of client metadata where there are some (RFC 7591 section 2).
-pub(super) fn members(client: &Client) -> serde_json::Map<String, serde_json::Value> {
-    let mut members = serde_json::Map::new();
-    members.insert("token_endpoint_auth_method".to_owned(), client.credentials.method().into());
+pub(super) fn describe(client: &Client, document: &mut Value) {
     match &client.credentials {
-        Credentials::PrivateKeyJwt(ClientKeys::Stored(stored)) => {
-            members.insert("kids".to_owned(), stored.kids().into());
-        }
-        Credentials::PrivateKeyJwt(ClientKeys::At(url)) => {
-            members.insert("jwks_uri".to_owned(), url.clone().into());
-        }
-        Credentials::Workload(workload) => {
-            let Workload { issuer, subject, claims } = workload;
-            let described =
-                serde_json::json!({"issuer": issuer, "subject": subject.as_str(), "claims": claims});
-            members.insert("workload".to_owned(), described);
+        Credentials::PrivateKeyJwt(ClientKeys::Stored(stored)) => document["kids"] = stored.kids().into(),
+        Credentials::PrivateKeyJwt(ClientKeys::At(url)) => document["jwks_uri"] = url.as_str().into(),
+        Credentials::Workload(Workload { issuer, subject, claims }) => {
+            document["workload"] = json!({"issuer": issuer, "subject": subject.as_str(), "claims": claims});
         }
         Credentials::FirstParty | Credentials::Public | Credentials::Secret { .. } => {}
     }
-    members
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
-use crate::clients::{ClientKeys, ClientMethod, Credentials, StoredKeys, SubjectPattern, Workload};
+use crate::clients::{
+    ClientKeys, ClientMethod, Credentials, PRIVATE_KEY_JWT, StoredKeys, SubjectPattern, WORKLOAD, Workload,
+};
 use crate::storage::schema::clients;
-
-const PRIVATE_KEY_JWT: &str = "private_key_jwt";
-const WORKLOAD: &str = "workload";
 
 /// All `None` of a client with a secret, or without anything.
 #[derive(Default, AsChangeset, Insertable, Queryable, Selectable)]
