@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::{Instrument, Span, trace_span};
 
 use crate::authority::{Authentication, Authority, Step};
-use crate::clients::{Client, ClientAuthentication};
+use crate::clients::{Client, ClientAuthentication, KeyLocation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sessions::Rotation;
 use crate::storage::{Redeem, Redeemed, Rotate, StorageError};
@@ -130,14 +130,19 @@ impl Blocking {
                 }
                 Authentication::NeedsKeys(location) => {
                     let _waiting = self.waiting.try_acquire().map_err(|_| overloaded())?;
-                    self.authority
-                        .assertions
-                        .remote_keys
-                        .fetch(&location, self.authority.clock.as_ref())
-                        .await;
+                    self.fetch_keys(location).await?;
                 }
             }
         }
+    }
+
+    /// Fetches published keys, to the end even when the caller goes away: others may wait for them.
+    async fn fetch_keys(&self, location: KeyLocation) -> Result<()> {
+        let authority = Arc::clone(&self.authority);
+        let fetch = self.runtime.spawn(async move {
+            authority.assertions.remote_keys.fetch(&location, authority.clock.as_ref()).await;
+        });
+        fetch.await.map_err(|_| Error::new(ErrorKind::Internal, "fetching keys panicked"))
     }
 
     /// Waits for a poll of the database that begins after now.

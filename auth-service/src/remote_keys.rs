@@ -91,7 +91,7 @@ impl RemoteKeys {
         }
     }
 
-    /// Fetches the keys at a place. A failure leaves what is held, and is in the log.
+    /// Fetches the keys at a place. A failure leaves what is held, and is in the log. To be run to its end: others wait for it.
     pub async fn fetch(&self, location: &KeyLocation, clock: &dyn Clock) {
         let source = self.source(location);
         let asked_at = clock.now();
@@ -99,38 +99,37 @@ impl RemoteKeys {
         if source.state().tried_at.is_some_and(|tried_at| tried_at >= asked_at) {
             return;
         }
-        let now = clock.now();
-        source.change(|state| state.tried_at = Some(now));
-        let keys = self.read(location, now).await;
-        source.change(|state| state.failed = keys.is_err());
-        match keys {
-            Ok(keys) => source.change(|state| state.keys = Some(keys)),
-            Err(cause) => tracing::warn!(%location, cause, "published keys could not be fetched"),
-        }
+        let keys = self.read(location, clock).await;
+        source.change(|state| {
+            // At its end: one that took long is not tried again at once.
+            state.tried_at = Some(clock.now());
+            state.failed = keys.is_err();
+            match keys {
+                Ok(keys) => state.keys = Some(keys),
+                Err(cause) => tracing::warn!(%location, cause, "published keys could not be fetched"),
+            }
+        });
     }
 
-    async fn read(&self, location: &KeyLocation, now: Timestamp) -> Result<Keys, String> {
-        let (fetched, set) = match location {
-            KeyLocation::Jwks(url) => {
-                let fetched = self.get(url).await?;
-                let set = KeySet::from_jwks(&fetched.body);
-                (fetched, set)
-            }
-            KeyLocation::SpiffeBundle(url) => {
-                let fetched = self.get(url).await?;
-                let set = KeySet::from_spiffe_bundle(&fetched.body);
-                (fetched, set)
-            }
-            KeyLocation::Discovery(issuer) => {
-                let base = issuer.trim_end_matches('/');
-                let metadata = self.get(&format!("{base}/.well-known/openid-configuration")).await?;
-                let fetched = self.get(&jwks_uri(&metadata.body, issuer)?).await?;
-                let set = KeySet::from_jwks(&fetched.body);
-                (fetched, set)
-            }
+    async fn read(&self, location: &KeyLocation, clock: &dyn Clock) -> Result<Keys, String> {
+        let fetched_at = clock.now();
+        let fetched = match location {
+            KeyLocation::Jwks(url) | KeyLocation::SpiffeBundle(url) => self.get(url).await?,
+            KeyLocation::Discovery(issuer) => self.get(&self.discovered(issuer).await?).await?,
+        };
+        let set = match location {
+            KeyLocation::SpiffeBundle(_) => KeySet::from_spiffe_bundle(&fetched.body),
+            KeyLocation::Jwks(_) | KeyLocation::Discovery(_) => KeySet::from_jwks(&fetched.body),
         };
         let fresh_for = fetched.max_age.unwrap_or(FRESH).clamp(SHORTEST, LONGEST);
-        Ok(Keys { set: set.map_err(|error| error.to_string())?, fetched_at: now, fresh_for })
+        Ok(Keys { set: set.map_err(|error| error.to_string())?, fetched_at, fresh_for })
+    }
+
+    /// Where the metadata of an issuer says that its keys are.
+    async fn discovered(&self, issuer: &str) -> Result<String, String> {
+        let base = issuer.trim_end_matches('/');
+        let metadata = self.get(&format!("{base}/.well-known/openid-configuration")).await?;
+        jwks_uri(&metadata.body, issuer)
     }
 
     async fn get(&self, url: &str) -> Result<Fetched, String> {
@@ -146,7 +145,7 @@ impl RemoteKeys {
     }
 }
 
-/// Where the metadata of an issuer says that its keys are. It must say so itself: another one's metadata would bring other keys
+/// The `jwks_uri` of the metadata of an issuer, which must name itself: another one's metadata would bring other keys
 /// (OpenID Connect Discovery section 4.3).
 fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, String> {
     let metadata = parse_object(metadata).ok_or("the metadata is not strict JSON")?;

@@ -1,5 +1,5 @@
 //! The one HTTP client that fetches what others publish: bounded in size and time, without redirects, and from public addresses
-//! alone, so that nobody who may name a URL can make the authority ask something within its own network (SSRF).
+//! alone, so that a caller who names a URL cannot make the authority ask a host of its own network (SSRF).
 //!
 //! An address is looked at when the connection to it is made, not before: a name that means another address a moment later
 //! (DNS rebinding) gains nothing.
@@ -17,8 +17,7 @@ use url::Host;
 
 pub use address::Reachable;
 pub use error::FetchError;
-use error::failed;
-use error::{MAX_URL_BYTES, WHOLE};
+use error::{MAX_URL_BYTES, WHOLE, failed};
 pub use resolver::{Addresses, Names};
 use resolver::{Resolver, SystemNames};
 
@@ -98,15 +97,14 @@ impl Outbound {
     pub fn check_url(&self, text: &str) -> Result<Url, FetchError> {
         let url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL_BYTES).ok_or(FetchError::Url)?;
         let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        let known = match url.scheme() {
+        let encrypted = match url.scheme() {
             "https" => true,
-            "http" => self.reachable.has_networks(),
-            _ => false,
+            "http" if self.reachable.has_networks() => false,
+            _ => return Err(FetchError::Url),
         };
-        if !plain || !known {
+        if !plain {
             return Err(FetchError::Url);
         }
-        let encrypted = url.scheme() == "https";
         // What is no name is not resolved.
         let may_be = match url.host() {
             Some(Host::Ipv4(address)) => self.reachable.allows(address.into(), encrypted),

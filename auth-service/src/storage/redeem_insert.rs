@@ -34,7 +34,7 @@ pub struct Redeem {
     pub context: RequestContext,
 }
 
-/// A session that has begun, with the packed attributes of its account and how many live ones its user has. SQLite counts this
+/// A new session, with the packed attributes of its account and how many live ones its user has. SQLite counts this
 /// one, PostgreSQL does not; leaving it out would read each row, where the index alone answers this.
 pub(super) type BegunRow = (SessionRow, Option<String>, i64);
 

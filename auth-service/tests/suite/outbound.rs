@@ -1,4 +1,4 @@
-//! The one client that fetches what others publish: nobody makes it ask what they may not ask themselves.
+//! The one client that fetches what others publish: no URL leads it to a host that its caller could not reach.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};

@@ -1,5 +1,8 @@
 //! Clients that prove themselves by a key of their own (`private_key_jwt`).
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use auth_service::authority::Authentication;
@@ -266,34 +269,32 @@ fn keys_that_cannot_verify_are_not_registered() {
 /// An authority with a client that publishes its keys, and a runtime to fetch them.
 struct Published {
     signed: Signed,
-    server: Server,
     runtime: tokio::runtime::Runtime,
     blocking: Blocking,
 }
 
 impl Published {
-    fn new(answer: &str) -> Self {
-        let server = Server::answering(answer);
+    fn at(url: &str) -> Self {
         let signet = InProcess::with(|settings| {
             settings.outbound.networks = service_kit::networks::Networks::parse("127.0.0.1").unwrap();
         });
-        let keys = ClientKeys::At(server.url("/jwks.json"));
-        signet.client_by("billing", ClientMethod::PrivateKeyJwt(keys));
+        signet.client_by("billing", ClientMethod::PrivateKeyJwt(ClientKeys::At(url.to_owned())));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let blocking = Blocking::new(runtime.handle().clone(), signet.authority.clone());
-        Self { signed: Signed { signet, key: Key::new("first") }, server, runtime, blocking }
+        Self { signed: Signed { signet, key: Key::new("first") }, runtime, blocking }
+    }
+
+    fn presented(&self, key: &Key, jti: &str) -> ClientAuthentication {
+        let claims = merged(self.signed.claims(), &json!({"jti": jti}));
+        let assertion = key.sign(&json!({"alg": "EdDSA", "kid": key.kid}), &claims.to_string());
+        let assertion = PlainSecret::new(assertion);
+        ClientAuthentication::Assertion { unverified_id: "billing".to_owned(), assertion }
     }
 
     fn by(&self, key: &Key, jti: &str) -> Result<(), ErrorKind> {
-        let claims = merged(self.signed.claims(), &json!({"jti": jti}));
-        let assertion = key.sign(&json!({"alg": "EdDSA", "kid": key.kid}), &claims.to_string());
-        let presented = ClientAuthentication::Assertion {
-            unverified_id: "billing".to_owned(),
-            assertion: PlainSecret::new(assertion),
-        };
-        // Who is refused waits for a poll, of which there is none here.
-        let outcome = self.runtime.block_on(self.blocking.authenticate(presented));
+        // A caller that is refused waits for a poll, of which there is none here.
+        let outcome = self.runtime.block_on(self.blocking.authenticate(self.presented(key, jti)));
         outcome.map(drop).map_err(|error| error.kind)
     }
 
@@ -304,49 +305,112 @@ impl Published {
 
 #[test]
 fn keys_that_a_client_publishes_are_fetched_when_they_are_needed_and_not_more_often() {
-    let published = Published::new("");
+    let server = Server::answering("");
+    let published = Published::at(&server.url("/jwks.json"));
     let (first, second) = (&published.signed.key, Key::new("second"));
-    published.server.answer(ok(&jwks(&[first])));
+    server.answer(ok(&jwks(&[first])));
     for n in 0..5 {
         assert_eq!(published.by(first, &n.to_string()), Ok(()));
     }
-    assert_eq!(published.server.connections(), 1, "they are held");
+    assert_eq!(server.connections(), 1, "they are held");
     // The client changes its key.
-    published.server.answer(ok(&jwks(&[first, &second])));
+    server.answer(ok(&jwks(&[first, &second])));
     assert!(published.by(&second, "early").is_err(), "a stranger who names keys makes no fetch of each");
-    assert_eq!(published.server.connections(), 1);
+    assert_eq!(server.connections(), 1);
     published.pass(60);
     assert_eq!(published.by(&second, "a"), Ok(()));
-    assert_eq!(published.server.connections(), 2);
+    assert_eq!(server.connections(), 2);
     // It withdraws the first.
-    published.server.answer(ok(&jwks(&[&second])));
+    server.answer(ok(&jwks(&[&second])));
     assert_eq!(published.by(first, "b"), Ok(()), "until they are fetched again");
     published.pass(600);
     assert!(published.by(first, "c").is_err());
     assert_eq!(published.by(&second, "d"), Ok(()));
-    assert_eq!(published.server.connections(), 3);
+    assert_eq!(server.connections(), 3);
 }
 
 #[test]
 fn the_keys_of_a_client_that_is_away_are_used_for_a_day() {
-    let published = Published::new("");
+    let server = Server::answering("");
+    let published = Published::at(&server.url("/jwks.json"));
     let key = &published.signed.key;
     let unavailable = Err(ErrorKind::Unavailable);
     assert_eq!(published.by(key, "1"), unavailable, "it was never there");
     assert_eq!(published.by(key, "1"), unavailable);
-    assert_eq!(published.server.connections(), 1, "nobody asks at each request");
+    assert_eq!(server.connections(), 1, "nobody asks at each request");
     published.pass(5);
-    published.server.answer(ok(&jwks(&[key])));
+    server.answer(ok(&jwks(&[key])));
     assert_eq!(published.by(key, "1"), Ok(()));
     let broken = ["", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", &ok("{}"), &ok(&jwks(&[]))];
     for (hour, answer) in broken.into_iter().enumerate() {
-        published.server.answer(answer);
+        server.answer(answer);
         published.pass(3600);
         assert_eq!(published.by(key, &format!("hour {hour}")), Ok(()), "{answer:?}");
     }
     published.pass(86_400 - 4 * 3600);
     assert_eq!(published.by(key, "late"), unavailable, "at last nobody can know whether they still hold");
     published.pass(5);
-    published.server.answer(ok(&jwks(&[key])));
+    server.answer(ok(&jwks(&[key])));
     assert_eq!(published.by(key, "back"), Ok(()));
+}
+
+/// What a server does that is slow: it is told of each connection, and answers when it is told to.
+struct SlowServer {
+    url: String,
+    connected: mpsc::Receiver<()>,
+    answer: mpsc::Sender<String>,
+}
+
+impl SlowServer {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+        let (connecting, connected) = mpsc::channel();
+        let (answer, answers) = mpsc::channel::<String>();
+        // It ends with the test, which drops its ends of the channels.
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (Ok(mut stream), Ok(())) = (stream, connecting.send(())) else { return };
+                let Ok(answer) = answers.recv() else { return };
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        Self { url, connected, answer }
+    }
+}
+
+#[test]
+fn a_client_whose_keys_take_too_long_is_not_waited_for_again_and_again() {
+    let server = SlowServer::start();
+    let published = Published::at(&server.url);
+    let clock = published.signed.signet.clock.clone();
+    let SlowServer { connected, answer, .. } = server;
+    let counting = std::thread::spawn(move || {
+        // Each attempt takes as long as the pause after one that failed.
+        let attempts = connected.iter().inspect(|()| {
+            clock.advance(Duration::from_secs(5));
+            let _ = answer.send(String::new());
+        });
+        attempts.take(2).count()
+    });
+    let outcome = published.by(&published.signed.key, "1");
+    assert_eq!(outcome, Err(ErrorKind::Unavailable));
+    assert!(!counting.is_finished(), "it was asked once");
+}
+
+#[test]
+fn a_caller_that_goes_away_ends_no_fetch_that_others_wait_for() {
+    let server = SlowServer::start();
+    let published = Published::at(&server.url);
+    let key = &published.signed.key;
+    let gone = async {
+        let first = published.blocking.authenticate(published.presented(key, "1"));
+        let _ = tokio::time::timeout(Duration::from_millis(200), first).await;
+    };
+    published.runtime.block_on(gone);
+    server.connected.recv().unwrap();
+    server.answer.send(ok(&jwks(&[key]))).unwrap();
+    assert_eq!(published.by(key, "2"), Ok(()));
+    assert!(server.connected.try_recv().is_err(), "by the answer to the first");
 }
