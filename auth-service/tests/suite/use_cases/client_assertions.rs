@@ -1,5 +1,6 @@
 //! Clients that prove themselves by a key of their own (`private_key_jwt`).
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
@@ -8,7 +9,8 @@ use std::time::Duration;
 use auth_service::authority::Authentication;
 use auth_service::blocking::Blocking;
 use auth_service::clients::{
-    AssertionFault, ClientAuthentication, ClientChange, ClientKeys, ClientMethod, StoredKeys,
+    AssertionFault, ClientAuthentication, ClientChange, ClientKeys, ClientMethod, IssuerKeys, StoredKeys,
+    SubjectPattern, TrustedIssuer, Workload,
 };
 use auth_service::clock::Clock;
 use auth_service::error::{AdminFault, ErrorKind};
@@ -275,10 +277,17 @@ struct Published {
 
 impl Published {
     fn at(url: &str) -> Self {
+        Self::by_method(ClientMethod::PrivateKeyJwt(ClientKeys::At(url.to_owned())), None)
+    }
+
+    fn by_method(method: ClientMethod, trusted: Option<&TrustedIssuer>) -> Self {
         let signet = InProcess::with(|settings| {
             settings.outbound.networks = service_kit::networks::Networks::parse("127.0.0.1").unwrap();
         });
-        signet.client_by("billing", ClientMethod::PrivateKeyJwt(ClientKeys::At(url.to_owned())));
+        if let Some(trusted) = trusted {
+            signet.authority.create_trusted_issuer(trusted).map_err(|error| error.cause).unwrap();
+        }
+        signet.client_by("billing", method);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let blocking = Blocking::new(runtime.handle().clone(), signet.authority.clone());
@@ -286,7 +295,11 @@ impl Published {
     }
 
     fn presented(&self, key: &Key, jti: &str) -> ClientAuthentication {
-        let claims = merged(self.signed.claims(), &json!({"jti": jti}));
+        self.presented_with(key, &json!({"jti": jti}))
+    }
+
+    fn presented_with(&self, key: &Key, change: &Value) -> ClientAuthentication {
+        let claims = merged(self.signed.claims(), change);
         let assertion = key.sign(&json!({"alg": "EdDSA", "kid": key.kid}), &claims.to_string());
         let assertion = PlainSecret::new(assertion);
         ClientAuthentication::Assertion { unverified_id: "billing".to_owned(), assertion }
@@ -413,4 +426,37 @@ fn a_caller_that_goes_away_ends_no_fetch_that_others_wait_for() {
     server.answer.send(ok(&jwks(&[key]))).unwrap();
     assert_eq!(published.by(key, "2"), Ok(()));
     assert!(server.connected.try_recv().is_err(), "by the answer to the first");
+}
+
+#[test]
+fn the_keys_of_a_platform_are_those_that_its_own_metadata_names() {
+    let server = Server::answering("");
+    let issuer = server.url("");
+    let subject = SubjectPattern::parse("repo:octo/app:ref").unwrap();
+    let workload = Workload { issuer: issuer.clone(), subject, claims: BTreeMap::new() };
+    let trusted = TrustedIssuer { issuer: issuer.clone(), keys: IssuerKeys::Discovered, audience: None };
+    let published = Published::by_method(ClientMethod::Workload(workload), Some(&trusted));
+    // One document is metadata and key set, as the server answers each path the same.
+    let document = |issuer: &str, keys: &[&Key]| {
+        let mut document: Value = serde_json::from_str(&jwks(keys)).unwrap();
+        document["issuer"] = issuer.into();
+        document["jwks_uri"] = server.url("/keys").into();
+        ok(&document.to_string())
+    };
+    let by = |key: &Key| {
+        let presented = published.presented_with(key, &json!({"iss": issuer, "sub": "repo:octo/app:ref"}));
+        let outcome = published.runtime.block_on(published.blocking.authenticate(presented));
+        outcome.map(drop).map_err(|error| error.kind)
+    };
+    let (first, next) = (&published.signed.key, Key::new("next"));
+    server.answer(document(&format!("{issuer}/"), &[first]));
+    assert_eq!(by(first), Err(ErrorKind::Unavailable), "the metadata of another issuer");
+    published.pass(5);
+    server.answer(document(&issuer, &[first]));
+    assert_eq!((by(first), by(first)), (Ok(()), Ok(())));
+    // The platform changes its keys.
+    server.answer(document(&issuer, &[&next]));
+    published.pass(60);
+    assert_eq!(by(&next), Ok(()));
+    assert!(by(first).is_err());
 }

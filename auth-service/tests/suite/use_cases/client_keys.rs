@@ -4,34 +4,30 @@ use auth_service::authority::Authentication;
 use auth_service::clients::{ClientAuthentication, ClientKeys, StoredKeys};
 use auth_service::error::{ErrorKind, OAuthFault};
 use auth_service::secret::PlainSecret;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use system_tests::hostile::Signer;
 
 use super::InProcess;
 
-/// A client's key.
+/// A key of a client or a platform.
 pub(crate) struct Key {
     pub(crate) kid: &'static str,
-    pair: Ed25519KeyPair,
+    signer: Signer,
 }
 
 impl Key {
     pub(crate) fn new(kid: &'static str) -> Self {
-        Self { kid, pair: Ed25519KeyPair::generate().unwrap() }
+        let mut signer = Signer::eddsa();
+        kid.clone_into(&mut signer.kid);
+        Self { kid, signer }
     }
 
     pub(crate) fn jwk(&self) -> Value {
-        let x = URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref());
-        json!({"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "use": "sig", "x": x})
+        merged(self.signer.jwk(), &json!({"use": "sig"}))
     }
 
     pub(crate) fn sign(&self, header: &Value, claims: &str) -> String {
-        let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let input = format!("{}.{}", encode(&header.to_string()), encode(claims));
-        let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(input.as_bytes()).as_ref());
-        format!("{input}.{signature}")
+        self.signer.token(header.to_string().as_bytes(), claims.as_bytes())
     }
 }
 
