@@ -1,5 +1,7 @@
 //! How a client proves itself.
 
+use std::fmt;
+
 use super::{ClientKeys, Workload};
 use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret};
@@ -42,14 +44,30 @@ pub enum ClientMethod {
 }
 
 impl ClientMethod {
-    /// As [`Credentials::method`] names it.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    fn as_str(&self) -> &'static str {
         match self {
             Self::Secret => "client_secret_basic",
             Self::None => "none",
             Self::PrivateKeyJwt(_) => PRIVATE_KEY_JWT,
             Self::Workload(_) => WORKLOAD,
+        }
+    }
+}
+
+/// For the audit log: the method, and what proves the client.
+impl fmt::Display for ClientMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        match self {
+            Self::Secret | Self::None => Ok(()),
+            Self::PrivateKeyJwt(ClientKeys::Stored(stored)) => {
+                write!(f, ", keys {}", stored.kids().join(" "))
+            }
+            Self::PrivateKeyJwt(ClientKeys::At(url)) => write!(f, ", keys at {url}"),
+            Self::Workload(Workload { issuer, subject, claims }) => {
+                write!(f, ", issuer {issuer}, subject {subject}")?;
+                claims.iter().try_for_each(|(name, value)| write!(f, ", {name} {value}"))
+            }
         }
     }
 }

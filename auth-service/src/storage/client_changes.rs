@@ -111,7 +111,7 @@ impl Storage {
             detail.extend(update_login(connection, &id, login)?);
             if let Some(method) = method {
                 update_method(connection, &id, method)?;
-                detail.push(format!("method {method:?}"));
+                detail.push(format!("method {method}"));
             }
             let event = Event::of(Action::ClientUpdated).client(id.as_str()).detail(detail.join(", "));
             let set = (

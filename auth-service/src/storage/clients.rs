@@ -55,7 +55,7 @@ impl Storage {
         now: Timestamp,
     ) -> Result<(), StorageError> {
         let login = &client.login;
-        let method = client.method.as_str();
+        let method = client.method.to_string();
         let row = ClientRow {
             id: client.id.to_string(),
             scope: client.scope.to_string(),

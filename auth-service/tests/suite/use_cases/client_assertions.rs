@@ -209,6 +209,8 @@ fn a_client_changes_from_a_secret_to_keys_and_from_one_key_to_the_next() {
         proved(&signed.signet, "web", &key.sign(&header, &claims.to_string()))
     };
     change(&[&signed.key]);
+    let entry = signed.signet.authority.audit_entries(0).unwrap().pop().unwrap();
+    assert_eq!(entry.detail, "method private_key_jwt, keys 2026-12");
     let presented = ClientAuthentication::Secret { unverified_id: "web".to_owned(), secret };
     let by_secret = signed.signet.authority.authenticate_client(&presented).unwrap();
     assert!(matches!(by_secret, Authentication::MaybeNew(_)), "it has no secret any more");
