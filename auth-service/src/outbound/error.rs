@@ -11,7 +11,9 @@ pub(super) const MAX_URL_BYTES: usize = 2048;
 /// Why a document was not fetched. The words are for the operator's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    #[error("not an https URL, or one with a user name, a fragment or more than {MAX_URL_BYTES} bytes")]
+    #[error(
+        "not an https URL (http is for outbound.networks alone), or one with a user name, a fragment or more than {MAX_URL_BYTES} bytes"
+    )]
     Url,
     #[error("the host has no address that may be asked: see outbound.networks")]
     Address,

@@ -58,7 +58,11 @@ async fn a_disabled_client_is_enabled_again_and_warned_about(database: Database)
     let before = token().await.unwrap();
     let _ = system.cli(&["client", "disable", GATEWAY]);
     system.notes_come_to_refuse(&before).await;
-    assert_eq!(token().await, Err(Refused::Client("invalid_client".to_owned())));
+    // The authority publishes the revocation first, and then loads its clients.
+    eventually("the client is refused", || async {
+        (token().await == Err(Refused::Client("invalid_client".to_owned()))).then_some(())
+    })
+    .await;
     assert_eq!(system.cli(&["client", "show", GATEWAY])["disabled"], true);
     let output = run(
         "auth-service",
