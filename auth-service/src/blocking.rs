@@ -140,7 +140,7 @@ impl Blocking {
     async fn fetch_keys(&self, location: KeyLocation) -> Result<()> {
         let authority = Arc::clone(&self.authority);
         let fetch = self.runtime.spawn(async move {
-            authority.assertions.remote_keys.fetch(&location, authority.clock.as_ref()).await;
+            authority.proofs.remote_keys.fetch(&location, authority.clock.as_ref()).await;
         });
         fetch.await.map_err(|_| Error::new(ErrorKind::Internal, "fetching keys panicked"))
     }

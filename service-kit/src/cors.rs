@@ -28,7 +28,8 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
 );
 
 /// What scripts may read beside the safe ones.
-const EXPOSED: HeaderValue = HeaderValue::from_static("etag, retry-after, www-authenticate, x-request-id");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("dpop-nonce, etag, retry-after, www-authenticate, x-request-id");
 
 /// How long a browser remembers the answer to a preflight, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");

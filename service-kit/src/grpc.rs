@@ -115,6 +115,11 @@ impl<S> Layer<S> for ObserveCalls {
     }
 }
 
+/// `/package.Service/Method`: an endpoint does not see what was called. Among the extensions of a call with a proof of possession, which
+/// is made for that path (RFC 9449 section 4.2).
+#[derive(Debug, Clone)]
+pub struct CallPath(pub Arc<str>);
+
 /// A service whose calls are observed.
 #[derive(Clone)]
 pub struct Observed<S> {
@@ -140,6 +145,10 @@ where
         let id = RequestId::next();
         let call = Call::begin(id, Arc::clone(known.unwrap_or(&self.layer.unknown)), &request);
         request.extensions_mut().insert(id);
+        if request.headers().contains_key("dpop") {
+            let path = CallPath(request.uri().path().into());
+            request.extensions_mut().insert(path);
+        }
         let (span, traced) = (call.span.clone(), call.traced.clone());
         let time = deadline::time_for(request.headers());
         let answer = span.in_scope(|| traced.in_scope(|| self.inner.call(request)));

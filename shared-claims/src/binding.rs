@@ -49,6 +49,12 @@ impl ClientCertificate {
     pub fn from_der(der: &[u8]) -> Self {
         Self(Thumbprint::of_certificate(der))
     }
+
+    /// What a token that is bound to it names.
+    #[must_use]
+    pub fn confirmation(self) -> Confirmation {
+        Confirmation::Certificate(self.0)
+    }
 }
 
 impl From<Option<ClientCertificate>> for Presented {

@@ -63,7 +63,10 @@ const OTHER_KINDS: [&str; 5] = ["jwk", "jwe", "kid", "jku", "x5t"];
 impl Confirmation {
     /// Reads a claim that is there. One that names no key of a kind that is known here, or several, refuses the token: what
     /// cannot be checked must not pass for unbound.
-    pub(crate) fn read(claim: &StrictValue<'_>) -> Result<Self, Refusal> {
+    ///
+    /// # Errors
+    /// [`Refusal::Claim`].
+    pub fn read(claim: &StrictValue<'_>) -> Result<Self, Refusal> {
         let malformed = Refusal::Claim("cnf");
         let members = claim.as_object().ok_or(malformed)?;
         if OTHER_KINDS.iter().any(|name| members.contains(name)) {

@@ -158,7 +158,7 @@ impl Guard {
         let request = ProvedRequest {
             method: &proof.method,
             path: &proof.path,
-            unverified_token: shown.unverified_token,
+            unverified_token: Some(shown.unverified_token),
         };
         let now = unix_now();
         let checked = verifier.check(&proof.header, request, now).map_err(Rejection::InvalidProof)?;

@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 use http::Extensions;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::AUTHORIZATION;
 use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::source::{TokenError, TokenSource};
 
-/// Attaches the token of a [`TokenSource`] to each request of a client that goes to one of its origins. A request that has
+/// Attaches the token of a [`TokenSource`], and the proof where it is bound, to each request of a client that goes to one of its origins. A request that has
 /// an `Authorization` header keeps it.
 #[derive(Clone)]
 pub struct TokenMiddleware {
@@ -41,10 +41,7 @@ impl Middleware for TokenMiddleware {
         next: Next<'_>,
     ) -> Result<Response> {
         if self.origins.contains(&request.url().origin()) && !request.headers().contains_key(AUTHORIZATION) {
-            let token = self.source.token().await.map_err(Error::middleware)?;
-            let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(Error::middleware)?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, value);
+            self.source.authorize_request(&mut request).await.map_err(Error::middleware)?;
         }
         next.run(request, extensions).await
     }

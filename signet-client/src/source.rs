@@ -3,11 +3,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{Certificate, Client, RequestBuilder};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Certificate, Client, Request, RequestBuilder, Response};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
+
+use crate::clock::unix_now;
+use crate::key::{ProofKey, ProofRequest};
 
 /// Longest wait for the authority.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,6 +52,7 @@ pub struct Builder {
     scope: Option<String>,
     audience: Option<String>,
     ca_pem: Option<Vec<u8>>,
+    key: Option<ProofKey>,
 }
 
 struct Inner {
@@ -58,7 +62,13 @@ struct Inner {
     /// Held by the caller that fetches; with the last failure, for those who waited meanwhile.
     fetching: Mutex<Option<(Instant, TokenError)>>,
     renewing: AtomicBool,
+    /// What proofs at the token endpoint have to name, if it asked for anything.
+    nonce: ArcSwapOption<String>,
 }
+
+/// `DPoP`, and the nonce of a server (RFC 9449 sections 4.1 and 8.2).
+const PROOF: HeaderName = HeaderName::from_static("dpop");
+const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// No `Debug`: it is a secret.
 struct Held {
@@ -103,6 +113,13 @@ impl Builder {
         self
     }
 
+    /// Binds the tokens to a key (DPoP, RFC 9449): each call brings a proof that this process holds it.
+    #[must_use]
+    pub fn bound_to(mut self, key: ProofKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// Requests nothing yet.
     ///
     /// # Errors
@@ -114,8 +131,8 @@ impl Builder {
             http = http.tls_certs_merge(Certificate::from_pem_bundle(pem).map_err(wrong)?);
         }
         let http = http.build().map_err(wrong)?;
-        let (held, fetching, renewing) = Default::default();
-        Ok(TokenSource(Arc::new(Inner { http, request: self, held, fetching, renewing })))
+        let (held, fetching, renewing, nonce) = Default::default();
+        Ok(TokenSource(Arc::new(Inner { http, request: self, held, fetching, renewing, nonce })))
     }
 }
 
@@ -130,6 +147,7 @@ impl TokenSource {
             scope: None,
             audience: None,
             ca_pem: None,
+            key: None,
         }
     }
 
@@ -156,12 +174,54 @@ impl TokenSource {
         fetched
     }
 
-    /// Adds `Authorization: Bearer` to a request.
+    /// Adds the token to a request, and the proof for it where tokens are bound. A proof is good once: a request that is sent again is
+    /// authorized again.
     ///
     /// # Errors
-    /// As [`Self::token`].
+    /// As [`Self::token`]; [`TokenError::Settings`] for a request that cannot be built.
     pub async fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder, TokenError> {
-        Ok(request.bearer_auth(self.token().await?))
+        let (client, request) = request.build_split();
+        let mut request = request.map_err(|error| TokenError::Settings(error.without_url().to_string()))?;
+        self.authorize_request(&mut request).await?;
+        Ok(RequestBuilder::from_parts(client, request))
+    }
+
+    pub(crate) async fn authorize_request(&self, request: &mut Request) -> Result<(), TokenError> {
+        let token = self.token().await?;
+        let (method, url) = (request.method().to_string(), request.url().to_string());
+        let Credentials { authorization, proof } = self.credentials(&token, &method, &url)?;
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+        if let Some(proof) = proof {
+            request.headers_mut().insert(PROOF, proof);
+        }
+        Ok(())
+    }
+
+    /// Whether each call needs a proof.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn is_bound(&self) -> bool {
+        self.0.request.key.is_some()
+    }
+
+    /// What a call with a token sends along.
+    pub(crate) fn credentials(
+        &self,
+        token: &str,
+        method: &str,
+        url: &str,
+    ) -> Result<Credentials, TokenError> {
+        let no_header = |_| TokenError::Unavailable("the token is no header value".to_owned());
+        let (scheme, proof) = match &self.0.request.key {
+            None => ("Bearer", None),
+            Some(key) => {
+                let request =
+                    ProofRequest { method, url, access_token: Some(token), nonce: None, now: unix_now() };
+                ("DPoP", Some(HeaderValue::try_from(key.proof(request)?).map_err(no_header)?))
+            }
+        };
+        let mut authorization = HeaderValue::try_from(format!("{scheme} {token}")).map_err(no_header)?;
+        authorization.set_sensitive(true);
+        Ok(Credentials { authorization, proof })
     }
 
     /// The token that is held, if it is valid for a while. Within a tokio runtime: it begins to renew one that is old.
@@ -203,23 +263,46 @@ impl TokenSource {
         self.0.renewing.store(false, Ordering::Release);
     }
 
+    /// One request to the token endpoint: its tokens, or what it refused.
+    async fn ask(&self, form: &[(&str, &str)]) -> Result<Result<Issued, Problem>, TokenError> {
+        let Inner { http, request, nonce, .. } = &*self.0;
+        let unavailable = |error: reqwest::Error| TokenError::Unavailable(error.without_url().to_string());
+        let url = format!("{}/oauth2/token", request.url);
+        let mut sent = http
+            .post(&url)
+            .basic_auth(encoded(&request.client_id), Some(encoded(&request.client_secret)))
+            .form(form);
+        if let Some(key) = &request.key {
+            let named = nonce.load();
+            let nonce = named.as_ref().map(|nonce| nonce.as_str());
+            let proof =
+                ProofRequest { method: "POST", url: &url, access_token: None, nonce, now: unix_now() };
+            sent = sent.header(PROOF, key.proof(proof)?);
+        }
+        let answer = sent.send().await.map_err(unavailable)?;
+        if let Some(named) = answer.headers().get(NONCE).and_then(|value| value.to_str().ok()) {
+            nonce.store(Some(Arc::new(named.to_owned())));
+        }
+        if !answer.status().is_success() {
+            return refused(answer).await.map(Err);
+        }
+        answer.json().await.map(Ok).map_err(unavailable)
+    }
+
     async fn fetch(&self) -> Result<Arc<str>, TokenError> {
-        let Inner { http, request, held, .. } = &*self.0;
+        let Inner { request, held, .. } = &*self.0;
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(request.scope.as_deref().map(|scope| ("scope", scope)));
         form.extend(request.audience.as_deref().map(|audience| ("audience", audience)));
         let asked_at = Instant::now();
-        let unavailable = |error: reqwest::Error| TokenError::Unavailable(error.without_url().to_string());
-        let sent = http
-            .post(format!("{}/oauth2/token", request.url))
-            .basic_auth(encoded(&request.client_id), Some(encoded(&request.client_secret)))
-            .form(&form)
-            .send();
-        let answer = sent.await.map_err(unavailable)?;
-        if !answer.status().is_success() {
-            return Err(refused(answer).await);
-        }
-        let issued: Issued = answer.json().await.map_err(unavailable)?;
+        let issued = match self.ask(&form).await? {
+            Ok(issued) => issued,
+            // Once: the answer brought the nonce.
+            Err(problem) if problem.error == "use_dpop_nonce" => {
+                self.ask(&form).await?.map_err(Problem::into_error)?
+            }
+            Err(problem) => return Err(problem.into_error()),
+        };
         let life = Duration::from_secs(issued.expires_in);
         let token: Arc<str> = issued.access_token.into();
         held.store(Some(Arc::new(Held {
@@ -231,14 +314,26 @@ impl TokenSource {
     }
 }
 
-async fn refused(answer: reqwest::Response) -> TokenError {
+/// What a call with a token sends along.
+pub(crate) struct Credentials {
+    pub(crate) authorization: HeaderValue,
+    pub(crate) proof: Option<HeaderValue>,
+}
+
+impl Problem {
+    fn into_error(self) -> TokenError {
+        TokenError::Refused { error: self.error, description: self.error_description }
+    }
+}
+
+async fn refused(answer: Response) -> Result<Problem, TokenError> {
     let status = answer.status();
     let is_json = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let problem: Problem = if is_json { answer.json().await.unwrap_or_default() } else { Problem::default() };
     if status.is_server_error() || problem.error.is_empty() {
-        return TokenError::Unavailable(format!("it answered {status}"));
+        return Err(TokenError::Unavailable(format!("it answered {status}")));
     }
-    TokenError::Refused { error: problem.error, description: problem.error_description }
+    Ok(problem)
 }
 
 /// Both halves of the credentials are form-encoded (RFC 6749 section 2.3.1).

@@ -157,6 +157,7 @@ pub(super) mod tests {
             client_ip: Some("192.0.2.7".parse::<std::net::IpAddr>().unwrap().into()),
             unverified_user_agent: Some("curl/8".into()),
             request_id: Some(service_kit::request_id::RequestId::next()),
+            ..RequestContext::default()
         };
         chain.entry(1, &Event::of(Action::Login).tried("mallory").refused("x"), &context).unwrap()
     }

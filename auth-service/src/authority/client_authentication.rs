@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use shared_claims::replay::{Seen, SeenIds};
+use shared_claims::replay::Seen;
 
 use super::Authority;
 use crate::clients::{
@@ -8,10 +8,7 @@ use crate::clients::{
     KeyLocation, KeySource, UnverifiedAssertion, Workload,
 };
 use crate::error::{Error, ErrorKind, OAuthFault, Result};
-use crate::remote_keys::{Lookup, RemoteKeys};
-
-/// Most assertions that are remembered, so that each is used once: 3,000 a second of the longest life, in about 40 MiB.
-const MOST_REMEMBERED: usize = 1_000_000;
+use crate::remote_keys::Lookup;
 
 /// What memory says of a client that authenticates.
 pub enum Authentication {
@@ -21,21 +18,6 @@ pub enum Authentication {
     MaybeNew(Error),
     /// The keys that are published there are to be fetched first.
     NeedsKeys(KeyLocation),
-}
-
-/// What it takes to check the assertions of clients.
-pub struct Assertions {
-    /// The keys that clients publish.
-    pub remote_keys: RemoteKeys,
-    /// Those that this process has accepted.
-    used: SeenIds,
-}
-
-impl Assertions {
-    #[must_use]
-    pub fn new(remote_keys: RemoteKeys) -> Self {
-        Self { remote_keys, used: SeenIds::new(MOST_REMEMBERED) }
-    }
 }
 
 impl Authority {
@@ -86,7 +68,7 @@ impl Authority {
         self.authenticate_by_assertion(client, keys.source(), assertion, |claims| {
             let (id, now) = (client.id.as_str(), self.now().seconds());
             let once = claims.check_self_issued(id, &self.issuer.url, now).map_err(fault)?;
-            match self.assertions.used.note(id.as_bytes(), once.jti, once.until, now) {
+            match self.proofs.used_assertions.note(id.as_bytes(), once.jti, once.until, now) {
                 Seen::First => Ok(()),
                 Seen::Again => Err(fault(AssertionFault::Replayed)),
                 Seen::Full => Err(Error::new(ErrorKind::Overloaded, AssertionFault::TooMany.to_string())),
@@ -124,7 +106,7 @@ impl Authority {
         let keys = match source {
             KeySource::Stored(keys) => keys,
             KeySource::Published(location) => {
-                match self.assertions.remote_keys.look_up(&location, assertion.kid(), self.now()) {
+                match self.proofs.remote_keys.look_up(&location, assertion.kid(), self.now()) {
                     Lookup::Keys(keys) => keys,
                     Lookup::Fetch => return Ok(Authentication::NeedsKeys(location)),
                     Lookup::Missing => {

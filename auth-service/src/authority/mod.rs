@@ -11,6 +11,7 @@ mod issuer;
 pub mod legacy;
 mod logout_notices;
 mod policy;
+mod proofs;
 pub mod sign_in;
 mod step;
 pub mod sync;
@@ -24,10 +25,11 @@ use crate::clients::ClientDirectory;
 use crate::clock::{Clock, Timestamp};
 use crate::storage::Storage;
 
-pub use client_authentication::{Assertions, Authentication};
+pub use client_authentication::Authentication;
 pub use issuer::Issuer;
 pub use logout_notices::{Attempt, Outgoing};
 pub use policy::{SimpleJwt, SlidingPolicy, TokenPolicy};
+pub use proofs::Proofs;
 pub use step::Step;
 
 /// One per process, shared by everything that serves. Each part can be built and tested alone.
@@ -37,8 +39,8 @@ pub struct Authority {
     pub clock: Arc<dyn Clock>,
     pub storage: Storage,
     pub clients: ClientDirectory,
-    /// How clients prove themselves by keys of their own.
-    pub assertions: Assertions,
+    /// By what clients prove who they are, and that they hold the keys of their tokens.
+    pub proofs: Proofs,
     /// Signs.
     pub issuer: Issuer,
     /// Reads what was signed.

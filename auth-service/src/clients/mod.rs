@@ -12,6 +12,7 @@ mod keys;
 mod login;
 mod new_client;
 mod redirect_uri;
+mod token_binding;
 mod trusted_issuer;
 mod workload;
 
@@ -34,6 +35,7 @@ pub use keys::{ClientKeys, StoredKeys};
 pub use login::{ClientLogin, ClientLoginChange, Pkce};
 pub use new_client::{ClientChange, NewClient};
 pub use redirect_uri::RedirectUri;
+pub use token_binding::TokenBinding;
 pub use trusted_issuer::{IssuerKeys, TrustedIssuer};
 pub use workload::{InvalidPattern, SubjectPattern, Workload};
 
@@ -67,6 +69,7 @@ pub struct Client {
     pub cors_origins: Vec<String>,
     pub login: ClientLogin,
     pub credentials: Credentials,
+    pub token_binding: TokenBinding,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
 }

@@ -1,6 +1,6 @@
 use shared_claims::ScopeSet;
 
-use super::{ClientId, ClientLogin, ClientLoginChange, ClientMethod, GrantType};
+use super::{ClientId, ClientLogin, ClientLoginChange, ClientMethod, GrantType, TokenBinding};
 
 /// A client that is to be registered. Its credentials are made with it.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct NewClient {
     pub login: ClientLogin,
     /// How it will authenticate.
     pub method: ClientMethod,
+    /// What its tokens will be bound to.
+    pub token_binding: TokenBinding,
 }
 
 /// Changes of a client; `None` leaves a value as it is.
@@ -31,17 +33,19 @@ pub struct ClientChange {
     pub login: ClientLoginChange,
     /// It proves itself so from now on, and by nothing that it had before.
     pub method: Option<ClientMethod>,
+    pub token_binding: Option<TokenBinding>,
 }
 
 impl ClientChange {
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { scope, audiences, grants, introspects, cors_origins, login, method } = self;
+        let Self { scope, audiences, grants, introspects, cors_origins, login, method, token_binding } = self;
         let lists = [audiences, introspects, cors_origins];
         scope.is_none()
             && grants.is_none()
             && login.is_empty()
             && method.is_none()
+            && token_binding.is_none()
             && lists.into_iter().all(Option::is_none)
     }
 }

@@ -26,6 +26,10 @@ pub enum OAuthFault {
     AccessDenied,
     /// The device code has expired.
     ExpiredDeviceCode,
+    /// The `DPoP` header does not hold one proof for this request (RFC 9449 section 5).
+    InvalidDpopProof,
+    /// The proof has to name a nonce, which the answer brings (RFC 9449 section 8).
+    UseDpopNonce,
 }
 
 /// Why a user is not signed in.

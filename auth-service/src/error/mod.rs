@@ -46,7 +46,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, for the test that compares the error tables.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::InvalidRequest("the parameter `x` is missing"),
         Self::OAuth(OAuthFault::InvalidClient),
         Self::OAuth(OAuthFault::UnauthorizedClient),
@@ -59,6 +59,8 @@ impl ErrorKind {
         Self::OAuth(OAuthFault::SlowDown),
         Self::OAuth(OAuthFault::AccessDenied),
         Self::OAuth(OAuthFault::ExpiredDeviceCode),
+        Self::OAuth(OAuthFault::InvalidDpopProof),
+        Self::OAuth(OAuthFault::UseDpopNonce),
         Self::SignIn(SignInFault::InvalidCredentials),
         Self::SignIn(SignInFault::AccountInactive),
         Self::SignIn(SignInFault::SecondFactorRequired),

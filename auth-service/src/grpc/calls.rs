@@ -1,19 +1,26 @@
 use std::sync::Arc;
 
 use service_kit::client_ip::TrustedProxies;
+use service_kit::grpc::CallPath;
+use shared_claims::{ClientCertificate, ProofHeader};
 use tonic::{Request, Response, Status};
 
 use super::client_auth::credentials;
 use super::status::refuse;
+use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::clients::Client;
-use crate::context::RequestContext;
+use crate::context::{Holder, RequestContext, UnverifiedProof};
 use crate::error::Result;
 use crate::users::ClientIp;
+
+/// The nonce that the next proof has to name, where one is asked for; as the header over HTTP (RFC 9449 section 8.2).
+const NONCE: &str = "dpop-nonce";
 
 /// What the calls of clients have in common: who calls, and from where.
 #[derive(Clone)]
 pub(super) struct Calls {
+    pub authority: Arc<Authority>,
     pub blocking: Blocking,
     pub proxies: TrustedProxies,
 }
@@ -33,7 +40,23 @@ impl Calls {
             let client = self.blocking.authenticate(credentials).await?;
             use_case(client, request.into_inner()).await
         };
-        answer.await.map(Response::new).map_err(|error| refuse(&error))
+        let nonce = self.authority.dpop_nonce().and_then(|nonce| nonce.parse().ok());
+        match answer.await {
+            Ok(answer) => {
+                let mut response = Response::new(answer);
+                if let Some(nonce) = nonce {
+                    response.metadata_mut().insert(NONCE, nonce);
+                }
+                Ok(response)
+            }
+            Err(error) => {
+                let mut status = refuse(&error);
+                if let Some(nonce) = nonce {
+                    status.metadata_mut().insert(NONCE, nonce);
+                }
+                Err(status)
+            }
+        }
     }
 
     /// Where a call comes from.
@@ -43,6 +66,7 @@ impl Calls {
             client_ip: self.client_ip(request),
             unverified_user_agent: user_agent.map(Into::into),
             request_id: request.extensions().get().copied(),
+            holder: holder(request),
         }
     }
 
@@ -56,4 +80,19 @@ impl Calls {
         let forwards = self.proxies.is_forwarded_by_stranger(remote, forwarded());
         Some(ClientIp { address: self.proxies.caller(remote, forwarded()), forwards })
     }
+}
+
+/// What a call shows of who holds its token, or will hold the one that it asks for: over HTTP it is a POST to
+/// `/package.Service/Method`, and a proof is made for that.
+pub(super) fn holder<T>(request: &Request<T>) -> Holder {
+    let path = request.extensions().get::<CallPath>();
+    let unverified_proof = path.map(|CallPath(path)| {
+        let proofs = request.metadata().get_all("dpop").iter();
+        Arc::new(UnverifiedProof {
+            header: ProofHeader::of(proofs.map(|value| value.to_str().unwrap_or_default())).into_owned(),
+            method: "POST".to_owned(),
+            path: path.to_string(),
+        })
+    });
+    Holder { unverified_proof, certificate: request.extensions().get::<ClientCertificate>().copied() }
 }

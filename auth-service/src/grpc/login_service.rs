@@ -128,6 +128,7 @@ fn shown(session: BrowserSessionSummary) -> BrowserSession {
 
 fn tokens(issued: IssuedTokens) -> LoginTokens {
     LoginTokens {
+        token_type: issued.token_type().to_owned(),
         access_token: issued.access_token,
         refresh_token: issued.refresh_token.unwrap_or_default(),
         id_token: issued.id_token.unwrap_or_default(),

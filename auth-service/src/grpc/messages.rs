@@ -12,6 +12,7 @@ pub(super) fn given(text: String) -> Option<String> {
 
 pub(super) fn pair(issued: IssuedTokens) -> TokenPair {
     TokenPair {
+        token_type: issued.token_type().to_owned(),
         access_token: issued.access_token,
         refresh_token: issued.refresh_token.unwrap_or_default(),
         expires_in: issued.expires_in,

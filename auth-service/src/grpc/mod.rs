@@ -83,7 +83,7 @@ pub async fn serve(
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let keys =
         KeyServiceServer::new(KeyEndpoints::new(subscriptions)).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let calls = Calls { blocking, proxies };
+    let calls = Calls { authority: Arc::clone(&authority), blocking, proxies };
     let tokens = TokenServiceServer::new(TokenEndpoints::new(calls.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let logins = LoginServiceServer::new(LoginEndpoints::new(calls, authority.issuer.url.clone()))

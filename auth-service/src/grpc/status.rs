@@ -33,6 +33,9 @@ pub fn grpc_error(kind: ErrorKind) -> (Code, &'static str) {
         ErrorKind::OAuth(OAuthFault::AuthorizationPending) => (Code::FailedPrecondition, code),
         ErrorKind::OAuth(OAuthFault::SlowDown) => (Code::ResourceExhausted, code),
         ErrorKind::OAuth(OAuthFault::AccessDenied) => (Code::PermissionDenied, code),
+        ErrorKind::OAuth(OAuthFault::InvalidDpopProof | OAuthFault::UseDpopNonce) => {
+            (Code::Unauthenticated, code)
+        }
         ErrorKind::Overloaded | ErrorKind::TooManyAttempts(_) => (Code::ResourceExhausted, code),
         ErrorKind::Unavailable => (Code::Unavailable, code),
         ErrorKind::Internal => (Code::Internal, code),

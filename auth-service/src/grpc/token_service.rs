@@ -7,10 +7,10 @@ use signet_proto::auth::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::calls::Calls;
+use super::calls::{Calls, holder};
 use super::messages::{given, introspection, pair};
 use crate::authority::Authority;
-use crate::authority::grants::{Grant, PasswordGrant, RefreshGrant};
+use crate::authority::grants::{ClientCredentialsGrant, Grant, PasswordGrant, RefreshGrant};
 use crate::authority::sign_in::PasswordCredentials;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
@@ -106,14 +106,14 @@ impl TokenService for TokenEndpoints {
         &self,
         request: Request<IssueClientTokenRequest>,
     ) -> std::result::Result<Response<ClientToken>, Status> {
+        let holder = holder(&request);
         self.0
             .call(request, |client, message| async {
-                let grant = Grant::ClientCredentials {
-                    scope: given(message.scope),
-                    audience: given(message.audience),
-                };
+                let (scope, audience) = (given(message.scope), given(message.audience));
+                let grant = Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, holder });
                 let issued = self.0.blocking.call(|authority| authority.grant(client, grant)).await?;
                 Ok(ClientToken {
+                    token_type: issued.token_type().to_owned(),
                     access_token: issued.access_token,
                     expires_in: issued.expires_in,
                     scope: issued.scope,

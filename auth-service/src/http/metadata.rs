@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+use shared_claims::dpop::PROOF_ALGORITHMS;
 use shared_claims::public_keys::SignatureAlgorithm;
 
 use super::HttpState;
@@ -65,6 +66,7 @@ impl Metadata {
             "id_token_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
             "scopes_supported": scopes_supported(),
             "claims_supported": claims_supported(),
+            "dpop_signing_alg_values_supported": PROOF_ALGORITHMS.split(' ').collect::<Vec<_>>(),
             "claims_parameter_supported": true,
             "request_parameter_supported": false,
             // True where it is left out (OpenID Connect Discovery section 3).

@@ -17,18 +17,17 @@ mod pages;
 mod published;
 mod refusal;
 mod root;
+mod sender;
 mod simplejwt;
 
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::context::RequestContext;
 use actix_web::dev::Server;
-use actix_web::http::header;
 use actix_web::http::header::HeaderValue;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpMessage, HttpRequest, HttpServer, web};
+use actix_web::{App, HttpServer, web};
 use service_kit::client_ip::TrustedProxies;
 use service_kit::run::HTTP_DRAIN_SECONDS;
 use service_kit::tls::ServerTls;
@@ -38,11 +37,11 @@ use browser::Browsers;
 use connections::{Caller, LongPolls};
 use login::cookies::LoginCookies;
 use pages::Brand;
+use sender::{client_ip, context, holder};
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::settings::Settings;
-use crate::users::ClientIp;
 
 pub use account::account_error;
 pub use oauth::errors::oauth_error;
@@ -114,24 +113,6 @@ impl HttpState {
             making_document,
             names_keys,
         })
-    }
-}
-
-/// The client IP of a request, past the proxies that are trusted.
-fn client_ip(request: &HttpRequest, proxies: &TrustedProxies) -> Option<ClientIp> {
-    let remote = request.peer_addr()?.ip();
-    let forwarded = || request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let forwards = proxies.is_forwarded_by_stranger(remote, forwarded());
-    Some(ClientIp { address: proxies.caller(remote, forwarded()), forwards })
-}
-
-/// Where a request comes from.
-fn context(request: &HttpRequest, proxies: &TrustedProxies) -> RequestContext {
-    let user_agent = request.headers().get(header::USER_AGENT);
-    RequestContext {
-        client_ip: client_ip(request, proxies),
-        unverified_user_agent: user_agent.and_then(|value| value.to_str().ok()).map(Into::into),
-        request_id: request.extensions().get().copied(),
     }
 }
 

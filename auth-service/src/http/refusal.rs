@@ -11,7 +11,7 @@ pub(super) fn advise(
     response: &mut HttpResponseBuilder,
     status: StatusCode,
     failed: Option<&Error>,
-    challenge: &'static str,
+    challenge: &str,
 ) {
     if let Some(error) = failed {
         if let Some(refusal) = error.log_or_refuse() {

@@ -33,10 +33,12 @@ pub enum KeyPurpose {
     RecoveryCodes,
     /// Authorization codes and the state of pages.
     SealAuthorization,
+    /// Nonces of DPoP proofs.
+    DpopNonces,
 }
 
 impl KeyPurpose {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SealPrivateKeys,
         Self::RefreshTokenMac,
         Self::RefreshTokenId,
@@ -48,6 +50,7 @@ impl KeyPurpose {
         Self::LoginCounts,
         Self::RecoveryCodes,
         Self::SealAuthorization,
+        Self::DpopNonces,
     ];
 
     /// Secrets are derived by it and stored by it: it never changes.
@@ -65,6 +68,7 @@ impl KeyPurpose {
             Self::LoginCounts => "login counts",
             Self::RecoveryCodes => "recovery codes",
             Self::SealAuthorization => "seal authorization",
+            Self::DpopNonces => "dpop nonces",
         }
     }
 }

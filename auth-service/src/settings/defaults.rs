@@ -13,8 +13,8 @@ use service_kit::tls::Tls;
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Device, Django, Grpc, Http, Keys, Limits,
-    Mail, OpenId, Outbound, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
+    Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Device, Django, Dpop, Grpc, Http, Keys,
+    Limits, Mail, OpenId, Outbound, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 impl Default for Settings {
@@ -31,6 +31,7 @@ impl Default for Settings {
             tokens: Tokens::default(),
             openid: OpenId::default(),
             device: Device::default(),
+            dpop: Dpop::default(),
             browser_sessions: BrowserSessions::default(),
             pages: Pages::default(),
             simplejwt: SimpleJwt::default(),
@@ -61,7 +62,7 @@ impl Default for Http {
 
 impl Default for Grpc {
     fn default() -> Self {
-        Self { bind: loopback(9090), reflection: false, max_watches: 25_000 }
+        Self { bind: loopback(9090), url: None, reflection: false, max_watches: 25_000 }
     }
 }
 

@@ -23,6 +23,10 @@ pub struct Http {
 pub struct Grpc {
     /// Address of the gRPC listener; port 0 chooses a free port.
     pub bind: SocketAddr,
+    /// URL that clients call, such as `https://auth.example.com:9090`: proofs of possession (DPoP) are made for it. By default that
+    /// of the issuer.
+    #[serde(deserialize_with = "load::url")]
+    pub url: Option<String>,
     /// Enable gRPC reflection, for development.
     pub reflection: bool,
     /// Maximum number of open feed streams, two per verifier. 1 to 100,000.

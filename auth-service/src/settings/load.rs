@@ -68,6 +68,10 @@ pub(super) fn scope<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String
     ScopeSet::parse(&text).map(|scope| scope.to_string()).map_err(D::Error::custom)
 }
 
+pub(super) fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    service_kit::settings::issuer(deserializer).map(Some)
+}
+
 pub(super) fn pool_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     within(deserializer, 1, 100)
 }

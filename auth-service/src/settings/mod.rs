@@ -5,6 +5,7 @@ mod accounts;
 mod bootstrap;
 mod defaults;
 mod django;
+mod dpop;
 mod limits;
 mod listeners;
 mod load;
@@ -30,6 +31,7 @@ use service_kit::traces::Traces;
 pub use accounts::{Accounts, Mail};
 pub use bootstrap::Bootstrap;
 pub use django::Django;
+pub use dpop::Dpop;
 pub use limits::{Audit, Backup, Limits, Sweep};
 pub use listeners::{Grpc, Http};
 pub use load::load;
@@ -70,6 +72,8 @@ pub struct Settings {
     pub openid: OpenId,
     /// Logins of devices without a browser.
     pub device: Device,
+    /// Tokens that are bound to a key (DPoP).
+    pub dpop: Dpop,
     /// Browser sessions (single sign-on).
     pub browser_sessions: BrowserSessions,
     /// The pages that users see.

@@ -6,8 +6,8 @@ use service_kit::tls::Tls;
 use service_kit::traces::Traces;
 
 use super::{
-    Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Device, Django, Grpc, Http, Keys, Limits,
-    Mail, OpenId, Outbound, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
+    Accounts, Audit, Backup, Bootstrap, BrowserSessions, Database, Device, Django, Dpop, Grpc, Http, Keys,
+    Limits, Mail, OpenId, Outbound, Pages, Passwords, Settings, SimpleJwt, Sweep, Tokens, Webhook,
 };
 
 /// Every setting, with its default and its meaning.
@@ -30,6 +30,7 @@ fn docs(section: &str, field: &str) -> Option<&'static str> {
         "database" => Database::get_field_docs(field),
         "device" => Device::get_field_docs(field),
         "django" => Django::get_field_docs(field),
+        "dpop" => Dpop::get_field_docs(field),
         "grpc" => Grpc::get_field_docs(field),
         "http" => Http::get_field_docs(field),
         "keys" => Keys::get_field_docs(field),

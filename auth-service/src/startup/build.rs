@@ -11,12 +11,14 @@ use crate::authority::authorize::AuthorizeService;
 use crate::authority::sign_in::SignIn;
 use crate::authority::sync::SyncState;
 use crate::authority::tokens::TokenReader;
-use crate::authority::{Assertions, Authority};
+use crate::authority::{Authority, Proofs};
 use crate::clients::ClientDirectory;
 use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::keys::{KeyPurpose, Secrets};
 use crate::outbound::{Outbound, Reachable};
 use crate::remote_keys::RemoteKeys;
 use crate::settings::Settings;
+use crate::tokens::DpopNonces;
 
 /// 2020-01-01: a clock before it was never set.
 const EARLIEST_CLOCK: Timestamp = Timestamp(1_577_836_800_000);
@@ -67,7 +69,7 @@ fn assemble(
         policy: token_policy(settings),
         simplejwt: simplejwt(settings, &secrets)?,
         clients: ClientDirectory::default(),
-        assertions: Assertions::new(RemoteKeys::new(outbound(settings)?)),
+        proofs: proofs(settings, &secrets)?,
         issuer: issuer(settings, &secrets)?,
         reader: TokenReader::new(&settings.issuer, settings.simplejwt.leeway)?,
         sign_in: SignIn::new(sign_in_policy(settings), &secrets),
@@ -77,6 +79,17 @@ fn assemble(
         clock,
         storage,
     })
+}
+
+fn proofs(settings: &Settings, secrets: &Secrets) -> Result<Proofs> {
+    let issuer = settings.issuer.as_str();
+    // The path of a request begins with that of the issuer.
+    let origin = url::Url::parse(issuer).map_err(|error| format!("issuer: {error}"))?.origin();
+    let origin = origin.ascii_serialization();
+    let grpc = settings.grpc.url.as_deref().unwrap_or(&origin);
+    let nonces = settings.dpop.require_nonce.then(|| DpopNonces::new(secrets.get(KeyPurpose::DpopNonces)));
+    let proofs = Proofs::new(RemoteKeys::new(outbound(settings)?), &[&origin, grpc], nonces);
+    proofs.map_err(|error| format!("grpc.url: {error}"))
 }
 
 /// The client that fetches what others publish.

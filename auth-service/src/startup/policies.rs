@@ -13,7 +13,7 @@ use crate::authority::authorize::{AuthorizePolicy, DevicePolicy};
 use crate::authority::sign_in::SignInPolicy;
 use crate::authority::{Issuer, SimpleJwt, SlidingPolicy, TokenPolicy};
 use crate::browser_sessions::BrowserSessionPolicy;
-use crate::clients::{Client, ClientId, ClientLogin, Credentials, GrantType};
+use crate::clients::{Client, ClientId, ClientLogin, Credentials, GrantType, TokenBinding};
 use crate::clock::Timestamp;
 use crate::keys::{Algorithm, KeyPolicy, KeyPurpose, Keys, Secrets};
 use crate::mail::{MailPolicy, Mailer};
@@ -192,6 +192,7 @@ fn first_party(settings: &Settings) -> Result<Client> {
         cors_origins: Vec::new(),
         login: ClientLogin::default(),
         credentials: Credentials::FirstParty,
+        token_binding: TokenBinding::Optional,
         created_at: Timestamp(0),
         disabled_at: None,
     })

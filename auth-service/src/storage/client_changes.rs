@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::clients::{MethodColumns, joined};
+use super::clients::{MethodColumns, stored_binding, update_login};
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations;
@@ -11,7 +11,7 @@ use super::session_ends::{End, end_all_of_client, sessions_ended};
 use super::user_changes::{Enabled, accepted_from};
 use super::{Storage, count_up};
 use crate::audit::{Action, Event};
-use crate::clients::{ClientChange, ClientId, ClientLoginChange, ClientMethod, GrantType, Pkce};
+use crate::clients::{ClientChange, ClientId, ClientMethod, GrantType};
 use crate::clock::Timestamp;
 use crate::revocations::RevocationTarget;
 use crate::sessions::EndReason;
@@ -91,18 +91,29 @@ impl Storage {
     pub fn update_client(&self, id: &ClientId, change: ClientChange) -> Result<bool, StorageError> {
         let id = id.clone();
         self.write_audited(move |connection| {
-            let ClientChange { scope, audiences, grants, introspects, cors_origins, login, method } = &change;
+            let ClientChange {
+                scope,
+                audiences,
+                grants,
+                introspects,
+                cors_origins,
+                login,
+                method,
+                token_binding,
+            } = &change;
             let scope = scope.as_ref().map(ToString::to_string);
             let audiences = audiences.as_ref().map(|names| names.join(" "));
             let grants = grants.as_deref().map(GrantType::join);
             let introspects = introspects.as_ref().map(|names| names.join(" "));
             let cors_origins = cors_origins.as_ref().map(|origins| origins.join(" "));
+            let named_binding = token_binding.map(|binding| binding.as_str().to_owned());
             let detail = [
                 ("scope", &scope),
                 ("audiences", &audiences),
                 ("grants", &grants),
                 ("introspects", &introspects),
                 ("cors_origins", &cors_origins),
+                ("token_binding", &named_binding),
             ];
             let mut detail: Vec<String> = detail
                 .into_iter()
@@ -120,6 +131,7 @@ impl Storage {
                 grants.map(|grants| clients::grants.eq(grants)),
                 introspects.map(|introspects| clients::introspects.eq(introspects)),
                 cors_origins.map(|origins| clients::cors_origins.eq(origins)),
+                token_binding.map(|binding| clients::token_binding.eq(stored_binding(binding))),
             );
             // A change of the login alone leaves nothing to set here.
             let found = clients::table.find(id.as_str());
@@ -146,41 +158,6 @@ fn update_method(
     let set = (MethodColumns::of(method), without_secret);
     diesel::update(clients::table.find(id.as_str())).set(set).execute(connection)?;
     Ok(())
-}
-
-/// Changes how users log in at a client: what was changed, for the audit log.
-fn update_login(
-    connection: &mut AnyConnection,
-    id: &ClientId,
-    change: &ClientLoginChange,
-) -> Result<Vec<String>, StorageError> {
-    if change.is_empty() {
-        return Ok(Vec::new());
-    }
-    let uris = change.redirect_uris.as_deref().map(joined);
-    let post_logout = change.post_logout_redirect_uris.as_deref().map(joined);
-    let algorithm = change.id_token_algorithm.map(|algorithm| algorithm.as_str().to_owned());
-    let backchannel = change.backchannel_logout_uri.clone();
-    let texts = [
-        ("name", change.name.clone()),
-        ("redirect_uris", uris.clone()),
-        ("post_logout_redirect_uris", post_logout.clone()),
-        ("backchannel_logout_uri", backchannel.clone().map(Option::unwrap_or_default)),
-        ("id_token_algorithm", algorithm.clone()),
-        ("pkce", change.pkce.map(|pkce| format!("{pkce:?}").to_lowercase())),
-        ("first_party", change.first_party.map(|first_party| first_party.to_string())),
-    ];
-    let set = (
-        change.name.clone().map(|name| clients::name.eq(name)),
-        uris.map(|uris| clients::redirect_uris.eq(uris)),
-        post_logout.map(|uris| clients::post_logout_redirect_uris.eq(uris)),
-        backchannel.map(|uri| clients::backchannel_logout_uri.eq(uri)),
-        algorithm.map(|algorithm| clients::id_token_algorithm.eq(algorithm)),
-        change.pkce.map(|pkce| clients::pkce_optional.eq(pkce == Pkce::Optional)),
-        change.first_party.map(|first_party| clients::first_party.eq(first_party)),
-    );
-    diesel::update(clients::table.find(id.as_str())).set(set).execute(connection)?;
-    Ok(texts.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name} {value}"))).collect())
 }
 
 /// One entry for all tokens, also for those of a replica that is disconnected and does not know of this yet.

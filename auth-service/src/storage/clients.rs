@@ -1,3 +1,4 @@
+mod login_changes;
 mod method;
 mod trusted_issuers;
 
@@ -9,11 +10,13 @@ use super::{Storage, count_up, scope, words};
 use crate::audit::{Action, Event};
 use crate::clients::{
     Client, ClientId, ClientLogin, ClientMethod, Credentials, GrantType, NewClient, Pkce, RedirectUri,
+    TokenBinding,
 };
 use crate::clock::Timestamp;
 use crate::keys::Algorithm;
 use crate::secret::HashedSecret;
 
+pub(super) use login_changes::update_login;
 pub(super) use method::MethodColumns;
 pub use trusted_issuers::TrustedIssuerDeleted;
 
@@ -39,6 +42,7 @@ struct ClientRow {
     pkce_optional: bool,
     first_party: bool,
     public: bool,
+    token_binding: Option<String>,
     #[diesel(embed)]
     method: MethodColumns,
 }
@@ -55,7 +59,7 @@ impl Storage {
         now: Timestamp,
     ) -> Result<(), StorageError> {
         let login = &client.login;
-        let method = client.method.to_string();
+        let (method, binding) = (client.method.to_string(), client.token_binding.as_str());
         let row = ClientRow {
             id: client.id.to_string(),
             scope: client.scope.to_string(),
@@ -77,11 +81,12 @@ impl Storage {
             pkce_optional: login.pkce == Pkce::Optional,
             first_party: login.first_party,
             public: matches!(client.method, ClientMethod::None),
+            token_binding: stored_binding(client.token_binding),
             method: MethodColumns::of(&client.method),
         };
         self.write_audited(move |connection| {
             let ClientRow { grants, scope, audiences, introspects, cors_origins, redirect_uris, .. } = &row;
-            let detail = format!("grants {grants}, scope {scope}, audiences {audiences}, introspects {introspects}, cors_origins {cors_origins}, redirect_uris {redirect_uris}, method {method}");
+            let detail = format!("grants {grants}, scope {scope}, audiences {audiences}, introspects {introspects}, cors_origins {cors_origins}, redirect_uris {redirect_uris}, token_binding {binding}, method {method}");
             let made = Event::of(Action::ClientCreated).client(&row.id).detail(detail);
             diesel::insert_into(clients::table).values(row).execute(connection)?;
             count_up(connection, "clients")?;
@@ -161,6 +166,8 @@ impl ClientRow {
             grants: words(&self.grants).into_iter().map(grant).collect::<Result<_, _>>()?,
             login,
             credentials,
+            token_binding: read_binding(self.token_binding.as_deref())
+                .ok_or_else(|| unreadable("token_binding"))?,
             created_at: Timestamp(self.created_at),
             disabled_at: self.disabled_at.map(Timestamp),
             introspects: words(&self.introspects),
@@ -169,7 +176,16 @@ impl ClientRow {
     }
 }
 
-pub(super) fn joined(uris: &[RedirectUri]) -> String {
+/// `NULL` for the default.
+pub(super) fn stored_binding(binding: TokenBinding) -> Option<String> {
+    Some(binding.as_str().to_owned()).filter(|_| binding != TokenBinding::default())
+}
+
+fn read_binding(stored: Option<&str>) -> Option<TokenBinding> {
+    stored.map_or(Some(TokenBinding::default()), TokenBinding::parse)
+}
+
+fn joined(uris: &[RedirectUri]) -> String {
     uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join(" ")
 }
 

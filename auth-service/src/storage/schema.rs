@@ -130,6 +130,7 @@ diesel::table! {
         workload_issuer -> Nullable<Text>,
         workload_subject -> Nullable<Text>,
         workload_claims -> Nullable<Text>,
+        token_binding -> Nullable<Text>,
     }
 }
 

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::json;
+use shared_claims::Confirmation;
 use shared_claims::strict::{
     DEFAULT_MAX_TOKEN_BYTES, Members, StrictValue, UnverifiedHeader, UnverifiedToken,
 };
@@ -47,6 +48,8 @@ pub struct RefreshClaims {
     /// Seconds since the epoch.
     pub iat: u64,
     pub exp: u64,
+    /// Of a public client: what it has to show with it (RFC 9449 section 5).
+    pub cnf: Option<Confirmation>,
 }
 
 /// Their order must not change: replicas of two versions have to write the same bytes.
@@ -64,6 +67,8 @@ struct WrittenClaims<'a> {
     #[serde(rename = "gen")]
     generation: i64,
     client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
 }
 
 impl RefreshTokens {
@@ -80,11 +85,12 @@ impl RefreshTokens {
         }
     }
 
-    /// The refresh token of the session's current generation: the same bytes each time.
+    /// The refresh token of the session's current generation: the same bytes each time. What it is bound to goes on from token to
+    /// token, and is stored nowhere else.
     ///
     /// # Errors
     /// `Internal` when the claims cannot be written.
-    pub fn mint(&self, session: &Session, user_id: UserId<'_>) -> Result<String> {
+    pub fn mint(&self, session: &Session, user_id: UserId<'_>, cnf: Option<Confirmation>) -> Result<String> {
         let claims = WrittenClaims {
             token_type: "refresh",
             exp: session.refresh_expires_at().minus(self.leeway).seconds(),
@@ -97,6 +103,7 @@ impl RefreshTokens {
             sid: &session.id,
             generation: session.generation,
             client_id: session.client_id.as_str(),
+            cnf,
         };
         let claims = serde_json::to_vec(&claims);
         let claims = claims.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
@@ -149,6 +156,8 @@ impl RefreshTokens {
             jti: text("jti")?.to_owned(),
             iat: members.get("iat")?.as_u64()?,
             exp: members.get("exp")?.as_u64()?,
+            // One that cannot be read must not pass for none.
+            cnf: members.get("cnf").map(Confirmation::read).transpose().ok()?,
         })
     }
 }

@@ -57,7 +57,9 @@ fn the_list_of_kinds_is_complete() {
         | OAuthFault::AuthorizationPending
         | OAuthFault::SlowDown
         | OAuthFault::AccessDenied
-        | OAuthFault::ExpiredDeviceCode => 11,
+        | OAuthFault::ExpiredDeviceCode
+        | OAuthFault::InvalidDpopProof
+        | OAuthFault::UseDpopNonce => 13,
     };
     let sign_in = |fault: SignInFault| match fault {
         SignInFault::InvalidCredentials

@@ -240,7 +240,7 @@ impl World {
         assert_eq!(got, expected, "generation {generation} at {}", self.now - START);
         if let Rotation::Holds { session, attributes, .. } = outcome {
             assert_eq!((session.generation, attributes), (model.generation, self.user.attributes.clone()));
-            let token = self.tokens.mint(&session, UserId::Text(&session.user_id)).unwrap();
+            let token = self.tokens.mint(&session, UserId::Text(&session.user_id), None).unwrap();
             let first = model.tokens.entry(session.generation).or_insert_with(|| token.clone());
             assert_eq!(*first, token, "one generation has one token");
         }

@@ -5,7 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use auth_service::audit::{Action, Actor, Chain, Event, Position};
-use auth_service::clients::{Audience, ClientId, ClientLogin, ClientMethod, GrantType, NewClient};
+use auth_service::clients::{
+    Audience, ClientId, ClientLogin, ClientMethod, GrantType, NewClient, TokenBinding,
+};
 use auth_service::clock::{CLOCK_DIFFERENCE, SystemClock, Timestamp};
 use auth_service::context::RequestContext;
 use auth_service::keys::{Algorithm, KeyRecord, MasterKey, Retirement, Secrets};
@@ -74,7 +76,7 @@ contract! {
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// As many as there are.
-const MIGRATIONS: usize = 17;
+const MIGRATIONS: usize = 18;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn new_session(id: &str, user: &User) -> Session {
@@ -471,6 +473,7 @@ fn client(id: &str) -> NewClient {
         cors_origins: vec!["https://app.x.test".to_owned()],
         login: ClientLogin::default(),
         method: ClientMethod::Secret,
+        token_binding: TokenBinding::Optional,
     }
 }
 

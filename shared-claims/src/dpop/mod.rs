@@ -65,8 +65,9 @@ impl<'a> ProofHeader<'a> {
         }
     }
 
-    #[cfg(feature = "guard")]
-    pub(crate) fn into_owned(self) -> ProofHeader<'static> {
+    /// For a task of its own.
+    #[must_use]
+    pub fn into_owned(self) -> ProofHeader<'static> {
         match self {
             Self::None => ProofHeader::None,
             Self::One(proof) => ProofHeader::One(proof.into_owned().into()),
@@ -82,8 +83,8 @@ pub struct ProvedRequest<'a> {
     pub method: &'a str,
     /// The path as it was sent, from `/` on; a query is passed over.
     pub path: &'a str,
-    /// The access token beside it.
-    pub unverified_token: &'a str,
+    /// The access token beside it; none where one is asked for.
+    pub unverified_token: Option<&'a str>,
 }
 
 /// Why a proof was refused; the words are for the operator's log.
@@ -165,11 +166,14 @@ impl ProofVerifier {
         if !path.starts_with('/') || !self.bases.iter().any(is_of) {
             return Err(ProofRefusal::Target);
         }
-        if proof.ath.as_deref() != Some(token_hash(request.unverified_token).as_str()) {
+        // A proof that names a token where none is presented may do so: its request says nothing of one.
+        let names_token = |token: &str| proof.ath.as_deref() == Some(token_hash(token).as_str());
+        if request.unverified_token.is_some_and(|token| !names_token(token)) {
             return Err(ProofRefusal::Token);
         }
         check_times(&proof, now)?;
-        Ok(CheckedProof { key: proof.key, jti: proof.jti, expires_at: proof.iat + LIFETIME + LEEWAY })
+        let Proof { key, jti, nonce, iat, .. } = proof;
+        Ok(CheckedProof { key, unverified_nonce: nonce, jti, expires_at: iat + LIFETIME + LEEWAY })
     }
 
     /// Spends a proof, once its token has been found to be good and bound to its key: nobody else can fill the memory.
@@ -190,6 +194,8 @@ impl ProofVerifier {
 pub struct CheckedProof {
     /// Of the key that signed it.
     pub key: Thumbprint,
+    /// Whose it is, and of when, has not been looked at.
+    pub unverified_nonce: Option<String>,
     jti: String,
     expires_at: u64,
 }

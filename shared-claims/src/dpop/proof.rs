@@ -24,6 +24,7 @@ pub(super) struct Proof {
     pub(super) exp: Option<u64>,
     /// Hash of the access token.
     pub(super) ath: Option<String>,
+    pub(super) nonce: Option<String>,
 }
 
 impl Proof {
@@ -55,6 +56,7 @@ impl Proof {
             nbf: date(&claims, "nbf")?,
             exp: date(&claims, "exp")?,
             ath: optional(&claims, "ath")?,
+            nonce: optional(&claims, "nonce")?,
         })
     }
 }

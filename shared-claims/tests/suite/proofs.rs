@@ -106,7 +106,7 @@ impl Proof {
 #[test]
 fn a_proof_is_refused_the_second_time_for_as_long_as_it_is_accepted_the_first() {
     let (holder, iat) = (Holder::new(), unix_now());
-    let request = ProvedRequest { method: "GET", path: "/a", unverified_token: "token" };
+    let request = ProvedRequest { method: "GET", path: "/a", unverified_token: Some("token") };
     let proof = holder.proof("GET", "https://notes.test/a", "token").claim("iat", iat).sign();
     let header = ProofHeader::of([proof.as_str()].into_iter());
     for first in iat - 12..iat + 75 {

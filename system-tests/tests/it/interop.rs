@@ -29,10 +29,14 @@ fn installed(script: &str, arguments: &[&str]) -> PathBuf {
 
 /// An authority where it says that it is, as clients check.
 pub(crate) async fn provider() -> (Provider, String) {
+    provider_with(&[]).await
+}
+
+async fn provider_with(settings: &[(&str, &str)]) -> (Provider, String) {
     let address = free_address().to_string();
     let issuer = format!("http://localhost:{}", address.rsplit(':').next().unwrap());
-    let settings = [("AUTH__HTTP__BIND", address.as_str()), ("AUTH__ISSUER", issuer.as_str())];
-    (Provider::with(Database::Sqlite, &settings).await, issuer)
+    let own = [("AUTH__HTTP__BIND", address.as_str()), ("AUTH__ISSUER", issuer.as_str())];
+    (Provider::with(Database::Sqlite, &[&own[..], settings].concat()).await, issuer)
 }
 
 /// A client that asks for URLs to be opened, a line each.
@@ -302,5 +306,34 @@ async fn openid_client_6_and_oauth4webapi_prove_themselves_by_keys_of_their_own(
             );
         }
     }
+    node.ends();
+}
+
+#[tokio::test]
+async fn openid_client_6_and_oauth4webapi_bind_their_tokens_to_a_key() {
+    let (provider, issuer) = provider_with(&[("AUTH__DPOP__REQUIRE_NONCE", "true")]).await;
+    let _ = provider.client("app", &["--public", "--token-binding", "dpop"]).await;
+    let _ = provider.cli(&["audience", "create", "reports"]);
+    let service =
+        provider.cli(&["client", "create", "batch", "--audience", "reports", "--token-binding", "dpop"]);
+    let folder = installed("scripts/node-modules", &["system-tests/node"]);
+    let script = folder.join("dpop.mjs");
+    std::fs::copy(root().join("system-tests/node/dpop.mjs"), &script).unwrap();
+    let secret = service["client_secret"].as_str().unwrap();
+    let arguments = [issuer.as_str(), "app", CALLBACK, "batch", secret];
+    let mut node = Driven::start(Command::new("node").arg(&script).args(arguments));
+    log_in(&mut node, &mut UserAgent::new(&provider)).await;
+    let told = node.says();
+    check(&told);
+    // As openid-client writes it.
+    assert_eq!(told["types"], serde_json::json!(["dpop", "dpop", "dpop"]), "{told}");
+    for token in told["tokens"].as_array().unwrap() {
+        assert_eq!(unverified_claims(token.as_str().unwrap())["cnf"]["jkt"], told["jkt"], "{told}");
+    }
+    let of_service = unverified_claims(told["service"]["token"].as_str().unwrap());
+    assert_eq!(of_service["cnf"]["jkt"], told["service"]["jkt"], "{told}");
+    assert_eq!(told["stolen"], "invalid_dpop_proof", "the refresh token alone: {told}");
+    assert_eq!(told["by_thief"], "invalid_grant", "with another key: {told}");
+    assert_eq!(told["borne"], 401, "the access token alone: {told}");
     node.ends();
 }

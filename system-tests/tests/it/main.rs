@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod backups;
 mod bad_input;
+mod bound_tokens;
 mod browser;
 mod browsers;
 mod client_keys;

@@ -5,7 +5,7 @@ use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::authority::sign_in::TOO_MANY_LOGINS;
 use crate::authority::sign_in::limited_by;
-use crate::authority::tokens::{Draft, IssuedTokens};
+use crate::authority::tokens::{Draft, IssuedTokens, PresentedToken};
 use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault, Result, SignInFault, TokenFault};
 use crate::secret::PlainSecret;
@@ -54,6 +54,7 @@ impl Authority {
             scope: String::new(),
             id_token: None,
             refresh_token: None,
+            cnf: None,
         })
     }
 
@@ -62,7 +63,9 @@ impl Authority {
     /// # Errors
     /// `Token` with the fault; `Unavailable`.
     pub fn authenticate_caller(&self, unverified_token: &str, context: &RequestContext) -> Result<Caller> {
-        let claims = self.read_live_access_token(unverified_token)?;
+        // Tokens for this audience are bound to nothing.
+        let presented = PresentedToken::borne(unverified_token.to_owned());
+        let claims = self.read_live_access_token(&presented)?;
         match &claims.sid {
             Some(session_id) if claims.aud.contains(&self.account_audience()) => {
                 let context = context.clone();

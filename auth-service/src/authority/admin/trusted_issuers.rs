@@ -63,7 +63,7 @@ impl Authority {
 
     /// Whether a URL of keys is one that may be fetched.
     pub(super) fn check_url_of_keys(&self, url: &str) -> Result<()> {
-        let checked = self.assertions.remote_keys.outbound().check_url(url);
+        let checked = self.proofs.remote_keys.outbound().check_url(url);
         checked.map(drop).map_err(|error| invalid(format!("the URL of the key set: {error}")))
     }
 

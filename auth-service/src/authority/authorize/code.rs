@@ -20,6 +20,9 @@ pub(in crate::authority) struct Code {
     pub redirect_uri_hash: String,
     #[serde(rename = "h", skip_serializing_if = "Option::is_none", default)]
     pub challenge: Option<String>,
+    /// The key that its tokens will be bound to (RFC 9449 section 10).
+    #[serde(rename = "j", skip_serializing_if = "Option::is_none", default)]
+    pub dpop_jkt: Option<String>,
     #[serde(rename = "n", skip_serializing_if = "Option::is_none", default)]
     pub nonce: Option<String>,
     #[serde(rename = "p")]

@@ -98,6 +98,7 @@ impl Authority {
             scope: found.scope,
             audience: found.audience,
             challenge: None,
+            dpop_jkt: None,
             nonce: None,
             prompt: Prompt::default(),
             max_age: None,

@@ -25,6 +25,7 @@ impl Authority {
             client_id: request.recipient.client.id.to_string(),
             redirect_uri_hash: hash(request.recipient.redirect_uri().as_bytes()),
             challenge: request.challenge,
+            dpop_jkt: request.dpop_jkt.map(|key| key.to_string()),
             nonce: request.nonce,
             scope: request.scope.to_string(),
             audience: request.audience,

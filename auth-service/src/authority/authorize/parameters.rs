@@ -1,5 +1,5 @@
 /// Parameters of an authorization request that mean something here; all others are ignored (RFC 6749 section 3.1).
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 23] = [
     "client_id",
     "redirect_uri",
     "response_type",
@@ -9,6 +9,7 @@ const KNOWN: [&str; 22] = [
     "nonce",
     "code_challenge",
     "code_challenge_method",
+    "dpop_jkt",
     "resource",
     "audience",
     "prompt",

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use shared_claims::ScopeSet;
+use shared_claims::{ScopeSet, Thumbprint};
 
 use super::claims_parameter::RequestedClaims;
 use super::fault::AuthorizeFault;
@@ -26,6 +26,8 @@ pub(super) struct AuthorizationRequest {
     pub audience: String,
     /// Of PKCE, by S256.
     pub challenge: Option<String>,
+    /// The key that the tokens will be bound to (RFC 9449 section 10).
+    pub dpop_jkt: Option<Thumbprint>,
     pub nonce: Option<String>,
     pub prompt: Prompt,
     pub max_age: Option<Duration>,
@@ -79,6 +81,7 @@ impl Authority {
         Ok(AuthorizationRequest {
             audience: self.audience_of(recipient, get("resource")?, get("audience")?)?,
             challenge: challenge(recipient, get("code_challenge")?, get("code_challenge_method")?)?,
+            dpop_jkt: get("dpop_jkt")?.map(thumbprint).transpose()?,
             nonce: bounded(get("nonce")?, MAX_NONCE, "`nonce` is longer than 512 bytes")?,
             prompt: Prompt::parse(get("prompt")?.unwrap_or_default())?,
             max_age: get("max_age")?.map(seconds).transpose()?,
@@ -163,6 +166,10 @@ fn challenge(
     let is_hash = challenge.len() == 43
         && challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if is_hash { Ok(Some(challenge.to_owned())) } else { invalid("`code_challenge` is malformed") }
+}
+
+fn thumbprint(text: &str) -> Result<Thumbprint, AuthorizeFault> {
+    Thumbprint::parse(text).ok_or(AuthorizeFault::InvalidRequest("`dpop_jkt` is not the thumbprint of a key"))
 }
 
 fn seconds(text: &str) -> Result<Duration, AuthorizeFault> {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use shared_claims::ScopeSet;
+use shared_claims::{ScopeSet, Thumbprint};
 
 use super::begin::{Allowed, Beginning};
 use super::first_tokens::Begun;
@@ -28,7 +28,7 @@ impl Authority {
     /// alone cannot use it up; a second redemption ends the session of the first (RFC 6749 section 4.1.2).
     ///
     /// # Errors
-    /// `unauthorized_client`, `invalid_grant`; `Unavailable`: the code may be presented again, unless the database is lost on the
+    /// `unauthorized_client`, `invalid_grant`; `invalid_dpop_proof`, `use_dpop_nonce`; `Unavailable`: the code may be presented again, unless the database is lost on the
     /// way.
     pub(super) fn redeem_code(
         &self,
@@ -64,7 +64,8 @@ impl Authority {
 }
 
 fn allowed_by(code: &Code) -> Result<Allowed<'_>> {
-    let unreadable = |_| Error::new(ErrorKind::Internal, "a code with a malformed scope");
+    let unreadable = |what: &str| Error::new(ErrorKind::Internal, format!("a code with a malformed {what}"));
+    let thumbprint = |jkt: &str| Thumbprint::parse(jkt).ok_or_else(|| unreadable("thumbprint"));
     Ok(Allowed {
         session_id: &code.session_id,
         user_id: &code.user_id,
@@ -73,9 +74,10 @@ fn allowed_by(code: &Code) -> Result<Allowed<'_>> {
         browser_idle_expires_at: Some(Timestamp(code.browser_idle_expires_at)),
         auth_time: Timestamp(code.auth_time),
         amr: &code.amr,
-        scope: ScopeSet::parse(&code.scope).map_err(unreadable)?,
+        scope: ScopeSet::parse(&code.scope).map_err(|_| unreadable("scope"))?,
         audience: &code.audience,
         nonce: code.nonce.as_deref(),
+        dpop_jkt: code.dpop_jkt.as_deref().map(thumbprint).transpose()?,
         id_token_claims: &code.id_token_claims,
         userinfo_claims: &code.userinfo_claims,
     })

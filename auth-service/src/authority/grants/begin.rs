@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use shared_claims::ScopeSet;
+use shared_claims::{Confirmation, ScopeSet, Thumbprint};
 
 use crate::authority::Authority;
+use crate::authority::proofs::check_bound;
 use crate::clients::{Client, GrantType, OFFLINE_SCOPE, OPENID_SCOPE};
 use crate::clock::Timestamp;
 use crate::context::RequestContext;
@@ -28,6 +29,8 @@ pub(super) struct Allowed<'a> {
     pub scope: ScopeSet,
     pub audience: &'a str,
     pub nonce: Option<&'a str>,
+    /// To which the tokens were bound before they were asked for.
+    pub dpop_jkt: Option<Thumbprint>,
     /// Claims by name, for the ID token and for userinfo.
     pub id_token_claims: &'a [String],
     pub userinfo_claims: &'a [String],
@@ -40,6 +43,8 @@ pub(super) struct Beginning {
     pub nonce: Option<String>,
     pub webhook_claims: Map<String, Value>,
     pub id_token_claims: Map<String, Value>,
+    /// What the access token is bound to.
+    pub cnf: Option<Confirmation>,
 }
 
 impl Authority {
@@ -51,7 +56,8 @@ impl Authority {
     /// What the storage is asked, once, and what the tokens then need.
     ///
     /// # Errors
-    /// `Unavailable`: nothing was spent, the client may try again.
+    /// `invalid_dpop_proof`, `use_dpop_nonce`, `invalid_grant` with the proof of another key; `Unavailable`: nothing was spent, the client
+    /// may try again.
     pub(super) fn prepare(
         &self,
         client: Arc<Client>,
@@ -71,9 +77,11 @@ impl Authority {
             }
         }
         let webhook_claims = self.ask_webhook_by_id(allowed.user_id)?;
+        let cnf = self.confirm(&client, &context.holder)?;
+        check_bound(allowed.dpop_jkt.map(Confirmation::Key), cnf)?;
         let redeem = self.redemption(&client, &allowed, context, now);
         let nonce = allowed.nonce.map(str::to_owned);
-        Ok((Box::new(redeem), Beginning { client, grant, nonce, webhook_claims, id_token_claims }))
+        Ok((Box::new(redeem), Beginning { client, grant, nonce, webhook_claims, id_token_claims, cnf }))
     }
 
     /// Waits for the redemption.

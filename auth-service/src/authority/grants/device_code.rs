@@ -137,6 +137,7 @@ impl Authority {
             scope: request.scope.clone(),
             audience: &request.audience,
             nonce: None,
+            dpop_jkt: None,
             id_token_claims: &[],
             userinfo_claims: &[],
         };

@@ -1,4 +1,5 @@
 use super::begin::{Beginning, gets_refresh_token};
+use super::refresh::binds_refresh;
 use crate::authority::Authority;
 use crate::authority::tokens::{Draft, IdTokenDraft, IssuedTokens};
 use crate::clients::OPENID_SCOPE;
@@ -41,10 +42,10 @@ impl Authority {
         (session, browser): (&Session, &FromBrowser),
         attributes: &Attributes,
     ) -> Result<IssuedTokens> {
-        let Beginning { client, nonce, webhook_claims, id_token_claims, .. } = beginning;
+        let Beginning { client, nonce, webhook_claims, id_token_claims, cnf, .. } = beginning;
         let (client, nonce, now) = (&*client, nonce.as_deref(), session.created_at);
         let custom = self.simplejwt.claims.of(attributes, webhook_claims)?;
-        let draft = Draft::for_user(session, attributes, &session.scope, custom);
+        let draft = Draft::for_user(session, attributes, &session.scope, custom).bound_to(cnf);
         let access_token = self.mint_access_token(&draft, now)?;
         let id_token = match session.scope.contains(OPENID_SCOPE) {
             false => None,
@@ -55,7 +56,7 @@ impl Authority {
             }
         };
         let refresh_token = gets_refresh_token(client, browser)
-            .then(|| self.mint_refresh_token(session, attributes))
+            .then(|| self.mint_refresh_token(session, attributes, binds_refresh(client, cnf)))
             .transpose()?;
         Ok(IssuedTokens {
             access_token,
@@ -63,6 +64,7 @@ impl Authority {
             scope: session.scope.to_string(),
             refresh_token,
             id_token,
+            cnf,
         })
     }
 }

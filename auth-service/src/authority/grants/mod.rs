@@ -7,6 +7,7 @@ mod device_code;
 mod first_tokens;
 mod password;
 mod refresh;
+mod refresh_answer;
 
 use std::sync::Arc;
 
@@ -18,16 +19,17 @@ use crate::error::Result;
 use crate::secret::PlainSecret;
 
 pub use authorization_code::AuthorizationCodeGrant;
+pub use client_credentials::ClientCredentialsGrant;
 pub use device_code::{DeviceAuthorization, DeviceCodes};
 pub(in crate::authority) use password::Lifetimes;
 pub use password::PasswordGrant;
-pub(in crate::authority) use refresh::RefreshAnswer;
 pub use refresh::RefreshGrant;
+pub(in crate::authority) use refresh_answer::RefreshAnswer;
 
 /// A request for tokens, after its client has been authenticated.
 pub enum Grant {
     AuthorizationCode(Box<AuthorizationCodeGrant>),
-    ClientCredentials { scope: Option<String>, audience: Option<String> },
+    ClientCredentials(ClientCredentialsGrant),
     DeviceCode { device_code: PlainSecret, context: RequestContext },
     Password(Box<PasswordGrant>),
     RefreshToken(RefreshGrant),
@@ -41,9 +43,7 @@ impl Authority {
     pub fn grant(&self, client: Arc<Client>, grant: Grant) -> Result<Step<IssuedTokens>> {
         match grant {
             Grant::AuthorizationCode(request) => self.redeem_code(client, &request),
-            Grant::ClientCredentials { scope, audience } => {
-                self.issue_client_token(&client, scope.as_deref(), audience.as_deref()).map(Step::Done)
-            }
+            Grant::ClientCredentials(request) => self.issue_client_token(&client, &request).map(Step::Done),
             Grant::DeviceCode { device_code, context } => {
                 Ok(Step::blocks(move |authority| authority.poll_device(client, &device_code, &context)))
             }

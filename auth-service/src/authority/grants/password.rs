@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use shared_claims::ScopeSet;
 
+use super::refresh::binds_refresh;
 use crate::audit::{Action, Actor, Event};
 use crate::authority::Authority;
 use crate::authority::sign_in::{PasswordCredentials, SignedIn, sign_in_outcome};
@@ -57,9 +58,10 @@ impl Authority {
     /// `TooManyAttempts`, whatever the password is; `unauthorized_client`, `invalid_scope`, `invalid_target`;
     /// `Overloaded`, `Unavailable`.
     pub(super) fn obtain_pair(&self, client: &Client, grant: &PasswordGrant) -> Result<IssuedTokens> {
+        let cnf = self.confirm(client, &grant.context.holder)?;
         let Started { session, user, custom } =
             self.start_session(client, grant, self.session_lifetimes())?;
-        let draft = Draft::for_user(&session, &user.attributes, &session.scope, custom);
+        let draft = Draft::for_user(&session, &user.attributes, &session.scope, custom).bound_to(cnf);
         let access_token = self.mint_access_token(&draft, session.created_at)?;
         metrics::issued(GrantType::Password.as_str());
         Ok(IssuedTokens {
@@ -67,7 +69,12 @@ impl Authority {
             expires_in: self.policy.access_ttl.as_secs(),
             scope: session.scope.to_string(),
             id_token: None,
-            refresh_token: Some(self.mint_refresh_token(&session, &user.attributes)?),
+            refresh_token: Some(self.mint_refresh_token(
+                &session,
+                &user.attributes,
+                binds_refresh(client, cnf),
+            )?),
+            cnf,
         })
     }
 

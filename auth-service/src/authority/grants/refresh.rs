@@ -1,20 +1,20 @@
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-use shared_claims::ScopeSet;
+use serde_json::Map;
+use shared_claims::Confirmation;
 
-use crate::authority::tokens::{Draft, IdTokenDraft, IssuedTokens};
+use super::refresh_answer::RefreshAnswer;
+use crate::authority::proofs::check_bound;
+use crate::authority::tokens::IssuedTokens;
 use crate::authority::{Authority, Step};
-use crate::clients::{Client, ClientId, GrantType, OPENID_SCOPE, narrow};
-use crate::clock::Timestamp;
+use crate::clients::{Client, ClientId, GrantType, narrow};
 use crate::context::RequestContext;
-use crate::error::{Error, Result, SignInFault, TokenFault};
+use crate::error::{Result, TokenFault};
 use crate::metrics;
 use crate::revocations::RevocationTarget;
-use crate::sessions::{EndReason, Rotation, Session};
+use crate::sessions::Rotation;
 use crate::storage::{Rotate, StorageError};
 use crate::tokens::RefreshClaims;
-use crate::users::Attributes;
 
 /// A refresh token, presented by its client.
 pub struct RefreshGrant {
@@ -24,13 +24,16 @@ pub struct RefreshGrant {
     pub context: RequestContext,
 }
 
-/// What an answer to a refresh is made of besides its session.
-pub(in crate::authority) struct RefreshAnswer<'a> {
-    /// Narrower than the session's, where it was asked for.
-    pub scope: Option<&'a str>,
-    /// Claims from the webhook.
-    pub webhook_claims: Map<String, Value>,
-    pub now: Timestamp,
+/// A refresh that holds as far as can be seen without the database.
+struct CheckedRefresh {
+    rotate: Rotate,
+    claims: RefreshClaims,
+    cnf: Option<Confirmation>,
+}
+
+/// What the refresh tokens of a client are bound to: a client that proves itself needs no more (RFC 9449 section 5).
+pub(super) fn binds_refresh(client: &Client, cnf: Option<Confirmation>) -> Option<Confirmation> {
+    cnf.filter(|_| client.is_public())
 }
 
 impl Authority {
@@ -41,18 +44,18 @@ impl Authority {
     /// Everything that can be refused is refused before the token is spent.
     ///
     /// # Errors
-    /// `unauthorized_client`, `invalid_scope`; `Token` with the fault; `AccountInactive`;
+    /// `unauthorized_client`, `invalid_scope`; `invalid_dpop_proof`, `use_dpop_nonce`; `Token` with the fault; `AccountInactive`;
     /// `Unavailable`: the token may be presented again.
     pub(super) fn refresh(&self, client: Arc<Client>, request: RefreshGrant) -> Result<Step<IssuedTokens>> {
         if request.scope.is_some() || self.must_ask_more(&client, &request.unverified_token) {
             let work = move |authority: &Self| authority.refresh_asking_more(&client, &request);
             return Ok(Step::blocks(work));
         }
-        let (rotate, _) = self.check_refresh(&client, &request)?;
-        let now = rotate.presented.now;
+        let CheckedRefresh { rotate, claims, cnf } = self.check_refresh(&client, &request)?;
+        let (now, refresh_cnf) = (rotate.presented.now, claims.cnf);
         let then = move |authority: &Self, rotation| {
-            authority
-                .answer_rotation(rotation, RefreshAnswer { scope: None, webhook_claims: Map::new(), now })
+            let unbound = RefreshAnswer::unbound(Map::new(), now);
+            authority.answer_rotation(rotation, RefreshAnswer { cnf, refresh_cnf, ..unbound })
         };
         Ok(Step::Rotates { rotate, then: Box::new(then) })
     }
@@ -71,28 +74,31 @@ impl Authority {
             let claims = self.read_legacy_token(unverified_token)?;
             return self.refresh_legacy(legacy, &claims, context);
         }
-        let (rotate, claims) = self.check_refresh(client, request)?;
+        let CheckedRefresh { rotate, claims, cnf } = self.check_refresh(client, request)?;
         if let Some(scope) = scope {
             self.check_narrower(&claims.session_id, scope)?;
         }
         let webhook_claims = self.ask_webhook_by_id(&claims.user_id)?;
         let now = rotate.presented.now;
         let rotation = self.rotate_or_hold(rotate)?;
-        self.answer_rotation(rotation, RefreshAnswer { scope: scope.as_deref(), webhook_claims, now })
+        let (scope, refresh_cnf) = (scope.as_deref(), claims.cnf);
+        self.answer_rotation(rotation, RefreshAnswer { scope, webhook_claims, cnf, refresh_cnf, now })
     }
 
     /// What can be checked without the database, and what the storage is then asked.
-    fn check_refresh(&self, client: &Client, request: &RefreshGrant) -> Result<(Rotate, RefreshClaims)> {
+    fn check_refresh(&self, client: &Client, request: &RefreshGrant) -> Result<CheckedRefresh> {
         client.check_grant(GrantType::RefreshToken)?;
         let now = self.now();
         let claims = self.read_refresh_token(&request.unverified_token, now)?;
+        let cnf = self.confirm(client, &request.context.holder)?;
+        check_bound(claims.cnf, cnf)?;
         let rotate = Rotate {
             presented: self.presented(&claims, &client.id, now),
             idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
             revoked_until: self.revoked_until(now),
             context: request.context.clone(),
         };
-        Ok((rotate, claims))
+        Ok(CheckedRefresh { rotate, claims, cnf })
     }
 
     /// Waits for a rotation.
@@ -112,66 +118,7 @@ impl Authority {
         self.rotate(rotate)
     }
 
-    pub(in crate::authority) fn answer_rotation(
-        &self,
-        rotation: Rotation,
-        answer: RefreshAnswer<'_>,
-    ) -> Result<IssuedTokens> {
-        match rotation {
-            Rotation::Holds { session, attributes, repeated } => {
-                tracing::debug!(session = session.id, generation = session.generation, repeated, "refreshed");
-                self.answer_refresh(&session, &attributes, answer)
-            }
-            Rotation::Reused { .. } => Err(TokenFault::Revoked.into()),
-            Rotation::Ended(Some(EndReason::UserDisabled)) => {
-                Err(Error::new(SignInFault::AccountInactive, "the account behind the session is disabled"))
-            }
-            Rotation::Ended(_) => Err(TokenFault::Revoked.into()),
-            Rotation::Expired => Err(TokenFault::Expired.into()),
-            Rotation::Unknown => Err(TokenFault::Invalid.into()),
-        }
-    }
-
-    pub(in crate::authority) fn answer_refresh(
-        &self,
-        session: &Session,
-        attributes: &Attributes,
-        answer: RefreshAnswer<'_>,
-    ) -> Result<IssuedTokens> {
-        let scope = narrow(&session.scope, answer.scope)?;
-        let custom = self.simplejwt.claims.of(attributes, answer.webhook_claims)?;
-        let draft = Draft::for_user(session, attributes, &scope, custom);
-        let access_token = self.mint_access_token(&draft, answer.now)?;
-        metrics::issued(GrantType::RefreshToken.as_str());
-        let rotates = self.rotates_tokens_of(&session.client_id);
-        let id_token = self.id_token_after_refresh(session, &scope, &access_token, answer.now)?;
-        Ok(IssuedTokens {
-            id_token,
-            access_token,
-            expires_in: self.policy.access_ttl.as_secs(),
-            scope: scope.to_string(),
-            refresh_token: rotates.then(|| self.mint_refresh_token(session, attributes)).transpose()?,
-        })
-    }
-
-    /// A client that knows who the user is gets another ID token, of the same login (OpenID Connect Core section 12.2).
-    fn id_token_after_refresh(
-        &self,
-        session: &Session,
-        scope: &ScopeSet,
-        access_token: &str,
-        now: Timestamp,
-    ) -> Result<Option<String>> {
-        let Some(browser) = session.browser.as_ref().filter(|_| scope.contains(OPENID_SCOPE)) else {
-            return Ok(None);
-        };
-        let Some(client) = self.clients.enabled(&session.client_id) else { return Ok(None) };
-        let draft =
-            IdTokenDraft { client: &client, session, browser, nonce: None, access_token, claims: Map::new() };
-        self.mint_id_token(draft, now).map(Some)
-    }
-
-    fn rotates_tokens_of(&self, client: &ClientId) -> bool {
+    pub(super) fn rotates_tokens_of(&self, client: &ClientId) -> bool {
         *client != self.simplejwt.first_party.id || self.simplejwt.rotate
     }
 

@@ -33,7 +33,7 @@ impl Authority {
         let exchange = self.legacy_exchange(legacy, claims, self.session_lifetimes())?;
         match self.storage.on_behalf_of(context).exchange_legacy_token(exchange)? {
             Exchanged::Started(session, attributes) => {
-                self.answer_refresh(&session, &attributes, RefreshAnswer { scope: None, webhook_claims, now })
+                self.answer_refresh(&session, &attributes, RefreshAnswer::unbound(webhook_claims, now))
             }
             Exchanged::NoAccount => Err(no_account()),
             Exchanged::Spent => {
@@ -41,7 +41,7 @@ impl Authority {
                 let outcome = self.rotate_or_hold(rotate)?;
                 // Without a session it had been blacklisted.
                 let Rotation::Unknown = outcome else {
-                    return self.answer_rotation(outcome, RefreshAnswer { scope: None, webhook_claims, now });
+                    return self.answer_rotation(outcome, RefreshAnswer::unbound(webhook_claims, now));
                 };
                 Err(TokenFault::Revoked.into())
             }

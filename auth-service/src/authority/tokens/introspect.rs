@@ -4,6 +4,7 @@ use serde::Serialize;
 use shared_claims::{AccessClaims, Confirmation};
 
 use super::read::ValidatedToken;
+use super::token_type;
 use crate::authority::{Authority, Step};
 use crate::clients::Client;
 use crate::error::{Error, OAuthFault, Result};
@@ -108,7 +109,7 @@ impl Authority {
             jti: claims.jti,
             exp: claims.exp,
             iat: claims.iat,
-            cnf: None,
+            cnf: claims.cnf,
         })
     }
 
@@ -137,8 +138,7 @@ fn concerns(caller: &Client, claims: &AccessClaims) -> bool {
 fn active_access_token(claims: &AccessClaims, username: Option<Arc<str>>) -> Introspection {
     Introspection::Active(Box::new(ActiveToken {
         active: true,
-        // A resource server that does not know `cnf` may still know this (RFC 9449 section 6.2).
-        token_type: if matches!(claims.cnf, Some(Confirmation::Key(_))) { "DPoP" } else { "Bearer" },
+        token_type: token_type(claims.cnf),
         scope: claims.scope.to_string(),
         client_id: claims.client_id.clone(),
         username: username.map(|name| name.to_string()),

@@ -1,13 +1,12 @@
-use std::time::Duration;
-
 use serde::Serialize;
 use serde_json::{Map, Value};
-use shared_claims::ScopeSet;
+use shared_claims::Confirmation;
 
 use super::can_issue::unusable;
+use super::draft::{Draft, UserFields};
 use crate::authority::Authority;
 use crate::browser_sessions::Acr;
-use crate::clients::{Client, ClientId, Encryption, TokenForm};
+use crate::clients::{Encryption, TokenForm};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::sign;
@@ -16,34 +15,6 @@ use crate::sessions::Session;
 use crate::users::Attributes;
 
 use crate::tokens::UserId;
-
-/// Whom an access token is for, and what it allows.
-pub struct Draft<'a> {
-    client_id: &'a ClientId,
-    audience: &'a str,
-    scope: &'a ScopeSet,
-    user: Option<UserFields<'a>>,
-}
-
-/// A user within a session.
-struct UserFields<'a> {
-    session: &'a Session,
-    attributes: &'a Attributes,
-    /// What the claim map and the webhook make of them.
-    custom: Map<String, Value>,
-    sliding: Option<Sliding>,
-}
-
-/// simplejwt's sliding token: an access token that is exchanged for a later one with the same id.
-#[derive(Debug, Clone)]
-pub struct Sliding {
-    /// `None` for the first one.
-    pub jti: Option<String>,
-    /// Until when there is a later one.
-    pub refresh_exp: Timestamp,
-    /// How long each lives.
-    pub ttl: Duration,
-}
 
 /// The claims in the order in which simplejwt writes its own, then those of RFC 9068 section 2.2.
 #[derive(Serialize)]
@@ -73,48 +44,11 @@ struct Claims<'a> {
     amr: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<&'a [String]>,
+    /// Written here alone: no claim map and no webhook can (RFC 7800 section 3.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
     #[serde(flatten)]
     custom: Option<&'a Map<String, Value>>,
-}
-
-impl<'a> Draft<'a> {
-    /// For a client that acts for itself.
-    #[must_use]
-    pub fn for_client(client: &'a Client, audience: &'a str, scope: &'a ScopeSet) -> Self {
-        Self { client_id: &client.id, audience, scope, user: None }
-    }
-
-    /// For a user, within a session; `scope` may be narrower than the session's.
-    #[must_use]
-    pub fn for_user(
-        session: &'a Session,
-        attributes: &'a Attributes,
-        scope: &'a ScopeSet,
-        custom: Map<String, Value>,
-    ) -> Self {
-        Self {
-            client_id: &session.client_id,
-            audience: &session.audience,
-            scope,
-            user: Some(UserFields { session, attributes, custom, sliding: None }),
-        }
-    }
-
-    /// The same, for another audience than the session's.
-    #[must_use]
-    pub fn for_audience(mut self, audience: &'a str) -> Self {
-        self.audience = audience;
-        self
-    }
-
-    /// The same, as a sliding token.
-    #[must_use]
-    pub fn sliding(mut self, sliding: Sliding) -> Self {
-        if let Some(user) = &mut self.user {
-            user.sliding = Some(sliding);
-        }
-        self
-    }
 }
 
 impl Authority {
@@ -161,6 +95,7 @@ impl Authority {
                 .map(|session| Acr::of(&session.amr).as_str()),
             amr: session.map(|session| session.amr.as_slice()),
             roles: user.map(|user| user.attributes.roles.as_slice()),
+            cnf: draft.cnf,
             custom: user.map(|user| &user.custom),
         };
         let signed = sign(&signer, token_type.as_str(), &claims)?;
@@ -173,17 +108,17 @@ impl Authority {
         }
     }
 
-    /// The refresh token of the session's current generation.
+    /// The refresh token of the session's current generation, bound to a key of its client or to none.
     ///
     /// # Errors
     /// `Internal`.
-    pub(crate) fn mint_refresh_token(&self, session: &Session, attributes: &Attributes) -> Result<String> {
-        self.issuer.refresh_tokens.mint(session, self.simplejwt.user_id.of(&session.user_id, attributes))
-    }
-}
-
-impl Draft<'_> {
-    fn machine_subject(&self) -> String {
-        format!("client:{}", self.client_id)
+    pub(crate) fn mint_refresh_token(
+        &self,
+        session: &Session,
+        attributes: &Attributes,
+        bound: Option<Confirmation>,
+    ) -> Result<String> {
+        let user_id = self.simplejwt.user_id.of(&session.user_id, attributes);
+        self.issuer.refresh_tokens.mint(session, user_id, bound)
     }
 }

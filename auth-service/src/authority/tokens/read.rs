@@ -2,14 +2,31 @@
 
 use std::sync::Arc;
 
+use shared_claims::bearer::Scheme;
 use shared_claims::{AccessClaims, Presented as Shown, Refusal, bind};
 
 use crate::authority::Authority;
 use crate::clients::{ClientId, TokenType};
 use crate::clock::Timestamp;
+use crate::context::Holder;
 use crate::error::{Result, TokenFault};
 use crate::sessions::{Evaluation, Presented};
 use crate::tokens::refresh_token::{self, RefreshClaims};
+
+/// An access token as a request brings it.
+pub struct PresentedToken {
+    pub unverified_token: String,
+    pub scheme: Scheme,
+    pub holder: Holder,
+}
+
+impl PresentedToken {
+    /// One that is presented alone.
+    #[must_use]
+    pub fn borne(unverified_token: String) -> Self {
+        Self { unverified_token, scheme: Scheme::Bearer, holder: Holder::default() }
+    }
+}
 
 /// A token that was issued here and has not expired. Whether it was revoked is not known yet.
 pub(in crate::authority) enum ValidatedToken {
@@ -75,13 +92,23 @@ impl Authority {
         }
     }
 
-    /// An access token that holds, of whatever audience, and may be used by who bears it.
-    pub(crate) fn read_live_access_token(&self, unverified: &str) -> Result<Arc<AccessClaims>> {
+    /// An access token that holds, of whatever audience, and may be used by who presents it.
+    pub(crate) fn read_live_access_token(
+        &self,
+        PresentedToken { unverified_token, scheme, holder }: &PresentedToken,
+    ) -> Result<Arc<AccessClaims>> {
         let now = self.now();
-        let token = self.read_token(unverified, now)?;
+        let token = self.read_token(unverified_token, now)?;
         self.check_holds(&token, now)?;
         let ValidatedToken::Access(claims) = token else { return Err(TokenFault::WrongType.into()) };
-        check_borne(&claims)?;
+        match scheme {
+            Scheme::Bearer => check_presented(&claims, Shown::from(holder.certificate))?,
+            Scheme::Dpop => {
+                let proved = self.check_proof(holder, Some(unverified_token))?;
+                check_presented(&claims, proved.presented())?;
+                self.spend_proof(&proved)?;
+            }
+        }
         Ok(claims)
     }
 
@@ -136,7 +163,11 @@ impl Authority {
 
 /// Whether an access token may be used by anyone who bears it: a proof or a certificate cannot be shown here.
 pub(in crate::authority) fn check_borne(claims: &AccessClaims) -> std::result::Result<(), TokenFault> {
-    bind(claims, Shown::Bearer).map_err(|refusal| {
+    check_presented(claims, Shown::Bearer)
+}
+
+fn check_presented(claims: &AccessClaims, shown: Shown) -> std::result::Result<(), TokenFault> {
+    bind(claims, shown).map_err(|refusal| {
         tracing::debug!(%refusal, "access token refused");
         TokenFault::Invalid
     })

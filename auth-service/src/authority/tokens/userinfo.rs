@@ -1,5 +1,6 @@
 use serde_json::{Map, Value};
 
+use super::read::PresentedToken;
 use crate::authority::Authority;
 use crate::clients::OPENID_SCOPE;
 use crate::error::{Error, OAuthFault, Result, TokenFault};
@@ -14,9 +15,9 @@ impl Authority {
     /// Who the user of an access token is (OpenID Connect Core section 5.3), as far as the scope of the token goes.
     ///
     /// # Errors
-    /// `Token` with the fault; `OAuth(InvalidScope)` without `openid`; `Unavailable`.
-    pub fn userinfo(&self, unverified_token: &str) -> Result<Map<String, Value>> {
-        let claims = self.read_live_access_token(unverified_token)?;
+    /// `Token` with the fault; `OAuth(InvalidDpopProof)`; `OAuth(InvalidScope)` without `openid`; `Unavailable`.
+    pub fn userinfo(&self, presented: &PresentedToken) -> Result<Map<String, Value>> {
+        let claims = self.read_live_access_token(presented)?;
         let Some(session_id) = claims.sid.as_deref().filter(|_| claims.scope.contains(OPENID_SCOPE)) else {
             return Err(Error::new(OAuthFault::InvalidScope, "the token does not have the scope `openid`"));
         };

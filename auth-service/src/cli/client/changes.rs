@@ -18,6 +18,7 @@ pub(super) fn update(authority: &Authority, output: &Output, update: ClientUpdat
         introspects,
         cors_origins,
         no_cors_origins,
+        token_binding,
         method,
         login,
     } = update;
@@ -30,6 +31,7 @@ pub(super) fn update(authority: &Authority, output: &Output, update: ClientUpdat
         cors_origins: cors_origins.or_else(|| no_cors_origins.then(Vec::new)),
         login: login.into_change(),
         method: method.read()?,
+        token_binding,
     };
     authority.update_client(&id, change)?;
     let client = authority.registered_client(&id)?;

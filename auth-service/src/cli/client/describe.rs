@@ -19,6 +19,7 @@ pub(super) fn show(authority: &Authority, output: &Output, id: &str) -> Done {
         ("origins", client.cors_origins.join(" ")),
         ("created", client.created_at.rfc3339()),
         ("method", client.credentials.method().to_owned()),
+        ("binding", client.token_binding.as_str().to_owned()),
     ];
     let mut lines: Vec<(&str, String)> = lines.into();
     lines.extend(method::lines(&client));
@@ -62,6 +63,7 @@ pub(super) fn describe(client: &Client) -> Value {
         "public": client.is_public(),
         "login": login::describe(client),
         "token_endpoint_auth_method": client.credentials.method(),
+        "token_binding": client.token_binding.as_str(),
     });
     method::describe(client, &mut document);
     document

@@ -11,7 +11,7 @@ use shared_claims::ScopeSet;
 use super::output::Output;
 use super::{Done, Failure};
 use crate::authority::Authority;
-use crate::clients::{ClientId, ClientMethod, GrantType, NewClient};
+use crate::clients::{ClientId, ClientMethod, GrantType, NewClient, TokenBinding};
 use describe::describe;
 use login::{LoginChanges, LoginOptions};
 use method::MethodOptions;
@@ -44,6 +44,10 @@ pub(super) enum ClientCommand {
         /// May be repeated.
         #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = parse_origin)]
         cors_origins: Vec<String>,
+        /// What its tokens are bound to: `dpop` (the key of a proof), `certificate` (of the connection), or `optional` (a key
+        /// where the request has a proof).
+        #[arg(long, value_name = "BINDING", value_parser = token_binding, default_value = "optional")]
+        token_binding: TokenBinding,
         #[command(flatten)]
         method: Box<MethodOptions>,
         #[command(flatten)]
@@ -97,6 +101,9 @@ pub(super) struct ClientUpdate {
     /// Remove all origins.
     #[arg(long, group = "change", conflicts_with = "cors_origins")]
     no_cors_origins: bool,
+    /// What its tokens are bound to: `optional`, `dpop` or `certificate`.
+    #[arg(long, value_name = "BINDING", group = "change", value_parser = token_binding)]
+    token_binding: Option<TokenBinding>,
     #[command(flatten)]
     method: MethodOptions,
     #[command(flatten)]
@@ -111,7 +118,17 @@ impl ClientCommand {
 
     pub(super) fn run(self, authority: &Authority, output: &Output) -> Done {
         match self {
-            Self::Create { id, grants, scope, audiences, introspects, cors_origins, method, login } => {
+            Self::Create {
+                id,
+                grants,
+                scope,
+                audiences,
+                introspects,
+                cors_origins,
+                token_binding,
+                method,
+                login,
+            } => {
                 let logs_in = !login.redirect_uris.is_empty();
                 let scope = scope.unwrap_or_else(|| if logs_in { LOGIN_SCOPE } else { "" }.to_owned());
                 let grants = if grants.is_empty() { default_grants(logs_in) } else { parse_grants(&grants)? };
@@ -122,8 +139,17 @@ impl ClientCommand {
                     None => ClientMethod::Secret,
                 };
                 let login = login.into_login();
-                let new =
-                    NewClient { id, scope, audiences, grants, introspects, cors_origins, login, method };
+                let new = NewClient {
+                    id,
+                    scope,
+                    audiences,
+                    grants,
+                    introspects,
+                    cors_origins,
+                    login,
+                    method,
+                    token_binding,
+                };
                 create(authority, output, &new)
             }
             Self::Show { id } => describe::show(authority, output, &id),
@@ -174,6 +200,10 @@ pub(super) fn parse(id: &str) -> Result<ClientId, Failure> {
 
 fn parse_scope(text: &str) -> Result<ScopeSet, Failure> {
     ScopeSet::parse(text).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn token_binding(text: &str) -> Result<TokenBinding, &'static str> {
+    TokenBinding::parse(text).ok_or("expected optional, dpop or certificate")
 }
 
 fn parse_grants(texts: &[String]) -> Result<Vec<GrantType>, Failure> {

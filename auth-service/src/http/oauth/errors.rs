@@ -80,6 +80,12 @@ fn oauth_fault(fault: OAuthFault) -> (StatusCode, &'static str, &'static str) {
         }
         OAuthFault::AccessDenied => (bad, "access_denied", "the user has refused"),
         OAuthFault::ExpiredDeviceCode => (bad, "expired_token", "the device code has expired"),
+        OAuthFault::InvalidDpopProof => {
+            (bad, "invalid_dpop_proof", "the DPoP header does not hold one proof for this request")
+        }
+        OAuthFault::UseDpopNonce => {
+            (bad, "use_dpop_nonce", "the proof has to name the nonce that stands in DPoP-Nonce")
+        }
     }
 }
 

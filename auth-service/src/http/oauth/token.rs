@@ -1,17 +1,19 @@
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
+use service_kit::client_ip::TrustedProxies;
 use utoipa::ToSchema;
 
 use super::client_auth;
 use super::errors::{OAuthError, no_store};
 use super::parameters::Parameters;
-use crate::authority::grants::{AuthorizationCodeGrant, Grant, RefreshGrant};
+use crate::authority::grants::{AuthorizationCodeGrant, ClientCredentialsGrant, Grant, RefreshGrant};
 use crate::authority::tokens::IssuedTokens;
 use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault};
 use crate::http::described::{OAuthProblem, TokenRequest};
-use crate::http::{HttpState, context};
+use crate::http::{HttpState, context, holder};
 use crate::secret::PlainSecret;
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).
@@ -24,13 +26,28 @@ pub(in crate::http) async fn token(
     request: HttpRequest,
     payload: Payload,
     state: Data<HttpState>,
-) -> Result<HttpResponse, OAuthError> {
-    let (parameters, credentials) = client_auth::read(&request, payload).await?;
+) -> HttpResponse {
+    let mut answer = match issue(&request, payload, &state).await {
+        Ok(issued) => no_store(HttpResponse::Ok()).json(TokenResponse::from(issued)),
+        Err(error) => error.error_response(),
+    };
+    // With each answer, so that the next proof names one that is good (RFC 9449 section 8.2).
+    if let Some(nonce) = state.authority.dpop_nonce().and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
+        answer.headers_mut().insert(HeaderName::from_static("dpop-nonce"), nonce);
+    }
+    answer
+}
+
+async fn issue(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &HttpState,
+) -> Result<IssuedTokens, OAuthError> {
+    let (parameters, credentials) = client_auth::read(request, payload).await?;
     // The client first: who it is must be known before anything is said about the rest.
     let client = state.blocking.authenticate(credentials).await?;
-    let grant = grant(&parameters, || context(&request, &state.proxies))?;
-    let issued = state.blocking.call(|authority| authority.grant(client, grant)).await?;
-    Ok(no_store(HttpResponse::Ok()).json(TokenResponse::from(issued)))
+    let grant = grant(&parameters, request, &state.proxies)?;
+    Ok(state.blocking.call(|authority| authority.grant(client, grant)).await?)
 }
 
 /// The answer (RFC 6749 section 5.1).
@@ -50,8 +67,8 @@ pub(in crate::http) struct TokenResponse {
 impl From<IssuedTokens> for TokenResponse {
     fn from(issued: IssuedTokens) -> Self {
         Self {
+            token_type: issued.token_type(),
             access_token: issued.access_token,
-            token_type: "Bearer",
             expires_in: issued.expires_in,
             scope: issued.scope,
             refresh_token: issued.refresh_token,
@@ -60,7 +77,8 @@ impl From<IssuedTokens> for TokenResponse {
     }
 }
 
-fn grant(parameters: &Parameters, context: impl FnOnce() -> RequestContext) -> Result<Grant, Error> {
+fn grant(parameters: &Parameters, request: &HttpRequest, proxies: &TrustedProxies) -> Result<Grant, Error> {
+    let context = || RequestContext { holder: holder(request), ..context(request, proxies) };
     let scope = parameters.owned("scope");
     match parameters.get("grant_type") {
         None => Err(Error::invalid_request("the parameter `grant_type` is missing")),
@@ -71,7 +89,10 @@ fn grant(parameters: &Parameters, context: impl FnOnce() -> RequestContext) -> R
                 .ok_or_else(|| Error::invalid_request("the parameter `device_code` is missing"))?;
             Ok(Grant::DeviceCode { device_code: PlainSecret::new(device_code), context: context() })
         }
-        Some("client_credentials") => Ok(Grant::ClientCredentials { scope, audience: audience(parameters)? }),
+        Some("client_credentials") => {
+            let (audience, holder) = (audience(parameters)?, holder(request));
+            Ok(Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, holder }))
+        }
         Some("refresh_token") => {
             let unverified_token = parameters
                 .owned("refresh_token")

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use auth_service::authority::admin::{AuditHead, NewUser};
-use auth_service::clients::{Audience, ClientId, ClientLogin, ClientMethod, GrantType, NewClient};
+use auth_service::clients::{
+    Audience, ClientId, ClientLogin, ClientMethod, GrantType, NewClient, TokenBinding,
+};
 use auth_service::error::{AdminFault, Error, ErrorKind};
 use auth_service::keys::Algorithm;
 use auth_service::secret::PlainSecret;
@@ -67,6 +69,7 @@ fn a_client_needs_audiences_that_exist_and_a_name_of_its_own() {
         cors_origins: Vec::new(),
         login: ClientLogin::default(),
         method: ClientMethod::Secret,
+        token_binding: TokenBinding::Optional,
     };
     assert_eq!(kind(signet.authority.create_client(&new("web", "mail"))), Err(NOT_FOUND));
     signet.audience("mail");

@@ -1,14 +1,16 @@
 use std::time::Duration;
 
-use auth_service::authority::grants::Grant;
+use auth_service::authority::grants::{ClientCredentialsGrant, Grant};
 use auth_service::clients::GrantType;
+use auth_service::context::Holder;
 use auth_service::error::{ErrorKind, OAuthFault};
 use shared_claims::ScopeSet;
 
 use super::{EXPIRED, InProcess, claims};
 
 fn asked(scope: Option<&str>, audience: Option<&str>) -> Grant {
-    Grant::ClientCredentials { scope: scope.map(str::to_owned), audience: audience.map(str::to_owned) }
+    let (scope, audience) = (scope.map(str::to_owned), audience.map(str::to_owned));
+    Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, holder: Holder::default() })
 }
 
 #[test]

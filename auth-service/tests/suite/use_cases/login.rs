@@ -205,7 +205,7 @@ fn a_user_logs_in_allows_and_is_known_at_the_client() {
     let access = claims(&issued.access_token);
     assert_eq!((access["sub"].as_str(), access["aud"].as_str()), (Some(id.as_str()), Some("notes")));
     assert_eq!(issued.refresh_token, None, "without offline_access there is none");
-    let userinfo = at.authority.userinfo(&issued.access_token).map_err(|error| error.cause).unwrap();
+    let userinfo = at.userinfo(&issued.access_token).map_err(|error| error.cause).unwrap();
     assert_eq!(userinfo["sub"], id);
     assert_eq!(userinfo["preferred_username"], "alice");
 
@@ -390,7 +390,7 @@ fn what_ends_the_login_ends_its_codes() {
         at.see_changes();
         assert!(is_invalid_grant(redeem(&at, &client, code(&open))), "{name}: the code");
         assert_eq!(at.verify(&session.access_token), Err(REVOKED), "{name}: the access token");
-        assert!(at.authority.userinfo(&session.access_token).is_err(), "{name}: userinfo");
+        assert!(at.userinfo(&session.access_token).is_err(), "{name}: userinfo");
         sign_in(browser.authorize(&[]));
     }
 }
@@ -575,6 +575,7 @@ fn an_app_that_cannot_prove_itself_asks_each_time() {
             ..ClientLogin::default()
         },
         method: ClientMethod::None,
+        token_binding: TokenBinding::Optional,
     };
     assert!(at.authority.create_client(&new).map_err(|error| error.cause).unwrap().is_none());
     at.see_changes();
@@ -603,7 +604,7 @@ fn an_app_that_cannot_prove_itself_asks_each_time() {
         grant.redirect_uri = Some(to.to_owned());
         let issued = at.grant(&client, Grant::AuthorizationCode(Box::new(grant))).unwrap();
         assert_eq!(claims(&issued.access_token)["aud"], "http://127.0.0.1:8080/oauth2/userinfo");
-        assert!(at.authority.userinfo(&issued.access_token).is_ok());
+        assert!(at.userinfo(&issued.access_token).is_ok());
     }
 }
 
@@ -701,7 +702,7 @@ fn an_id_token_is_no_access_token() {
     let answer = browser.log_in("alice", &[]);
     let issued = redeem(&at, &client, code(&answer)).unwrap();
     let id_token = issued.id_token.unwrap();
-    assert!(at.authority.userinfo(&id_token).is_err());
+    assert!(at.userinfo(&id_token).is_err());
     assert_eq!(at.verify(&id_token), Err(INVALID));
     assert!(!at.is_active(&client, &id_token));
 }
@@ -727,7 +728,7 @@ fn claims_by_name_are_allowed_as_their_scope_is() {
     let issued = redeem(&at, &client, code(&answer)).unwrap();
     assert_eq!(issued.scope, "openid");
     assert_eq!(claims(issued.id_token.as_deref().unwrap())["preferred_username"], "alice");
-    assert_eq!(at.authority.userinfo(&issued.access_token).unwrap()["preferred_username"], "alice");
+    assert_eq!(at.userinfo(&issued.access_token).unwrap()["preferred_username"], "alice");
     response(browser.authorize(&silent));
     // What the client may not ask for by scope it does not get by name.
     let of_narrow = [("client_id", "narrow"), ("scope", "openid"), ("claims", asked)];
@@ -735,7 +736,7 @@ fn claims_by_name_are_allowed_as_their_scope_is() {
     assert_eq!(page.scope, ["openid"]);
     let answer = response(browser.consent(&page.interaction, true));
     let issued = redeem(&at, &narrow, code(&answer)).unwrap();
-    assert_eq!(at.authority.userinfo(&issued.access_token).unwrap().len(), 1, "`sub` alone");
+    assert_eq!(at.userinfo(&issued.access_token).unwrap().len(), 1, "`sub` alone");
     assert!(claims(issued.id_token.as_deref().unwrap()).get("preferred_username").is_none());
 }
 

@@ -10,6 +10,7 @@ mod client_authentication;
 mod client_credentials;
 mod client_keys;
 mod device;
+mod dpop;
 mod introspect;
 mod legacy;
 mod login;
@@ -29,12 +30,14 @@ use std::time::Duration;
 use auth_service::audit::Actor;
 use auth_service::authority::Authority;
 use auth_service::authority::admin::NewUser;
-use auth_service::authority::grants::{Grant, PasswordGrant, RefreshGrant};
+use auth_service::authority::grants::{ClientCredentialsGrant, Grant, PasswordGrant, RefreshGrant};
 use auth_service::authority::sign_in::PasswordCredentials;
-use auth_service::authority::tokens::{Introspection, IssuedTokens};
-use auth_service::clients::{Audience, Client, ClientId, ClientLogin, ClientMethod, GrantType, NewClient};
+use auth_service::authority::tokens::{Introspection, IssuedTokens, PresentedToken};
+use auth_service::clients::{
+    Audience, Client, ClientId, ClientLogin, ClientMethod, GrantType, NewClient, TokenBinding,
+};
 use auth_service::clock::{Clock, Timestamp};
-use auth_service::context::RequestContext;
+use auth_service::context::{Holder, RequestContext};
 use auth_service::error::{Error, ErrorKind, TokenFault};
 use auth_service::secret::PlainSecret;
 use auth_service::settings::Settings;
@@ -43,7 +46,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use service_kit::request_id::RequestId;
 use shared_claims::ScopeSet;
 use tempfile::TempDir;
@@ -186,6 +189,7 @@ impl InProcess {
             cors_origins: Vec::new(),
             login: ClientLogin::default(),
             method: ClientMethod::Secret,
+            token_binding: TokenBinding::Optional,
         };
         change(&mut new);
         for audience in new.audiences.iter().chain(&new.introspects) {
@@ -207,7 +211,7 @@ impl InProcess {
     }
 
     pub(crate) fn client_token(&self, client: &Arc<Client>) -> String {
-        self.grant(client, Grant::ClientCredentials { scope: None, audience: None }).unwrap().access_token
+        self.grant(client, Grant::ClientCredentials(ClientCredentialsGrant::default())).unwrap().access_token
     }
 
     pub(crate) fn log_in(&self, client: &Arc<Client>, username: &str) -> Pair {
@@ -223,6 +227,11 @@ impl InProcess {
     pub(crate) fn verify(&self, token: &str) -> Result<(), ErrorKind> {
         let step = self.authority.verify_token(token.to_owned());
         step.and_then(|step| step.complete(&self.authority)).map_err(|error| error.kind)
+    }
+
+    /// What userinfo answers to who bears a token.
+    pub(crate) fn userinfo(&self, token: &str) -> Result<Map<String, Value>, Error> {
+        self.authority.userinfo(&PresentedToken::borne(token.to_owned()))
     }
 
     /// Whether a client is told that a token is active.
@@ -270,6 +279,7 @@ pub(crate) fn context() -> RequestContext {
         client_ip: Some(CLIENT_IP.parse::<IpAddr>().unwrap().into()),
         unverified_user_agent: Some(USER_AGENT.into()),
         request_id: Some(RequestId::next()),
+        holder: Holder::default(),
     }
 }
 

@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", answer.text().await?);
 
     let channel = Channel::from_shared(notes.clone())?.connect().await?;
-    let mut client = NotesServiceClient::with_interceptor(channel, tokens.interceptor().await?);
+    let mut client = NotesServiceClient::with_interceptor(channel, tokens.interceptor(notes).await?);
     for note in client.list_notes(ListNotesRequest::default()).await?.into_inner().notes {
         println!("{}", note.text);
     }
