@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use service_kit::request_id::RequestId;
-use shared_claims::{ClientCertificate, ProofHeader};
 
+use crate::sender_proof::SenderProof;
 use crate::users::ClientIp;
 
 /// Longest name of a device that is kept, in characters.
@@ -20,25 +20,7 @@ pub struct RequestContext {
     pub unverified_user_agent: Option<Arc<str>>,
     /// The same as in the log lines and in the `X-Request-Id` of the answer.
     pub request_id: Option<RequestId>,
-    pub holder: Holder,
-}
-
-/// What a request shows of who holds its token, or will hold the one that it asks for.
-#[derive(Debug, Clone, Default)]
-pub struct Holder {
-    /// `None` without a `DPoP` header (RFC 9449 section 4.1).
-    pub unverified_proof: Option<Arc<UnverifiedProof>>,
-    /// The certificate of the connection, whose key the client holds.
-    pub certificate: Option<ClientCertificate>,
-}
-
-/// A `DPoP` header, and the request that it has to be for.
-#[derive(Debug)]
-pub struct UnverifiedProof {
-    pub header: ProofHeader<'static>,
-    pub method: String,
-    /// As it was sent, from `/` on.
-    pub path: String,
+    pub sender: SenderProof,
 }
 
 impl RequestContext {

@@ -39,6 +39,7 @@ pub mod outbound;
 pub mod remote_keys;
 pub mod revocations;
 pub mod secret;
+pub mod sender_proof;
 pub mod sessions;
 pub mod settings;
 mod shares;

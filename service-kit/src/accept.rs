@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::client_certificates::ClientCertificates;
 use crate::replay::{PREFACE_BYTES, Replay};
 
 /// Pause after a connection could not be accepted. Without one the listener, which stays readable, is asked
@@ -83,15 +84,17 @@ pub type OverTls = Replay<TlsStream<TcpStream>>;
 pub fn begun_over_tls(
     listener: TcpListener,
     config: Arc<ServerConfig>,
+    certificates: ClientCertificates,
 ) -> ReceiverStream<io::Result<OverTls>> {
     let (connections, stream) = mpsc::channel(1);
     let (acceptor, handshakes) = (TlsAcceptor::from(config), Arc::new(Semaphore::new(MAX_HANDSHAKES)));
     let shake_hands = move |stream, connections| {
         let (acceptor, permit) = (acceptor.clone(), Arc::clone(&handshakes).try_acquire_owned());
+        let certificates = certificates.clone();
         async move {
             // A flood of handshakes must not take the cores from calls that are under way.
             if let Ok(_permit) = permit {
-                shake_hands(acceptor, stream, connections).await;
+                shake_hands(acceptor, &certificates, stream, connections).await;
             }
         }
     };
@@ -141,11 +144,16 @@ async fn greet(stream: TcpStream, connections: mpsc::Sender<io::Result<TcpStream
 /// Hands a connection on when its handshake is done and its client has begun; one that takes too long, or fails, is closed.
 async fn shake_hands(
     acceptor: TlsAcceptor,
+    certificates: &ClientCertificates,
     stream: TcpStream,
     connections: mpsc::Sender<io::Result<OverTls>>,
 ) {
     let _ = stream.set_nodelay(true);
-    let begun = async { Replay::after_preface(acceptor.accept(stream).await?).await };
+    let begun = async {
+        let stream = acceptor.accept(stream).await?;
+        let certificate = certificates.of_connection(stream.get_ref().1.peer_certificates());
+        Replay::after_preface(stream, certificate).await
+    };
     if let Ok(Ok(stream)) = timeout(PREFACE_TIMEOUT, begun).await {
         let _ = connections.send(Ok(stream)).await;
     }

@@ -28,6 +28,7 @@ use tower_service::Service;
 use tracing::{Instrument, Span, field, info_span};
 
 use crate::refusal::Refusal;
+use crate::replay::WithCertificate;
 use crate::request_id::RequestId;
 use crate::traces;
 
@@ -143,6 +144,7 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let known = self.layer.methods.get(request.uri().path());
         let id = RequestId::next();
+        tell_connection(&mut request);
         let call = Call::begin(id, Arc::clone(known.unwrap_or(&self.layer.unknown)), &request);
         request.extensions_mut().insert(id);
         if request.headers().contains_key("dpop") {
@@ -161,6 +163,23 @@ where
         };
         Box::pin(answered.instrument(traced).instrument(span))
     }
+}
+
+/// Lays out what is known of a connection over TLS where tonic looks for it, and its certificate beside it.
+fn tell_connection(request: &mut Request<Body>) {
+    type OverTls = WithCertificate<TlsConnectInfo<TcpConnectInfo>>;
+    let Some(OverTls { inner, certificate }) = request.extensions_mut().remove::<OverTls>() else { return };
+    request.extensions_mut().insert(inner);
+    if let Some(certificate) = certificate {
+        request.extensions_mut().insert(certificate);
+    }
+}
+
+fn remote_ip(request: &Request<Body>) -> Option<IpAddr> {
+    let over_tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+    let connection = request.extensions().get().or(over_tls.map(TlsConnectInfo::get_ref));
+    let remote = connection.and_then(TcpConnectInfo::remote_addr);
+    remote.map(|address| address.ip().to_canonical())
 }
 
 /// SERVING while these services are ready, and the server as a whole (the empty name); NOT_SERVING, for good, as soon as
@@ -216,10 +235,7 @@ impl Call {
         if let Some(id) = traces::id_of(&traced) {
             span.record("trace", field::display(id));
         }
-        let over_tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
-        let connection = request.extensions().get().or(over_tls.map(TlsConnectInfo::get_ref));
-        let remote = connection.and_then(TcpConnectInfo::remote_addr);
-        let remote = remote.map(|address| address.ip().to_canonical());
+        let remote = remote_ip(request);
         Self { method, span, traced, begun: Instant::now(), remote, refusal: None, ended: false }
     }
 

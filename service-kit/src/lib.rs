@@ -11,6 +11,7 @@
 //! | [`signals`] | SIGTERM and SIGINT |
 //! | [`healthcheck`] | asks `/readyz`, for images without a shell |
 //! | [`metrics`] [`http_metrics`] | counts, times and the process itself, for Prometheus |
+//! | [`client_certificates`] | which certificate a client has shown, when a proxy may stand in between |
 //! | [`client_ip`] | who calls, when a proxy may stand in between |
 //! | [`cors`] | which browser applications of other origins may call |
 //! | [`tls`] | TLS of the listeners, with a certificate that is loaded again |
@@ -19,6 +20,7 @@
 //! | [`version`] | version and commit |
 
 pub mod accept;
+pub mod client_certificates;
 pub mod client_ip;
 pub mod cors;
 pub mod duration;

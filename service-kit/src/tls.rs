@@ -12,11 +12,14 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use crate::client_certificates::ClientCertificates;
+use crate::networks::Networks;
 use crate::secret_file;
 
 /// How often the files are read. Renewals come weeks before the old certificate ends.
@@ -34,6 +37,12 @@ pub struct Tls {
     /// File with the certificate authorities (PEM) of client certificates: clients may present one, and it must be
     /// valid then. Unset requests none.
     pub client_ca_file: Option<PathBuf>,
+    /// Clients may present a certificate of any issuer, also a self-signed one. It says nothing by itself: it has to be
+    /// registered.
+    pub request_client_certificates: bool,
+    /// Addresses and networks of proxies that end TLS and hand the certificate of their client on in `Client-Cert` (RFC 9440),
+    /// separated by commas. They must remove that header from what clients send.
+    pub client_cert_proxies: Networks,
 }
 
 /// What a listener with TLS needs.
@@ -49,15 +58,30 @@ impl Tls {
         self.certificate_file.is_some()
     }
 
+    /// Which certificates clients may show.
+    ///
+    /// # Errors
+    /// One line: the setting, the file, and what is wrong.
+    pub fn client_certificates(&self) -> Result<ClientCertificates, String> {
+        let known = self.client_verifier(&aws_lc_rs())?;
+        let (any, proxies) = (self.request_client_certificates, self.client_cert_proxies.clone());
+        Ok(ClientCertificates::new(known, any, proxies))
+    }
+
     /// Loads the files; `None` where TLS is off.
     ///
     /// # Errors
     /// One line: the setting, the file, and what is wrong.
-    pub fn load(&self) -> Result<Option<ServerTls>, String> {
+    pub fn load(&self, certificates: &ClientCertificates) -> Result<Option<ServerTls>, String> {
         let (certificate_file, key_file) = match (&self.certificate_file, &self.key_file) {
             (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
-            (None, None) if self.client_ca_file.is_some() => {
-                return Err("tls.client_ca_file needs tls.certificate_file and tls.key_file".to_owned());
+            (None, None) if self.request_client_certificates => {
+                return Err(
+                    "tls.request_client_certificates needs tls.certificate_file and tls.key_file".to_owned()
+                );
+            }
+            (None, None) if self.client_ca_file.is_some() && self.client_cert_proxies.is_empty() => {
+                return Err("tls.client_ca_file needs tls.certificate_file and tls.key_file, or tls.client_cert_proxies".to_owned());
             }
             (None, None) => return Ok(None),
             _ => return Err("tls.certificate_file and tls.key_file belong together".to_owned()),
@@ -67,7 +91,7 @@ impl Tls {
         let builder =
             ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| format!("tls: {error}"))?;
-        let builder = match self.client_verifier(&provider)? {
+        let builder = match certificates.of_handshake(&provider) {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_client_cert_verifier(Arc::new(NoClientAuth)),
         };
@@ -79,7 +103,7 @@ impl Tls {
     fn client_verifier(
         &self,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<Option<Arc<dyn rustls::server::danger::ClientCertVerifier>>, String> {
+    ) -> Result<Option<Arc<dyn ClientCertVerifier>>, String> {
         let Some(path) = &self.client_ca_file else { return Ok(None) };
         let wrong = |cause: String| format!("tls.client_ca_file {}: {cause}", path.display());
         let mut roots = rustls::RootCertStore::empty();

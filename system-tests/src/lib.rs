@@ -6,6 +6,7 @@
 
 pub mod browser;
 pub mod bystander;
+pub mod certificates;
 pub mod channel;
 pub mod cluster;
 pub mod collector;

@@ -40,7 +40,17 @@ impl Authority {
             {
                 Ok(Authentication::Proved(client))
             }
-            (ClientAuthentication::None { .. }, Credentials::Public) => Ok(Authentication::Proved(client)),
+            // What a public client's connection has beside it proves nothing more.
+            (
+                ClientAuthentication::None { .. } | ClientAuthentication::Certificate { .. },
+                Credentials::Public,
+            ) => Ok(Authentication::Proved(client)),
+            (ClientAuthentication::Certificate { certificate, .. }, Credentials::Certificate(registered)) => {
+                match registered.check(certificate, self.now()) {
+                    Ok(()) => Ok(Authentication::Proved(client)),
+                    Err(fault) => maybe_new(format!("client {id}: {fault}")),
+                }
+            }
             (ClientAuthentication::Assertion { assertion, .. }, Credentials::PrivateKeyJwt(keys)) => {
                 self.authenticate_by_key(&client, keys, assertion.expose())
             }
@@ -51,9 +61,12 @@ impl Authority {
             (ClientAuthentication::Secret { .. }, Credentials::Secret { .. }) => {
                 maybe_new(format!("wrong secret for client {id}"))
             }
-            (ClientAuthentication::Secret { .. } | ClientAuthentication::Assertion { .. }, credentials) => {
-                maybe_new(format!("client {id} is registered for the method {}", credentials.method()))
-            }
+            (
+                ClientAuthentication::Secret { .. }
+                | ClientAuthentication::Certificate { .. }
+                | ClientAuthentication::Assertion { .. },
+                credentials,
+            ) => maybe_new(format!("client {id} is registered for the method {}", credentials.method())),
         }
     }
 

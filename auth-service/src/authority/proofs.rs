@@ -4,9 +4,9 @@ use shared_claims::{Confirmation, Presented, ProofRefusal, ProofVerifier};
 
 use super::Authority;
 use crate::clients::{Client, TokenBinding};
-use crate::context::Holder;
 use crate::error::{Error, ErrorKind, OAuthFault, Result};
 use crate::remote_keys::RemoteKeys;
+use crate::sender_proof::SenderProof;
 use crate::tokens::DpopNonces;
 
 /// Most assertions that are remembered, so that each is used once: 3,000 a second of the longest life, in about 40 MiB.
@@ -60,15 +60,15 @@ impl Authority {
     /// # Errors
     /// `invalid_dpop_proof`, `use_dpop_nonce`; `invalid_request` without the certificate that the client's tokens are bound to;
     /// `Overloaded`.
-    pub(super) fn confirm(&self, client: &Client, holder: &Holder) -> Result<Option<Confirmation>> {
-        match (client.token_binding, &holder.unverified_proof) {
+    pub(super) fn confirm(&self, client: &Client, sender: &SenderProof) -> Result<Option<Confirmation>> {
+        match (client.token_binding, &sender.unverified_proof) {
             (TokenBinding::Optional, None) => Ok(None),
-            (TokenBinding::Optional | TokenBinding::Dpop, _) => self.confirm_key(holder).map(Some),
+            (TokenBinding::Optional | TokenBinding::Dpop, _) => self.confirm_key(sender).map(Some),
             (TokenBinding::Certificate, None) => {
                 let missing = || {
                     Error::invalid_request("the connection has no client certificate to bind the tokens to")
                 };
-                holder.certificate.map(|certificate| Some(certificate.confirmation())).ok_or_else(missing)
+                sender.certificate().map(|certificate| Some(certificate.confirmation())).ok_or_else(missing)
             }
             (TokenBinding::Certificate, Some(_)) => Err(Error::invalid_request(
                 "the client's tokens are bound to its certificate, not to the key of a proof",
@@ -76,8 +76,8 @@ impl Authority {
         }
     }
 
-    fn confirm_key(&self, holder: &Holder) -> Result<Confirmation> {
-        let proved = self.check_proof(holder, None)?;
+    fn confirm_key(&self, sender: &SenderProof) -> Result<Confirmation> {
+        let proved = self.check_proof(sender, None)?;
         self.check_nonce(&proved.0)?;
         let key = proved.0.key;
         self.spend_proof(&proved)?;
@@ -88,8 +88,12 @@ impl Authority {
     ///
     /// # Errors
     /// `invalid_dpop_proof`.
-    pub(super) fn check_proof(&self, holder: &Holder, unverified_token: Option<&str>) -> Result<ProvedKey> {
-        let proof = holder.unverified_proof.as_ref().ok_or_else(|| refused(ProofRefusal::Missing))?;
+    pub(super) fn check_proof(
+        &self,
+        sender: &SenderProof,
+        unverified_token: Option<&str>,
+    ) -> Result<ProvedKey> {
+        let proof = sender.unverified_proof.as_ref().ok_or_else(|| refused(ProofRefusal::Missing))?;
         let request = ProvedRequest { method: &proof.method, path: &proof.path, unverified_token };
         let checked = self.proofs.dpop.check(&proof.header, request, self.now().seconds());
         checked.map(ProvedKey).map_err(refused)

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use service_kit::client_certificates::ShownCertificate;
 use zeroize::Zeroizing;
 
 use super::{ClientId, UnverifiedAssertion};
@@ -16,6 +19,8 @@ pub enum ClientAuthentication {
     Secret { unverified_id: String, secret: PlainSecret },
     /// `none`: a public client, which only says who it is.
     None { unverified_id: String },
+    /// The certificate of the connection, whose key the client holds (RFC 8705 section 2).
+    Certificate { unverified_id: String, certificate: Arc<ShownCertificate> },
     /// A JWT instead of a secret (RFC 7521 section 4.2). It may be used by anyone who has it, until it expires.
     Assertion { unverified_id: String, assertion: PlainSecret },
 }
@@ -29,6 +34,7 @@ pub struct Presented<'a> {
     pub client_secret: Option<&'a str>,
     pub client_assertion_type: Option<&'a str>,
     pub client_assertion: Option<&'a str>,
+    pub certificate: Option<Arc<ShownCertificate>>,
 }
 
 impl ClientAuthentication {
@@ -38,6 +44,7 @@ impl ClientAuthentication {
         match self {
             Self::Secret { unverified_id, .. }
             | Self::None { unverified_id }
+            | Self::Certificate { unverified_id, .. }
             | Self::Assertion { unverified_id, .. } => unverified_id,
         }
     }
@@ -47,8 +54,14 @@ impl ClientAuthentication {
     /// # Errors
     /// `invalid_request` where it is not clear which one that is; `invalid_client` without any.
     pub fn of(presented: Presented<'_>) -> Result<Self> {
-        let Presented { basic, client_id, client_secret, client_assertion_type, client_assertion } =
-            presented;
+        let Presented {
+            basic,
+            client_id,
+            client_secret,
+            client_assertion_type,
+            client_assertion,
+            certificate,
+        } = presented;
         let methods = [basic.is_some(), client_secret.is_some(), client_assertion.is_some()];
         if methods.into_iter().filter(|used| *used).count() > 1 {
             return Err(Error::invalid_request("the client authenticates in two ways"));
@@ -60,11 +73,13 @@ impl ClientAuthentication {
             (_, secret, _) => {
                 let refused = || Error::new(OAuthFault::InvalidClient, "no client credentials");
                 let unverified_id = client_id.ok_or_else(refused)?.to_owned();
-                match secret {
-                    Some(secret) => {
+                // With a certificate on the connection a client may still prove itself by other means.
+                match (secret, certificate) {
+                    (Some(secret), _) => {
                         Self::Secret { unverified_id, secret: PlainSecret::new(secret.to_owned()) }
                     }
-                    None => Self::None { unverified_id },
+                    (None, Some(certificate)) => Self::Certificate { unverified_id, certificate },
+                    (None, None) => Self::None { unverified_id },
                 }
             }
         };

@@ -1,8 +1,6 @@
 //! How a client proves itself.
 
-use std::fmt;
-
-use super::{ClientKeys, Workload};
+use super::{ClientKeys, RegisteredCertificate, Workload};
 use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret};
 
@@ -29,47 +27,8 @@ pub enum Credentials {
     PrivateKeyJwt(ClientKeys),
     /// It shows the token that its platform gave it (RFC 7523 section 2.2, with another issuer than the client).
     Workload(Workload),
-}
-
-/// How a client that is to be registered, or changed, will prove itself.
-#[derive(Debug, Clone, Default)]
-pub enum ClientMethod {
-    /// By a secret, which is made with it.
-    #[default]
-    Secret,
-    /// Not at all: a public client.
-    None,
-    PrivateKeyJwt(ClientKeys),
-    Workload(Workload),
-}
-
-impl ClientMethod {
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Secret => "client_secret_basic",
-            Self::None => "none",
-            Self::PrivateKeyJwt(_) => PRIVATE_KEY_JWT,
-            Self::Workload(_) => WORKLOAD,
-        }
-    }
-}
-
-/// For the audit log: the method, and what proves the client.
-impl fmt::Display for ClientMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())?;
-        match self {
-            Self::Secret | Self::None => Ok(()),
-            Self::PrivateKeyJwt(ClientKeys::Stored(stored)) => {
-                write!(f, ", keys {}", stored.kids().join(" "))
-            }
-            Self::PrivateKeyJwt(ClientKeys::At(url)) => write!(f, ", keys at {url}"),
-            Self::Workload(Workload { issuer, subject, claims }) => {
-                write!(f, ", issuer {issuer}, subject {subject}")?;
-                claims.iter().try_for_each(|(name, value)| write!(f, ", {name} {value}"))
-            }
-        }
-    }
+    /// `tls_client_auth` and `self_signed_tls_client_auth` (RFC 8705 section 2): it holds the key of its certificate.
+    Certificate(RegisteredCertificate),
 }
 
 impl Credentials {
@@ -89,6 +48,7 @@ impl Credentials {
             Self::Secret { .. } => "client_secret_basic",
             Self::PrivateKeyJwt(_) => PRIVATE_KEY_JWT,
             Self::Workload(_) => WORKLOAD,
+            Self::Certificate(registered) => registered.method(),
         }
     }
 }

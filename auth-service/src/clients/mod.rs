@@ -3,6 +3,7 @@
 mod assertion;
 mod audience;
 mod authenticate;
+mod certificate;
 mod credentials;
 mod directory;
 mod grant_type;
@@ -10,8 +11,10 @@ mod id;
 mod key_source;
 mod keys;
 mod login;
+mod method;
 mod new_client;
 mod redirect_uri;
+mod scopes;
 mod token_binding;
 mod trusted_issuer;
 mod workload;
@@ -24,7 +27,11 @@ use crate::error::{Error, OAuthFault, Result};
 pub use assertion::{AssertionClaims, AssertionFault, SingleUse, UnverifiedAssertion};
 pub use audience::{Audience, AudienceChange, Encryption, TokenForm, TokenType};
 pub use authenticate::{ClientAuthentication, Presented};
-pub use credentials::{ClientMethod, Credentials};
+pub use certificate::{
+    CertificateFault, CertificateName, InvalidCertificates, InvalidName, RegisteredCertificate,
+};
+pub(crate) use certificate::{SELF_SIGNED_TLS, TLS_CLIENT_AUTH};
+pub use credentials::Credentials;
 pub(crate) use credentials::{PRIVATE_KEY_JWT, WORKLOAD};
 pub use directory::{ClientDirectory, Registry};
 pub use grant_type::GrantType;
@@ -33,26 +40,13 @@ pub use key_source::KeyLocation;
 pub(crate) use key_source::KeySource;
 pub use keys::{ClientKeys, StoredKeys};
 pub use login::{ClientLogin, ClientLoginChange, Pkce};
+pub use method::ClientMethod;
 pub use new_client::{ClientChange, NewClient};
 pub use redirect_uri::RedirectUri;
+pub use scopes::{BROWSER_SESSIONS_SCOPE, OFFLINE_SCOPE, OPENID_SCOPE, WATCH_SCOPE, narrow};
 pub use token_binding::TokenBinding;
 pub use trusted_issuer::{IssuerKeys, TrustedIssuer};
 pub use workload::{InvalidPattern, SubjectPattern, Workload};
-
-/// Scopes that begin so are rights at the authority itself: no token has them unless it is asked for them by name.
-const OWN_SCOPES: &str = "signet:";
-
-/// The scope of clients that may follow the feeds of revocations and keys.
-pub const WATCH_SCOPE: &str = "signet:watch";
-
-/// The scope of clients that may list and end the browser sessions of users.
-pub const BROWSER_SESSIONS_SCOPE: &str = "signet:browser-sessions";
-
-/// Asks for an ID token (OpenID Connect Core section 3.1.2.1).
-pub const OPENID_SCOPE: &str = "openid";
-
-/// Asks for a refresh token that outlives the browser session (OpenID Connect Core section 11).
-pub const OFFLINE_SCOPE: &str = "offline_access";
 
 /// A registered client.
 #[derive(Debug, Clone)]
@@ -143,18 +137,4 @@ impl Client {
 pub fn issues_id_tokens(scope: &ScopeSet, grants: &[GrantType]) -> bool {
     let logs_in = [GrantType::AuthorizationCode, GrantType::DeviceCode];
     scope.contains(OPENID_SCOPE) && grants.iter().any(|grant| logs_in.contains(grant))
-}
-
-/// Scope only narrows.
-///
-/// # Errors
-/// `invalid_scope` when `asked` is malformed or exceeds `held`.
-pub fn narrow(held: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet> {
-    let refused = |cause: &str| Error::new(OAuthFault::InvalidScope, cause);
-    let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Ok(held.without(OWN_SCOPES)) };
-    let asked = ScopeSet::parse(asked).map_err(|_| refused("the scope is malformed"))?;
-    if !asked.is_subset(held) {
-        return Err(refused("the scope exceeds what may be had"));
-    }
-    Ok(asked)
 }

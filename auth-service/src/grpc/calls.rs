@@ -1,17 +1,19 @@
 use std::sync::Arc;
 
+use service_kit::client_certificates::ClientCertificates;
 use service_kit::client_ip::TrustedProxies;
 use service_kit::grpc::CallPath;
-use shared_claims::{ClientCertificate, ProofHeader};
+use shared_claims::ProofHeader;
 use tonic::{Request, Response, Status};
 
-use super::client_auth::credentials;
+use super::client_auth::{certificate, credentials};
 use super::status::refuse;
 use crate::authority::Authority;
 use crate::blocking::Blocking;
 use crate::clients::Client;
-use crate::context::{Holder, RequestContext, UnverifiedProof};
+use crate::context::RequestContext;
 use crate::error::Result;
+use crate::sender_proof::{SenderProof, UnverifiedProof};
 use crate::users::ClientIp;
 
 /// The nonce that the next proof has to name, where one is asked for; as the header over HTTP (RFC 9449 section 8.2).
@@ -23,6 +25,7 @@ pub(super) struct Calls {
     pub authority: Arc<Authority>,
     pub blocking: Blocking,
     pub proxies: TrustedProxies,
+    pub certificates: ClientCertificates,
 }
 
 impl Calls {
@@ -36,7 +39,7 @@ impl Calls {
         F: Future<Output = Result<A>>,
     {
         let answer = async {
-            let credentials = credentials(request.metadata())?;
+            let credentials = credentials(&request, &self.certificates)?;
             let client = self.blocking.authenticate(credentials).await?;
             use_case(client, request.into_inner()).await
         };
@@ -66,7 +69,7 @@ impl Calls {
             client_ip: self.client_ip(request),
             unverified_user_agent: user_agent.map(Into::into),
             request_id: request.extensions().get().copied(),
-            holder: holder(request),
+            sender: self.sender_proof(request),
         }
     }
 
@@ -80,19 +83,21 @@ impl Calls {
         let forwards = self.proxies.is_forwarded_by_stranger(remote, forwarded());
         Some(ClientIp { address: self.proxies.caller(remote, forwarded()), forwards })
     }
-}
 
-/// What a call shows of who holds its token, or will hold the one that it asks for: over HTTP it is a POST to
-/// `/package.Service/Method`, and a proof is made for that.
-pub(super) fn holder<T>(request: &Request<T>) -> Holder {
-    let path = request.extensions().get::<CallPath>();
-    let unverified_proof = path.map(|CallPath(path)| {
-        let proofs = request.metadata().get_all("dpop").iter();
-        Arc::new(UnverifiedProof {
-            header: ProofHeader::of(proofs.map(|value| value.to_str().unwrap_or_default())).into_owned(),
-            method: "POST".to_owned(),
-            path: path.to_string(),
-        })
-    });
-    Holder { unverified_proof, certificate: request.extensions().get::<ClientCertificate>().copied() }
+    /// What a call shows of who may use its token, or the one that it asks for: over HTTP it is a POST to `/package.Service/Method`, and
+    /// a proof is made for that.
+    pub(super) fn sender_proof<T>(&self, request: &Request<T>) -> SenderProof {
+        let path = request.extensions().get::<CallPath>();
+        let unverified_proof = path.map(|CallPath(path)| {
+            let proofs = request.metadata().get_all("dpop").iter();
+            Arc::new(UnverifiedProof {
+                header: ProofHeader::of(proofs.map(|value| value.to_str().unwrap_or_default())).into_owned(),
+                method: "POST".to_owned(),
+                path: path.to_string(),
+            })
+        });
+        // A call with a header that cannot be read is refused with its credentials.
+        let certificate = certificate(request, &self.certificates).unwrap_or_default();
+        SenderProof { unverified_proof, certificate }
+    }
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::accept;
+use service_kit::client_certificates::ClientCertificates;
 use service_kit::client_ip::TrustedProxies;
 use service_kit::grpc::{CALL_TIMEOUT, ObserveCalls, report_health};
 use service_kit::run::End;
@@ -62,6 +63,7 @@ pub struct GrpcState {
     pub settings: Grpc,
     pub proxies: TrustedProxies,
     pub tls: Option<ServerTls>,
+    pub certificates: ClientCertificates,
 }
 
 /// Serves until `end` says to stop. Health and, where it is switched on, reflection are the only
@@ -71,19 +73,25 @@ pub struct GrpcState {
 /// Those of the transport.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    GrpcState { authority, blocking, settings, proxies, tls }: GrpcState,
+    GrpcState { authority, blocking, settings, proxies, tls, certificates }: GrpcState,
     end: End,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (reporter, health) = tonic_health::server::health_reporter();
     let ready = Arc::clone(&authority);
     let ready = move || ready.check_ready().is_ok();
     tokio::spawn(report_health(reporter, &SERVICES, ready, end.draining));
-    let subscriptions = Subscriptions::new(Arc::clone(&authority), blocking.clone(), settings.max_watches);
+    let subscriptions = Subscriptions::new(
+        Arc::clone(&authority),
+        blocking.clone(),
+        certificates.clone(),
+        settings.max_watches,
+    );
     let revocations = RevocationServiceServer::new(RevocationEndpoints::new(subscriptions.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let keys =
         KeyServiceServer::new(KeyEndpoints::new(subscriptions)).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let calls = Calls { authority: Arc::clone(&authority), blocking, proxies };
+    let calls =
+        Calls { authority: Arc::clone(&authority), blocking, proxies, certificates: certificates.clone() };
     let tokens = TokenServiceServer::new(TokenEndpoints::new(calls.clone()))
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     let logins = LoginServiceServer::new(LoginEndpoints::new(calls, authority.issuer.url.clone()))
@@ -110,7 +118,7 @@ pub async fn serve(
     let stopping = end.stopping.cancelled_owned();
     match tls {
         Some(tls) => {
-            let connections = accept::begun_over_tls(listener, tls.grpc_config());
+            let connections = accept::begun_over_tls(listener, tls.grpc_config(), certificates);
             server.serve_with_incoming_shutdown(connections, stopping).await?;
         }
         None => server.serve_with_incoming_shutdown(accept::begun(listener), stopping).await?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use service_kit::client_certificates::ClientCertificates;
 use tokio::sync::{Semaphore, mpsc};
 use tonic::{Code, Request, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -33,6 +34,7 @@ const COME_AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Subscriptions {
     pub authority: Arc<Authority>,
     pub blocking: Blocking,
+    certificates: ClientCertificates,
     streams: OpenStreams,
     /// Snapshots on their way at one time: each holds a page or two.
     pub snapshots: Arc<Semaphore>,
@@ -70,10 +72,16 @@ impl Drop for Counted {
 pub(super) type Updates<T> = tokio_stream::wrappers::ReceiverStream<Result<T, Status>>;
 
 impl Subscriptions {
-    pub(super) fn new(authority: Arc<Authority>, blocking: Blocking, most: usize) -> Self {
+    pub(super) fn new(
+        authority: Arc<Authority>,
+        blocking: Blocking,
+        certificates: ClientCertificates,
+        most: usize,
+    ) -> Self {
         Self {
             authority,
             blocking,
+            certificates,
             streams: OpenStreams::new(most),
             snapshots: Arc::new(Semaphore::new(MAX_SNAPSHOTS)),
         }
@@ -89,7 +97,7 @@ impl Subscriptions {
         request: &Request<R>,
     ) -> Result<(Subscriber<T>, Updates<T>), Status> {
         let admitted = async {
-            let credentials = credentials(request.metadata())?;
+            let credentials = credentials(request, &self.certificates)?;
             let client = self.blocking.authenticate(credentials).await?;
             client.check_own_scope(WATCH_SCOPE, "follow the feeds")?;
             let stream = self.streams.enter(&client.id).ok_or_else(|| {

@@ -7,7 +7,7 @@ use signet_proto::auth::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::calls::{Calls, holder};
+use super::calls::Calls;
 use super::messages::{given, introspection, pair};
 use crate::authority::Authority;
 use crate::authority::grants::{ClientCredentialsGrant, Grant, PasswordGrant, RefreshGrant};
@@ -106,11 +106,11 @@ impl TokenService for TokenEndpoints {
         &self,
         request: Request<IssueClientTokenRequest>,
     ) -> std::result::Result<Response<ClientToken>, Status> {
-        let holder = holder(&request);
+        let sender = self.0.sender_proof(&request);
         self.0
             .call(request, |client, message| async {
                 let (scope, audience) = (given(message.scope), given(message.audience));
-                let grant = Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, holder });
+                let grant = Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, sender });
                 let issued = self.0.blocking.call(|authority| authority.grant(client, grant)).await?;
                 Ok(ClientToken {
                     token_type: issued.token_type().to_owned(),

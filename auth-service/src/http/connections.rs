@@ -11,8 +11,23 @@ use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
+use service_kit::client_certificates::ClientCertificates;
 
 use crate::shares::{Share, Shares};
+
+/// Keeps what its requests may need to know of a connection: whether its caller is still there, and its certificate.
+pub(super) fn note_connection(
+    connection: &dyn Any,
+    data: &mut Extensions,
+    certificates: &ClientCertificates,
+) {
+    Caller::note(connection, data);
+    let over_tls = connection.downcast_ref::<TlsStream<TcpStream>>();
+    let chain = over_tls.and_then(|stream| stream.get_ref().1.peer_certificates());
+    if let Some(shown) = certificates.of_connection(chain) {
+        data.insert(shown);
+    }
+}
 
 /// Most connections that are watched so: each takes a second descriptor.
 const MAX_WATCHED: usize = 2048;
@@ -24,7 +39,7 @@ pub(super) struct Caller(OwnedFd);
 
 impl Caller {
     /// Keeps one with each connection, up to a number of them.
-    pub(super) fn note(connection: &dyn Any, data: &mut Extensions) {
+    fn note(connection: &dyn Any, data: &mut Extensions) {
         let over_tls = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
         let Some(stream) = connection.downcast_ref::<TcpStream>().or_else(over_tls) else { return };
         if WATCHED.fetch_add(1, Ordering::Relaxed) >= MAX_WATCHED {

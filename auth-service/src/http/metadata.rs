@@ -14,7 +14,9 @@ use super::caching::{self, read_only};
 use super::pages::Locale;
 use crate::authority::authorize::ResponseMode;
 use crate::browser_sessions::Acr;
-use crate::clients::{GrantType, OFFLINE_SCOPE, OPENID_SCOPE};
+use crate::clients::{
+    GrantType, OFFLINE_SCOPE, OPENID_SCOPE, PRIVATE_KEY_JWT, SELF_SIGNED_TLS, TLS_CLIENT_AUTH,
+};
 use crate::keys::Algorithm;
 use crate::users::SCOPE_CLAIMS;
 
@@ -33,9 +35,12 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    pub(super) fn new(issuer: &str) -> Self {
-        let methods = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
-        let with_public = json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]);
+    pub(super) fn new(issuer: &str, with_certificates: bool) -> Self {
+        let mut methods = vec!["client_secret_basic", "client_secret_post", PRIVATE_KEY_JWT];
+        if with_certificates {
+            methods.extend([TLS_CLIENT_AUTH, SELF_SIGNED_TLS]);
+        }
+        let with_public = [&methods[..], &["none"]].concat();
         let algorithms = json!(SignatureAlgorithm::NAMES);
         let at = |path: &str| format!("{issuer}{path}");
         let text = json!({
@@ -67,6 +72,7 @@ impl Metadata {
             "scopes_supported": scopes_supported(),
             "claims_supported": claims_supported(),
             "dpop_signing_alg_values_supported": PROOF_ALGORITHMS.split(' ').collect::<Vec<_>>(),
+            "tls_client_certificate_bound_access_tokens": with_certificates,
             "claims_parameter_supported": true,
             "request_parameter_supported": false,
             // True where it is left out (OpenID Connect Discovery section 3).

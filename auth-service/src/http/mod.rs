@@ -28,16 +28,17 @@ use actix_web::dev::Server;
 use actix_web::http::header::HeaderValue;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use service_kit::client_certificates::ClientCertificates;
 use service_kit::client_ip::TrustedProxies;
 use service_kit::run::HTTP_DRAIN_SECONDS;
 use service_kit::tls::ServerTls;
 use tokio::sync::Mutex;
 
 use browser::Browsers;
-use connections::{Caller, LongPolls};
+use connections::{LongPolls, note_connection};
 use login::cookies::LoginCookies;
 use pages::Brand;
-use sender::{client_ip, context, holder};
+use sender::{certificate, client_ip, context, sender_proof};
 
 use crate::authority::Authority;
 use crate::blocking::Blocking;
@@ -63,6 +64,8 @@ pub struct HttpState {
     /// `WWW-Authenticate` of simplejwt's endpoints.
     challenge: HeaderValue,
     proxies: TrustedProxies,
+    /// Which certificates clients may show.
+    certificates: ClientCertificates,
     browsers: Browsers,
     /// How the pages look.
     brand: Arc<Brand>,
@@ -84,6 +87,7 @@ impl HttpState {
         authority: Arc<Authority>,
         blocking: Blocking,
         settings: &Settings,
+        certificates: ClientCertificates,
     ) -> std::result::Result<Self, String> {
         let (simplejwt, proxies) = (settings.simplejwt.enabled, settings.trusted_proxies.clone());
         let header_types: Arc<[String]> = settings.simplejwt.header_types().into();
@@ -108,6 +112,7 @@ impl HttpState {
             header_types,
             challenge,
             proxies,
+            certificates,
             browsers,
             long_polls,
             making_document,
@@ -137,7 +142,9 @@ pub fn server(
     workers: usize,
 ) -> std::io::Result<Server> {
     let base = issuer_path(&state.authority.issuer.url).to_owned();
-    let metadata = web::Data::new(metadata::Metadata::new(&state.authority.issuer.url));
+    let certificates = state.certificates.clone();
+    let metadata = metadata::Metadata::new(&state.authority.issuer.url, certificates.may_be_shown());
+    let metadata = web::Data::new(metadata);
     // For the log lines of refused requests.
     let proxies = web::Data::new(state.proxies.clone());
     let browsers = service_kit::cors::shared(state.browsers.clone());
@@ -167,7 +174,7 @@ pub fn server(
             })
             .default_service(web::to(root::not_found))
     })
-    .on_connect(Caller::note)
+    .on_connect(move |connection, data| note_connection(connection, data, &certificates))
     .workers(workers)
     .worker_max_blocking_threads(1)
     .client_request_timeout(HEADER_TIMEOUT)

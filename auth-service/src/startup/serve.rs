@@ -91,7 +91,8 @@ async fn serve_until_stopped(
     // Before it reports ready.
     let told = stop_requested();
     let blocking = Blocking::new(tokio::runtime::Handle::current(), Arc::clone(authority));
-    let tls = settings.tls.load()?;
+    let certificates = settings.tls.client_certificates()?;
+    let tls = settings.tls.load(&certificates)?;
     let http_listener = accept::bind("http.bind", settings.http.bind)?;
     let http_address = http_listener.local_addr().map_err(|error| error.to_string())?;
     let grpc_listener = accept::bind("grpc.bind", settings.grpc.bind)?;
@@ -99,7 +100,7 @@ async fn serve_until_stopped(
 
     let sampled = Arc::clone(authority);
     let metrics = service_kit::metrics::serve(settings.metrics, recorded, move || sample_metrics(&sampled))?;
-    let state = HttpState::new(Arc::clone(authority), blocking.clone(), settings)?;
+    let state = HttpState::new(Arc::clone(authority), blocking.clone(), settings, certificates.clone())?;
     let http =
         http_listener.into_std().and_then(|listener| http::server(listener, tls.as_ref(), &state, cores));
     let http = http.map_err(|error| format!("http: {error}"))?;
@@ -110,6 +111,7 @@ async fn serve_until_stopped(
         settings: settings.grpc.clone(),
         proxies: settings.trusted_proxies.clone(),
         tls: tls.clone(),
+        certificates,
     };
     if let Some(tls) = tls {
         tokio::spawn(tls.reload(end.stopping.clone()));

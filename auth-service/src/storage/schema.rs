@@ -131,6 +131,7 @@ diesel::table! {
         workload_subject -> Nullable<Text>,
         workload_claims -> Nullable<Text>,
         token_binding -> Nullable<Text>,
+        certificate -> Nullable<Text>,
     }
 }
 

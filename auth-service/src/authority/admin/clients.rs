@@ -68,6 +68,7 @@ impl Authority {
         match method {
             ClientMethod::Secret
             | ClientMethod::None
+            | ClientMethod::Certificate(_)
             | ClientMethod::PrivateKeyJwt(ClientKeys::Stored(_)) => Ok(()),
             ClientMethod::PrivateKeyJwt(ClientKeys::At(url)) => self.check_url_of_keys(url),
             ClientMethod::Workload(workload) => self.registered_trusted_issuer(&workload.issuer).map(drop),

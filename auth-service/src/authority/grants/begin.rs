@@ -77,7 +77,7 @@ impl Authority {
             }
         }
         let webhook_claims = self.ask_webhook_by_id(allowed.user_id)?;
-        let cnf = self.confirm(&client, &context.holder)?;
+        let cnf = self.confirm(&client, &context.sender)?;
         check_bound(allowed.dpop_jkt.map(Confirmation::Key), cnf)?;
         let redeem = self.redemption(&client, &allowed, context, now);
         let nonce = allowed.nonce.map(str::to_owned);

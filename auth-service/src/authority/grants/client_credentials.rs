@@ -1,16 +1,16 @@
 use crate::authority::Authority;
 use crate::authority::tokens::{Draft, IssuedTokens};
 use crate::clients::{Client, GrantType};
-use crate::context::Holder;
 use crate::error::Result;
 use crate::metrics;
+use crate::sender_proof::SenderProof;
 
 /// What a client asks for itself.
 #[derive(Default)]
 pub struct ClientCredentialsGrant {
     pub scope: Option<String>,
     pub audience: Option<String>,
-    pub holder: Holder,
+    pub sender: SenderProof,
 }
 
 impl Authority {
@@ -29,7 +29,7 @@ impl Authority {
         client.check_grant(GrantType::ClientCredentials)?;
         let scope = client.narrow_scope(request.scope.as_deref())?;
         let audience = client.choose_audience(request.audience.as_deref())?;
-        let cnf = self.confirm(client, &request.holder)?;
+        let cnf = self.confirm(client, &request.sender)?;
         let draft = Draft::for_client(client, &audience, &scope).bound_to(cnf);
         let access_token = self.mint_access_token(&draft, self.now())?;
         metrics::issued(GrantType::ClientCredentials.as_str());

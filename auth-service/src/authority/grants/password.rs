@@ -58,7 +58,7 @@ impl Authority {
     /// `TooManyAttempts`, whatever the password is; `unauthorized_client`, `invalid_scope`, `invalid_target`;
     /// `Overloaded`, `Unavailable`.
     pub(super) fn obtain_pair(&self, client: &Client, grant: &PasswordGrant) -> Result<IssuedTokens> {
-        let cnf = self.confirm(client, &grant.context.holder)?;
+        let cnf = self.confirm(client, &grant.context.sender)?;
         let Started { session, user, custom } =
             self.start_session(client, grant, self.session_lifetimes())?;
         let draft = Draft::for_user(&session, &user.attributes, &session.scope, custom).bound_to(cnf);

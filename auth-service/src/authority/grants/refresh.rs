@@ -90,7 +90,7 @@ impl Authority {
         client.check_grant(GrantType::RefreshToken)?;
         let now = self.now();
         let claims = self.read_refresh_token(&request.unverified_token, now)?;
-        let cnf = self.confirm(client, &request.context.holder)?;
+        let cnf = self.confirm(client, &request.context.sender)?;
         check_bound(claims.cnf, cnf)?;
         let rotate = Rotate {
             presented: self.presented(&claims, &client.id, now),

@@ -8,8 +8,8 @@ use shared_claims::{AccessClaims, Presented as Shown, Refusal, bind};
 use crate::authority::Authority;
 use crate::clients::{ClientId, TokenType};
 use crate::clock::Timestamp;
-use crate::context::Holder;
 use crate::error::{Result, TokenFault};
+use crate::sender_proof::SenderProof;
 use crate::sessions::{Evaluation, Presented};
 use crate::tokens::refresh_token::{self, RefreshClaims};
 
@@ -17,14 +17,14 @@ use crate::tokens::refresh_token::{self, RefreshClaims};
 pub struct PresentedToken {
     pub unverified_token: String,
     pub scheme: Scheme,
-    pub holder: Holder,
+    pub sender: SenderProof,
 }
 
 impl PresentedToken {
     /// One that is presented alone.
     #[must_use]
     pub fn borne(unverified_token: String) -> Self {
-        Self { unverified_token, scheme: Scheme::Bearer, holder: Holder::default() }
+        Self { unverified_token, scheme: Scheme::Bearer, sender: SenderProof::default() }
     }
 }
 
@@ -95,16 +95,16 @@ impl Authority {
     /// An access token that holds, of whatever audience, and may be used by who presents it.
     pub(crate) fn read_live_access_token(
         &self,
-        PresentedToken { unverified_token, scheme, holder }: &PresentedToken,
+        PresentedToken { unverified_token, scheme, sender }: &PresentedToken,
     ) -> Result<Arc<AccessClaims>> {
         let now = self.now();
         let token = self.read_token(unverified_token, now)?;
         self.check_holds(&token, now)?;
         let ValidatedToken::Access(claims) = token else { return Err(TokenFault::WrongType.into()) };
         match scheme {
-            Scheme::Bearer => check_presented(&claims, Shown::from(holder.certificate))?,
+            Scheme::Bearer => check_presented(&claims, sender.presented())?,
             Scheme::Dpop => {
-                let proved = self.check_proof(holder, Some(unverified_token))?;
+                let proved = self.check_proof(sender, Some(unverified_token))?;
                 check_presented(&claims, proved.presented())?;
                 self.spend_proof(&proved)?;
             }

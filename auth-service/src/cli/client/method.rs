@@ -6,8 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::certificate::CertificateOptions;
 use crate::cli::{Failure, key_file};
-use crate::clients::{Client, ClientKeys, ClientMethod, Credentials, StoredKeys, SubjectPattern, Workload};
+use crate::clients::{
+    Client, ClientKeys, ClientMethod, Credentials, RegisteredCertificate, StoredKeys, SubjectPattern,
+    Workload,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct MethodOptions {
@@ -28,6 +32,8 @@ pub(in crate::cli) struct MethodOptions {
     /// Another claim of that token, such as repository_owner_id=1342 or kubernetes.io/namespace=prod. May be repeated.
     #[arg(long = "workload-claim", value_name = "NAME=VALUE", requires = "workload_issuer", value_parser = claim)]
     workload_claims: Vec<(String, String)>,
+    #[command(flatten)]
+    certificate: CertificateOptions,
 }
 
 impl MethodOptions {
@@ -38,6 +44,9 @@ impl MethodOptions {
         }
         if let Some(url) = self.jwks_uri {
             return Ok(Some(ClientMethod::PrivateKeyJwt(ClientKeys::At(url))));
+        }
+        if let Some(method) = self.certificate.read()? {
+            return Ok(Some(method));
         }
         let Some((issuer, subject)) = self.workload_issuer.zip(self.workload_subject) else {
             return Ok(None);
@@ -70,6 +79,10 @@ pub(super) fn lines(client: &Client) -> Vec<(&'static str, String)> {
                 ("claims", claims.collect::<Vec<_>>().join(" ")),
             ]
         }
+        Credentials::Certificate(RegisteredCertificate::Listed(thumbprints)) => {
+            thumbprints.iter().map(|thumbprint| ("certificate", thumbprint.to_string())).collect()
+        }
+        Credentials::Certificate(RegisteredCertificate::Named(name)) => vec![("name", name.to_string())],
         Credentials::FirstParty | Credentials::Public | Credentials::Secret { .. } => Vec::new(),
     }
 }
@@ -81,6 +94,13 @@ pub(super) fn describe(client: &Client, document: &mut Value) {
         Credentials::PrivateKeyJwt(ClientKeys::At(url)) => document["jwks_uri"] = url.as_str().into(),
         Credentials::Workload(Workload { issuer, subject, claims }) => {
             document["workload"] = json!({"issuer": issuer, "subject": subject.as_str(), "claims": claims});
+        }
+        Credentials::Certificate(RegisteredCertificate::Listed(thumbprints)) => {
+            let texts: Vec<String> = thumbprints.iter().map(ToString::to_string).collect();
+            document["certificates"] = texts.into();
+        }
+        Credentials::Certificate(RegisteredCertificate::Named(name)) => {
+            document[name.member()] = name.value().into();
         }
         Credentials::FirstParty | Credentials::Public | Credentials::Secret { .. } => {}
     }

@@ -1,3 +1,4 @@
+mod certificate;
 mod changes;
 mod describe;
 mod login;

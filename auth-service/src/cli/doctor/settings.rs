@@ -20,7 +20,8 @@ pub(super) fn check(settings: &Settings, unknown: &[String], found: &mut Finding
         let advice = "name your services: set simplejwt.audience, and AUDIENCE there";
         found.warn("audience", format!("tokens of users are for {SAMPLE_AUDIENCE:?}, the sample: {advice}"));
     }
-    match settings.tls.load() {
+    let certificates = settings.tls.client_certificates();
+    match certificates.and_then(|certificates| settings.tls.load(&certificates)) {
         Ok(Some(_)) => found.ok("tls", "certificate and key belong together"),
         Ok(None) => check_plain(settings, found),
         Err(wrong) => found.fail("tls", wrong),

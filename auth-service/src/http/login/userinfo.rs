@@ -7,17 +7,20 @@ use shared_claims::dpop::PROOF_ALGORITHMS;
 
 use super::form::Fields;
 use crate::authority::tokens::PresentedToken;
-use crate::error::{Error, ErrorKind, OAuthFault};
+use crate::error::{Error, ErrorKind, OAuthFault, Result};
 use crate::http::oauth::errors::no_store;
 use crate::http::refusal::advise;
-use crate::http::{HttpState, holder};
+use crate::http::{HttpState, sender_proof};
 
 /// `GET /oauth2/userinfo` (OpenID Connect Core section 5.3).
 #[utoipa::path(get, path = "/oauth2/userinfo", tag = "openid", security(("access_token" = [])),
     responses((status = 200, description = "Claims of the user", body = Object), (status = 401, description = "The token is not valid", body = Object),
         (status = 403, description = "The token does not have the scope `openid`", body = Object), (status = 503, body = Object)))]
 pub(in crate::http) async fn userinfo(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
-    answer(&state, presented(&request)).await
+    match presented(&request, &state) {
+        Ok(presented) => answer(&state, presented).await,
+        Err(error) => refused(&error, Scheme::Bearer),
+    }
 }
 
 /// `POST /oauth2/userinfo`, with the token in the header or in the body (RFC 6750 section 2.2).
@@ -28,7 +31,10 @@ pub(in crate::http) async fn userinfo_by_post(
     payload: Payload,
     state: Data<HttpState>,
 ) -> HttpResponse {
-    let in_header = presented(&request);
+    let in_header = match presented(&request, &state) {
+        Ok(presented) => presented,
+        Err(error) => return refused(&error, Scheme::Bearer),
+    };
     let in_body =
         Fields::read(&request, payload).await.ok().and_then(|mut fields| fields.take_some("access_token"));
     if in_header.is_some() && in_body.is_some() {
@@ -68,8 +74,8 @@ fn refused(error: &Error, scheme: Scheme) -> HttpResponse {
             "temporarily_unavailable",
             "the database is unavailable, try again later",
         ),
-        ErrorKind::InvalidRequest(_)
-        | ErrorKind::OAuth(_)
+        ErrorKind::InvalidRequest(hint) => (StatusCode::BAD_REQUEST, "invalid_request", hint),
+        ErrorKind::OAuth(_)
         | ErrorKind::SignIn(_)
         | ErrorKind::Token(_)
         | ErrorKind::Account(_)
@@ -89,9 +95,10 @@ fn refused(error: &Error, scheme: Scheme) -> HttpResponse {
 }
 
 /// RFC 6750 section 2.1, RFC 9449 section 7.1.
-fn presented(request: &HttpRequest) -> Option<PresentedToken> {
+fn presented(request: &HttpRequest, state: &HttpState) -> Result<Option<PresentedToken>> {
     let headers = request.headers().get_all(header::AUTHORIZATION);
     let found = unverified_token(headers.map(|value| value.to_str().unwrap_or_default()));
-    let (scheme, token) = found.ok()?;
-    Some(PresentedToken { unverified_token: token.to_owned(), scheme, holder: holder(request) })
+    let Ok((scheme, token)) = found else { return Ok(None) };
+    let sender = sender_proof(request, &state.certificates)?;
+    Ok(Some(PresentedToken { unverified_token: token.to_owned(), scheme, sender }))
 }

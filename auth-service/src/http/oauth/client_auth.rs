@@ -6,20 +6,25 @@ use super::errors::OAuthError;
 use super::parameters::Parameters;
 use crate::clients::{ClientAuthentication, Presented};
 use crate::error::{Error, OAuthFault};
-use crate::http::form;
+use crate::http::{HttpState, certificate, form};
 
 /// Reads what every OAuth endpoint begins with: the form, and the client's credentials. A public client has none but its ID.
 pub(super) async fn read(
     request: &HttpRequest,
     payload: Payload,
+    state: &HttpState,
 ) -> Result<(Parameters, ClientAuthentication), OAuthError> {
     let parameters = Parameters::read(request, payload).await?;
-    let credentials = credentials(request, &parameters).map_err(OAuthError::Failed)?;
+    let credentials = credentials(request, &parameters, state).map_err(OAuthError::Failed)?;
     Ok((parameters, credentials))
 }
 
-/// The client's credentials: by HTTP Basic or in the body.
-fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientAuthentication, Error> {
+/// The client's credentials: by HTTP Basic, in the body, or of its connection.
+fn credentials(
+    request: &HttpRequest,
+    parameters: &Parameters,
+    state: &HttpState,
+) -> Result<ClientAuthentication, Error> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let (header, second) = (headers.next(), headers.next());
     if second.is_some() {
@@ -34,6 +39,7 @@ fn credentials(request: &HttpRequest, parameters: &Parameters) -> Result<ClientA
         client_secret: parameters.get("client_secret"),
         client_assertion_type: parameters.get("client_assertion_type"),
         client_assertion: parameters.get("client_assertion"),
+        certificate: certificate(request, &state.certificates)?,
     })
 }
 

@@ -19,7 +19,7 @@ pub(in crate::http) async fn device_authorization(
     payload: Payload,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, OAuthError> {
-    let (parameters, credentials) = client_auth::read(&request, payload).await?;
+    let (parameters, credentials) = client_auth::read(&request, payload, &state).await?;
     let client = state.blocking.authenticate(credentials).await?;
     let asked = DeviceAuthorization {
         scope: parameters.owned("scope"),

@@ -20,7 +20,7 @@ pub(in crate::http) async fn introspect(
     payload: Payload,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, OAuthError> {
-    let (parameters, credentials) = client_auth::read(&request, payload).await?;
+    let (parameters, credentials) = client_auth::read(&request, payload, &state).await?;
     let client = state.blocking.authenticate(credentials).await?;
     let token = subject_token(&parameters)?;
     let answer = state.blocking.call(|authority| authority.introspect(&client, &token)).await?;

@@ -2,7 +2,6 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
-use service_kit::client_ip::TrustedProxies;
 use utoipa::ToSchema;
 
 use super::client_auth;
@@ -13,7 +12,7 @@ use crate::authority::tokens::IssuedTokens;
 use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault};
 use crate::http::described::{OAuthProblem, TokenRequest};
-use crate::http::{HttpState, context, holder};
+use crate::http::{HttpState, context, sender_proof};
 use crate::secret::PlainSecret;
 
 /// `POST /oauth2/token` (RFC 6749 section 3.2).
@@ -43,10 +42,10 @@ async fn issue(
     payload: Payload,
     state: &HttpState,
 ) -> Result<IssuedTokens, OAuthError> {
-    let (parameters, credentials) = client_auth::read(request, payload).await?;
+    let (parameters, credentials) = client_auth::read(request, payload, state).await?;
     // The client first: who it is must be known before anything is said about the rest.
     let client = state.blocking.authenticate(credentials).await?;
-    let grant = grant(&parameters, request, &state.proxies)?;
+    let grant = grant(&parameters, request, state)?;
     Ok(state.blocking.call(|authority| authority.grant(client, grant)).await?)
 }
 
@@ -77,29 +76,31 @@ impl From<IssuedTokens> for TokenResponse {
     }
 }
 
-fn grant(parameters: &Parameters, request: &HttpRequest, proxies: &TrustedProxies) -> Result<Grant, Error> {
-    let context = || RequestContext { holder: holder(request), ..context(request, proxies) };
+fn grant(parameters: &Parameters, request: &HttpRequest, state: &HttpState) -> Result<Grant, Error> {
     let scope = parameters.owned("scope");
-    match parameters.get("grant_type") {
-        None => Err(Error::invalid_request("the parameter `grant_type` is missing")),
-        Some("authorization_code") => code_grant(parameters, context()),
-        Some("urn:ietf:params:oauth:grant-type:device_code") => {
-            let device_code = parameters
-                .owned("device_code")
-                .ok_or_else(|| Error::invalid_request("the parameter `device_code` is missing"))?;
-            Ok(Grant::DeviceCode { device_code: PlainSecret::new(device_code), context: context() })
-        }
+    let sender = sender_proof(request, &state.certificates)?;
+    let required =
+        |name: &str, missing| parameters.owned(name).ok_or_else(|| Error::invalid_request(missing));
+    let grant = match parameters.get("grant_type") {
+        None => return Err(Error::invalid_request("the parameter `grant_type` is missing")),
         Some("client_credentials") => {
-            let (audience, holder) = (audience(parameters)?, holder(request));
-            Ok(Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, holder }))
+            let audience = audience(parameters)?;
+            return Ok(Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, sender }));
         }
-        Some("refresh_token") => {
-            let unverified_token = parameters
-                .owned("refresh_token")
-                .ok_or_else(|| Error::invalid_request("the parameter `refresh_token` is missing"))?;
-            Ok(Grant::RefreshToken(RefreshGrant { unverified_token, scope, context: context() }))
+        Some(grant) => grant,
+    };
+    let context = RequestContext { sender, ..context(request, &state.proxies) };
+    match grant {
+        "authorization_code" => code_grant(parameters, context),
+        "urn:ietf:params:oauth:grant-type:device_code" => {
+            let device_code = required("device_code", "the parameter `device_code` is missing")?;
+            Ok(Grant::DeviceCode { device_code: PlainSecret::new(device_code), context })
         }
-        Some(_) => Err(Error::new(OAuthFault::UnsupportedGrantType, "the grant type is not offered")),
+        "refresh_token" => {
+            let unverified_token = required("refresh_token", "the parameter `refresh_token` is missing")?;
+            Ok(Grant::RefreshToken(RefreshGrant { unverified_token, scope, context }))
+        }
+        _ => Err(Error::new(OAuthFault::UnsupportedGrantType, "the grant type is not offered")),
     }
 }
 

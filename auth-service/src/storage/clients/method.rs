@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 
 use crate::clients::{
-    ClientKeys, ClientMethod, Credentials, PRIVATE_KEY_JWT, StoredKeys, SubjectPattern, WORKLOAD, Workload,
+    ClientKeys, ClientMethod, Credentials, PRIVATE_KEY_JWT, RegisteredCertificate, StoredKeys,
+    SubjectPattern, WORKLOAD, Workload,
 };
 use crate::storage::schema::clients;
 
@@ -19,6 +20,7 @@ pub(in crate::storage) struct MethodColumns {
     workload_issuer: Option<String>,
     workload_subject: Option<String>,
     workload_claims: Option<String>,
+    certificate: Option<String>,
 }
 
 impl MethodColumns {
@@ -27,6 +29,11 @@ impl MethodColumns {
             ClientMethod::Secret | ClientMethod::None => Self::default(),
             ClientMethod::PrivateKeyJwt(keys) => Self::of_keys(keys),
             ClientMethod::Workload(workload) => Self::of_workload(workload),
+            ClientMethod::Certificate(registered) => Self {
+                auth_method: Some(registered.method().to_owned()),
+                certificate: Some(registered.to_string()),
+                ..Self::default()
+            },
         }
     }
 
@@ -65,7 +72,11 @@ impl MethodColumns {
                 Ok(Some(Credentials::PrivateKeyJwt(keys)))
             }
             Some(WORKLOAD) => self.workload().map(Credentials::Workload).map(Some).ok_or("workload"),
-            Some(_) => Err("authentication method"),
+            Some(method) => {
+                let text = self.certificate.as_deref().ok_or("authentication method")?;
+                let registered = RegisteredCertificate::parse(method, text).ok_or("certificate")?;
+                Ok(Some(Credentials::Certificate(registered)))
+            }
         }
     }
 

@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use auth_service::authority::grants::{ClientCredentialsGrant, Grant};
 use auth_service::clients::GrantType;
-use auth_service::context::Holder;
 use auth_service::error::{ErrorKind, OAuthFault};
+use auth_service::sender_proof::SenderProof;
 use shared_claims::ScopeSet;
 
 use super::{EXPIRED, InProcess, claims};
 
 fn asked(scope: Option<&str>, audience: Option<&str>) -> Grant {
     let (scope, audience) = (scope.map(str::to_owned), audience.map(str::to_owned));
-    Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, holder: Holder::default() })
+    Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, sender: SenderProof::default() })
 }
 
 #[test]

@@ -4,14 +4,15 @@ use std::sync::atomic::AtomicU64;
 
 use auth_service::authority::grants::AuthorizationCodeGrant;
 use auth_service::authority::tokens::ActiveToken;
-use auth_service::context::UnverifiedProof;
 use auth_service::error::OAuthFault;
+use auth_service::sender_proof::UnverifiedProof;
 use auth_service::tokens::DpopNonces;
 use aws_lc_rs::digest;
 use serde_json::json;
+use shared_claims::ProofHeader;
 use shared_claims::bearer::Scheme;
 use shared_claims::public_keys::thumbprint;
-use shared_claims::{ClientCertificate, ProofHeader};
+use system_tests::certificates::Certificate;
 use system_tests::hostile::Signer;
 
 use super::device::{asks, decides, polls, tv};
@@ -58,7 +59,7 @@ impl KeyHolder {
     }
 
     /// Shows a good proof at the token endpoint.
-    fn shows(&self, at: &InProcess) -> Holder {
+    fn shows(&self, at: &InProcess) -> SenderProof {
         sent(&[&self.proof(at, json!({}))])
     }
 
@@ -69,41 +70,45 @@ impl KeyHolder {
         for (name, value) in change.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        let holder = sent_to("GET", "/oauth2/userinfo", &[&self.proof(at, claims)]);
-        PresentedToken { unverified_token: token.to_owned(), scheme: Scheme::Dpop, holder }
+        let sender = sent_to("GET", "/oauth2/userinfo", &[&self.proof(at, claims)]);
+        PresentedToken { unverified_token: token.to_owned(), scheme: Scheme::Dpop, sender }
     }
 }
 
 /// These headers at the token endpoint.
-fn sent(proofs: &[&str]) -> Holder {
+fn sent(proofs: &[&str]) -> SenderProof {
     sent_to("POST", "/oauth2/token", proofs)
 }
 
-fn sent_to(method: &str, path: &str, proofs: &[&str]) -> Holder {
+fn sent_to(method: &str, path: &str, proofs: &[&str]) -> SenderProof {
     let header = ProofHeader::of(proofs.iter().copied()).into_owned();
     let proof = UnverifiedProof { header, method: method.to_owned(), path: path.to_owned() };
-    Holder { unverified_proof: Some(Arc::new(proof)), certificate: None }
+    SenderProof { unverified_proof: Some(Arc::new(proof)), certificate: None }
 }
 
-fn with(holder: Holder) -> RequestContext {
-    RequestContext { holder, ..context() }
+fn with(sender: SenderProof) -> RequestContext {
+    RequestContext { sender, ..context() }
 }
 
-fn client_token(at: &InProcess, client: &Arc<Client>, holder: Holder) -> Result<IssuedTokens, ErrorKind> {
+fn client_token(
+    at: &InProcess,
+    client: &Arc<Client>,
+    sender: SenderProof,
+) -> Result<IssuedTokens, ErrorKind> {
     let (scope, audience) = (None, None);
-    at.grant(client, Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, holder }))
+    at.grant(client, Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, sender }))
 }
 
 fn refresh(
     at: &InProcess,
     client: &Arc<Client>,
     token: &str,
-    holder: Holder,
+    sender: SenderProof,
 ) -> Result<IssuedTokens, ErrorKind> {
     let unverified_token = token.to_owned();
     at.grant(
         client,
-        Grant::RefreshToken(RefreshGrant { unverified_token, scope: None, context: with(holder) }),
+        Grant::RefreshToken(RefreshGrant { unverified_token, scope: None, context: with(sender) }),
     )
 }
 
@@ -126,9 +131,9 @@ fn redeem(
     at: &InProcess,
     client: &Arc<Client>,
     code: &str,
-    holder: Holder,
+    sender: SenderProof,
 ) -> Result<IssuedTokens, ErrorKind> {
-    let grant = AuthorizationCodeGrant { context: with(holder), ..code_grant(code) };
+    let grant = AuthorizationCodeGrant { context: with(sender), ..code_grant(code) };
     at.grant(client, Grant::AuthorizationCode(Box::new(grant)))
 }
 
@@ -140,7 +145,7 @@ fn each_grant_binds_the_access_token_to_the_key_of_its_proof() {
     let (billing, web, tv) = (at.client("billing"), at.client_like("web", web), tv(&at));
     let issued = client_token(&at, &billing, key.shows(&at)).unwrap();
     assert_eq!((issued.token_type(), jkt_of(&issued.access_token)), ("DPoP", key.jkt().into()));
-    let unbound = client_token(&at, &billing, Holder::default()).unwrap();
+    let unbound = client_token(&at, &billing, SenderProof::default()).unwrap();
     assert_eq!((unbound.token_type(), jkt_of(&unbound.access_token)), ("Bearer", Value::Null));
 
     let Grant::Password(mut grant) = password_grant("alice", PASSWORD) else { panic!() };
@@ -161,7 +166,7 @@ fn each_grant_binds_the_access_token_to_the_key_of_its_proof() {
         let other = KeyHolder::new();
         let next = refresh(&at, client, &refresh_token, other.shows(&at)).unwrap();
         assert_eq!(jkt_of(&next.access_token), other.jkt());
-        let next = refresh(&at, client, &next.refresh_token.unwrap(), Holder::default()).unwrap();
+        let next = refresh(&at, client, &next.refresh_token.unwrap(), SenderProof::default()).unwrap();
         assert_eq!(jkt_of(&next.access_token), Value::Null);
     }
     let polled = polls(&at, &tv, &codes);
@@ -178,7 +183,7 @@ fn the_refresh_tokens_of_a_public_client_are_bound_as_well() {
     let mut refresh_token = issued.refresh_token.unwrap();
     for round in 0..3 {
         assert_eq!(jkt_of(&refresh_token), key.jkt(), "{round}");
-        let refused = refresh(&at, &app, &refresh_token, Holder::default());
+        let refused = refresh(&at, &app, &refresh_token, SenderProof::default());
         assert_eq!(refused.map(drop), Err(INVALID_PROOF), "{round}: none");
         let refused = refresh(&at, &app, &refresh_token, thief.shows(&at)).map(drop);
         assert!(
@@ -193,17 +198,17 @@ fn the_refresh_tokens_of_a_public_client_are_bound_as_well() {
         refresh_token = next.refresh_token.unwrap();
     }
     // A narrower scope takes another way.
-    let narrowed = |holder| {
+    let narrowed = |sender| {
         let unverified_token = refresh_token.clone();
         let scope = Some("openid".to_owned());
-        at.grant(&app, Grant::RefreshToken(RefreshGrant { unverified_token, scope, context: with(holder) }))
+        at.grant(&app, Grant::RefreshToken(RefreshGrant { unverified_token, scope, context: with(sender) }))
     };
-    assert_eq!(narrowed(Holder::default()).map(drop), Err(INVALID_PROOF));
+    assert_eq!(narrowed(SenderProof::default()).map(drop), Err(INVALID_PROOF));
     let issued = narrowed(key.shows(&at)).unwrap();
     assert_eq!(jkt_of(issued.refresh_token.as_deref().unwrap()), key.jkt());
     assert_eq!(jkt_of(&issued.access_token), key.jkt());
 
-    let unbound = redeem(&at, &app, &logged_in(&at, "app", &[]), Holder::default()).unwrap();
+    let unbound = redeem(&at, &app, &logged_in(&at, "app", &[]), SenderProof::default()).unwrap();
     let unbound = unbound.refresh_token.unwrap();
     assert!(claims(&unbound).get("cnf").is_none());
     let next = refresh(&at, &app, &unbound, key.shows(&at)).unwrap();
@@ -241,7 +246,7 @@ fn a_proof_at_the_token_endpoint_is_for_it_now_and_once() {
     let at = InProcess::new();
     let (client, key) = (at.client("billing"), KeyHolder::new());
     let now = at.authority.now().seconds();
-    let outcome = |holder| client_token(&at, &client, holder).map(drop);
+    let outcome = |sender| client_token(&at, &client, sender).map(drop);
     for (what, claims) in wrong_proofs(now) {
         assert_eq!(outcome(sent(&[&key.proof(&at, claims)])), Err(INVALID_PROOF), "{what}");
     }
@@ -306,7 +311,7 @@ fn where_a_nonce_is_required_a_proof_names_one_of_this_moment() {
     assert_eq!(outcome(json!({"nonce": nonce})), Err(USE_NONCE));
     assert_eq!(outcome(json!({"nonce": at.authority.dpop_nonce().unwrap()})), Ok(()));
     assert_eq!(
-        client_token(&at, &client, Holder::default()).map(drop),
+        client_token(&at, &client, SenderProof::default()).map(drop),
         Ok(()),
         "without a proof there is none"
     );
@@ -322,7 +327,7 @@ fn a_code_that_was_asked_for_with_a_key_is_redeemed_with_it_alone() {
     let code = logged_in(&at, "web", &[("dpop_jkt", &key.jkt())]);
     let refused = redeem(&at, &web, &code, thief.shows(&at)).map(drop);
     assert!(matches!(refused, Err(ErrorKind::OAuth(OAuthFault::InvalidGrant(_)))), "{refused:?}");
-    assert_eq!(redeem(&at, &web, &code, Holder::default()).map(drop), Err(INVALID_PROOF));
+    assert_eq!(redeem(&at, &web, &code, SenderProof::default()).map(drop), Err(INVALID_PROOF));
     let issued = redeem(&at, &web, &code, key.shows(&at)).unwrap();
     assert_eq!(jkt_of(&issued.access_token), key.jkt(), "neither has spent it");
 }
@@ -334,21 +339,54 @@ fn the_tokens_of_a_client_may_have_to_be_bound() {
     let (by_key, by_certificate) =
         (bound_by("by-key", TokenBinding::Dpop), bound_by("by-certificate", TokenBinding::Certificate));
     let key = KeyHolder::new();
-    let certificate = Some(ClientCertificate::from_der(b"a certificate"));
-    let with_certificate = || Holder { certificate, ..Holder::default() };
-    assert_eq!(client_token(&at, &by_key, Holder::default()).map(drop), Err(INVALID_PROOF));
-    assert_eq!(client_token(&at, &by_key, with_certificate()).map(drop), Err(INVALID_PROOF));
+    let certificate = Certificate::self_signed("billing");
+    let with_certificate = |sender| SenderProof { certificate: Some(certificate.shown()), ..sender };
+    let nothing = SenderProof::default;
+    assert_eq!(client_token(&at, &by_key, nothing()).map(drop), Err(INVALID_PROOF));
+    assert_eq!(client_token(&at, &by_key, with_certificate(nothing())).map(drop), Err(INVALID_PROOF));
     assert_eq!(client_token(&at, &by_key, key.shows(&at)).unwrap().token_type(), "DPoP");
-    for holder in [Holder::default(), key.shows(&at), Holder { certificate, ..key.shows(&at) }] {
-        let refused = client_token(&at, &by_certificate, holder).map(drop);
+    for sender in [nothing(), key.shows(&at), with_certificate(key.shows(&at))] {
+        let refused = client_token(&at, &by_certificate, sender).map(drop);
         assert!(matches!(refused, Err(ErrorKind::InvalidRequest(_))), "{refused:?}");
     }
-    let issued = client_token(&at, &by_certificate, with_certificate()).unwrap();
+    let issued = client_token(&at, &by_certificate, with_certificate(nothing())).unwrap();
     assert_eq!(issued.token_type(), "Bearer", "RFC 8705 section 3");
-    let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, b"a certificate"));
-    assert_eq!(claims(&issued.access_token)["cnf"], json!({"x5t#S256": hash}));
-    let unbound = client_token(&at, &at.client("billing"), with_certificate()).unwrap();
+    assert_eq!(claims(&issued.access_token)["cnf"], json!({"x5t#S256": certificate.thumbprint()}));
+    let unbound = client_token(&at, &at.client("billing"), with_certificate(nothing())).unwrap();
     assert_eq!(claims(&unbound.access_token).get("cnf"), None, "a certificate alone binds nothing");
+}
+
+/// To its certificate, as to a key.
+#[test]
+fn the_tokens_of_a_public_client_may_be_bound_to_its_certificate() {
+    let at = InProcess::new();
+    at.user("alice");
+    let bound = |new: &mut NewClient| {
+        public(new);
+        new.token_binding = TokenBinding::Certificate;
+    };
+    let app = at.try_client("app", bound).map_err(|error| error.cause).unwrap().0;
+    let (own, others) = (Certificate::self_signed("app"), Certificate::self_signed("app"));
+    let shows = |certificate: &Certificate| SenderProof {
+        certificate: Some(certificate.shown()),
+        ..Default::default()
+    };
+    let issued = redeem(&at, &app, &logged_in(&at, "app", &[]), shows(&own)).unwrap();
+    let refresh_token = issued.refresh_token.unwrap();
+    assert_eq!(claims(&refresh_token)["cnf"], json!({"x5t#S256": own.thumbprint()}));
+    let refused = refresh(&at, &app, &refresh_token, shows(&others)).map(drop);
+    assert!(matches!(refused, Err(ErrorKind::OAuth(OAuthFault::InvalidGrant(_)))), "{refused:?}");
+    let refused = refresh(&at, &app, &refresh_token, SenderProof::default()).map(drop);
+    assert!(matches!(refused, Err(ErrorKind::InvalidRequest(_))), "{refused:?}");
+    let next = refresh(&at, &app, &refresh_token, shows(&own)).unwrap();
+    let told = |sender: SenderProof| {
+        let unverified_token = next.access_token.clone();
+        let presented = PresentedToken { unverified_token, scheme: Scheme::Bearer, sender };
+        at.authority.userinfo(&presented).map(drop).map_err(|error| error.kind)
+    };
+    assert_eq!(told(shows(&own)), Ok(()));
+    assert_eq!(told(shows(&others)), Err(INVALID));
+    assert_eq!(told(SenderProof::default()), Err(INVALID));
 }
 
 #[test]
@@ -358,7 +396,7 @@ fn a_bound_token_is_good_at_userinfo_with_a_proof_for_it_alone() {
     let web = at.client_like("web", web);
     let (key, thief) = (KeyHolder::new(), KeyHolder::new());
     let bound = redeem(&at, &web, &logged_in(&at, "web", &[]), key.shows(&at)).unwrap().access_token;
-    let borne = redeem(&at, &web, &logged_in(&at, "web", &[]), Holder::default()).unwrap().access_token;
+    let borne = redeem(&at, &web, &logged_in(&at, "web", &[]), SenderProof::default()).unwrap().access_token;
     let told = |presented: &PresentedToken| {
         at.authority.userinfo(presented).map(|claims| claims.len()).map_err(|error| error.kind)
     };

@@ -5,6 +5,7 @@ mod account;
 mod admin;
 mod admin_changes;
 mod audit;
+mod certificates;
 mod client_assertions;
 mod client_authentication;
 mod client_credentials;
@@ -37,9 +38,10 @@ use auth_service::clients::{
     Audience, Client, ClientId, ClientLogin, ClientMethod, GrantType, NewClient, TokenBinding,
 };
 use auth_service::clock::{Clock, Timestamp};
-use auth_service::context::{Holder, RequestContext};
+use auth_service::context::RequestContext;
 use auth_service::error::{Error, ErrorKind, TokenFault};
 use auth_service::secret::PlainSecret;
+use auth_service::sender_proof::SenderProof;
 use auth_service::settings::Settings;
 use auth_service::startup;
 use base64::Engine;
@@ -279,7 +281,7 @@ pub(crate) fn context() -> RequestContext {
         client_ip: Some(CLIENT_IP.parse::<IpAddr>().unwrap().into()),
         unverified_user_agent: Some(USER_AGENT.into()),
         request_id: Some(RequestId::next()),
-        holder: Holder::default(),
+        sender: SenderProof::default(),
     }
 }
 
