@@ -7,8 +7,11 @@ use envoy_types::ext_authz::v3::pb::{
     HeaderValueOption, HttpResponse, HttpStatus, OkHttpResponse,
 };
 use envoy_types::pb::google::rpc;
+use percent_encoding::percent_decode_str;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde_json::json;
-use shared_claims::ProofHeader;
+use shared_claims::{ClientCertificate, ProofHeader};
 use tonic::{Code, Request, Response, Status};
 
 use crate::gatekeeper::{Decision, Described, Gatekeeper};
@@ -29,10 +32,15 @@ impl EnvoyEndpoint {
 impl Authorization for EnvoyEndpoint {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let request = request.into_inner();
-        let described = request.attributes.and_then(|about| about.request).and_then(|about| about.http);
-        let Some(http) = described else {
-            let decision = Decision::Malformed("the proxy does not describe the request");
-            return Ok(Response::new(answer(&decision)));
+        let malformed = |why| Ok(Response::new(answer(&Decision::Malformed(why))));
+        let attributes = request.attributes.unwrap_or_default();
+        let Some(http) = attributes.request.and_then(|about| about.http) else {
+            return malformed("the proxy does not describe the request");
+        };
+        let shown = attributes.source.map(|source| source.certificate).filter(|text| !text.is_empty());
+        let certificate = shown.map(|text| certificate(&text).ok_or(()));
+        let Ok(certificate) = certificate.transpose() else {
+            return malformed("the proxy shows a certificate that cannot be read");
         };
         // Envoy joins repeated headers by a comma, which no token holds.
         let decision = self
@@ -42,11 +50,18 @@ impl Authorization for EnvoyEndpoint {
                 target: &http.path,
                 authorization: http.headers.get("authorization").map(String::as_str).into_iter(),
                 proofs: ProofHeader::of(http.headers.get("dpop").map(String::as_str).into_iter()),
+                certificate,
                 has_override: http.headers.keys().any(|name| is_override_header(name)),
             })
             .await;
         Ok(Response::new(answer(&decision)))
     }
+}
+
+/// What Envoy shows of its client with `include_peer_certificate`: PEM in the encoding of URLs. It never comes from the client itself.
+fn certificate(text: &str) -> Option<ClientCertificate> {
+    let pem: Vec<u8> = percent_decode_str(text).collect();
+    CertificateDer::from_pem_slice(&pem).ok().map(|der| ClientCertificate::from_der(&der))
 }
 
 fn answer(decision: &Decision) -> CheckResponse {

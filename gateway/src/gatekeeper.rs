@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared_claims::{AccessClaims, Credentials, Guard, ProofHeader, Rejection};
+use shared_claims::{AccessClaims, ClientCertificate, Credentials, Guard, ProofHeader, Rejection};
 
 use crate::path::Target;
 use crate::rules::{Needs, Rules};
@@ -22,6 +22,8 @@ pub struct Described<'a, H> {
     pub authorization: H,
     /// Its `DPoP` headers.
     pub proofs: ProofHeader<'a>,
+    /// The certificate that its client has shown to the proxy.
+    pub certificate: Option<ClientCertificate>,
     /// Whether it has a header by which an application may take it for another method or path.
     pub has_override: bool,
 }
@@ -62,7 +64,7 @@ impl Gatekeeper {
             Ok(None) => Decision::NoRule,
             Ok(Some(Needs::Nothing)) => Decision::Passes(None),
             Ok(Some(Needs::Token(required))) => {
-                let credentials = Credentials::new(authorization);
+                let credentials = Credentials::new(authorization).with_certificate(request.certificate);
                 let credentials = credentials.with_proof(request.proofs, request.method, request.target);
                 let outcome = self.guard.authenticate_in_loop(credentials).await.and_then(|claims| {
                     self.guard.permits(&claims, required)?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde_json::json;
-use shared_claims::ProofHeader;
+use shared_claims::{ClientCertificate, ProofHeader};
 
 use crate::gatekeeper::{Decision, Described, Gatekeeper};
 use crate::identity::{identity_of, is_identity_header, is_override_header};
@@ -42,7 +42,9 @@ async fn decide(request: &HttpRequest, verify: &Verify) -> Decision {
     let has_override = request.headers().keys().any(|name| is_override_header(name.as_str()));
     let proofs = request.headers().get_all("dpop").map(|value| value.to_str().unwrap_or_default());
     let proofs = ProofHeader::of(proofs);
-    verify.gatekeeper.decide(Described { method, target, authorization, proofs, has_override }).await
+    let certificate = request.extensions().get::<ClientCertificate>().copied();
+    let described = Described { method, target, authorization, proofs, certificate, has_override };
+    verify.gatekeeper.decide(described).await
 }
 
 /// The value of a header that is there once.

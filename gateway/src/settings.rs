@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use service_kit::duration;
 use service_kit::logging::Log;
 use service_kit::metrics::Metrics;
+use service_kit::networks::Networks;
 use service_kit::reference::{self, Setting};
 use service_kit::traces::Traces;
 use verifier_kit::settings::{Authority, Grpc, Http};
@@ -25,6 +26,9 @@ pub struct Settings {
     /// URLs at which clients reach what stands behind the proxy, such as `https://shop.example.com`, separated by commas. Tokens that
     /// are bound to a key (DPoP) are accepted there, and nowhere without it.
     pub service_urls: String,
+    /// Addresses and networks of proxies that end TLS and hand the certificate of their client on in `Client-Cert` (RFC 9440), separated by
+    /// commas: tokens that are bound to it are accepted. They must remove that header from what clients send.
+    pub client_cert_proxies: Networks,
     /// Folder of the last good state of keys and revocations.
     pub data_dir: PathBuf,
     /// Private keys (PEM, mode 0600) of an audience with encrypted tokens; `signet-gateway encryption-key FILE`
@@ -77,6 +81,7 @@ impl Default for Settings {
         Self {
             audience: "notes".to_owned(),
             service_urls: String::new(),
+            client_cert_proxies: Networks::default(),
             data_dir: PathBuf::from("gateway-data"),
             decryption_key_file: None,
             allow_rsa_decryption: false,

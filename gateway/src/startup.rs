@@ -49,6 +49,7 @@ async fn serve_until_stopped(settings: &Settings, rules: Rules, recorded: Record
         decryption_key_file: settings.decryption_key_file.as_deref(),
         allow_rsa_decryption: settings.allow_rsa_decryption,
         authority: &settings.authority,
+        client_cert_proxies: &settings.client_cert_proxies,
     };
     let following = Following::start(&followed, &end.stopping)?;
     let gatekeeper = Arc::new(Gatekeeper::new(Arc::clone(&following.guard), rules));

@@ -12,6 +12,7 @@ use service_kit::run::{self, End};
 use service_kit::signals::stop_requested;
 use shared_claims::tonic::Authenticated;
 use tonic::server::NamedService;
+use verifier_kit::certificates::NoteCertificates;
 use verifier_kit::following::{Followed, Following};
 use verifier_kit::serving::{self, Listeners};
 
@@ -48,6 +49,7 @@ async fn serve_until_stopped(
         decryption_key_file: settings.decryption_key_file.as_deref(),
         allow_rsa_decryption: settings.allow_rsa_decryption,
         authority: &settings.authority,
+        client_cert_proxies: &settings.client_cert_proxies,
     };
     let following = Following::start(&followed, &end.stopping)?;
     let listeners = Listeners::bind(settings.http.bind, settings.grpc.bind)?;
@@ -87,6 +89,7 @@ async fn serve_grpc(
     let service = Notes::new(NotesEndpoints::new(store)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     serving::grpc_server()
         .layer(observe)
+        .layer(NoteCertificates(following.certificates))
         .add_service(health)
         .add_service(Authenticated::new(service, following.guard))
         .serve_with_incoming_shutdown(accept::begun(listener), end.stopping.cancelled_owned())

@@ -60,6 +60,12 @@ impl ClientCertificates {
         Self::new(None, false, Networks::default())
     }
 
+    /// Behind proxies that end TLS.
+    #[must_use]
+    pub fn behind(proxies: Networks) -> Self {
+        Self::new(None, false, proxies)
+    }
+
     /// Whether any client could show one.
     #[must_use]
     pub fn may_be_shown(&self) -> bool {
@@ -188,7 +194,7 @@ mod tests {
     use super::*;
 
     fn behind(proxies: &str) -> ClientCertificates {
-        ClientCertificates::new(None, false, Networks::parse(proxies).unwrap())
+        ClientCertificates::behind(Networks::parse(proxies).unwrap())
     }
 
     type Seen = Result<Option<Vec<u8>>, UnreadableHeader>;

@@ -35,7 +35,9 @@ impl<R: Requirement> FromRequest for Authorized<R> {
         // A header that is no visible ASCII becomes a malformed one, not an absent one.
         let headers =
             request.headers().get_all(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("Bearer"));
-        let certificate = request.conn_data::<ClientCertificate>().copied();
+        // That of the request: a proxy has handed it on. Else of the connection.
+        let of_request = request.extensions().get::<ClientCertificate>().copied();
+        let certificate = of_request.or_else(|| request.conn_data::<ClientCertificate>().copied());
         let proofs = request.headers().get_all("dpop").map(|value| value.to_str().unwrap_or_default());
         let (method, path) = (request.method().as_str(), request.uri().path());
         let credentials = Credentials::new(headers).with_certificate(certificate).with_proof(

@@ -7,6 +7,8 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use metrics::{describe_gauge, gauge};
 use serde_json::json;
+use service_kit::client_certificates::ClientCertificates;
+use service_kit::networks::Networks;
 use service_kit::run;
 use shared_claims::{Authority, Guard, ProofVerifier, Verifier};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,8 @@ pub struct Followed<'a> {
     pub decryption_key_file: Option<&'a Path>,
     pub allow_rsa_decryption: bool,
     pub authority: &'a settings::Authority,
+    /// Proxies that hand on the certificates of their clients.
+    pub client_cert_proxies: &'a Networks,
 }
 
 /// An authority that is followed until the process stops.
@@ -34,6 +38,8 @@ pub struct Following {
     pub authority: Arc<Authority>,
     /// Lets requests pass by what is known.
     pub guard: Arc<Guard>,
+    /// Which certificates clients may show.
+    pub certificates: ClientCertificates,
     stale_after: Duration,
 }
 
@@ -57,7 +63,8 @@ impl Following {
         let stale_after = followed.authority.stale_after;
         tokio::spawn(tell_of_staleness(Arc::clone(&authority), stale_after, stop.clone()));
         describe_metrics();
-        Ok(Self { authority, guard, stale_after })
+        let certificates = ClientCertificates::behind(followed.client_cert_proxies.clone());
+        Ok(Self { authority, guard, certificates, stale_after })
     }
 
     /// `/healthz` and `/readyz`.

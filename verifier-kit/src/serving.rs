@@ -15,6 +15,7 @@ use service_kit::grpc::CALL_TIMEOUT;
 use service_kit::{accept, run};
 use tonic::transport::Server;
 
+use crate::certificates::note;
 use crate::following::Following;
 
 /// Most streams on one connection.
@@ -67,7 +68,9 @@ pub fn http_server(
 ) -> std::io::Result<HttpServer> {
     let following = following.clone();
     let server = actix_web::HttpServer::new(move || {
+        let certificates = following.certificates.clone();
         App::new()
+            .wrap(from_fn(move |request, next| note(certificates.clone(), request, next)))
             .wrap(DefaultHeaders::new().add(("Cache-Control", "no-store")))
             .wrap(from_fn(service_kit::observe::observe))
             .configure(|app| following.routes(app))

@@ -7,6 +7,7 @@ mod bad_input;
 mod bound_tokens;
 mod browser;
 mod browsers;
+mod client_certificates;
 mod client_keys;
 mod clients;
 mod commands;
