@@ -15,7 +15,7 @@ static METRICS: LazyLock<Handles> = LazyLock::new(Handles::new);
 
 /// Handles: counting costs an addition, no lookup.
 struct Handles {
-    issued: Family<5>,
+    issued: Family<6>,
     logins: Family<6>,
     refreshes: Family<7>,
     revocations: Family<4>,
@@ -39,6 +39,7 @@ impl Handles {
                     "urn:ietf:params:oauth:grant-type:device_code",
                     "refresh_token",
                     "password",
+                    "urn:ietf:params:oauth:grant-type:token-exchange",
                 ],
             ),
             logins: Family::new(

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::actor::Actors;
 use crate::confirmation::Confirmation;
 use crate::error::Refusal;
 use crate::scope::ScopeSet;
@@ -41,6 +42,10 @@ pub struct AccessClaims {
     pub roles: Vec<String>,
     /// `cnf`: the key or certificate that the token is bound to; absent for a bearer token.
     pub cnf: Option<Confirmation>,
+    /// `act`: the services that act for `sub`, where it does not present the token itself (RFC 8693 section 4.1).
+    pub act: Option<Actors>,
+    /// `may_act`: who alone may act for `sub` (RFC 8693 section 4.4).
+    pub may_act: Option<Actors>,
     /// Every other claim, as sent; not simplejwt's `token_type`, which says no more than the type.
     pub extra: ExtraClaims,
 }
@@ -86,6 +91,8 @@ impl AccessClaims {
             auth_time: optional_date(take("auth_time"), "auth_time")?,
             roles: take("roles").map_or(Ok(Vec::new()), |roles| texts(roles, "roles"))?,
             cnf: take("cnf").map(|cnf| Confirmation::read(&cnf)).transpose()?,
+            act: take("act").map(|act| Actors::read("act", &act)).transpose()?,
+            may_act: take("may_act").map(|may_act| Actors::read("may_act", &may_act)).transpose()?,
             extra: ExtraClaims::from(members),
         };
         if claims.sub.len() > MAX_SUB_BYTES {
@@ -97,8 +104,23 @@ impl AccessClaims {
     /// Whether this is a service acting for itself, not a user (RFC 9068 section 5).
     #[must_use]
     pub fn is_machine(&self) -> bool {
-        self.sub.starts_with("client:")
+        self.machine().is_some()
     }
+
+    /// The ID of a service that acts for itself, or whose token another acts by.
+    pub(crate) fn machine(&self) -> Option<&str> {
+        client_of(&self.sub)
+    }
+
+    /// The IDs of the services that act for `sub`.
+    pub(crate) fn acting_clients(&self) -> impl Iterator<Item = &str> {
+        self.act.iter().flat_map(Actors::subs).filter_map(client_of)
+    }
+}
+
+/// The ID in the `sub` of a client.
+fn client_of(sub: &str) -> Option<&str> {
+    sub.strip_prefix("client:")
 }
 
 fn required_text(value: Option<StrictValue<'_>>, name: &'static str) -> Result<String, Refusal> {

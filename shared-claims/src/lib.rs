@@ -17,6 +17,8 @@ pub mod tonic;
 pub mod tower;
 
 // What the authority itself shares with verifiers. No part of the interface: it changes without notice.
+#[doc(hidden)]
+pub mod actor;
 #[cfg(feature = "guard")]
 #[doc(hidden)]
 pub mod authority;
@@ -55,6 +57,8 @@ pub mod strict;
 #[doc(hidden)]
 pub mod verifier;
 
+#[doc(inline)]
+pub use actor::Actors;
 #[cfg(feature = "feed")]
 #[doc(inline)]
 pub use authority::FeedSettings;

@@ -1,8 +1,8 @@
 use clap::Subcommand;
 
 use super::{
-    audience, audit, backup, browser_session, client, consent, import, key, master_key, session, standalone,
-    trusted_issuer, user,
+    audience, audit, backup, browser_session, client, consent, exchange, import, key, master_key, session,
+    standalone, trusted_issuer, user,
 };
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +32,9 @@ pub(super) enum Command {
     /// Manage trusted issuers: platforms whose tokens prove workloads.
     #[command(subcommand)]
     TrustedIssuer(trusted_issuer::TrustedIssuerCommand),
+    /// Manage which clients may exchange tokens, to act for their users at other services.
+    #[command(subcommand)]
+    Exchange(exchange::ExchangeCommand),
     /// Import users and settings from a Django project.
     #[command(subcommand)]
     Import(import::ImportCommand),
@@ -66,6 +69,7 @@ impl Command {
             Self::Consent(command) => command.only_reads(),
             Self::Audience(command) => command.only_reads(),
             Self::TrustedIssuer(command) => command.only_reads(),
+            Self::Exchange(command) => command.only_reads(),
             Self::Key(command) => command.only_reads(),
             Self::Audit(command) => command.only_reads(),
             Self::Serve

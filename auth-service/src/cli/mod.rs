@@ -13,6 +13,7 @@ mod config;
 mod consent;
 mod doctor;
 mod enabled;
+mod exchange;
 mod failure;
 mod generated;
 mod import;
@@ -110,6 +111,7 @@ fn run(cli: Cli, output: &Output) -> Done {
         Command::Consent(command) => command.run(&*open()?, output),
         Command::Audience(command) => command.run(&*open()?, output),
         Command::TrustedIssuer(command) => command.run(&*open()?, output),
+        Command::Exchange(command) => command.run(&*open()?, output),
         Command::Import(import::ImportCommand::Django(command)) => {
             command.run(&*authority(&settings)?, settings.django.field_map(), output)
         }

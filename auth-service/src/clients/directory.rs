@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{Audience, Client, ClientId, TokenForm, TokenType, TrustedIssuer};
+use super::{Audience, Client, ClientId, ExchangeRule, TokenForm, TokenType, TrustedIssuer};
 use crate::keys::Algorithm;
 
 /// All clients and audiences in memory, so that a client token costs no database: also while the
@@ -18,6 +18,7 @@ pub struct Registry {
     pub clients: Vec<Client>,
     pub audiences: Vec<Audience>,
     pub trusted_issuers: Vec<TrustedIssuer>,
+    pub exchange_rules: Vec<ExchangeRule>,
 }
 
 #[derive(Default)]
@@ -26,13 +27,15 @@ struct State {
     clients: HashMap<ClientId, Arc<Client>>,
     audiences: HashMap<String, TokenForm>,
     trusted_issuers: HashMap<String, Arc<TrustedIssuer>>,
+    exchange_rules: HashMap<ClientId, Arc<[ExchangeRule]>>,
     /// Of all enabled clients: a preflight does not name its client.
     cors_origins: HashSet<String>,
 }
 
 impl ClientDirectory {
     /// `version` is the change counter as it stood before the rest was read.
-    pub fn replace(&self, version: i64, Registry { clients, audiences, trusted_issuers }: Registry) {
+    pub fn replace(&self, version: i64, registry: Registry) {
+        let Registry { clients, audiences, trusted_issuers, exchange_rules } = registry;
         let form = |audience: Audience| (audience.name.clone(), audience.token_form());
         let audiences = audiences.into_iter().map(form).collect();
         let enabled = clients.iter().filter(|client| client.disabled_at.is_none());
@@ -40,7 +43,19 @@ impl ClientDirectory {
         let clients = clients.into_iter().map(|client| (client.id.clone(), Arc::new(client))).collect();
         let trusted_issuers =
             trusted_issuers.into_iter().map(|trusted| (trusted.issuer.clone(), Arc::new(trusted))).collect();
-        self.state.store(Arc::new(State { version, clients, audiences, trusted_issuers, cors_origins }));
+        let mut of_clients: HashMap<ClientId, Vec<ExchangeRule>> = HashMap::new();
+        for rule in exchange_rules {
+            of_clients.entry(rule.client_id.clone()).or_default().push(rule);
+        }
+        let exchange_rules = of_clients.into_iter().map(|(id, rules)| (id, rules.into())).collect();
+        self.state.store(Arc::new(State {
+            version,
+            clients,
+            audiences,
+            trusted_issuers,
+            exchange_rules,
+            cors_origins,
+        }));
     }
 
     /// The change counter of what is held here.
@@ -59,6 +74,12 @@ impl ClientDirectory {
     #[must_use]
     pub fn trusted_issuer(&self, issuer: &str) -> Option<Arc<TrustedIssuer>> {
         self.state.load().trusted_issuers.get(issuer).cloned()
+    }
+
+    /// What a client may exchange; nothing by default.
+    #[must_use]
+    pub fn exchange_rules(&self, id: &ClientId) -> Arc<[ExchangeRule]> {
+        self.state.load().exchange_rules.get(id).cloned().unwrap_or_default()
     }
 
     /// Whether an enabled client has a browser application of this origin.

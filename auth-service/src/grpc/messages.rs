@@ -1,7 +1,7 @@
 //! Answers as messages, and texts of messages as the core takes them.
 
 use shared_claims::Confirmation;
-use signet_proto::auth::v1::{self as message, IntrospectResponse, TokenPair};
+use signet_proto::auth::v1::{self as message, ClientToken, IntrospectResponse, TokenPair};
 
 use crate::authority::tokens::{Introspection, IssuedTokens};
 
@@ -15,6 +15,15 @@ pub(super) fn pair(issued: IssuedTokens) -> TokenPair {
         token_type: issued.token_type().to_owned(),
         access_token: issued.access_token,
         refresh_token: issued.refresh_token.unwrap_or_default(),
+        expires_in: issued.expires_in,
+        scope: issued.scope,
+    }
+}
+
+pub(super) fn client_token(issued: IssuedTokens) -> ClientToken {
+    ClientToken {
+        token_type: issued.token_type().to_owned(),
+        access_token: issued.access_token,
         expires_in: issued.expires_in,
         scope: issued.scope,
     }

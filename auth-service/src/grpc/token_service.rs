@@ -2,15 +2,18 @@ use std::net::IpAddr;
 
 use signet_proto::auth::v1::token_service_server::TokenService;
 use signet_proto::auth::v1::{
-    ClientToken, IntrospectRequest, IntrospectResponse, IssueClientTokenRequest, ObtainPairRequest,
-    RefreshRequest, RevokeRequest, RevokeResponse, TokenPair, VerifyRequest, VerifyResponse,
+    ClientToken, ExchangeTokenRequest, IntrospectRequest, IntrospectResponse, IssueClientTokenRequest,
+    ObtainPairRequest, RefreshRequest, RevokeRequest, RevokeResponse, TokenPair, VerifyRequest,
+    VerifyResponse,
 };
 use tonic::{Request, Response, Status};
 
 use super::calls::Calls;
-use super::messages::{given, introspection, pair};
+use super::messages::{client_token, given, introspection, pair};
 use crate::authority::Authority;
-use crate::authority::grants::{ClientCredentialsGrant, Grant, PasswordGrant, RefreshGrant};
+use crate::authority::grants::{
+    ClientCredentialsGrant, Grant, PasswordGrant, RefreshGrant, TokenExchangeGrant,
+};
 use crate::authority::sign_in::PasswordCredentials;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
@@ -111,13 +114,26 @@ impl TokenService for TokenEndpoints {
             .call(request, |client, message| async {
                 let (scope, audience) = (given(message.scope), given(message.audience));
                 let grant = Grant::ClientCredentials(ClientCredentialsGrant { scope, audience, sender });
-                let issued = self.0.blocking.call(|authority| authority.grant(client, grant)).await?;
-                Ok(ClientToken {
-                    token_type: issued.token_type().to_owned(),
-                    access_token: issued.access_token,
-                    expires_in: issued.expires_in,
-                    scope: issued.scope,
-                })
+                self.0.blocking.call(|authority| authority.grant(client, grant)).await.map(client_token)
+            })
+            .await
+    }
+
+    async fn exchange_token(
+        &self,
+        request: Request<ExchangeTokenRequest>,
+    ) -> std::result::Result<Response<ClientToken>, Status> {
+        let context = self.0.context(&request);
+        self.0
+            .call(request, |client, message| async {
+                let grant = Grant::TokenExchange(Box::new(TokenExchangeGrant {
+                    unverified_subject_token: message.subject_token,
+                    unverified_actor_token: given(message.actor_token),
+                    scope: given(message.scope),
+                    audience: given(message.audience),
+                    context,
+                }));
+                self.0.blocking.call(|authority| authority.grant(client, grant)).await.map(client_token)
             })
             .await
     }

@@ -13,6 +13,7 @@ use super::HttpState;
 use super::caching::{self, read_only};
 use super::pages::Locale;
 use crate::authority::authorize::ResponseMode;
+use crate::authority::grants::TOKEN_EXCHANGE;
 use crate::browser_sessions::Acr;
 use crate::clients::{
     GrantType, OFFLINE_SCOPE, OPENID_SCOPE, PRIVATE_KEY_JWT, SELF_SIGNED_TLS, TLS_CLIENT_AUTH,
@@ -40,6 +41,7 @@ impl Metadata {
         if with_certificates {
             methods.extend([TLS_CLIENT_AUTH, SELF_SIGNED_TLS]);
         }
+        let grants = [&OFFERED_GRANTS.map(GrantType::as_str)[..], &[TOKEN_EXCHANGE]].concat();
         let with_public = [&methods[..], &["none"]].concat();
         let algorithms = json!(SignatureAlgorithm::NAMES);
         let at = |path: &str| format!("{issuer}{path}");
@@ -49,7 +51,7 @@ impl Metadata {
             "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
             "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
             "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-            "grant_types_supported": OFFERED_GRANTS.map(GrantType::as_str),
+            "grant_types_supported": grants,
             "token_endpoint_auth_methods_supported": with_public,
             "token_endpoint_auth_signing_alg_values_supported": algorithms,
             "introspection_endpoint_auth_methods_supported": methods,

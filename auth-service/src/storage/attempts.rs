@@ -30,11 +30,11 @@ impl Storage {
         Ok(rows.into_iter().map(|(id, until)| (id, Timestamp(until))).collect())
     }
 
-    /// Writes an audit entry for a refusal.
+    /// Writes an audit entry for what changes nothing else: a refusal, or an exchange.
     ///
     /// # Errors
     /// [`StorageError`]: what cannot be written down must not be answered by more than that.
-    pub fn note_refusal(&self, event: Event) -> Result<(), StorageError> {
+    pub fn note(&self, event: Event) -> Result<(), StorageError> {
         self.write_audited(move |_| Ok(((), Some(event))))
     }
 

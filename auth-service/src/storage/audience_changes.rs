@@ -1,9 +1,11 @@
 //! Changes of audiences that are registered.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use super::error::StorageError;
-use super::schema::{audiences, clients, sessions};
+use super::schema::{audiences, clients, exchange_rules, sessions};
 use super::{Storage, count_up, words};
 use crate::audit::{Action, Event};
 use crate::clients::AudienceChange;
@@ -15,7 +17,7 @@ use crate::keys::Algorithm;
 pub enum AudienceDeleted {
     Done,
     Unknown,
-    /// These clients may request tokens for it, or introspect them.
+    /// These clients may request tokens for it, introspect them, or exchange them.
     UsedBy(Vec<String>),
     /// Its tokens are still issued by live sessions.
     HasSessions,
@@ -64,8 +66,12 @@ impl Storage {
                 .filter(|(_, audiences, introspects)| uses(audiences) || uses(introspects))
                 .map(|(id, ..)| id)
                 .collect();
+            let of_rule = exchange_rules::from_audience.eq(&name).or(exchange_rules::to_audience.eq(&name));
+            let of_rules: Vec<String> =
+                exchange_rules::table.filter(of_rule).select(exchange_rules::client_id).load(connection)?;
+            let users: BTreeSet<String> = users.into_iter().chain(of_rules).collect();
             if !users.is_empty() {
-                return Ok((AudienceDeleted::UsedBy(users), None));
+                return Ok((AudienceDeleted::UsedBy(users.into_iter().collect()), None));
             }
             let live = sessions::table
                 .filter(sessions::audience.eq(&name))

@@ -6,7 +6,7 @@ use super::clients::{MethodColumns, stored_binding, update_login};
 use super::connection::AnyConnection;
 use super::error::StorageError;
 use super::revocations;
-use super::schema::clients;
+use super::schema::{clients, exchange_rules};
 use super::session_ends::{End, end_all_of_client, sessions_ended};
 use super::user_changes::{Enabled, accepted_from};
 use super::{Storage, count_up};
@@ -56,6 +56,8 @@ impl Storage {
             if diesel::delete(clients::table.find(id.as_str())).execute(connection)? == 0 {
                 return Ok((None, None));
             }
+            let rules = exchange_rules::table.filter(exchange_rules::client_id.eq(id.as_str()));
+            diesel::delete(rules).execute(connection)?;
             let ended = revoke_all(connection, &id, end)?;
             let event = Event::of(Action::ClientDeleted).client(id.as_str()).detail(sessions_ended(ended));
             Ok((Some(ended), Some(event)))

@@ -1,3 +1,4 @@
+mod exchange_rules;
 mod login_changes;
 mod method;
 mod trusted_issuers;

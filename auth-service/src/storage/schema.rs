@@ -274,6 +274,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    exchange_rules (client_id, from_audience, to_audience) {
+        client_id -> Text,
+        from_audience -> Text,
+        to_audience -> Text,
+        scope -> Text,
+        impersonates -> Bool,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
 diesel::allow_tables_to_appear_in_same_query!(browser_sessions, users);
 diesel::allow_tables_to_appear_in_same_query!(browser_sessions, consents);

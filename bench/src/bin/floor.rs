@@ -16,8 +16,9 @@ use serde::Deserialize;
 use serde_json::json;
 use signet_proto::auth::v1::token_service_server::{TokenService, TokenServiceServer};
 use signet_proto::auth::v1::{
-    ClientToken, IntrospectRequest, IntrospectResponse, IssueClientTokenRequest, ObtainPairRequest,
-    RefreshRequest, RevokeRequest, RevokeResponse, TokenPair, VerifyRequest, VerifyResponse,
+    ClientToken, ExchangeTokenRequest, IntrospectRequest, IntrospectResponse, IssueClientTokenRequest,
+    ObtainPairRequest, RefreshRequest, RevokeRequest, RevokeResponse, TokenPair, VerifyRequest,
+    VerifyResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -117,6 +118,13 @@ impl TokenService for Empty {
     async fn issue_client_token(
         &self,
         _: Request<IssueClientTokenRequest>,
+    ) -> Result<Response<ClientToken>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn exchange_token(
+        &self,
+        _: Request<ExchangeTokenRequest>,
     ) -> Result<Response<ClientToken>, Status> {
         Err(Status::unimplemented(""))
     }

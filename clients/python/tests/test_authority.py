@@ -101,6 +101,12 @@ class Following(unittest.TestCase):
         self.ask(feed)
         for claims in [{"sid": "s"}, {"jti": "t"}, {"sub": "p", "iat": now - 5}, {"client_id": "c", "iat": now - 9}]:
             self.revoked(feed, self.signer.token(**claims))
+        # Of a client also what it acts in, or what is about it (RFC 8693).
+        chain = {"sub": "client:a", "act": {"sub": "client:c"}}
+        for claims in [{"sub": "client:c"}, {"act": {"sub": "client:c"}}, {"act": chain}]:
+            self.revoked(feed, self.signer.token(iat=now - 9, **claims))
+        for claims in [{"sub": "c"}, {"act": {"sub": "client:cc"}}, {"act": "client:c"}, {"act": {"sub": ["client:c"]}}]:
+            self.evaluate(feed, self.signer.token(iat=now - 9, **claims))
         self.evaluate(feed, self.signer.token(sub="p", iat=now - 4))
         feed.held.sweep(now + 59)
         self.assertTrue(feed.held.matches({"sid": "s"}))

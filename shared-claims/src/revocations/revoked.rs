@@ -97,7 +97,11 @@ impl Revocations {
             let dated = self.dated.get(&self.fingerprints.of(kind, id));
             dated.is_some_and(|dated| claims.iat <= dated.not_before)
         };
-        issued_before(Kind::Subject, &claims.sub) || issued_before(Kind::Client, &claims.client_id)
+        // A chain ends with each of its members.
+        let mut behind = claims.machine().into_iter().chain(claims.acting_clients());
+        issued_before(Kind::Subject, &claims.sub)
+            || issued_before(Kind::Client, &claims.client_id)
+            || behind.any(|id| issued_before(Kind::Client, id))
     }
 }
 

@@ -5,8 +5,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use shared_claims::InvalidKeySet;
-use shared_claims::revocations::{Fingerprints, Position, RevocationDocument, RevocationsWriter};
-use shared_claims::{KeySet, Refusal, Verifier};
+use shared_claims::revocations::{
+    Fingerprints, Position, RevocationDocument, RevocationEntry, RevocationsWriter, Target,
+};
+use shared_claims::{Actors, KeySet, Refusal, Verifier};
 
 pub(crate) const NOW: u64 = 1_800_000_000;
 
@@ -159,6 +161,82 @@ fn a_header_that_is_wrong_in_one_thing_is_refused() {
         let token = issuer.sign(&with(header(), name, value.clone()), &claims());
         assert_eq!(issuer.result(&token), Err(refusal), "{name} = {value}");
     }
+}
+
+/// `act` of so many services, `client:0` the nearest.
+fn chain_of(length: usize) -> Value {
+    let nested = |inner: Option<Value>, place| {
+        let mut actor = json!({"sub": format!("client:{place}"), "iss": "https://auth.test"});
+        if let Some(inner) = inner {
+            actor["act"] = inner;
+        }
+        Some(actor)
+    };
+    (0..length).rev().fold(None, nested).unwrap()
+}
+
+#[test]
+fn the_services_of_a_chain_are_read_the_nearest_first() {
+    let issuer = Issuer::new();
+    let token = issuer.sign(&header(), &with(claims(), "act", chain_of(8)));
+    let keys = KeySet::from_jwks(issuer.jwks().to_string().as_bytes()).unwrap();
+    let claims = Verifier::new("https://auth.test", "notes").verify(&token, &keys, NOW).unwrap();
+    let act = claims.act.unwrap();
+    assert_eq!(act.nearest(), "client:0");
+    assert_eq!(act.subs().count(), 8);
+    assert!(act.subs().enumerate().all(|(place, sub)| sub == format!("client:{place}")));
+    assert_eq!(claims.extra.get("act"), None);
+    // What is written is read back.
+    let longer = Actors::with("client:new".to_owned(), Some(&act));
+    assert_eq!(longer, None, "eight are the most");
+    let two = Actors::with("b".to_owned(), Actors::with("a".to_owned(), None).as_ref()).unwrap();
+    assert_eq!(json!(two), json!({"sub": "b", "act": {"sub": "a"}}));
+}
+
+#[test]
+fn a_chain_that_cannot_be_read_refuses_the_token() {
+    let issuer = Issuer::new();
+    for name in ["act", "may_act"] {
+        for wrong in [
+            json!("client:shop"),
+            json!(null),
+            json!([]),
+            json!({}),
+            json!({"sub": ""}),
+            json!({"sub": 1}),
+            json!({"sub": "s".repeat(256)}),
+            json!({"sub": "client:shop", "act": "client:web"}),
+            json!({"sub": "client:shop", "act": {"act": {"sub": "client:web"}}}),
+            chain_of(9),
+        ] {
+            let token = issuer.sign(&header(), &with(claims(), name, wrong.clone()));
+            assert_eq!(issuer.result(&token), Err(Refusal::Claim(name)), "{name} = {wrong}");
+        }
+    }
+}
+
+/// A client that is disabled takes every token back in which it has a part.
+#[test]
+fn a_client_takes_its_chains_with_it() {
+    let issuer = Issuer::new();
+    let keys = KeySet::from_jwks(issuer.jwks().to_string().as_bytes()).unwrap();
+    let verified = |sub: &str, act: Option<Value>| {
+        let mut claims = with(claims(), "sub", json!(sub));
+        if let Some(act) = act {
+            claims = with(claims, "act", act);
+        }
+        let token = issuer.sign(&header(), &claims);
+        Verifier::new("https://auth.test", "notes").verify(&token, &keys, NOW).unwrap()
+    };
+    let mut revoked = RevocationsWriter::new(Fingerprints::with_key([1; 16]));
+    let target = Target::Client { client_id: "1", not_before: NOW };
+    revoked.apply([RevocationEntry { target, expires_at: NOW + 300 }], NOW);
+    let revoked = revoked.readers();
+    assert!(revoked.matches(&verified("client:1", None)), "it is about it");
+    assert!(revoked.matches(&verified("alice", Some(chain_of(3)))), "it acts in it");
+    assert!(!revoked.matches(&verified("alice", Some(chain_of(1)))));
+    assert!(!revoked.matches(&verified("1", None)), "a user of that name");
+    assert!(!revoked.matches(&verified("client:10", None)));
 }
 
 #[test]

@@ -63,5 +63,6 @@ mod sessions;
 mod settings;
 mod simplejwt_contract;
 mod tls;
+mod token_exchange;
 mod traces;
 mod walk;

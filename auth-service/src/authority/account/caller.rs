@@ -55,6 +55,7 @@ impl Authority {
             id_token: None,
             refresh_token: None,
             cnf: None,
+            issued_token_type: None,
         })
     }
 
@@ -111,7 +112,7 @@ impl Authority {
         let Caller { user_id, context, .. } = caller;
         let event =
             Event::of(Action::PasswordAsked).by(Actor::User(user_id.clone())).user(user_id).refused(cause);
-        if let Err(error) = self.storage.on_behalf_of(context).note_refusal(event) {
+        if let Err(error) = self.storage.on_behalf_of(context).note(event) {
             return error.into();
         }
         Error::new(SignInFault::InvalidCredentials, format!("account {user_id}: {cause}"))

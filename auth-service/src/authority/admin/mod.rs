@@ -8,6 +8,7 @@ mod audit_prune;
 pub mod backup;
 mod client_changes;
 mod clients;
+mod exchange_rules;
 pub mod import;
 mod keys;
 mod logins;

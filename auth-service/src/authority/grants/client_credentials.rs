@@ -40,6 +40,7 @@ impl Authority {
             id_token: None,
             refresh_token: None,
             cnf,
+            issued_token_type: None,
         })
     }
 }

@@ -65,6 +65,7 @@ impl Authority {
             refresh_token,
             id_token,
             cnf,
+            issued_token_type: None,
         })
     }
 }

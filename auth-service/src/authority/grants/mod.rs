@@ -4,10 +4,12 @@ mod authorization_code;
 mod begin;
 mod client_credentials;
 mod device_code;
+mod exchange_notes;
 mod first_tokens;
 mod password;
 mod refresh;
 mod refresh_answer;
+mod token_exchange;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ pub(in crate::authority) use password::Lifetimes;
 pub use password::PasswordGrant;
 pub use refresh::RefreshGrant;
 pub(in crate::authority) use refresh_answer::RefreshAnswer;
+pub use token_exchange::{ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE, TokenExchangeGrant};
 
 /// A request for tokens, after its client has been authenticated.
 pub enum Grant {
@@ -33,6 +36,7 @@ pub enum Grant {
     DeviceCode { device_code: PlainSecret, context: RequestContext },
     Password(Box<PasswordGrant>),
     RefreshToken(RefreshGrant),
+    TokenExchange(Box<TokenExchangeGrant>),
 }
 
 impl Authority {
@@ -51,6 +55,7 @@ impl Authority {
                 Ok(Step::blocks(move |authority| authority.obtain_pair(&client, &request)))
             }
             Grant::RefreshToken(request) => self.refresh(client, request),
+            Grant::TokenExchange(request) => self.exchange_token(client, *request),
         }
     }
 }

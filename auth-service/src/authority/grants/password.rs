@@ -75,6 +75,7 @@ impl Authority {
                 binds_refresh(client, cnf),
             )?),
             cnf,
+            issued_token_type: None,
         })
     }
 

@@ -73,6 +73,7 @@ impl Authority {
                 .then(|| self.mint_refresh_token(session, attributes, answer.refresh_cnf))
                 .transpose()?,
             cnf: answer.cnf,
+            issued_token_type: None,
         })
     }
 

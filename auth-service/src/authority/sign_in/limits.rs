@@ -53,7 +53,7 @@ impl Authority {
         };
         self.storage
             .on_behalf_of(context)
-            .note_refusal(event)
+            .note(event)
             .inspect_err(|_| self.sign_in.limited_entries.undo(cause, count, unnoted))?;
         Ok(())
     }

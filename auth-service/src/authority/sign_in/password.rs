@@ -186,7 +186,7 @@ impl Authority {
     fn note_missing_factor(&self, login: &Login<'_>, user_id: &str) -> Result<()> {
         let cause = "right password, no one-time password";
         let event = login.event.clone().user(user_id).refused(cause);
-        Ok(self.storage.on_behalf_of(login.context).note_refusal(event)?)
+        Ok(self.storage.on_behalf_of(login.context).note(event)?)
     }
 
     /// Refuses a login and writes it to the audit log; `Unavailable` where that fails, as for a right password.
@@ -200,7 +200,7 @@ impl Authority {
         // It is recorded without a permit, too.
         let _permit = self.sign_in.limiter.take();
         let event = user_id.iter().fold(event.clone(), |event, id| event.user(id)).refused(cause);
-        if let Err(error) = self.storage.on_behalf_of(context).note_refusal(event) {
+        if let Err(error) = self.storage.on_behalf_of(context).note(event) {
             return error.into();
         }
         let cause = user_id.map_or_else(|| cause.to_owned(), |id| format!("user {id}: {cause}"));

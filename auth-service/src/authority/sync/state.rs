@@ -169,6 +169,7 @@ impl Authority {
                 clients: self.storage.all_clients()?,
                 audiences: self.storage.all_audiences()?,
                 trusted_issuers: self.storage.all_trusted_issuers()?,
+                exchange_rules: self.storage.all_exchange_rules()?,
             };
             self.clients.replace(counters.clients, registry);
         }

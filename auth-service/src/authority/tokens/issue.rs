@@ -58,8 +58,6 @@ impl Authority {
     /// # Errors
     /// `Unavailable` when no key is active for the audience.
     pub fn mint_access_token(&self, draft: &Draft<'_>, now: Timestamp) -> Result<String> {
-        let TokenForm { algorithm, encryption, token_type } = self.clients.token_form(draft.audience);
-        let signer = self.issuer.signer_of(algorithm)?;
         let machine = draft.machine_subject();
         let user = draft.user.as_ref();
         let session = user.map(|user| user.session);
@@ -98,13 +96,20 @@ impl Authority {
             cnf: draft.cnf,
             custom: user.map(|user| &user.custom),
         };
-        let signed = sign(&signer, token_type.as_str(), &claims)?;
+        self.sign_for(draft.audience, &claims)
+    }
+
+    /// Signs claims as an audience wants its tokens, and encrypts them where it has registered a key.
+    pub(super) fn sign_for(&self, audience: &str, claims: &impl Serialize) -> Result<String> {
+        let TokenForm { algorithm, encryption, token_type } = self.clients.token_form(audience);
+        let signer = self.issuer.signer_of(algorithm)?;
+        let signed = sign(&signer, token_type.as_str(), claims)?;
         match encryption {
             Encryption::None => Ok(signed),
             Encryption::To(key) => key
                 .seal(&signed)
-                .map_err(|error| Error::new(ErrorKind::Internal, format!("{}: {error}", draft.audience))),
-            Encryption::Unusable => Err(unusable(draft.audience)),
+                .map_err(|error| Error::new(ErrorKind::Internal, format!("{audience}: {error}"))),
+            Encryption::Unusable => Err(unusable(audience)),
         }
     }
 

@@ -3,6 +3,7 @@
 mod can_issue;
 mod claims;
 mod draft;
+mod exchanged;
 mod id_token;
 mod introspect;
 mod issue;
@@ -13,6 +14,7 @@ mod userinfo;
 mod verify;
 
 pub use draft::{Draft, Sliding};
+pub(in crate::authority) use exchanged::ExchangedDraft;
 pub(in crate::authority) use id_token::IdTokenDraft;
 pub use introspect::{ActiveToken, Introspection};
 pub use read::PresentedToken;
@@ -34,6 +36,8 @@ pub struct IssuedTokens {
     pub id_token: Option<String>,
     /// What the access token is bound to.
     pub cnf: Option<Confirmation>,
+    /// What kind of token it is, where one was exchanged for it (RFC 8693 section 2.2.1).
+    pub issued_token_type: Option<&'static str>,
 }
 
 impl IssuedTokens {

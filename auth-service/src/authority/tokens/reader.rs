@@ -5,10 +5,14 @@ use quick_cache::sync::Cache;
 use shared_claims::Verifier;
 use shared_claims::cache::CachingVerifier;
 
+use crate::clock::Timestamp;
 use crate::revocations::{ClientLimiter, RevocationLog};
 
 /// Names that introspection keeps, at most 150 characters each.
 const CACHED_USERNAMES: usize = 10_000;
+
+/// Exchanges of tokens that are known to be in the audit log, a few hundred bytes each.
+const NOTED_EXCHANGES: usize = 50_000;
 
 /// Clock difference between replicas that is allowed at the start of a token's life, in seconds.
 const START_LEEWAY: Duration = Duration::from_secs(5);
@@ -21,6 +25,8 @@ pub struct TokenReader {
     pub(crate) usernames: Cache<String, Arc<str>>,
     /// Bounds how fast a client revokes its own tokens.
     pub(crate) client_limiter: ClientLimiter,
+    /// Exchanges that are in the audit log, and since when.
+    pub(crate) noted_exchanges: Cache<String, Timestamp>,
 }
 
 impl TokenReader {
@@ -40,6 +46,7 @@ impl TokenReader {
             revocations: RevocationLog::new().map_err(|error| error.to_string())?,
             usernames: Cache::new(CACHED_USERNAMES),
             client_limiter: ClientLimiter::default(),
+            noted_exchanges: Cache::new(NOTED_EXCHANGES),
         })
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::client_auth;
 use super::errors::{OAuthError, no_store};
-use super::token::audience;
+use super::target::audience;
 use crate::authority::grants::DeviceAuthorization;
 use crate::http::described::OAuthProblem;
 use crate::http::{HttpState, context};

@@ -6,7 +6,9 @@ pub(super) mod errors;
 pub(super) mod introspect;
 mod parameters;
 pub(super) mod revoke;
+mod target;
 pub(super) mod token;
+mod token_exchange;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};

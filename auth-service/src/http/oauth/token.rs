@@ -7,7 +7,11 @@ use utoipa::ToSchema;
 use super::client_auth;
 use super::errors::{OAuthError, no_store};
 use super::parameters::Parameters;
-use crate::authority::grants::{AuthorizationCodeGrant, ClientCredentialsGrant, Grant, RefreshGrant};
+use super::target::audience;
+use super::token_exchange;
+use crate::authority::grants::{
+    AuthorizationCodeGrant, ClientCredentialsGrant, Grant, RefreshGrant, TOKEN_EXCHANGE,
+};
 use crate::authority::tokens::IssuedTokens;
 use crate::context::RequestContext;
 use crate::error::{Error, OAuthFault};
@@ -54,6 +58,9 @@ async fn issue(
 pub(in crate::http) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
+    /// After an exchange (RFC 8693 section 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     /// Seconds.
     expires_in: u64,
     scope: String,
@@ -67,6 +74,7 @@ impl From<IssuedTokens> for TokenResponse {
     fn from(issued: IssuedTokens) -> Self {
         Self {
             token_type: issued.token_type(),
+            issued_token_type: issued.issued_token_type,
             access_token: issued.access_token,
             expires_in: issued.expires_in,
             scope: issued.scope,
@@ -100,6 +108,7 @@ fn grant(parameters: &Parameters, request: &HttpRequest, state: &HttpState) -> R
             let unverified_token = required("refresh_token", "the parameter `refresh_token` is missing")?;
             Ok(Grant::RefreshToken(RefreshGrant { unverified_token, scope, context }))
         }
+        TOKEN_EXCHANGE => token_exchange::grant(parameters, context),
         _ => Err(Error::new(OAuthFault::UnsupportedGrantType, "the grant type is not offered")),
     }
 }
@@ -114,25 +123,6 @@ fn code_grant(parameters: &Parameters, context: RequestContext) -> Result<Grant,
         verifier: parameters.owned("code_verifier").map(PlainSecret::new),
         context,
     })))
-}
-
-/// `resource` (RFC 8707), which must be an absolute URI without a fragment, or `audience`.
-pub(super) fn audience(parameters: &Parameters) -> Result<Option<String>, Error> {
-    let (resource, audience) = (parameters.owned("resource"), parameters.owned("audience"));
-    match (resource, audience) {
-        (Some(_), Some(_)) => Err(Error::invalid_request("`resource` and `audience` exclude each other")),
-        (Some(resource), None) if !is_absolute_uri(&resource) => Err(Error::new(
-            OAuthFault::InvalidTarget,
-            "the resource is not an absolute URI without a fragment",
-        )),
-        (resource, audience) => Ok(resource.or(audience)),
-    }
-}
-
-fn is_absolute_uri(text: &str) -> bool {
-    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
-    let legal = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && legal && !text.contains('#')
 }
 
 /// The token that introspection and revocation are about.

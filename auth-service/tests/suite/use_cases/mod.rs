@@ -18,6 +18,7 @@ mod login;
 mod password;
 mod refresh;
 mod revoke;
+mod token_exchange;
 mod upgrade;
 mod verify;
 mod workloads;

@@ -67,5 +67,16 @@ class Revocations:
             token.get("sid") in self.sessions
             or token.get("jti") in self.tokens
             or iat <= self.subjects.get(token.get("sub"), (0, -1))[1]
-            or iat <= self.clients.get(token.get("client_id"), (0, -1))[1]
+            or any(iat <= self.clients.get(id, (0, -1))[1] for id in clients_of(token))
         )
+
+
+def clients_of(token):
+    """The IDs of the clients that a token is of: of its own, of the service that it is about, and of those that act for it (RFC 8693)."""
+    yield token.get("client_id")
+    party = token
+    while isinstance(party, dict):
+        sub = party.get("sub")
+        if isinstance(sub, str) and sub.startswith("client:"):
+            yield sub.removeprefix("client:")
+        party = party.get("act")
