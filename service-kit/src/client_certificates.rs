@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +20,9 @@ const MAX_HEADER: usize = 12 * 1024;
 
 /// Headers that are remembered: a proxy sends the same one with each request of a connection.
 const REMEMBERED: usize = 1000;
+
+/// And for so long.
+const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 
 /// The certificate that a client has shown, and whose key it holds.
 #[derive(Debug)]
@@ -42,7 +46,8 @@ struct Inner {
     known: Option<Arc<dyn ClientCertVerifier>>,
     asks_for_any: bool,
     proxies: Networks,
-    of_headers: Cache<String, Arc<ShownCertificate>>,
+    /// And when they were read.
+    of_headers: Cache<String, (Instant, Arc<ShownCertificate>)>,
 }
 
 impl ClientCertificates {
@@ -69,7 +74,19 @@ impl ClientCertificates {
     /// Whether any client could show one.
     #[must_use]
     pub fn may_be_shown(&self) -> bool {
-        self.0.known.is_some() || self.0.asks_for_any || !self.0.proxies.is_empty()
+        self.issued_ones_count() || self.any_may_be_shown()
+    }
+
+    /// Whether there are authorities whose certificates say who a client is.
+    #[must_use]
+    pub fn issued_ones_count(&self) -> bool {
+        self.0.known.is_some()
+    }
+
+    /// Whether a client could show one that it has signed itself.
+    #[must_use]
+    pub fn any_may_be_shown(&self) -> bool {
+        self.0.asks_for_any || !self.0.proxies.is_empty()
     }
 
     /// For the handshake; `None` asks for none.
@@ -116,14 +133,16 @@ impl ClientCertificates {
             return Err(UnreadableHeader);
         }
         let whole = format!("{certificate},{chain}");
-        if let Some(known) = self.0.of_headers.get(&whole) {
-            return Ok(known);
+        match self.0.of_headers.get(&whole) {
+            // Not for long: one that was not valid yet may be now, and one that was may have expired.
+            Some((read_at, known)) if read_at.elapsed() < REMEMBERED_FOR => return Ok(known),
+            _ => {}
         }
         let others = chain.split(',').filter(|item| !item.trim().is_empty());
         let items = [certificate].into_iter().chain(others).map(byte_sequence);
         let chain: Vec<CertificateDer<'static>> = items.collect::<Option<_>>().ok_or(UnreadableHeader)?;
         let shown = Arc::new(self.shown(&chain).ok_or(UnreadableHeader)?);
-        self.0.of_headers.insert(whole, Arc::clone(&shown));
+        self.0.of_headers.insert(whole, (Instant::now(), Arc::clone(&shown)));
         Ok(shown)
     }
 

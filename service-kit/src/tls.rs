@@ -35,7 +35,7 @@ pub struct Tls {
     /// File with the private key (PEM, mode 0600).
     pub key_file: Option<PathBuf>,
     /// File with the certificate authorities (PEM) of client certificates: clients may present one, and it must be
-    /// valid then. Unset requests none.
+    /// valid then, unless `request_client_certificates` is set. Unset requests none.
     pub client_ca_file: Option<PathBuf>,
     /// Clients may present a certificate of any issuer, also a self-signed one. It says nothing by itself: it has to be
     /// registered.

@@ -44,6 +44,9 @@ pub struct AccessClaims {
     pub cnf: Option<Confirmation>,
     /// `act`: the services that act for `sub`, where it does not present the token itself (RFC 8693 section 4.1).
     pub act: Option<Actors>,
+    /// `via`: the clients whose tokens it was exchanged from, the first one first. Written by the authority; a revocation of one of them
+    /// refuses the token.
+    pub via: Vec<String>,
     /// `may_act`: who alone may act for `sub` (RFC 8693 section 4.4).
     pub may_act: Option<Actors>,
     /// Every other claim, as sent; not simplejwt's `token_type`, which says no more than the type.
@@ -92,6 +95,7 @@ impl AccessClaims {
             roles: take("roles").map_or(Ok(Vec::new()), |roles| texts(roles, "roles"))?,
             cnf: take("cnf").map(|cnf| Confirmation::read(&cnf)).transpose()?,
             act: take("act").map(|act| Actors::read("act", &act)).transpose()?,
+            via: take("via").map_or(Ok(Vec::new()), |via| texts(via, "via"))?,
             may_act: take("may_act").map(|may_act| Actors::read("may_act", &may_act)).transpose()?,
             extra: ExtraClaims::from(members),
         };
@@ -104,23 +108,8 @@ impl AccessClaims {
     /// Whether this is a service acting for itself, not a user (RFC 9068 section 5).
     #[must_use]
     pub fn is_machine(&self) -> bool {
-        self.machine().is_some()
+        self.sub.starts_with("client:")
     }
-
-    /// The ID of a service that acts for itself, or whose token another acts by.
-    pub(crate) fn machine(&self) -> Option<&str> {
-        client_of(&self.sub)
-    }
-
-    /// The IDs of the services that act for `sub`.
-    pub(crate) fn acting_clients(&self) -> impl Iterator<Item = &str> {
-        self.act.iter().flat_map(Actors::subs).filter_map(client_of)
-    }
-}
-
-/// The ID in the `sub` of a client.
-fn client_of(sub: &str) -> Option<&str> {
-    sub.strip_prefix("client:")
 }
 
 fn required_text(value: Option<StrictValue<'_>>, name: &'static str) -> Result<String, Refusal> {

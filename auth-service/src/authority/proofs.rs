@@ -1,6 +1,6 @@
 use shared_claims::dpop::{CheckedProof, InvalidServiceUrl, ProvedRequest};
 use shared_claims::replay::SeenIds;
-use shared_claims::{Confirmation, Presented, ProofRefusal, ProofVerifier};
+use shared_claims::{ClientCertificate, Confirmation, Presented, ProofRefusal, ProofVerifier};
 
 use super::Authority;
 use crate::clients::{Client, TokenBinding};
@@ -41,6 +41,13 @@ impl Proofs {
     }
 }
 
+/// What the sender of a request at the token endpoint has shown.
+pub(super) struct CheckedSender {
+    bound_to: Option<Confirmation>,
+    proved: Option<ProvedKey>,
+    certificate: Option<Confirmation>,
+}
+
 impl ProvedKey {
     pub(super) fn presented(&self) -> Presented {
         Presented::Proof(self.0.key)
@@ -55,33 +62,44 @@ impl Authority {
         self.proofs.nonces.as_ref().map(|nonces| nonces.current(now))
     }
 
-    /// What the tokens of a request are bound to: the key of its proof, which is spent by it, or its certificate.
+    /// What the tokens of a request will be bound to: the key of its proof, which is not spent yet, or its certificate.
     ///
     /// # Errors
-    /// `invalid_dpop_proof`, `use_dpop_nonce`; `invalid_request` without the certificate that the client's tokens are bound to;
-    /// `Overloaded`.
-    pub(super) fn confirm(&self, client: &Client, sender: &SenderProof) -> Result<Option<Confirmation>> {
-        match (client.token_binding, &sender.unverified_proof) {
-            (TokenBinding::Optional, None) => Ok(None),
-            (TokenBinding::Optional | TokenBinding::Dpop, _) => self.confirm_key(sender).map(Some),
-            (TokenBinding::Certificate, None) => {
-                let missing = || {
-                    Error::invalid_request("the connection has no client certificate to bind the tokens to")
-                };
-                sender.certificate().map(|certificate| Some(certificate.confirmation())).ok_or_else(missing)
+    /// `invalid_dpop_proof`, `use_dpop_nonce`; `invalid_request` without the certificate that the client's tokens are bound to.
+    pub(super) fn check_sender(&self, client: &Client, sender: &SenderProof) -> Result<CheckedSender> {
+        let (bound_to, proved) = match (client.token_binding, &sender.unverified_proof) {
+            (TokenBinding::Optional, None) => (None, None),
+            (TokenBinding::Optional | TokenBinding::Dpop, _) => {
+                let proved = self.check_proof(sender, None)?;
+                self.check_nonce(&proved.0)?;
+                (Some(Confirmation::Key(proved.0.key)), Some(proved))
             }
-            (TokenBinding::Certificate, Some(_)) => Err(Error::invalid_request(
-                "the client's tokens are bound to its certificate, not to the key of a proof",
-            )),
-        }
+            (TokenBinding::Certificate, None) => {
+                let missing = "the connection has no client certificate to bind the tokens to";
+                let shown = sender.certificate().ok_or_else(|| Error::invalid_request(missing))?;
+                (Some(shown.confirmation()), None)
+            }
+            (TokenBinding::Certificate, Some(_)) => {
+                let hint = "the client's tokens are bound to its certificate, not to the key of a proof";
+                return Err(Error::invalid_request(hint));
+            }
+        };
+        Ok(CheckedSender {
+            bound_to,
+            proved,
+            certificate: sender.certificate().map(ClientCertificate::confirmation),
+        })
     }
 
-    fn confirm_key(&self, sender: &SenderProof) -> Result<Confirmation> {
-        let proved = self.check_proof(sender, None)?;
-        self.check_nonce(&proved.0)?;
-        let key = proved.0.key;
-        self.spend_proof(&proved)?;
-        Ok(Confirmation::Key(key))
+    /// What they are bound to, once all else of the request holds: spends its proof.
+    ///
+    /// # Errors
+    /// `invalid_dpop_proof` the second time; `Overloaded`.
+    pub(super) fn confirm(&self, checked: &CheckedSender) -> Result<Option<Confirmation>> {
+        if let Some(proved) = &checked.proved {
+            self.spend_proof(proved)?;
+        }
+        Ok(checked.bound_to)
     }
 
     /// The proof of a request with this access token, or with none.
@@ -121,19 +139,23 @@ impl Authority {
     }
 }
 
-/// Whether what was to be bound to a key is presented with it.
-///
-/// # Errors
-/// `invalid_dpop_proof` without a proof, `invalid_grant` with that of another key.
-pub(super) fn check_bound(bound: Option<Confirmation>, shown: Option<Confirmation>) -> Result<()> {
-    match (bound, shown) {
-        (None, _) => Ok(()),
-        (Some(bound), Some(shown)) if bound == shown => Ok(()),
-        (Some(_), None) => Err(refused(ProofRefusal::Missing)),
-        (Some(_), Some(_)) => {
-            let hint = "it is bound to another key than that of the proof";
-            Err(Error::new(OAuthFault::InvalidGrant(hint), hint))
-        }
+impl CheckedSender {
+    /// Whether a code or a refresh token may be used by its sender.
+    ///
+    /// # Errors
+    /// `invalid_dpop_proof` without the proof that it takes, `invalid_grant` with another key or certificate.
+    pub(super) fn check_bound(&self, bound: Option<Confirmation>) -> Result<()> {
+        let hint = match bound {
+            None => return Ok(()),
+            Some(key @ Confirmation::Key(_)) => match &self.proved {
+                None => return Err(refused(ProofRefusal::Missing)),
+                Some(_) if self.bound_to == Some(key) => return Ok(()),
+                Some(_) => "it is bound to another key than that of the proof",
+            },
+            Some(certificate) if self.certificate == Some(certificate) => return Ok(()),
+            Some(_) => "it is bound to another certificate than that of the connection",
+        };
+        Err(Error::new(OAuthFault::InvalidGrant(hint), hint))
     }
 }
 

@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+use service_kit::client_certificates::ClientCertificates;
 use shared_claims::dpop::PROOF_ALGORITHMS;
 use shared_claims::public_keys::SignatureAlgorithm;
 
@@ -36,10 +37,13 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    pub(super) fn new(issuer: &str, with_certificates: bool) -> Self {
+    pub(super) fn new(issuer: &str, certificates: &ClientCertificates) -> Self {
         let mut methods = vec!["client_secret_basic", "client_secret_post", PRIVATE_KEY_JWT];
-        if with_certificates {
-            methods.extend([TLS_CLIENT_AUTH, SELF_SIGNED_TLS]);
+        if certificates.issued_ones_count() {
+            methods.push(TLS_CLIENT_AUTH);
+        }
+        if certificates.any_may_be_shown() {
+            methods.push(SELF_SIGNED_TLS);
         }
         let grants = [&OFFERED_GRANTS.map(GrantType::as_str)[..], &[TOKEN_EXCHANGE]].concat();
         let with_public = [&methods[..], &["none"]].concat();
@@ -74,7 +78,7 @@ impl Metadata {
             "scopes_supported": scopes_supported(),
             "claims_supported": claims_supported(),
             "dpop_signing_alg_values_supported": PROOF_ALGORITHMS.split(' ').collect::<Vec<_>>(),
-            "tls_client_certificate_bound_access_tokens": with_certificates,
+            "tls_client_certificate_bound_access_tokens": certificates.may_be_shown(),
             "claims_parameter_supported": true,
             "request_parameter_supported": false,
             // True where it is left out (OpenID Connect Discovery section 3).

@@ -143,7 +143,7 @@ pub fn server(
 ) -> std::io::Result<Server> {
     let base = issuer_path(&state.authority.issuer.url).to_owned();
     let certificates = state.certificates.clone();
-    let metadata = metadata::Metadata::new(&state.authority.issuer.url, certificates.may_be_shown());
+    let metadata = metadata::Metadata::new(&state.authority.issuer.url, &certificates);
     let metadata = web::Data::new(metadata);
     // For the log lines of refused requests.
     let proxies = web::Data::new(state.proxies.clone());

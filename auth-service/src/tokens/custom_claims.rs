@@ -8,7 +8,7 @@ use crate::users::Attributes;
 
 /// Claims with a meaning of their own. What an operator or a webhook adds never takes their place
 /// (CVE-2024-29892).
-const RESERVED: [&str; 31] = [
+const RESERVED: [&str; 32] = [
     "iss",
     "sub",
     "aud",
@@ -25,6 +25,7 @@ const RESERVED: [&str; 31] = [
     "azp",
     "act",
     "may_act",
+    "via",
     "cnf",
     "nonce",
     "typ",

@@ -97,11 +97,10 @@ impl Revocations {
             let dated = self.dated.get(&self.fingerprints.of(kind, id));
             dated.is_some_and(|dated| claims.iat <= dated.not_before)
         };
-        // A chain ends with each of its members.
-        let mut behind = claims.machine().into_iter().chain(claims.acting_clients());
         issued_before(Kind::Subject, &claims.sub)
             || issued_before(Kind::Client, &claims.client_id)
-            || behind.any(|id| issued_before(Kind::Client, id))
+            // A chain ends with each of its members.
+            || claims.via.iter().any(|id| issued_before(Kind::Client, id))
     }
 }
 

@@ -220,23 +220,19 @@ fn a_chain_that_cannot_be_read_refuses_the_token() {
 fn a_client_takes_its_chains_with_it() {
     let issuer = Issuer::new();
     let keys = KeySet::from_jwks(issuer.jwks().to_string().as_bytes()).unwrap();
-    let verified = |sub: &str, act: Option<Value>| {
-        let mut claims = with(claims(), "sub", json!(sub));
-        if let Some(act) = act {
-            claims = with(claims, "act", act);
-        }
-        let token = issuer.sign(&header(), &claims);
+    let verified = |via: Value| {
+        let token = issuer.sign(&header(), &with(claims(), "via", via));
         Verifier::new("https://auth.test", "notes").verify(&token, &keys, NOW).unwrap()
     };
     let mut revoked = RevocationsWriter::new(Fingerprints::with_key([1; 16]));
-    let target = Target::Client { client_id: "1", not_before: NOW };
+    let target = Target::Client { client_id: "shop", not_before: NOW };
     revoked.apply([RevocationEntry { target, expires_at: NOW + 300 }], NOW);
     let revoked = revoked.readers();
-    assert!(revoked.matches(&verified("client:1", None)), "it is about it");
-    assert!(revoked.matches(&verified("alice", Some(chain_of(3)))), "it acts in it");
-    assert!(!revoked.matches(&verified("alice", Some(chain_of(1)))));
-    assert!(!revoked.matches(&verified("1", None)), "a user of that name");
-    assert!(!revoked.matches(&verified("client:10", None)));
+    assert!(revoked.matches(&verified(json!(["shop"]))));
+    assert!(revoked.matches(&verified(json!(["web", "shop", "stock"]))));
+    for others in [json!([]), json!(["web"]), json!(["shop2", "sho"])] {
+        assert!(!revoked.matches(&verified(others.clone())), "{others}");
+    }
 }
 
 #[test]
@@ -270,6 +266,8 @@ fn a_claim_that_is_wrong_in_one_thing_is_refused() {
         ("scope", json!(["a"]), claim("scope")),
         ("roles", json!("admin"), claim("roles")),
         ("roles", json!([1]), claim("roles")),
+        ("via", json!("shop"), claim("via")),
+        ("via", json!([1]), claim("via")),
         ("sid", json!(1), claim("sid")),
         ("token_type", json!("refresh"), Refusal::Type),
         ("token_type", json!(1), Refusal::Type),

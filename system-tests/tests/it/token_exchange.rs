@@ -231,7 +231,7 @@ async fn what_is_not_allowed_or_not_understood_is_refused_with_its_reason() {
         ),
         (
             &[subject, kind, ("actor_token", token), ("actor_token_type", ACCESS_TOKEN), to],
-            "was not issued to",
+            "not the client's own",
         ),
         (&[subject, kind, to, ("resource", "https://x.test")], "exclude each other"),
         (&[subject, kind, ("resource", "stock")], "invalid_target"),

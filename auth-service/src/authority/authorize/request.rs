@@ -8,7 +8,7 @@ use super::parameters::{Fault, Parameters};
 use super::prompt::{AcrWish, Prompt, acr_wish};
 use super::response::{Recipient, ResponseMode};
 use crate::authority::Authority;
-use crate::clients::{GrantType, Pkce};
+use crate::clients::{Client, GrantType, Pkce, TokenBinding};
 
 /// Longest nonce, in bytes: it comes back in the ID token.
 const MAX_NONCE: usize = 512;
@@ -81,7 +81,7 @@ impl Authority {
         Ok(AuthorizationRequest {
             audience: self.audience_of(recipient, get("resource")?, get("audience")?)?,
             challenge: challenge(recipient, get("code_challenge")?, get("code_challenge_method")?)?,
-            dpop_jkt: get("dpop_jkt")?.map(thumbprint).transpose()?,
+            dpop_jkt: get("dpop_jkt")?.map(|text| thumbprint(text, client)).transpose()?,
             nonce: bounded(get("nonce")?, MAX_NONCE, "`nonce` is longer than 512 bytes")?,
             prompt: Prompt::parse(get("prompt")?.unwrap_or_default())?,
             max_age: get("max_age")?.map(seconds).transpose()?,
@@ -114,7 +114,7 @@ impl Authority {
     }
 
     /// An earlier ID token of this client; it may have expired.
-    fn user_of_hint(&self, hint: &str, client: &crate::clients::Client) -> Result<String, AuthorizeFault> {
+    fn user_of_hint(&self, hint: &str, client: &Client) -> Result<String, AuthorizeFault> {
         let invalid = AuthorizeFault::InvalidRequest("`id_token_hint` is not an ID token of this client");
         let claims = self.read_id_token_hint(hint).ok_or(invalid)?;
         if claims.aud == client.id.as_str() { Ok(claims.sub) } else { Err(invalid) }
@@ -168,7 +168,11 @@ fn challenge(
     if is_hash { Ok(Some(challenge.to_owned())) } else { invalid("`code_challenge` is malformed") }
 }
 
-fn thumbprint(text: &str) -> Result<Thumbprint, AuthorizeFault> {
+fn thumbprint(text: &str, client: &Client) -> Result<Thumbprint, AuthorizeFault> {
+    if client.token_binding == TokenBinding::Certificate {
+        let hint = "`dpop_jkt` is for another client: the tokens of this one are bound to its certificate";
+        return Err(AuthorizeFault::InvalidRequest(hint));
+    }
     Thumbprint::parse(text).ok_or(AuthorizeFault::InvalidRequest("`dpop_jkt` is not the thumbprint of a key"))
 }
 

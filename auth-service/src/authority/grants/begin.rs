@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use shared_claims::{Confirmation, ScopeSet, Thumbprint};
 
 use crate::authority::Authority;
-use crate::authority::proofs::check_bound;
 use crate::clients::{Client, GrantType, OFFLINE_SCOPE, OPENID_SCOPE};
 use crate::clock::Timestamp;
 use crate::context::RequestContext;
@@ -77,8 +76,9 @@ impl Authority {
             }
         }
         let webhook_claims = self.ask_webhook_by_id(allowed.user_id)?;
-        let cnf = self.confirm(&client, &context.sender)?;
-        check_bound(allowed.dpop_jkt.map(Confirmation::Key), cnf)?;
+        let sender = self.check_sender(&client, &context.sender)?;
+        sender.check_bound(allowed.dpop_jkt.map(Confirmation::Key))?;
+        let cnf = self.confirm(&sender)?;
         let redeem = self.redemption(&client, &allowed, context, now);
         let nonce = allowed.nonce.map(str::to_owned);
         Ok((Box::new(redeem), Beginning { client, grant, nonce, webhook_claims, id_token_claims, cnf }))

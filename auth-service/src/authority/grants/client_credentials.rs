@@ -29,7 +29,7 @@ impl Authority {
         client.check_grant(GrantType::ClientCredentials)?;
         let scope = client.narrow_scope(request.scope.as_deref())?;
         let audience = client.choose_audience(request.audience.as_deref())?;
-        let cnf = self.confirm(client, &request.sender)?;
+        let cnf = self.confirm(&self.check_sender(client, &request.sender)?)?;
         let draft = Draft::for_client(client, &audience, &scope).bound_to(cnf);
         let access_token = self.mint_access_token(&draft, self.now())?;
         metrics::issued(GrantType::ClientCredentials.as_str());

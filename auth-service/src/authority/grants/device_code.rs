@@ -103,6 +103,8 @@ impl Authority {
         context: &RequestContext,
     ) -> Result<IssuedTokens> {
         client.check_grant(GrantType::DeviceCode)?;
+        // First: a request that is repeated with the nonce of its answer does not come too soon.
+        drop(self.check_sender(&client, &context.sender)?);
         let (now, code) = (self.now(), HashedSecret::of(device_code));
         if self.authorize.asks_too_often(&code, now) {
             return Err(refused(OAuthFault::SlowDown));

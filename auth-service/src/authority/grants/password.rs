@@ -58,9 +58,12 @@ impl Authority {
     /// `TooManyAttempts`, whatever the password is; `unauthorized_client`, `invalid_scope`, `invalid_target`;
     /// `Overloaded`, `Unavailable`.
     pub(super) fn obtain_pair(&self, client: &Client, grant: &PasswordGrant) -> Result<IssuedTokens> {
-        let cnf = self.confirm(client, &grant.context.sender)?;
+        client.check_grant(GrantType::Password)?;
+        let sender = self.check_sender(client, &grant.context.sender)?;
         let Started { session, user, custom } =
             self.start_session(client, grant, self.session_lifetimes())?;
+        // Who knows no password fills no memory.
+        let cnf = self.confirm(&sender)?;
         let draft = Draft::for_user(&session, &user.attributes, &session.scope, custom).bound_to(cnf);
         let access_token = self.mint_access_token(&draft, session.created_at)?;
         metrics::issued(GrantType::Password.as_str());

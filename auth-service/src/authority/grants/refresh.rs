@@ -4,7 +4,6 @@ use serde_json::Map;
 use shared_claims::Confirmation;
 
 use super::refresh_answer::RefreshAnswer;
-use crate::authority::proofs::check_bound;
 use crate::authority::tokens::IssuedTokens;
 use crate::authority::{Authority, Step};
 use crate::clients::{Client, ClientId, GrantType, narrow};
@@ -29,6 +28,7 @@ struct CheckedRefresh {
     rotate: Rotate,
     claims: RefreshClaims,
     cnf: Option<Confirmation>,
+    refresh_cnf: Option<Confirmation>,
 }
 
 /// What the refresh tokens of a client are bound to: a client that proves itself needs no more (RFC 9449 section 5).
@@ -51,8 +51,8 @@ impl Authority {
             let work = move |authority: &Self| authority.refresh_asking_more(&client, &request);
             return Ok(Step::blocks(work));
         }
-        let CheckedRefresh { rotate, claims, cnf } = self.check_refresh(&client, &request)?;
-        let (now, refresh_cnf) = (rotate.presented.now, claims.cnf);
+        let CheckedRefresh { rotate, cnf, refresh_cnf, .. } = self.check_refresh(&client, &request)?;
+        let now = rotate.presented.now;
         let then = move |authority: &Self, rotation| {
             let unbound = RefreshAnswer::unbound(Map::new(), now);
             authority.answer_rotation(rotation, RefreshAnswer { cnf, refresh_cnf, ..unbound })
@@ -74,14 +74,14 @@ impl Authority {
             let claims = self.read_legacy_token(unverified_token)?;
             return self.refresh_legacy(legacy, &claims, context);
         }
-        let CheckedRefresh { rotate, claims, cnf } = self.check_refresh(client, request)?;
+        let CheckedRefresh { rotate, claims, cnf, refresh_cnf } = self.check_refresh(client, request)?;
         if let Some(scope) = scope {
             self.check_narrower(&claims.session_id, scope)?;
         }
         let webhook_claims = self.ask_webhook_by_id(&claims.user_id)?;
         let now = rotate.presented.now;
         let rotation = self.rotate_or_hold(rotate)?;
-        let (scope, refresh_cnf) = (scope.as_deref(), claims.cnf);
+        let scope = scope.as_deref();
         self.answer_rotation(rotation, RefreshAnswer { scope, webhook_claims, cnf, refresh_cnf, now })
     }
 
@@ -90,15 +90,18 @@ impl Authority {
         client.check_grant(GrantType::RefreshToken)?;
         let now = self.now();
         let claims = self.read_refresh_token(&request.unverified_token, now)?;
-        let cnf = self.confirm(client, &request.context.sender)?;
-        check_bound(claims.cnf, cnf)?;
+        let sender = self.check_sender(client, &request.context.sender)?;
+        sender.check_bound(claims.cnf)?;
+        let cnf = self.confirm(&sender)?;
         let rotate = Rotate {
             presented: self.presented(&claims, &client.id, now),
             idle_expires_at: now.plus(self.policy.refresh_idle_ttl + self.simplejwt.leeway),
             revoked_until: self.revoked_until(now),
             context: request.context.clone(),
         };
-        Ok(CheckedRefresh { rotate, claims, cnf })
+        // One that is bound to nothing yet is bound from now on.
+        let refresh_cnf = claims.cnf.or_else(|| binds_refresh(client, cnf));
+        Ok(CheckedRefresh { rotate, claims, cnf, refresh_cnf })
     }
 
     /// Waits for a rotation.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use shared_claims::encryption::is_encrypted;
 use shared_claims::{AccessClaims, Actors, ScopeSet};
 
+use crate::authority::proofs::CheckedSender;
 use crate::authority::tokens::{ExchangedDraft, IssuedTokens, ValidatedToken};
 use crate::authority::{Authority, Step};
 use crate::clients::{Client, ExchangeRule, NoRule, narrow};
@@ -20,7 +21,7 @@ pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_tok
 /// A token that a client was sent, for one by which it calls another service (RFC 8693).
 pub struct TokenExchangeGrant {
     pub unverified_subject_token: String,
-    /// Of the client, where another of its tokens says who acts; else the client does.
+    /// One that the client has for itself.
     pub unverified_actor_token: Option<String>,
     pub scope: Option<String>,
     pub audience: Option<String>,
@@ -34,6 +35,7 @@ pub(super) struct Exchange {
     pub(super) rule: ExchangeRule,
     pub(super) scope: ScopeSet,
     pub(super) act: Option<Actors>,
+    pub(super) sender: CheckedSender,
     pub(super) context: RequestContext,
 }
 
@@ -91,7 +93,9 @@ impl Authority {
                 Some(longer.ok_or_else(|| refused("the subject token has come by too many actors already"))?)
             }
         };
-        Ok(Exchange { client, subject, rule, scope, act, context: request.context })
+        let sender = self.check_sender(&client, &request.context.sender)?;
+        self.check_can_issue_for(&rule.to)?;
+        Ok(Exchange { client, subject, rule, scope, act, sender, context: request.context })
     }
 
     /// A token that holds. Whether its sender could prove that it is bound to them was for its recipient to see, who now exchanges it.
@@ -130,16 +134,17 @@ impl Authority {
     /// `actor_token`: one that was issued to the client itself.
     fn actor_by_token(&self, client: &Client, unverified: &str, now: Timestamp) -> Result<String> {
         let claims = self.exchangeable(unverified, now, "the actor token is not a valid access token")?;
-        if claims.client_id != client.id.as_str() || claims.cnf.is_some() {
-            return Err(refused("the actor token was not issued to the client, or is bound to a key"));
+        // One of a user would say that the user acts.
+        if claims.sub != format!("client:{}", client.id) || claims.cnf.is_some() {
+            return Err(refused("the actor token is not the client's own, or is bound to a key"));
         }
         Ok(claims.sub.clone())
     }
 
     fn issue_exchanged(&self, exchange: &Exchange) -> Result<IssuedTokens> {
-        let Exchange { client, subject, rule, scope, act, context } = exchange;
+        let Exchange { client, subject, rule, scope, act, sender, .. } = exchange;
         let now = self.now();
-        let cnf = self.confirm(client, &context.sender)?;
+        let cnf = self.confirm(sender)?;
         let exp = subject.exp.min(now.plus(self.policy.access_ttl).seconds());
         let access_token = self.mint_exchanged_token(
             &ExchangedDraft {

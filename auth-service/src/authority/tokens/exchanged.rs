@@ -43,6 +43,8 @@ struct Claims<'a> {
     roles: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<&'a Actors>,
+    /// The clients whose tokens it comes from, also those that do not act: what ends one of them ends this token too.
+    via: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
     /// What else the subject token says of its user.
@@ -76,6 +78,7 @@ impl Authority {
             auth_time: subject.auth_time,
             roles: (!subject.is_machine()).then_some(subject.roles.as_slice()),
             act: draft.act,
+            via: subject.via.iter().map(String::as_str).chain([subject.client_id.as_str()]).collect(),
             cnf: draft.cnf,
             others: others.map(|(name, value)| (name.to_owned(), value.clone())).collect(),
         };

@@ -41,7 +41,14 @@ pub(in crate::http) async fn userinfo_by_post(
         let body = json!({"error": "invalid_request", "error_description": "the token is sent in two ways"});
         return no_store(HttpResponse::BadRequest()).json(body);
     }
-    answer(&state, in_header.or(in_body.map(PresentedToken::borne))).await
+    let in_body = in_body.map(|unverified_token| {
+        let sender = sender_proof(&request, &state.certificates)?;
+        Ok(PresentedToken { unverified_token, scheme: Scheme::Bearer, sender })
+    });
+    match in_body.transpose() {
+        Ok(in_body) => answer(&state, in_header.or(in_body)).await,
+        Err(error) => refused(&error, Scheme::Bearer),
+    }
 }
 
 async fn answer(state: &HttpState, presented: Option<PresentedToken>) -> HttpResponse {

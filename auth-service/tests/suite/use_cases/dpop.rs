@@ -213,7 +213,26 @@ fn the_refresh_tokens_of_a_public_client_are_bound_as_well() {
     assert!(claims(&unbound).get("cnf").is_none());
     let next = refresh(&at, &app, &unbound, key.shows(&at)).unwrap();
     assert_eq!(jkt_of(&next.access_token), key.jkt());
-    assert!(claims(&next.refresh_token.unwrap()).get("cnf").is_none(), "it stays what it was");
+    let bound = next.refresh_token.unwrap();
+    assert_eq!(jkt_of(&bound), key.jkt(), "from its first proof on");
+    assert_eq!(refresh(&at, &app, &bound, SenderProof::default()).map(drop), Err(INVALID_PROOF));
+}
+
+/// Of a guess at a password nothing is remembered.
+#[test]
+fn a_proof_is_spent_when_all_else_holds() {
+    let at = InProcess::new();
+    at.user("alice");
+    let (client, key) = (at.client("billing"), KeyHolder::new());
+    let proof = key.proof(&at, json!({}));
+    let with_password = |password| {
+        let Grant::Password(mut grant) = password_grant("alice", password) else { panic!() };
+        grant.context = with(sent(&[&proof]));
+        at.grant(&client, Grant::Password(grant)).map(drop)
+    };
+    assert!(with_password("wrong").is_err());
+    assert_eq!(with_password(PASSWORD), Ok(()));
+    assert_eq!(with_password(PASSWORD), Err(INVALID_PROOF), "the second time");
 }
 
 /// What is wrong with a proof, and its claims.

@@ -72,11 +72,6 @@ class Revocations:
 
 
 def clients_of(token):
-    """The IDs of the clients that a token is of: of its own, of the service that it is about, and of those that act for it (RFC 8693)."""
-    yield token.get("client_id")
-    party = token
-    while isinstance(party, dict):
-        sub = party.get("sub")
-        if isinstance(sub, str) and sub.startswith("client:"):
-            yield sub.removeprefix("client:")
-        party = party.get("act")
+    """The IDs of the clients that have a part in a token: its own, and those whose tokens it was exchanged from (RFC 8693)."""
+    via = token.get("via")
+    return [token.get("client_id"), *(id for id in via if isinstance(id, str))] if isinstance(via, list) else [token.get("client_id")]
