@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::TcpSocket;
 
 use crate::{PATIENCE, eventually};
 
@@ -223,6 +224,18 @@ pub fn free_address() -> SocketAddr {
     let mut addresses =
         ports.map(|port| SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port"))));
     addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
+}
+
+/// Keeps the address of a service that has ended from those that other tests start: who connects is refused, until this is dropped.
+///
+/// # Panics
+/// When it is taken already.
+#[must_use]
+pub fn hold(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("an option of sockets");
+    socket.bind(address).expect("it was free a moment ago");
+    socket
 }
 
 /// A child from its first moment on, killed when it is dropped: a test that fails before it is ready leaves nothing running.

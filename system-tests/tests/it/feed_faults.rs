@@ -14,7 +14,7 @@ use shared_claims::Authority;
 use shared_claims::Verifier;
 use shared_claims::clock::unix_now;
 use system_tests::drill::{figure, scale};
-use system_tests::processes::Service;
+use system_tests::processes::{Service, hold};
 use system_tests::protocol::channel;
 use system_tests::system::{GATEWAY, PASSWORD, USER, follow_by_feed, resource_env};
 use system_tests::{Database, Protocol, System, eventually, eventually_within};
@@ -188,6 +188,7 @@ async fn a_damaged_saved_state_is_told_of_and_left_out() {
     system.resource.ended().await;
     system.auth.signal(Signal::KILL);
     system.auth.ended().await;
+    let _nobody_else = [hold(system.auth.http), hold(system.auth.grpc)];
     let whole = std::fs::read(&state).unwrap();
     let middle = whole.len() / 2;
     let mut other_entry = whole.clone();
